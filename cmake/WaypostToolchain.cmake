@@ -1,0 +1,32 @@
+# Compiler, linker and cache. One place, so that every target is built the same way.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+
+find_program(WAYPOST_CCACHE ccache)
+if(WAYPOST_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${WAYPOST_CCACHE})
+endif()
+
+find_program(WAYPOST_MOLD mold)
+if(WAYPOST_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# Flags of the project's own code; generated code is built without them (WaypostProto).
+set(WAYPOST_WARNINGS
+  -Wall -Wextra -Wpedantic -Werror
+  -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wformat=2 -Wimplicit-fallthrough)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports false positives of these inside the standard library at -O2 (GCC bugs 105329, 105562).
+  list(APPEND WAYPOST_WARNINGS -Wno-restrict -Wno-maybe-uninitialized)
+endif()

@@ -1,0 +1,148 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "common/api/field_mask.h"
+#include "common/api/names.h"
+#include "common/api/page_token.h"
+#include "common/api/resource.h"
+#include "common/status/errors.h"
+#include "common/testing/fakes.h"
+#include "waypost/event/v1/event.pb.h"
+
+namespace waypost::api {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(IsId, TakesLabelsOnly) {
+  for (const std::string_view id : {"es-fuenlabrada", "a1", "01jd2", "x23456789012345678901234567890123456789012345678901234567890123"}) {
+    EXPECT_TRUE(IsId(id)) << id;
+  }
+  for (const std::string_view id :
+       {"", "a", "-a", "a-", "A1", "a_b", "a/b", "ñu", "a b",
+        "x234567890123456789012345678901234567890123456789012345678901234"}) {
+    EXPECT_FALSE(IsId(id)) << id;
+  }
+}
+
+TEST(ParseName, ReadsTheIdsOfExactlyTheseCollections) {
+  const auto ids = ParseName("bodies/es-x/units/u1", {"bodies", "units"}, "unit");
+  ASSERT_TRUE(ids.ok());
+  EXPECT_THAT(*ids, ElementsAre("es-x", "u1"));
+  for (const std::string_view name : {"", "bodies", "bodies/", "bodies/es-x", "bodies/es-x/", "bodies/es-x/units",
+                                      "bodies/es-x/units/", "bodies/es-x/units/u1/", "bodies/es-x/units/u1/x",
+                                      "units/u1/bodies/es-x", "bodies/es-x/unit/u1", "bodies//units/u1"}) {
+    const auto refused = ParseName(name, {"bodies", "units"}, "unit");
+    EXPECT_EQ(error::ReasonOf(refused.status()), "INVALID_FIELD") << name;
+  }
+}
+
+TEST(NewId, IsAnIdAndSortsByTime) {
+  waypost::testing::FakeRandom random;
+  std::set<std::string> ids;
+  absl::Time now = absl::FromUnixMillis(1'800'000'000'000);
+  std::string before;
+  for (int i = 0; i < 1000; ++i) {
+    now += absl::Milliseconds(1);
+    const std::string id = NewId(now, random);
+    EXPECT_TRUE(IsId(id)) << id;
+    EXPECT_EQ(id.size(), 26U);
+    EXPECT_LT(before, id);
+    before = id;
+  }
+}
+
+TEST(Etag, MatchesItsRevisionAlone) {
+  EXPECT_TRUE(CheckEtag("referrals/1", EtagOf(3), 3).ok());
+  EXPECT_TRUE(CheckEtag("referrals/1", "", 3).ok());
+  EXPECT_EQ(CheckEtag("referrals/1", EtagOf(2), 3).code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(CheckEtag("referrals/1", "3", 3).code(), absl::StatusCode::kAborted);
+}
+
+TEST(PageSize, IsClampedAndNeverNegative) {
+  EXPECT_EQ(*PageSizeOf(0), kDefaultPageSize);
+  EXPECT_EQ(*PageSizeOf(7), 7);
+  EXPECT_EQ(*PageSizeOf(100'000), kMaxPageSize);
+  EXPECT_FALSE(PageSizeOf(-1).ok());
+}
+
+TEST(Timestamp, GoesThereAndBackBeforeTheEpochToo) {
+  for (const int64_t micros : {0LL, 1LL, -1LL, 1'800'000'000'123'456LL, -62'135'596'800'000'000LL}) {
+    const absl::Time time = absl::FromUnixMicros(micros);
+    const auto timestamp = ToTimestamp(time);
+    EXPECT_GE(timestamp.nanos(), 0);
+    EXPECT_EQ(FromTimestamp(timestamp), time);
+  }
+}
+
+class PageTokenTest : public ::testing::Test {
+ protected:
+  waypost::testing::FakeRandom random_;
+  PageTokens tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_), random_};
+  const PageScope scope_{.body = "bodies/a", .actor = "x", .method = "List", .query = "q"};
+};
+
+TEST_F(PageTokenTest, OpensForItsOwnScopeAlone) {
+  const auto token = tokens_.Seal("position", scope_);
+  ASSERT_TRUE(token.ok());
+  EXPECT_EQ(token->find("position"), std::string::npos);
+  EXPECT_EQ(*tokens_.Open(*token, scope_), "position");
+  for (const PageScope& other : {PageScope{"bodies/b", "x", "List", "q"}, PageScope{"bodies/a", "y", "List", "q"},
+                                 PageScope{"bodies/a", "x", "Other", "q"}, PageScope{"bodies/a", "x", "List", "r"},
+                                 PageScope{"bodies/a", "x", "Listq", ""}}) {
+    EXPECT_EQ(error::ReasonOf(tokens_.Open(*token, other).status()), "PAGE_TOKEN_INVALID");
+  }
+}
+
+TEST_F(PageTokenTest, RefusesEverySingleChange) {
+  const std::string token = *tokens_.Seal("position", scope_);
+  for (size_t i = 0; i < token.size(); ++i) {
+    std::string changed = token;
+    changed[i] = changed[i] == 'A' ? 'B' : 'A';
+    // The last character may hold bits that encode nothing.
+    if (i + 1 == token.size()) continue;
+    EXPECT_FALSE(tokens_.Open(changed, scope_).ok()) << i;
+  }
+  EXPECT_FALSE(tokens_.Open(token.substr(1), scope_).ok());
+  EXPECT_FALSE(tokens_.Open(std::string(PageTokens::kMaxTokenBytes + 1, 'A'), scope_).ok());
+  EXPECT_EQ(*tokens_.Open("", scope_), "");
+}
+
+TEST(ApplyMask, ReplacesWhatIsNamedAndRefusesTheRest) {
+  event::v1::Event source;
+  source.set_type("new");
+  source.add_parties("bodies/b");
+  event::v1::Event target;
+  target.set_type("old");
+  target.set_state("kept");
+  target.add_parties("bodies/a");
+  google::protobuf::FieldMask mask;
+  mask.add_paths("parties");
+  ASSERT_TRUE(ApplyMask(mask, {"type", "parties"}, source, target).ok());
+  EXPECT_EQ(target.type(), "old");
+  EXPECT_THAT(target.parties(), ElementsAre("bodies/b"));
+
+  ASSERT_TRUE(ApplyMask({}, {"type", "state"}, source, target).ok());
+  EXPECT_EQ(target.type(), "new");
+  EXPECT_EQ(target.state(), "kept");
+
+  mask.add_paths("state");
+  mask.add_paths("*");
+  const absl::Status refused = ApplyMask(mask, {"type", "parties"}, source, target);
+  EXPECT_EQ(error::ViolationsOf(refused).size(), 2U);
+}
+
+TEST(ApplyMask, ANamedFieldThatIsAbsentIsCleared) {
+  event::v1::Event source;
+  event::v1::Event target;
+  target.set_type("old");
+  google::protobuf::FieldMask mask;
+  mask.add_paths("type");
+  ASSERT_TRUE(ApplyMask(mask, {"type"}, source, target).ok());
+  EXPECT_EQ(target.type(), "");
+}
+
+}  // namespace
+}  // namespace waypost::api

@@ -1,0 +1,131 @@
+#include "common/crypto/hash.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include <cstring>
+
+#include "common/crypto/openssl.h"
+
+namespace waypost::crypto {
+namespace {
+
+using internal::Bytes;
+using internal::Owned;
+using internal::Require;
+
+// Fetched once: a fetch searches the providers under a lock.
+const EVP_MD* Sha256Method() {
+  static EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  Require(method != nullptr, "fetching SHA-256");
+  return method;
+}
+
+Owned<EVP_MD_CTX> NewDigest() {
+  Owned<EVP_MD_CTX> context(EVP_MD_CTX_new());
+  Require(context != nullptr && EVP_DigestInit_ex2(context.get(), Sha256Method(), nullptr) == 1, "SHA-256");
+  return context;
+}
+
+// A context that keeps its digest between uses; only the key changes.
+Owned<EVP_MAC_CTX> NewHmac() {
+  const Owned<EVP_MAC> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+  Require(mac != nullptr, "fetching HMAC");
+  Owned<EVP_MAC_CTX> context(EVP_MAC_CTX_new(mac.get()));
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                   OSSL_PARAM_construct_end()};
+  Require(context != nullptr && EVP_MAC_CTX_set_params(context.get(), parameters) == 1, "HMAC-SHA256");
+  return context;
+}
+
+}  // namespace
+
+Hash Sha256Array(std::string_view data) {
+  thread_local const Owned<EVP_MD_CTX> context = NewDigest();
+  Hash hash;
+  // A null method keeps the one that the context has.
+  Require(EVP_DigestInit_ex2(context.get(), nullptr, nullptr) == 1 &&
+              EVP_DigestUpdate(context.get(), Bytes(data), data.size()) == 1 &&
+              EVP_DigestFinal_ex(context.get(), hash.data(), nullptr) == 1,
+          "SHA-256");
+  return hash;
+}
+
+std::string Sha256(std::string_view data) {
+  return std::string(AsText(Sha256Array(data)));
+}
+
+Hash HmacSha256Array(std::string_view key, std::string_view data) {
+  thread_local const Owned<EVP_MAC_CTX> context = NewHmac();
+  Hash hash;
+  size_t size = 0;
+  Require(EVP_MAC_init(context.get(), Bytes(key), key.size(), nullptr) == 1 &&
+              EVP_MAC_update(context.get(), Bytes(data), data.size()) == 1 &&
+              EVP_MAC_final(context.get(), hash.data(), &size, hash.size()) == 1 && size == hash.size(),
+          "HMAC-SHA256");
+  return hash;
+}
+
+std::string HmacSha256(std::string_view key, std::string_view data) {
+  return std::string(AsText(HmacSha256Array(key, data)));
+}
+
+std::string HkdfSha256(std::string_view key, std::string_view info, size_t size) {
+  Require(size <= kMaxHkdfBytes, "HKDF: too much key material asked for");
+  constexpr char kNoSalt[kHashBytes] = {};
+  Hash extracted = HmacSha256Array({kNoSalt, kHashBytes}, key);
+  std::string out;
+  out.reserve(size);
+  Hash block{};
+  std::string input;
+  input.reserve(kHashBytes + info.size() + 1);
+  for (int counter = 1; out.size() < size; ++counter) {
+    OPENSSL_cleanse(input.data(), input.size());
+    input.clear();
+    if (counter > 1) input.append(AsText(block));
+    input.append(info);
+    input.push_back(static_cast<char>(counter));
+    block = HmacSha256Array(AsText(extracted), input);
+    out.append(AsText(block).substr(0, size - out.size()));
+  }
+  OPENSSL_cleanse(extracted.data(), extracted.size());
+  OPENSSL_cleanse(block.data(), block.size());
+  Wipe(input);
+  return out;
+}
+
+bool ConstantTimeEquals(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(Bytes(a), Bytes(b), a.size()) == 0;
+}
+
+void Wipe(std::string& secret) {
+  OPENSSL_cleanse(secret.data(), secret.size());
+  secret.clear();
+}
+
+struct Sha256Stream::Context {
+  Owned<EVP_MD_CTX> running = NewDigest();
+};
+
+Sha256Stream::Sha256Stream() : context_(std::make_unique<Context>()) {}
+Sha256Stream::~Sha256Stream() = default;
+Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
+Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
+
+void Sha256Stream::Update(std::string_view data) {
+  Require(EVP_DigestUpdate(context_->running.get(), Bytes(data), data.size()) == 1, "SHA-256");
+}
+
+Hash Sha256Stream::Digest() const {
+  const Owned<EVP_MD_CTX> copy(EVP_MD_CTX_new());
+  Hash hash;
+  Require(copy != nullptr && EVP_MD_CTX_copy_ex(copy.get(), context_->running.get()) == 1 &&
+              EVP_DigestFinal_ex(copy.get(), hash.data(), nullptr) == 1,
+          "SHA-256");
+  return hash;
+}
+
+}  // namespace waypost::crypto

@@ -1,0 +1,46 @@
+#include "common/rpc/chain/admission.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "common/base/abseil.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+
+namespace waypost::rpc::chain {
+
+absl::Status Admission::Enter() {
+  if (in_flight_.fetch_add(1, std::memory_order_relaxed) < limits_.in_flight) return absl::OkStatus();
+  in_flight_.fetch_sub(1, std::memory_order_relaxed);
+  return error::Overloaded("calls in flight");
+}
+
+absl::Status Admission::CheckRate(std::string_view body, absl::Time now) {
+  Shard& shard = shards_[std::hash<std::string_view>()(body) % kShards];
+  const absl::MutexLock lock(&shard.mutex);
+  auto found = shard.buckets.find(base::ToAbsl(body));
+  if (found == shard.buckets.end()) {
+    if (shard.buckets.size() >= limits_.bodies / kShards) Forget(shard, now);
+    found = shard.buckets.emplace(std::string(body), Bucket{limits_.body_burst, now}).first;
+  }
+  Bucket& bucket = found->second;
+  const double elapsed = std::max(0.0, absl::ToDoubleSeconds(now - bucket.filled));
+  bucket.tokens = std::min(limits_.body_burst, bucket.tokens + elapsed * limits_.body_rate);
+  bucket.filled = std::max(bucket.filled, now);
+  if (bucket.tokens >= 1) {
+    bucket.tokens -= 1;
+    return absl::OkStatus();
+  }
+  return error::WithRetry(
+      error::Make(absl::StatusCode::kResourceExhausted, "RATE_LIMITED",
+                  base::Cat("your body sends more than ", static_cast<int64_t>(limits_.body_rate),
+                            " requests a second: slow down")),
+      absl::Seconds((1 - bucket.tokens) / limits_.body_rate));
+}
+
+void Admission::Forget(Shard& shard, absl::Time now) {
+  const absl::Duration refill = absl::Seconds(limits_.body_burst / limits_.body_rate);
+  absl::erase_if(shard.buckets, [&](const auto& entry) { return now - entry.second.filled >= refill; });
+}
+
+}  // namespace waypost::rpc::chain

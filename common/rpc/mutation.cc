@@ -1,0 +1,138 @@
+#include "common/rpc/mutation.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/crypto/hash.h"
+#include "common/rpc/feed.h"
+#include "common/status/errors.h"
+#include "common/store/keys.h"
+#include "waypost/event/v1/event.pb.h"
+
+namespace waypost::rpc {
+namespace {
+
+constexpr size_t kEventIdBytes = 16;
+constexpr size_t kNonceBytes = 32;
+constexpr size_t kRequestHashBytes = crypto::kHashBytes;
+
+// Records live for the day they are made in and the day after: 24 to 48 hours.
+uint64_t DayOf(absl::Time time) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixSeconds(time) / 86'400));
+}
+
+std::string DayKey(uint64_t day, std::string_view id) {
+  return store::KeyBuilder().Text("idem").Uint(day).Text(id).Take();
+}
+
+// Passed through the body and recognised by MutationState::replayed, never answered with.
+absl::Status Replayed() { return absl::AbortedError("replayed"); }
+
+}  // namespace
+
+std::string IdempotencyKey(const Call& call, std::string_view request_id) {
+  const crypto::Hash hash = crypto::Sha256Array(
+      base::Cat(call.caller->body, "\n", call.caller->actor, "\n", call.rule.method, "\n", request_id));
+  return std::string(crypto::AsText(hash).substr(0, 16));
+}
+
+Mutation::Mutation(MutationState& state, store::Writer& writer) : state_(state), writer_(writer) {
+  state_.replayed = false;
+  state_.authorized = false;
+  state_.feeds.clear();
+}
+
+absl::StatusOr<policy::Authorized> Mutation::Authorize(const Target& target) {
+  WAYPOST_ASSIGN_OR_RETURN(policy::Authorized as, call().Authorize(target.relations, target.name));
+  WAYPOST_RETURN_IF_ERROR(CheckReplay());
+  if (target.revision > 0) WAYPOST_RETURN_IF_ERROR(api::CheckEtag(target.name, target.etag, target.revision));
+  state_.authorized = true;
+  return as;
+}
+
+absl::Status Mutation::CheckReplay() {
+  if (state_.idempotency_key.empty()) return absl::OkStatus();
+  const uint64_t today = DayOf(call().now);
+  for (const uint64_t day : {today, today - 1}) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> record,
+                             writer_.Get(DayKey(day, state_.idempotency_key)));
+    if (!record.has_value()) continue;
+    if (record->size() < kRequestHashBytes) return error::DataLoss("idempotency record");
+    const std::string_view bytes = *record;
+    if (bytes.substr(0, kRequestHashBytes) != state_.request_hash) {
+      return error::RequestIdReused(state_.request_id);
+    }
+    state_.replayed = true;
+    state_.replayed_response = bytes.substr(kRequestHashBytes);
+    return Replayed();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Mutation::Publish(const policy::Authorized& as, const Change& change) {
+  const std::string random = state_.env.node.random.Bytes(kEventIdBytes + kNonceBytes);
+  event::v1::Event event;
+  event.set_event_id(random.substr(0, kEventIdBytes));
+  event.set_service(state_.env.lane.name());
+  event.set_type(std::string(change.type));
+  event.set_resource(std::string(change.resource));
+  event.set_revision(change.revision);
+  *event.mutable_time() = api::ToTimestamp(change.time);
+  event.set_actor(as.caller().actor);
+  event.set_body(as.caller().body);
+  event.set_role(std::string(policy::RoleName(as.role())));
+  for (const std::string_view party : change.parties) event.add_parties(std::string(party));
+  for (const auto& [name, commitment] : change.commitments) {
+    (*event.mutable_commitments())[std::string(name)] = commitment;
+  }
+  event.set_policy_version(std::string(policy::kPolicyVersion));
+  event.set_state(std::string(change.state));
+  event.set_purpose(std::string(change.purpose));
+  event.set_kind(change.access ? event::v1::Event::KIND_ACCESS : event::v1::Event::KIND_CHANGE);
+  WAYPOST_ASSIGN_OR_RETURN(
+      const uint64_t position,
+      state_.env.lane.Append(writer_, event.SerializeAsString(), std::string_view(random).substr(kEventIdBytes)));
+  if (change.feeds.empty()) return absl::OkStatus();
+  const FeedEntry entry{.position = position,
+                        .resource = event.resource(),
+                        .revision = change.revision,
+                        .type = event.type(),
+                        .state = event.state(),
+                        .time = change.time};
+  for (const std::string& feed : change.feeds) {
+    AppendToFeed(writer_, feed, entry);
+    state_.feeds.push_back(feed);
+  }
+  return absl::OkStatus();
+}
+
+void Mutation::Remember(std::string_view response) {
+  if (state_.idempotency_key.empty()) return;
+  std::string record;
+  record.reserve(state_.request_hash.size() + response.size());
+  record += state_.request_hash;
+  record += response;
+  writer_.Put(DayKey(DayOf(call().now), state_.idempotency_key), record);
+}
+
+absl::StatusOr<int> SweepIdempotency(store::Store& store, absl::Time now, int limit) {
+  int removed = 0;
+  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store, [&](store::Writer& writer) -> absl::Status {
+    const std::string prefix = store::KeyBuilder().Text("idem").Take();
+    store::KeyRange range = store::PrefixRange(prefix);
+    range.end = store::KeyBuilder(prefix).Uint(DayOf(now) - 1).Take();
+    std::vector<std::string> keys;
+    const auto at = writer.Scan(range);
+    for (; at->Valid() && static_cast<int>(keys.size()) < limit; at->Next()) keys.emplace_back(at->key());
+    WAYPOST_RETURN_IF_ERROR(at->status());
+    for (const std::string& key : keys) writer.Delete(key);
+    removed = static_cast<int>(keys.size());
+    return absl::OkStatus();
+  }));
+  return removed;
+}
+
+}  // namespace waypost::rpc

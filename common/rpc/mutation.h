@@ -1,0 +1,100 @@
+// One run of a transaction body: what it may do, and the order in which it must do it.
+//
+//   1. read what it needs (writer())
+//   2. Authorize: authority, then idempotency, then etag
+//   3. decide, by pure rules
+//   4. write rows and indexes (writer())
+//   5. Publish the change
+//
+// The framework then writes the idempotency record, and the store commits all of it or nothing.
+#ifndef WAYPOST_COMMON_RPC_MUTATION_H_
+#define WAYPOST_COMMON_RPC_MUTATION_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/policy/policy.h"
+#include "common/rpc/call.h"
+#include "common/store/store.h"
+
+namespace waypost::rpc {
+
+// The resource that a mutation is about, as stored before it.
+struct Target {
+  std::string_view name;
+  policy::Relations relations;  // of the caller to it
+  int64_t revision = 0;         // 0: it is being created
+  std::string_view etag = {};   // as the request gave it
+};
+
+// A change, as told to the audit log and to watchers. Views need only live for Publish.
+struct Change {
+  std::string_view type;      // "referral.accepted"
+  std::string_view resource;
+  int64_t revision = 0;       // after the change
+  absl::Time time;
+  std::string_view state = {};
+  std::vector<std::string_view> parties;
+  std::vector<std::pair<std::string_view, std::string>> commitments = {};
+  // For a look at personal data.
+  bool access = false;
+  std::string_view purpose = {};
+  // Feeds that watchers follow: each gets an entry at the event's position.
+  std::vector<std::string> feeds = {};
+};
+
+// What the framework keeps between the runs of a body.
+struct MutationState {
+  const Environment& env;
+  const Call& call;
+  std::string_view request_id = {};
+  std::string idempotency_key = {};  // of the store row; empty: the method keeps none (a look)
+  std::string request_hash = {};
+  // Set by the last run:
+  std::string replayed_response = {};
+  bool replayed = false;
+  bool authorized = false;
+  std::vector<std::string> feeds = {};
+};
+
+// Not thread-safe; lives for one run.
+class Mutation {
+ public:
+  Mutation(MutationState& state, store::Writer& writer);
+
+  const Call& call() const { return state_.call; }
+  const policy::Caller& caller() const { return *state_.call.caller; }
+  store::Writer& writer() { return writer_; }
+
+  // NOT_FOUND or PERMISSION_DENIED; REQUEST_ID_REUSED; ETAG_MISMATCH. For a request that was carried out
+  // before it returns a status that the body must pass on: the caller is then given the first answer.
+  absl::StatusOr<policy::Authorized> Authorize(const Target& target);
+
+  // Appends the event and the feed entries. REQUIRES: Authorize returned `as` in this run.
+  absl::Status Publish(const policy::Authorized& as, const Change& change);
+
+  // For the framework: records the response under the request id.
+  void Remember(std::string_view response);
+
+ private:
+  absl::Status CheckReplay();
+
+  MutationState& state_;
+  store::Writer& writer_;
+};
+
+// The store row that a request id is remembered under, for the day of `now`, and for the day before.
+std::string IdempotencyKey(const Call& call, std::string_view request_id);
+
+// Removes idempotency records of days that have passed, at most `limit`; returns how many. For a sweeper.
+absl::StatusOr<int> SweepIdempotency(store::Store& store, absl::Time now, int limit);
+
+}  // namespace waypost::rpc
+
+#endif  // WAYPOST_COMMON_RPC_MUTATION_H_

@@ -1,0 +1,295 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <optional>
+
+#include "absl/synchronization/notification.h"
+#include "common/rpc/chain/admission.h"
+#include "common/rpc/chain/authentication.h"
+#include "common/rpc/change_hub.h"
+#include "common/rpc/client.h"
+#include "common/rpc/executor.h"
+#include "common/rpc/feed.h"
+#include "common/rpc/mutation.h"
+#include "common/rpc/status_conversion.h"
+#include "common/status/errors.h"
+#include "common/store/memory_store.h"
+#include "common/testing/fakes.h"
+#include "waypost/event/v1/event.pb.h"
+
+namespace waypost::rpc {
+namespace {
+
+using policy::Relation;
+using policy::Role;
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+TEST(StatusConversion, KeepsReasonAndViolations) {
+  error::FieldViolations violations;
+  violations.Add("a", "is wrong");
+  violations.Add("b", "is wrong too");
+  const absl::Status status = violations.ToStatus();
+  const absl::Status back = FromGrpc(ToGrpc(status));
+  EXPECT_EQ(back, status);
+  EXPECT_THAT(error::ViolationsOf(back), ElementsAre("a: is wrong", "b: is wrong too"));
+  EXPECT_TRUE(ToGrpc(absl::OkStatus()).ok());
+}
+
+TEST(BearerToken, ReadsTheSchemeInAnyCaseAndNothingElse) {
+  EXPECT_EQ(*chain::BearerToken("Bearer abc"), "abc");
+  EXPECT_EQ(*chain::BearerToken("bearer abc"), "abc");
+  for (const std::string_view header : {"", "abc", "Basic abc", "Bearer", "Bearer "}) {
+    EXPECT_EQ(error::ReasonOf(chain::BearerToken(header).status()), "TOKEN_MISSING") << header;
+  }
+}
+
+TEST(Admission, RefusesBeyondWhatMayBeInFlight) {
+  chain::Admission admission({.in_flight = 2});
+  EXPECT_TRUE(admission.Enter().ok());
+  EXPECT_TRUE(admission.Enter().ok());
+  EXPECT_EQ(error::ReasonOf(admission.Enter()), "OVERLOADED");
+  admission.Leave();
+  EXPECT_TRUE(admission.Enter().ok());
+}
+
+TEST(Admission, HoldsOneBodyToItsRateAndLeavesTheOthersAlone) {
+  chain::Admission admission({.body_rate = 10, .body_burst = 3});
+  absl::Time now = absl::FromUnixSeconds(1000);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(admission.CheckRate("bodies/a", now).ok());
+  EXPECT_EQ(error::ReasonOf(admission.CheckRate("bodies/a", now)), "RATE_LIMITED");
+  EXPECT_TRUE(admission.CheckRate("bodies/b", now).ok());
+  now += absl::Milliseconds(100);
+  EXPECT_TRUE(admission.CheckRate("bodies/a", now).ok());
+  EXPECT_FALSE(admission.CheckRate("bodies/a", now).ok());
+}
+
+TEST(Executor, RefusesWhatItsQueueCannotHold) {
+  Executor executor(1, 1);
+  absl::Notification started;
+  absl::Notification release;
+  ASSERT_TRUE(executor.Submit([&] {
+    started.Notify();
+    release.WaitForNotification();
+  }));
+  started.WaitForNotification();
+  std::atomic<int> ran{0};
+  EXPECT_TRUE(executor.Submit([&] { ++ran; }));
+  EXPECT_FALSE(executor.Submit([&] { ++ran; }));
+  EXPECT_EQ(executor.waiting(), 1U);
+  release.Notify();
+}
+
+TEST(Executor, RunsWhatIsQueuedBeforeItEnds) {
+  std::atomic<int> ran{0};
+  {
+    Executor executor(2, 100);
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(executor.Submit([&] { ++ran; }));
+  }
+  EXPECT_EQ(ran, 100);
+}
+
+TEST(ChangeHub, TellsListenersOfTheirFeedUntilTheyLeave) {
+  ChangeHub hub;
+  int a = 0;
+  int b = 0;
+  const uint64_t first = hub.Subscribe("a", [&] { ++a; });
+  hub.Subscribe("b", [&] { ++b; });
+  hub.Changed("a");
+  hub.Changed("c");
+  EXPECT_EQ(hub.listeners(), 2);
+  hub.Unsubscribe("a", first);
+  hub.Changed("a");
+  EXPECT_EQ(a, 1);
+  EXPECT_EQ(b, 0);
+  EXPECT_EQ(hub.listeners(), 1);
+}
+
+FeedEntry Entry(uint64_t position, absl::Time time) {
+  return {.position = position, .resource = "referrals/x", .revision = 1, .type = "t", .state = "S", .time = time};
+}
+
+TEST(Feed, ReadsInOrderFromACursorAndSaysWhenThatIsTooOld) {
+  store::MemoryStore store;
+  const absl::Time start = absl::FromUnixSeconds(1000);
+  ASSERT_TRUE(store::TransactAndWait(store, [&](store::Writer& writer) {
+                for (const uint64_t position : {2, 5, 9}) {
+                  AppendToFeed(writer, "f", Entry(position, start + absl::Seconds(position)));
+                }
+                AppendToFeed(writer, "g", Entry(3, start));
+                return absl::OkStatus();
+              }).ok());
+  const auto read = [&](uint64_t after) { return ReadFeed(**store.Snapshot(), "f", after, 2); };
+  ASSERT_THAT(*read(0), SizeIs(2));
+  EXPECT_EQ((*read(2))[0].position, 5U);
+  EXPECT_EQ((*read(2))[0].time, start + absl::Seconds(5));
+  EXPECT_THAT(*read(9), SizeIs(0));
+
+  EXPECT_EQ(*TrimFeed(store, "f", start + absl::Seconds(6), 100), 2);
+  EXPECT_EQ(read(4).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(error::MetadataOf(read(0).status(), "oldest"), "5");
+  EXPECT_THAT(*read(5), SizeIs(1));
+  EXPECT_THAT(*ReadFeed(**store.Snapshot(), "g", 0, 10), SizeIs(1));
+}
+
+TEST(Retry, RepeatsOnlyWhatIsSafeAndTransient) {
+  using Code = absl::StatusCode;
+  for (int code = 0; code <= 16; ++code) {
+    const absl::Status status(static_cast<Code>(code), "x");
+    EXPECT_FALSE(ShouldRetry(status, /*idempotent=*/false));
+    const bool transient = status.code() == Code::kUnavailable || status.code() == Code::kResourceExhausted;
+    EXPECT_EQ(ShouldRetry(status, /*idempotent=*/true), transient) << status;
+  }
+}
+
+TEST(Retry, WaitsAsTheServerAskedAndGivesUp) {
+  std::vector<absl::Duration> waits;
+  int attempts = 0;
+  const absl::Status status = CallWithRetry(
+      {.attempts = 3}, /*idempotent=*/true, [&](absl::Duration wait) { waits.push_back(wait); }, nullptr,
+      [&](grpc::ClientContext&) {
+        ++attempts;
+        return error::WithRetry(error::StoreFailed(), absl::Seconds(7));
+      });
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(attempts, 3);
+  EXPECT_THAT(waits, ElementsAre(absl::Seconds(7), absl::Seconds(7)));
+}
+
+constexpr policy::MethodRule kWrite = {
+    .service = "test.S",
+    .method = "Write",
+    .mutation = true,
+    .grants = {policy::Grant{{Role::kCaseworker}, {Relation::kOwnBody}}}};
+
+// Runs bodies against a store, as the framework does, without a server.
+class MutationTest : public ::testing::Test {
+ protected:
+  Call CallOf(std::string_view body, std::string_view actor) {
+    policy::Caller caller;
+    caller.body = body;
+    caller.actor = actor;
+    caller.roles = {Role::kCaseworker};
+    return {.rule = kWrite, .caller = std::make_shared<const policy::Caller>(caller), .now = clock_.Now(), .trace = {}};
+  }
+
+  // Writes "k" = value under a request id; returns the response remembered or made.
+  absl::StatusOr<std::string> Write(const Call& call, std::string_view request_id, std::string_view content,
+                                    std::string_view etag = {}, bool fail = false) {
+    MutationState state{.env = env_, .call = call};
+    state.request_id = request_id;
+    state.idempotency_key = IdempotencyKey(call, request_id);
+    state.request_hash = std::string(32, 'h').replace(0, content.size(), content);
+    std::string response;
+    const absl::Status status = store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
+      Mutation mutation(state, writer);
+      const auto before = writer.Get("k");
+      const int64_t revision = before->has_value() ? std::stoll(**before) : 0;
+      const auto as = mutation.Authorize({.name = "things/k",
+                                          .relations = call.caller->body == "bodies/a" ? policy::Relations{Relation::kOwnBody}
+                                                                                       : policy::Relations{},
+                                          .revision = revision,
+                                          .etag = etag});
+      if (!as.ok()) return as.status();
+      if (fail) return absl::FailedPreconditionError("rule");
+      response = std::to_string(revision + 1);
+      writer.Put("k", response);
+      const absl::Status published = mutation.Publish(*as, {.type = "test.written",
+                                                            .resource = "things/k",
+                                                            .revision = revision + 1,
+                                                            .time = call.now,
+                                                            .parties = {"bodies/a"},
+                                                            .feeds = {"feed"}});
+      if (!published.ok()) return published;
+      mutation.Remember(response);
+      return absl::OkStatus();
+    });
+    if (state.replayed) return state.replayed_response;
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  uint64_t Events() { return *outbox::HeadOf(**store_.Snapshot(), "test"); }
+
+  store::MemoryStore store_;
+  waypost::testing::FakeClock clock_;
+  waypost::testing::FakeRandom random_;
+  waypost::testing::FakeAuthenticator authenticator_;
+  chain::Admission admission_{{}};
+  Executor executor_{1, 10};
+  telemetry::Metrics metrics_;
+  telemetry::LogWriter log_{stderr};
+  api::PageTokens page_tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_), random_};
+  std::string idempotency_key_ = "key";
+  outbox::Lane lane_ = *outbox::Lane::Open(store_, "test");
+  ChangeHub hub_;
+  NodeEnvironment node_{authenticator_, admission_, clock_,       random_,         executor_,
+                        metrics_,       log_,       page_tokens_, idempotency_key_};
+  Environment env_{node_, store_, lane_, hub_};
+};
+
+TEST_F(MutationTest, ADuplicateGetsTheFirstAnswerAndChangesNothing) {
+  const Call call = CallOf("bodies/a", "x");
+  EXPECT_EQ(*Write(call, "request-1", "one"), "1");
+  EXPECT_EQ(*Write(call, "request-2", "two"), "2");
+  EXPECT_EQ(*Write(call, "request-1", "one"), "1");
+  EXPECT_EQ(Events(), 2U);
+}
+
+TEST_F(MutationTest, TheSameIdWithOtherContentIsRefused) {
+  const Call call = CallOf("bodies/a", "x");
+  EXPECT_TRUE(Write(call, "request-1", "one").ok());
+  EXPECT_EQ(error::ReasonOf(Write(call, "request-1", "two").status()), "REQUEST_ID_REUSED");
+  EXPECT_EQ(Events(), 1U);
+}
+
+TEST_F(MutationTest, AFailedCallIsNotRemembered) {
+  const Call call = CallOf("bodies/a", "x");
+  EXPECT_EQ(Write(call, "request-1", "one", {}, /*fail=*/true).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(*Write(call, "request-1", "one"), "1");
+}
+
+TEST_F(MutationTest, IdsOfAnotherActorOrBodyAreOthers) {
+  EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "1");
+  EXPECT_EQ(*Write(CallOf("bodies/a", "y"), "request-1", "one"), "2");
+  // Authority comes before idempotency: nobody learns of another's request.
+  EXPECT_EQ(Write(CallOf("bodies/b", "x"), "request-1", "one").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(MutationTest, AReplayIsAnsweredThoughTheEtagHasMovedOn) {
+  const Call call = CallOf("bodies/a", "x");
+  EXPECT_EQ(*Write(call, "request-1", "one"), "1");
+  EXPECT_EQ(*Write(call, "request-2", "two", "\"1\""), "2");
+  EXPECT_EQ(*Write(call, "request-2", "two", "\"1\""), "2");
+  EXPECT_EQ(error::ReasonOf(Write(call, "request-3", "x", "\"1\"").status()), "ETAG_MISMATCH");
+}
+
+TEST_F(MutationTest, RecordsLastThroughMidnightAndAreSweptTwoDaysLater) {
+  EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "1");
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "1");
+  EXPECT_EQ(*SweepIdempotency(store_, clock_.Now(), 100), 0);
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(*SweepIdempotency(store_, clock_.Now(), 100), 1);
+  EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "2");
+}
+
+TEST_F(MutationTest, AnEventSaysWhoDidWhatAndHoldsNoContent) {
+  ASSERT_TRUE(Write(CallOf("bodies/a", "x"), "request-1", "one").ok());
+  const auto entries = ReadFeed(**store_.Snapshot(), "feed", 0, 10);
+  ASSERT_THAT(*entries, SizeIs(1));
+  EXPECT_EQ((*entries)[0].position, 1U);
+  EXPECT_EQ((*entries)[0].type, "test.written");
+}
+
+TEST(CheckRequestId, TakesUuidsAndRefusesWhatCouldHoldAName) {
+  EXPECT_TRUE(CheckRequestId("0b7e7d0e-1f3c-4a53-9d5a-2f0f7f6f2f10").ok());
+  for (const std::string_view id : {"", "short", "has space in it", "slash/slash", "ünïcödé-long"}) {
+    EXPECT_EQ(error::ReasonOf(CheckRequestId(id)), "INVALID_FIELD") << id;
+  }
+  EXPECT_FALSE(CheckRequestId(std::string(65, 'a')).ok());
+}
+
+}  // namespace
+}  // namespace waypost::rpc

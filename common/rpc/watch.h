@@ -1,0 +1,252 @@
+// Server streams that follow a feed from a cursor: in order, at least once, and without a thread while
+// there is nothing to say.
+#ifndef WAYPOST_COMMON_RPC_WATCH_H_
+#define WAYPOST_COMMON_RPC_WATCH_H_
+
+#include <grpcpp/impl/codegen/server_callback.h>
+#include <grpcpp/server_context.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/rpc/call.h"
+#include "common/rpc/environment.h"
+#include "common/rpc/status_conversion.h"
+#include "common/status/errors.h"
+
+namespace waypost::rpc {
+
+// Limits of every watch.
+inline constexpr int kWatchBatch = 100;
+inline constexpr int kMaxWatches = 5000;
+// A consumer that leaves one message unread for so long is cut.
+inline constexpr absl::Duration kWatchStall = absl::Seconds(30);
+
+// What a watch follows. `Response` is the streamed message.
+template <typename Response>
+struct WatchPlan {
+  std::string feed;
+  uint64_t after = 0;  // the cursor: entries up to it have been seen
+  // Reads at most kWatchBatch messages after the cursor, and moves it. Runs on the executor.
+  std::function<absl::StatusOr<std::vector<Response>>(const store::Reader&, uint64_t& cursor)> read = nullptr;
+  // How often a quiet watch says that it is complete up to its cursor; zero for never.
+  absl::Duration heartbeat = absl::ZeroDuration();
+  std::function<Response(uint64_t cursor)> make_heartbeat = nullptr;
+};
+
+// One stream. Owns itself: gRPC's OnDone deletes it.
+template <typename Response>
+class Watch final : public grpc::ServerWriteReactor<Response> {
+ public:
+  // `open(const Call&)` authorizes and returns the plan; it runs on the calling thread and reads no store.
+  template <typename Open>
+  static Watch* Begin(const Environment& env, grpc::CallbackServerContext* context, const policy::MethodRule& rule,
+                      Open&& open) {
+    auto* watch = new Watch(env, context, rule);
+    absl::Status status = watch->pending_.Admit(watch->incoming_);
+    if (status.ok() && env.hub.listeners() > kMaxWatches * 2) {
+      status = error::LimitExceeded("watches of one service", kMaxWatches, kMaxWatches + 1);
+    }
+    if (status.ok()) {
+      absl::StatusOr<WatchPlan<Response>> plan = open(watch->pending_.call());
+      status = plan.status();
+      if (plan.ok()) watch->Follow(*std::move(plan));
+    }
+    if (!status.ok()) watch->End(status);
+    return watch;
+  }
+
+  void OnWriteDone(bool ok) override {
+    {
+      const absl::MutexLock lock(&mutex_);
+      writing_ = false;
+      if (!ok) cancelled_ = true;
+    }
+    Advance();
+  }
+
+  void OnCancel() override {
+    {
+      const absl::MutexLock lock(&mutex_);
+      cancelled_ = true;
+    }
+    Advance();
+  }
+
+  void OnDone() override {
+    if (changes_ != 0) env_.hub.Unsubscribe(plan_.feed, changes_);
+    if (ticks_ != 0) env_.hub.Unsubscribe(kTickFeed, ticks_);
+    Release();
+  }
+
+ private:
+  Watch(const Environment& env, grpc::CallbackServerContext* context, const policy::MethodRule& rule)
+      : env_(env), incoming_(IncomingOf(*context)), pending_(env.node, rule, incoming_) {}
+
+  // gRPC and each queued read hold one reference each.
+  void Retain() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void Release() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  void Follow(WatchPlan<Response> plan) {
+    plan_ = std::move(plan);
+    cursor_ = plan_.after;
+    changes_ = env_.hub.Subscribe(plan_.feed, [this] { Wake(); });
+    ticks_ = env_.hub.Subscribe(kTickFeed, [this] { OnTick(); });
+    Wake();
+  }
+
+  // There may be something new: read, unless a read or a write is under way, after which it is looked at again.
+  void Wake() {
+    const absl::MutexLock lock(&mutex_);
+    stale_ = true;
+    if (!busy_ && !ended_) StartRead();
+  }
+
+  void StartRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    busy_ = true;
+    stale_ = false;
+    Retain();
+    const bool taken = env_.node.executor.Submit([this] {
+      Read();
+      Release();
+    });
+    if (taken) return;
+    // The executor is full: the next tick looks again. The queue limit is the back-pressure.
+    busy_ = false;
+    stale_ = true;
+    references_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  void Read() {
+    absl::StatusOr<std::vector<Response>> batch = [this]() -> absl::StatusOr<std::vector<Response>> {
+      WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+      return plan_.read(*reader, cursor_);
+    }();
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (batch.ok()) {
+        batch_ = *std::move(batch);
+        next_ = 0;
+      } else {
+        failure_ = batch.status();
+      }
+    }
+    Advance();
+  }
+
+  // The one place that decides what comes next. Any thread, any time.
+  void Advance() {
+    absl::Status end;
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (ended_ || writing_) {
+        if (!cancelled_ || ended_) return;
+      }
+      if (cancelled_) {
+        end = absl::CancelledError("the client has gone");
+      } else if (next_ < batch_.size()) {
+        return Write(&batch_[next_++]);
+      } else if (!failure_.ok()) {
+        end = failure_;
+      } else if (!busy_) {
+        return;
+      } else if (const absl::Time now = env_.node.clock.Now(); now >= pending_.call().caller->expires) {
+        end = error::TokenRefused("expired while watching");
+      } else if (stale_ || !batch_.empty()) {
+        batch_.clear();
+        return StartRead();
+      } else {
+        busy_ = false;
+        return;
+      }
+      ended_ = true;
+    }
+    Finish(end);
+  }
+
+  void Write(const Response* message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    writing_ = true;
+    write_began_ = env_.node.clock.Now();
+    this->StartWrite(message);
+  }
+
+  // Heartbeats, expired tokens, stalled consumers, and reads the executor refused.
+  void OnTick() {
+    absl::Status end;
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (ended_) return;
+      const absl::Time now = env_.node.clock.Now();
+      if (writing_ && now - write_began_ > kWatchStall) {
+        end = error::Make(absl::StatusCode::kResourceExhausted, "WATCH_STALLED",
+                          "you read more slowly than changes come: continue from your last cursor");
+      } else if (now >= pending_.call().caller->expires && !writing_) {
+        end = error::TokenRefused("expired while watching");
+      } else if (stale_ && !busy_) {
+        return StartRead();
+      } else if (!busy_ && !writing_ && plan_.heartbeat > absl::ZeroDuration() &&
+                 now - last_heartbeat_ >= plan_.heartbeat) {
+        last_heartbeat_ = now;
+        busy_ = true;
+        batch_ = {plan_.make_heartbeat(cursor_)};
+        next_ = 1;
+        return Write(&batch_[0]);
+      } else {
+        return;
+      }
+      ended_ = true;
+    }
+    Finish(end);
+  }
+
+  void End(const absl::Status& status) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      ended_ = true;
+    }
+    Finish(status);
+  }
+
+  void Finish(const absl::Status& status) {
+    pending_.Answered(status);
+    grpc::ServerWriteReactor<Response>::Finish(ToGrpc(status));
+  }
+
+  const Environment& env_;
+  const chain::Incoming incoming_;
+  PendingCall pending_;
+  WatchPlan<Response> plan_;
+  uint64_t changes_ = 0;  // subscriptions
+  uint64_t ticks_ = 0;
+  uint64_t cursor_ = 0;  // of the read under way; there is one at a time
+  std::atomic<int> references_{1};
+
+  absl::Mutex mutex_;
+  std::vector<Response> batch_ ABSL_GUARDED_BY(mutex_);
+  size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  bool busy_ ABSL_GUARDED_BY(mutex_) = false;     // a read is queued or its batch is not written out
+  bool stale_ ABSL_GUARDED_BY(mutex_) = false;    // something may have come since the last read began
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time write_began_ ABSL_GUARDED_BY(mutex_);
+  absl::Time last_heartbeat_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
+}  // namespace waypost::rpc
+
+#endif  // WAYPOST_COMMON_RPC_WATCH_H_

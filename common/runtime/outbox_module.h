@@ -1,0 +1,52 @@
+// What every service that writes events has in common: its lane, its hub, the relay to the audit service,
+// and the sweeping of what has expired.
+#ifndef WAYPOST_COMMON_RUNTIME_OUTBOX_MODULE_H_
+#define WAYPOST_COMMON_RUNTIME_OUTBOX_MODULE_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/outbox/lane.h"
+#include "common/outbox/relay.h"
+#include "common/rpc/change_hub.h"
+#include "common/rpc/environment.h"
+#include "common/runtime/module.h"
+
+namespace waypost::runtime {
+
+// How long idempotency records are swept after, and how many in one tick.
+inline constexpr int kSweepPerTick = 2000;
+
+class OutboxBase {
+ public:
+  static absl::StatusOr<std::unique_ptr<OutboxBase>> Open(const ModuleContext& context, std::string_view service);
+  ~OutboxBase();
+
+  const rpc::Environment& env() const { return env_; }
+  rpc::ChangeHub& hub() { return hub_; }
+
+  // Begins to relay to the audit service.
+  void Start(const Peers& peers);
+  void Stop();
+  // Sweeps and ticks watches.
+  void Tick(absl::Time now);
+
+ private:
+  OutboxBase(const ModuleContext& context, std::string_view service, outbox::Lane lane);
+
+  const std::string service_;
+  rpc::ChangeHub hub_;
+  const outbox::Lane lane_;
+  const rpc::Environment env_;
+  std::unique_ptr<outbox::Sink> sink_;
+  std::unique_ptr<outbox::Relay> relay_;
+  uint64_t subscription_ = 0;
+};
+
+}  // namespace waypost::runtime
+
+#endif  // WAYPOST_COMMON_RUNTIME_OUTBOX_MODULE_H_

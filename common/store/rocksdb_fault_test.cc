@@ -1,0 +1,450 @@
+// The store on a disk that loses power, goes wrong and runs full.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "common/store/rocksdb_store.h"
+#include "common/store/testing/lossy_file_system.h"
+#include "common/store/testing/temp_folder.h"
+#include "rocksdb/env.h"
+
+namespace waypost::store {
+namespace {
+
+using base::Cat;
+using rocksdb::IOStatus;
+using Fault = LossyFileSystem::Fault;
+using Operation = LossyFileSystem::Operation;
+
+// A folder on a lossy disk, and what its node told of itself.
+class Machine {
+ public:
+  Machine() {
+    std::filesystem::create_directories(graveyard());
+    NewDisk();
+  }
+
+  std::string path() const { return folder_.path() + "/db"; }
+  LossyFileSystem& disk() { return *disk_; }
+  int fatal_calls() const { return *fatal_calls_; }
+
+  RocksOptions Options() {
+    RocksOptions options;
+    options.path = path();
+    options.parts = {"p"};
+    options.env = env_.get();
+    options.free_bytes_min = 0;
+    // Small, so that a test sees flushes, compactions and new log files.
+    options.write_buffer_bytes = 256 * 1024;
+    options.wal_bytes_max = 512 * 1024;
+    options.on_fatal = [calls = fatal_calls_](absl::Status status) {
+      EXPECT_FALSE(status.ok());
+      if (getenv("DBG")) fprintf(stderr, "FATAL %s\n", status.ToString().c_str());
+      ++*calls;
+    };
+    return options;
+  }
+
+  // The machine loses power and comes back with a new disk controller over the same folder.
+  void CutPower(uint64_t seed) {
+    disk_->CutPowerAfter(0);
+    disk_->ApplyPowerCut(seed);
+    NewDisk();
+  }
+  // Only the process ends: what it had handed to the system stays.
+  void KillProcess() { NewDisk(); }
+
+ private:
+  std::string graveyard() const { return folder_.path() + "/graveyard"; }
+  void NewDisk() {
+    disk_ = std::make_shared<LossyFileSystem>(rocksdb::FileSystem::Default(), graveyard());
+    env_ = rocksdb::NewCompositeEnv(disk_);
+  }
+
+  TempFolder folder_;
+  std::shared_ptr<LossyFileSystem> disk_;
+  std::unique_ptr<rocksdb::Env> env_;
+  std::shared_ptr<std::atomic<int>> fatal_calls_ = std::make_shared<std::atomic<int>>(0);
+};
+
+std::unique_ptr<RocksNode> OpenOrDie(RocksOptions options) {
+  auto node = RocksNode::Open(std::move(options));
+  if (!node.ok()) {
+    ADD_FAILURE() << node.status();
+    std::abort();
+  }
+  return *std::move(node);
+}
+
+// Keeps account of what was answered, and checks a store against it. Transaction n of client c writes the
+// two rows a/c/n and b/c/n and the row head/c; a client begins its next one before the last is answered.
+class Ledger {
+ public:
+  enum class Answer { kPending, kAcknowledged, kRefused, kUnknown };
+
+  explicit Ledger(uint64_t seed) : random_(seed) {}
+
+  // Runs `clients` with a few transactions in flight each, until each has begun `count` more or got an
+  // answer that says the store has failed.
+  void Run(Store& store, int clients, int count) {
+    absl::BlockingCounter left(clients * count);
+    for (int n = 0; n < count; ++n) {
+      for (int client = 0; client < clients; ++client) Begin(store, client, left);
+      if (n % 8 == 7) WaitUntilAnswered();
+    }
+    left.Wait();
+  }
+
+  // One transaction; returns its status.
+  absl::Status RunOne(Store& store, int client) {
+    absl::BlockingCounter left(1);
+    Begin(store, client, left);
+    left.Wait();
+    const absl::MutexLock lock(&mutex_);
+    return last_status_;
+  }
+
+  // What is wrong with `store`; empty when nothing is.
+  std::vector<std::string> Check(const Store& store) {
+    const auto snapshot = store.Snapshot();
+    if (!snapshot.ok()) return {"no snapshot"};
+    std::map<std::string, std::string> rows;
+    const auto cursor = (*snapshot)->Scan({});
+    for (; cursor->Valid(); cursor->Next()) rows.emplace(cursor->key(), cursor->value());
+    std::vector<std::string> wrong;
+    if (!cursor->status().ok()) wrong.push_back("the scan failed");
+    const absl::MutexLock lock(&mutex_);
+    for (auto& [name, answer] : answers_) {
+      const bool a = rows.contains(Cat("a/", name));
+      const bool b = rows.contains(Cat("b/", name));
+      if (a != b) wrong.push_back(Cat("half of ", name));
+      if (answer == Answer::kAcknowledged && !a) wrong.push_back(Cat("lost ", name));
+      if (answer == Answer::kRefused && a) wrong.push_back(Cat("came back: ", name));
+      // What is found after a restart stays.
+      if (answer == Answer::kUnknown) answer = a ? Answer::kAcknowledged : Answer::kRefused;
+    }
+    return wrong;
+  }
+
+  int Count(Answer answer) {
+    const absl::MutexLock lock(&mutex_);
+    int count = 0;
+    for (const auto& [name, given] : answers_) count += given == answer ? 1 : 0;
+    return count;
+  }
+
+ private:
+  void Begin(Store& store, int client, absl::BlockingCounter& left) {
+    std::string name;
+    std::string value;
+    {
+      const absl::MutexLock lock(&mutex_);
+      name = Cat(client, "/", ++next_);
+      value.assign(random_() % 4000, static_cast<char>('a' + random_() % 26));
+      answers_[name] = Answer::kPending;
+      ++pending_;
+    }
+    store.Transact(
+        [name, client, value = std::move(value)](Writer& writer) {
+          writer.Put(Cat("a/", name), value);
+          writer.Put(Cat("b/", name), value);
+          writer.Put(Cat("head/", client), name);
+          return absl::OkStatus();
+        },
+        [this, name, &left](absl::Status status) {
+          Note(name, status);
+          left.DecrementCount();
+        });
+  }
+
+  void Note(const std::string& name, const absl::Status& status) {
+    const absl::MutexLock lock(&mutex_);
+    --pending_;
+    last_status_ = status;
+    if (status.ok()) {
+      answers_[name] = Answer::kAcknowledged;
+    } else if (status.code() == absl::StatusCode::kUnavailable) {
+      answers_[name] = Answer::kUnknown;
+    } else {
+      EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+      answers_[name] = Answer::kRefused;
+    }
+  }
+
+  void WaitUntilAnswered() {
+    const absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(
+        +[](int* pending) { return *pending == 0; }, &pending_));
+  }
+
+  absl::Mutex mutex_;
+  std::mt19937_64 random_;
+  std::map<std::string, Answer> answers_;
+  int next_ = 0;
+  int pending_ = 0;
+  absl::Status last_status_;
+};
+
+using Answer = Ledger::Answer;
+
+// Several lives of one folder, each ended by a power cut at a random change of the disk.
+std::vector<std::string> LivesAndPowerCuts(uint64_t seed, bool skip_sync) {
+  std::mt19937_64 random(seed);
+  Machine machine;
+  Ledger ledger(seed);
+  for (int life = 0; life < 3; ++life) {
+    machine.disk().CutPowerAfter(1 + random() % 700);
+    RocksOptions options = machine.Options();
+    options.testing_skip_sync = skip_sync;
+    auto node = RocksNode::Open(std::move(options));
+    if (node.ok()) ledger.Run((*node)->store("p"), /*clients=*/3, /*count=*/150);
+    if (node.ok()) node->reset();
+    machine.CutPower(random());
+    const auto reopened = RocksNode::Open(machine.Options());
+    if (!reopened.ok()) return {Cat("cannot be opened: ", base::ToStd(reopened.status().message()))};
+    std::vector<std::string> wrong = ledger.Check((*reopened)->store("p"));
+    if (!wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+TEST(PowerCut, LosesNothingAcknowledgedAndLeavesNoHalfTransaction) {
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
+    const std::vector<std::string> wrong = LivesAndPowerCuts(seed, /*skip_sync=*/false);
+    EXPECT_TRUE(wrong.empty()) << "seed " << seed << ": " << wrong.size()
+                               << " wrong, first: " << wrong.front();
+  }
+}
+
+TEST(PowerCut, TheTestFindsAStoreThatDoesNotSync) {
+  int found = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    if (!LivesAndPowerCuts(seed, /*skip_sync=*/true).empty()) ++found;
+  }
+  EXPECT_GE(found, 8);
+}
+
+TEST(FailedSync, IsFatalAcknowledgesNothingAndIsRecoveredByARestart) {
+  for (const Operation operation : {Operation::kSync, Operation::kAppend}) {
+    for (uint64_t seed = 1; seed <= 5; ++seed) {
+      Machine machine;
+      Ledger ledger(seed);
+      {
+        const auto node = OpenOrDie(machine.Options());
+        Fault fault{operation, ".log", static_cast<int>(seed * 2), /*for_ever=*/false, /*partial=*/true};
+        machine.disk().Inject(fault);
+        ledger.Run(node->store("p"), 2, 200);
+        EXPECT_GT(ledger.Count(Answer::kAcknowledged), 0);
+        EXPECT_GT(ledger.Count(Answer::kUnknown), 0);
+        EXPECT_EQ(ledger.Count(Answer::kRefused), 0);
+        // The fault is gone, yet the store stays failed.
+        EXPECT_EQ(ledger.RunOne(node->store("p"), 0).code(), absl::StatusCode::kUnavailable);
+        EXPECT_EQ(node->store("p").Snapshot().status().code(), absl::StatusCode::kUnavailable);
+        EXPECT_TRUE(node->Stats().failed);
+      }
+      EXPECT_EQ(machine.fatal_calls(), 1);
+      machine.KillProcess();
+      const auto node = OpenOrDie(machine.Options());
+      EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+      EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+    }
+  }
+}
+
+TEST(FailedSync, AFailedBodyIsNotAnsweredFromWritesThatWereLost) {
+  Machine machine;
+  const auto node = OpenOrDie(machine.Options());
+  Store& store = node->store("p");
+  absl::Notification held;
+  absl::Notification go;
+  absl::BlockingCounter left(3);
+  store.Transact(
+      [&](Writer&) {
+        held.Notify();
+        go.WaitForNotification();
+        return absl::OkStatus();
+      },
+      [&](absl::Status) { left.DecrementCount(); });
+  held.WaitForNotification();
+  machine.disk().Inject({Operation::kSync, ".log"});
+  absl::Status duplicate;
+  store.Transact(
+      [](Writer& writer) {
+        writer.Put("request/1", "done");
+        return absl::OkStatus();
+      },
+      [&](absl::Status) { left.DecrementCount(); });
+  store.Transact(
+      [](Writer& writer) -> absl::Status {
+        const auto seen = writer.Get("request/1");
+        return seen.ok() && seen->has_value() ? absl::AlreadyExistsError("done before") : absl::OkStatus();
+      },
+      [&](absl::Status status) {
+        duplicate = std::move(status);
+        left.DecrementCount();
+      });
+  go.Notify();
+  left.Wait();
+  EXPECT_EQ(duplicate.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(FullDisk, IsRefusedBeforeItIsQuiteFullAndReadsGoOn) {
+  Machine machine;
+  RocksOptions options = machine.Options();
+  options.free_bytes_min = 1'000'000;
+  const auto node = OpenOrDie(std::move(options));
+  Store& store = node->store("p");
+  Ledger ledger(1);
+  ASSERT_TRUE(ledger.RunOne(store, 0).ok());
+  machine.disk().SetFreeBytes(999'999);
+  const uint64_t changes = machine.disk().changes();
+  const absl::Status refused = ledger.RunOne(store, 0);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(error::ReasonOf(refused), "DISK_FULL");
+  EXPECT_EQ(machine.disk().changes(), changes) << "the disk was not touched";
+  EXPECT_TRUE(node->Stats().disk_is_full);
+  EXPECT_EQ(node->Stats().disk_full, 1u);
+  EXPECT_THAT(ledger.Check(store), testing::IsEmpty());
+  const absl::Status read_only =
+      TransactAndWait(store, [](Writer& writer) { return writer.Get("x").status(); });
+  EXPECT_TRUE(read_only.ok()) << read_only;
+  machine.disk().SetFreeBytes(std::nullopt);
+  EXPECT_TRUE(ledger.RunOne(store, 0).ok());
+  EXPECT_FALSE(node->Stats().disk_is_full);
+  EXPECT_EQ(machine.fatal_calls(), 0);
+}
+
+// The first write of a new log, with nothing in memory to flush: RocksDB alone would go on with the log file
+// that the failed write was taken out of.
+TEST(FullDisk, TheFirstWriteOfALogMayFail) {
+  for (const bool partial : {false, true}) {
+    for (const Operation operation : {Operation::kAppend, Operation::kSync}) {
+      Machine machine;
+      Ledger ledger(1);
+      {
+        const auto node = OpenOrDie(machine.Options());
+        machine.disk().Inject({operation, ".log", 0, false, partial, IOStatus::NoSpace("injected")});
+        EXPECT_EQ(error::ReasonOf(ledger.RunOne(node->store("p"), 0)), "DISK_FULL");
+        EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+        for (int i = 0; i < 5; ++i) EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+      }
+      machine.CutPower(1);
+      const auto node = OpenOrDie(machine.Options());
+      EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+      EXPECT_EQ(ledger.Count(Answer::kAcknowledged), 5);
+      EXPECT_EQ(ledger.Count(Answer::kRefused), 1);
+      EXPECT_EQ(machine.fatal_calls(), 0);
+    }
+  }
+}
+
+// The disk fills at random places of log, table files and manifest, and has room again, many times.
+void FillAndFree(Machine& machine, Ledger& ledger, std::mt19937_64& random) {
+  const auto node = OpenOrDie(machine.Options());
+  for (int round = 0; round < 6; ++round) {
+    machine.disk().SetFreeBytes(random() % 300'000);
+    ledger.Run(node->store("p"), 2, 60);
+    EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+    if (random() % 3 == 0) return;  // ends while the disk is full
+    machine.disk().SetFreeBytes(std::nullopt);
+    EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok()) << "writes resume";
+  }
+}
+
+TEST(FullDisk, LosesNothingAcknowledgedAndBringsNothingBack) {
+  int refused = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    Machine machine;
+    Ledger ledger(seed);
+    for (int life = 0; life < 2; ++life) {
+      FillAndFree(machine, ledger, random);
+      if (random() % 2 == 0) {
+        machine.CutPower(random());
+      } else {
+        machine.KillProcess();
+      }
+      const auto node = RocksNode::Open(machine.Options());
+      ASSERT_TRUE(node.ok()) << node.status();
+      ASSERT_THAT(ledger.Check((*node)->store("p")), testing::IsEmpty());
+    }
+    refused += ledger.Count(Answer::kRefused);
+    EXPECT_EQ(machine.fatal_calls(), 0);
+  }
+  EXPECT_GT(refused, 1000);
+}
+
+// The power goes while the disk is full, or while the store takes up work again.
+TEST(FullDisk, SurvivesAPowerCutAtAnyMoment) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    Machine machine;
+    Ledger ledger(seed);
+    {
+      const auto node = OpenOrDie(machine.Options());
+      ledger.Run(node->store("p"), 2, 10);
+      machine.disk().Inject({random() % 2 == 0 ? Operation::kAppend : Operation::kSync, ".log",
+                             static_cast<int>(random() % 3), false, random() % 2 == 0,
+                             IOStatus::NoSpace("injected")});
+      machine.disk().CutPowerAfter(1 + random() % 40);
+      for (int i = 0; i < 12; ++i) ledger.RunOne(node->store("p"), 0).IgnoreError();
+    }
+    if (random() % 2 == 0) {
+      machine.CutPower(random());
+    } else {
+      machine.KillProcess();
+    }
+    const auto node = RocksNode::Open(machine.Options());
+    ASSERT_TRUE(node.ok()) << node.status();
+    ASSERT_THAT(ledger.Check((*node)->store("p")), testing::IsEmpty());
+  }
+}
+
+TEST(FullDisk, WhenTheLogCannotBeCutBackTheStoreFails) {
+  Machine machine;
+  Ledger ledger(1);
+  {
+    const auto node = OpenOrDie(machine.Options());
+    ASSERT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+    // The sync of the write fails for want of room, and so does the one that would make the cut durable.
+    machine.disk().Inject({Operation::kSync, ".log", 0, true, false, IOStatus::NoSpace("injected")});
+    EXPECT_EQ(ledger.RunOne(node->store("p"), 0).code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_EQ(machine.fatal_calls(), 1);
+}
+
+TEST(FailedFlush, ForWantOfRoomIsMadeGoodLater) {
+  for (const Operation operation : {Operation::kAppend, Operation::kSync, Operation::kCreate}) {
+    Machine machine;
+    Ledger ledger(1);
+    {
+      const auto node = OpenOrDie(machine.Options());
+      machine.disk().Inject({operation, ".sst", 0, true, false, IOStatus::NoSpace("injected")});
+      ledger.Run(node->store("p"), 2, 150);
+      EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+      machine.disk().ClearFaults();
+      EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+      ledger.Run(node->store("p"), 2, 150);
+    }
+    EXPECT_EQ(machine.fatal_calls(), 0);
+    EXPECT_GT(ledger.Count(Answer::kAcknowledged), 300);
+    machine.CutPower(1);
+    const auto node = OpenOrDie(machine.Options());
+    EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+  }
+}
+
+}  // namespace
+}  // namespace waypost::store

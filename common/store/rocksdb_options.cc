@@ -1,0 +1,94 @@
+#include "common/store/rocksdb_options.h"
+
+#include <algorithm>
+
+#include "rocksdb/cache.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/env.h"
+#include "rocksdb/filter_policy.h"
+#include "rocksdb/table.h"
+
+namespace waypost::store {
+namespace {
+
+constexpr size_t kMebibyte = 1024 * 1024;
+
+rocksdb::CompressionType BestCompression() {
+  const auto linked = rocksdb::GetSupportedCompressions();
+  const bool has_lz4 = std::find(linked.begin(), linked.end(), rocksdb::kLZ4Compression) != linked.end();
+  return has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+}
+
+void SetDurability(rocksdb::Options& db) {
+  // A torn tail is a group that was never acknowledged: recovery stops there. Damage before the tail is
+  // found before the database is opened (wal_check.h), since this mode would silently drop what follows it.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.recycle_log_file_num = 0;  // a reused log would hold old records after the tail
+  db.manual_wal_flush = false;
+  db.avoid_flush_during_shutdown = true;  // the log has it
+  db.paranoid_checks = true;
+  db.wal_bytes_per_sync = 0;  // every group is synced as a whole
+  db.bytes_per_sync = kMebibyte;
+}
+
+// The memory of an idle node is to stay below 80 MB and that of a loaded one below 400 MB.
+void SetMemory(rocksdb::Options& db, const RocksOptions& options,
+               const std::shared_ptr<rocksdb::Cache>& block_cache) {
+  db.db_write_buffer_size = options.write_buffer_bytes;
+  db.write_buffer_size = std::max(options.write_buffer_bytes / 4, kMebibyte);
+  db.max_write_buffer_number = 4;
+  db.arena_block_size = 256 * 1024;
+  // Most reads of a body ask for a key that is not there (a request id, a new name): let the memtable say so.
+  db.memtable_prefix_bloom_size_ratio = 0.02;
+  db.memtable_whole_key_filtering = true;
+
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = block_cache;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_size = 8 * 1024;
+  table.format_version = 5;
+  db.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+}
+
+void SetFiles(rocksdb::Options& db, const RocksOptions& options) {
+  db.max_background_jobs = options.background_jobs_max;
+  db.max_total_wal_size = options.wal_bytes_max;
+  db.compression = BestCompression();
+  db.level_compaction_dynamic_level_bytes = true;
+  db.target_file_size_base = 32 * kMebibyte;
+  db.max_bytes_for_level_base = 128 * kMebibyte;
+  db.max_manifest_file_size = 4 * kMebibyte;
+  db.avoid_unnecessary_blocking_io = true;
+  db.skip_stats_update_on_db_open = true;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.max_log_file_size = 4 * kMebibyte;
+  db.keep_log_file_num = 2;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+}
+
+}  // namespace
+
+std::shared_ptr<rocksdb::Cache> MakeBlockCache(const RocksOptions& options) {
+  return rocksdb::NewLRUCache(options.block_cache_bytes, /*num_shard_bits=*/4);
+}
+
+rocksdb::Options MakeRocksOptions(const RocksOptions& options, rocksdb::Env* env,
+                                  const std::shared_ptr<rocksdb::Cache>& block_cache) {
+  rocksdb::Options db;
+  db.env = env;
+  db.create_if_missing = true;
+  db.create_missing_column_families = true;
+  // One thread writes.
+  db.allow_concurrent_memtable_write = false;
+  db.enable_write_thread_adaptive_yield = false;
+  SetDurability(db);
+  SetMemory(db, options, block_cache);
+  SetFiles(db, options);
+  return db;
+}
+
+}  // namespace waypost::store

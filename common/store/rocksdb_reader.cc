@@ -1,0 +1,66 @@
+#include "common/store/rocksdb_reader.h"
+
+#include <utility>
+
+#include "common/status/errors.h"
+
+namespace waypost::store {
+namespace {
+
+class RocksCursor final : public Cursor {
+ public:
+  RocksCursor(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options,
+              const KeyRange& range)
+      : end_(range.end), end_slice_(end_) {
+    // The bound lets RocksDB stop at it instead of walking over deleted rows beyond.
+    if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    iterator_.reset(db->NewIterator(options, family));
+    // Positions of an iterator need begin <= end.
+    if (end_.empty() || range.begin < end_) iterator_->Seek(ToSlice(range.begin));
+  }
+
+  bool Valid() const override { return iterator_->Valid(); }
+  void Next() override { iterator_->Next(); }
+  std::string_view key() const override { return ToView(iterator_->key()); }
+  std::string_view value() const override { return ToView(iterator_->value()); }
+  absl::Status status() const override {
+    const rocksdb::Status status = iterator_->status();
+    return status.ok() ? absl::OkStatus() : ReadError(status);
+  }
+
+ private:
+  const std::string end_;
+  const rocksdb::Slice end_slice_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+}  // namespace
+
+absl::Status ReadError(const rocksdb::Status& status) {
+  if (status.IsCorruption()) return error::DataLoss("a block of the store does not match its checksum");
+  return error::Unavailable("the store", "a read of its files failed");
+}
+
+std::unique_ptr<RocksReader> RocksReader::OfSnapshot(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family) {
+  auto reader = std::make_unique<RocksReader>(db, family);
+  reader->options_.snapshot = db->GetSnapshot();
+  return reader;
+}
+
+RocksReader::~RocksReader() {
+  if (options_.snapshot != nullptr) db_->ReleaseSnapshot(options_.snapshot);
+}
+
+absl::StatusOr<std::optional<std::string>> RocksReader::Get(std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status = db_->Get(options_, family_, ToSlice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return ReadError(status);
+  return value;
+}
+
+std::unique_ptr<Cursor> RocksReader::Scan(const KeyRange& range) const {
+  return std::make_unique<RocksCursor>(db_, family_, options_, range);
+}
+
+}  // namespace waypost::store

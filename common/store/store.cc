@@ -1,0 +1,22 @@
+#include "common/store/store.h"
+
+#include "absl/synchronization/notification.h"
+
+namespace waypost::store {
+
+absl::Status TransactAndWait(Store& store, Body body) {
+  // Shared: the store's thread may still be inside Notify when this one wakes and returns.
+  struct Wait {
+    absl::Status status;
+    absl::Notification done;
+  };
+  const auto wait = std::make_shared<Wait>();
+  store.Transact(std::move(body), [wait](absl::Status status) {
+    wait->status = std::move(status);
+    wait->done.Notify();
+  });
+  wait->done.WaitForNotification();
+  return wait->status;
+}
+
+}  // namespace waypost::store

@@ -1,0 +1,76 @@
+// The metrics of a process. Names stand here and nowhere else; docs/operating lists them.
+#ifndef WAYPOST_COMMON_TELEMETRY_METRICS_H_
+#define WAYPOST_COMMON_TELEMETRY_METRICS_H_
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "prometheus/counter.h"
+#include "prometheus/family.h"
+#include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
+
+namespace waypost::telemetry {
+
+// The counters of one method, found once and then used without a lookup. Thread-safe.
+class MethodMetrics {
+ public:
+  void Record(absl::StatusCode code, absl::Duration duration);
+  void Started() { in_flight_->Increment(); }
+
+ private:
+  friend class Metrics;
+  static constexpr size_t kCodes = 17;
+  std::array<prometheus::Counter*, kCodes> handled_ = {};
+  prometheus::Histogram* seconds_ = nullptr;
+  prometheus::Gauge* in_flight_ = nullptr;
+};
+
+// Thread-safe. Labels never hold a body, a person or a resource.
+class Metrics {
+ public:
+  Metrics();
+
+  // The same object for the same service and method; lives as long as this.
+  MethodMetrics& ForMethod(std::string_view service, std::string_view method);
+
+  // The store: one commit group.
+  void RecordGroup(size_t bodies, size_t bytes, absl::Duration run, absl::Duration sync);
+  // The relay: how many events a sink has yet to take, and for how long the oldest has waited.
+  void SetRelayLag(std::string_view service, std::string_view sink, double events, double oldest_seconds);
+  void SetReplicaAge(std::string_view service, double seconds);
+  void SetWatches(double count);
+  void CountDroppedLogLines(double count);
+
+  std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
+
+ private:
+  std::shared_ptr<prometheus::Registry> registry_;
+  prometheus::Family<prometheus::Counter>& handled_;
+  prometheus::Family<prometheus::Histogram>& seconds_;
+  prometheus::Family<prometheus::Gauge>& in_flight_;
+  prometheus::Histogram& group_bodies_;
+  prometheus::Histogram& group_sync_seconds_;
+  prometheus::Counter& group_run_seconds_;
+  prometheus::Counter& written_bytes_;
+  prometheus::Family<prometheus::Gauge>& relay_lag_events_;
+  prometheus::Family<prometheus::Gauge>& relay_lag_seconds_;
+  prometheus::Family<prometheus::Gauge>& replica_age_;
+  prometheus::Gauge& watches_;
+  prometheus::Counter& dropped_log_lines_;
+
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, std::unique_ptr<MethodMetrics>> methods_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace waypost::telemetry
+
+#endif  // WAYPOST_COMMON_TELEMETRY_METRICS_H_

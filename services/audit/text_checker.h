@@ -1,0 +1,56 @@
+// Checks of texts and times that come from outside.
+#ifndef WAYPOST_SERVICES_AUDIT_TEXT_CHECKER_H_
+#define WAYPOST_SERVICES_AUDIT_TEXT_CHECKER_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "google/protobuf/timestamp.pb.h"
+
+namespace waypost::audit {
+
+// True for a timestamp in its documented range: years 1 to 9999 (google/protobuf/timestamp.proto).
+inline bool IsTime(const google::protobuf::Timestamp& time) {
+  constexpr int64_t kFirstSecond = -62'135'596'800;
+  constexpr int64_t kLastSecond = 253'402'300'799;
+  return time.seconds() >= kFirstSecond && time.seconds() <= kLastSecond && time.nanos() >= 0 &&
+         time.nanos() < 1'000'000'000;
+}
+
+// Checks the texts of one message, whose path is empty or as in "envelopes[3]". Not thread-safe.
+class TextChecker {
+ public:
+  // `violations` must outlive this.
+  TextChecker(std::string path, error::FieldViolations& violations)
+      : path_(std::move(path)), violations_(violations) {}
+
+  void Add(std::string_view field, std::string_view description) {
+    violations_.Add(path_.empty() ? std::string(field) : base::Cat(path_, ".", field), description);
+  }
+  void Required(std::string_view field, std::string_view text, size_t bytes_max) {
+    if (text.empty()) Add(field, "is required");
+    Optional(field, text, bytes_max);
+  }
+  // Texts become parts of keys and are printed: no control characters.
+  void Optional(std::string_view field, std::string_view text, size_t bytes_max) {
+    if (text.size() > bytes_max) Add(field, base::Cat("has more than ", bytes_max, " bytes"));
+    const bool printable = std::all_of(text.begin(), text.end(), [](char c) {
+      const auto byte = static_cast<unsigned char>(c);
+      return byte >= 0x20 && byte != 0x7f;
+    });
+    if (!printable) Add(field, "has control characters");
+  }
+
+ private:
+  const std::string path_;
+  error::FieldViolations& violations_;
+};
+
+}  // namespace waypost::audit
+
+#endif  // WAYPOST_SERVICES_AUDIT_TEXT_CHECKER_H_

@@ -1,0 +1,81 @@
+// Every limit of the directory; those of ids, pages and request ids are in common/api and common/rpc. Sizes
+// of texts are in bytes of UTF-8, for each language. The protos repeat these numbers in their comments.
+#ifndef WAYPOST_SERVICES_DIRECTORY_DIRECTORY_LIMITS_H_
+#define WAYPOST_SERVICES_DIRECTORY_DIRECTORY_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace waypost::directory {
+
+// Names and texts.
+inline constexpr size_t kMaxLanguagesOfText = 40;
+inline constexpr size_t kMaxLanguageTagBytes = 35;
+inline constexpr size_t kMaxNameBytes = 300;
+inline constexpr size_t kMaxDescriptionBytes = 8'000;
+inline constexpr size_t kMaxScheduleBytes = 2'000;
+inline constexpr size_t kMaxReasonBytes = 500;
+inline constexpr size_t kMaxBasisBytes = 300;
+inline constexpr size_t kMaxFunderBytes = 200;
+inline constexpr size_t kMaxWebsiteBytes = 300;
+inline constexpr size_t kMaxContactTitleBytes = 200;
+inline constexpr size_t kMaxEmailBytes = 254;
+inline constexpr size_t kMaxGroupLevelBytes = 60;
+
+// Lists.
+inline constexpr int kMaxMemberships = 50;
+inline constexpr int kMaxTerritories = 200;
+inline constexpr int kMaxCompetences = 400;
+inline constexpr int kMaxLanguages = 60;
+inline constexpr int kMaxContacts = 40;
+inline constexpr int kMaxDeputies = 5;
+inline constexpr int kMaxRequiredDocuments = 30;
+inline constexpr int kMaxGroups = 50;
+inline constexpr int kMaxPartners = 100;
+inline constexpr int kMaxFunders = 20;
+// Bodies above a body, up to the one that has no parent.
+inline constexpr int kMaxParents = 8;
+
+inline constexpr int32_t kMaxPlaces = 1'000'000;
+
+// Eligibility rules.
+inline constexpr int kMaxRuleNodes = 64;
+inline constexpr int kMaxRuleDepth = 6;
+inline constexpr int kMaxRulesInList = 32;
+inline constexpr int kMaxLegalStatuses = 20;
+inline constexpr int kMaxResidenceTerritories = 50;
+inline constexpr int kMaxLanguageSkills = 20;
+inline constexpr uint32_t kMaxAgeYears = 130;
+inline constexpr uint32_t kMaxHouseholdPersons = 50;
+
+// Territory codes.
+inline constexpr size_t kMaxTerritoryBytes = 48;
+inline constexpr int kMaxLocalParts = 3;
+
+// Routing.
+inline constexpr int kMaxRouteLanguages = 10;
+inline constexpr int kDefaultRouteCandidates = 20;
+inline constexpr int kMaxRouteCandidates = 100;
+// How many entries of each of the two indexes one question looks at.
+inline constexpr int kMaxRouteEntries = 500;
+
+// Agreements on coordination of one theme in one territory, ended ones included.
+inline constexpr int kMaxAgreementsOfPlace = 100;
+
+// An answer that lists things ends once it is larger than this: a message takes 4 MiB, and nothing listed is
+// larger than 1.5 MiB.
+inline constexpr size_t kMaxAnswerBytes = 2 * 1024 * 1024;
+
+// Changes in one message of a watch.
+inline constexpr int kMaxChangesInMessage = 100;
+
+// A report of capacity older than this is shown as stale.
+inline constexpr absl::Duration kCapacityStaleAfter = absl::Hours(24 * 30);
+// A provider confirms its offers at least this often, in days.
+inline constexpr int kAssuranceDays = 365;
+
+}  // namespace waypost::directory
+
+#endif  // WAYPOST_SERVICES_DIRECTORY_DIRECTORY_LIMITS_H_

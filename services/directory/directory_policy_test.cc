@@ -1,0 +1,92 @@
+#include "services/directory/directory_policy.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace waypost::directory {
+namespace {
+
+using policy::MethodRule;
+using policy::Relation;
+using policy::Relations;
+using policy::Role;
+
+// The roles that a method allows beyond reading, as the requirements have them: by anyone's relation (the
+// operator) and by belonging to the body.
+struct Expected {
+  std::set<Role> anywhere;
+  std::set<Role> own_body;
+};
+
+const std::map<std::string_view, Expected>& Mutations() {
+  static const auto* const kExpected = new std::map<std::string_view, Expected>{
+      {"CreateBody", {{Role::kOperator}, {}}},
+      {"UpdateBody", {{Role::kOperator}, {Role::kSupervisor}}},
+      {"SuspendBody", {{Role::kOperator}, {}}},
+      {"ReactivateBody", {{Role::kOperator}, {}}},
+      {"DissolveBody", {{Role::kOperator}, {}}},
+      {"CreateUnit", {{}, {Role::kSupervisor}}},
+      {"UpdateUnit", {{}, {Role::kSupervisor}}},
+      {"CreateOffer", {{}, {Role::kSupervisor}}},
+      {"UpdateOffer", {{}, {Role::kSupervisor}}},
+      {"ReportCapacity", {{}, {Role::kSupervisor, Role::kCaseworker}}},
+      {"CreateProgramme", {{Role::kOperator}, {Role::kSupervisor}}},
+      {"CreateCoordinationAgreement", {{Role::kOperator}, {}}},
+      {"EndCoordinationAgreement", {{Role::kOperator}, {}}},
+  };
+  return *kExpected;
+}
+
+const std::set<std::string_view>& Reads() {
+  static const auto* const kReads = new std::set<std::string_view>{"GetBody",
+                                                                   "ListBodies",
+                                                                   "GetUnit",
+                                                                   "ListUnits",
+                                                                   "GetOffer",
+                                                                   "ListOffers",
+                                                                   "GetProgramme",
+                                                                   "ListProgrammes",
+                                                                   "ResolveRoute",
+                                                                   "ListChanges",
+                                                                   "WatchChanges",
+                                                                   "GetCoordinationAgreement",
+                                                                   "ListCoordinationAgreements"};
+  return *kReads;
+}
+
+bool Expect(const MethodRule& rule, Role role, Relation relation) {
+  const auto mutation = Mutations().find(rule.method);
+  if (mutation == Mutations().end()) return relation == Relation::kAnyone;
+  return (relation == Relation::kAnyone && mutation->second.anywhere.contains(role)) ||
+         (relation == Relation::kOwnBody && mutation->second.own_body.contains(role));
+}
+
+TEST(DirectoryPolicy, EveryMethodEveryRoleEveryRelation) {
+  for (const MethodRule* rule : kDirectoryRules) {
+    for (int role = 0; role < policy::kRoleCount; ++role) {
+      for (int relation = 0; relation < policy::kRelationCount; ++relation) {
+        const Role as = static_cast<Role>(role);
+        const Relation stands = static_cast<Relation>(relation);
+        EXPECT_EQ(!rule->Allows({as}, {stands}).empty(), Expect(*rule, as, stands))
+            << rule->method << " as " << policy::RoleName(as) << ", " << policy::RelationName(stands);
+      }
+    }
+  }
+}
+
+TEST(DirectoryPolicy, EveryMethodIsThereOnceAndKnowsWhetherItChangesAnything) {
+  std::set<std::string_view> methods;
+  for (const MethodRule* rule : kDirectoryRules) {
+    EXPECT_TRUE(methods.insert(rule->method).second) << rule->method;
+    EXPECT_EQ(rule->service, "waypost.directory.v1.DirectoryService");
+    EXPECT_EQ(rule->mutation, Mutations().contains(rule->method)) << rule->method;
+    EXPECT_NE(Mutations().contains(rule->method), Reads().contains(rule->method)) << rule->method;
+  }
+  EXPECT_EQ(methods.size(), Mutations().size() + Reads().size());
+}
+
+}  // namespace
+}  // namespace waypost::directory

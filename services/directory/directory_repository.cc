@@ -1,0 +1,810 @@
+#include "services/directory/directory_repository.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "common/store/keys.h"
+#include "services/directory/directory_limits.h"
+#include "services/directory/directory_rules.h"
+#include "services/directory/errors.h"
+#include "services/directory/field_checks.h"
+#include "services/directory/names.h"
+#include "services/directory/territory.h"
+#include "waypost/directory/storage/v1/directory_storage.pb.h"
+
+namespace waypost::directory {
+namespace {
+
+namespace records = storage::v1;
+
+using store::Cursor;
+using store::KeyBuilder;
+using store::KeyParser;
+using store::KeyRange;
+using store::Reader;
+using store::Writer;
+
+constexpr uint32_t kFormatVersion = 1;
+
+using Keys = std::vector<std::string>;
+
+// --- Kinds of resource ------------------------------------------------------------------------------
+
+template <typename Resource>
+struct Kind;
+
+template <>
+struct Kind<v1::Body> {
+  static constexpr std::string_view kTable = "body";
+  static constexpr ResourceKind kKind = ResourceKind::kBody;
+  static bool In(const records::ResourceRecord& record) { return record.has_body(); }
+  static v1::Body* Mutable(records::ResourceRecord& record) { return record.mutable_body(); }
+};
+
+template <>
+struct Kind<v1::Unit> {
+  static constexpr std::string_view kTable = "unit";
+  static constexpr ResourceKind kKind = ResourceKind::kUnit;
+  static bool In(const records::ResourceRecord& record) { return record.has_unit(); }
+  static v1::Unit* Mutable(records::ResourceRecord& record) { return record.mutable_unit(); }
+};
+
+template <>
+struct Kind<v1::Offer> {
+  static constexpr std::string_view kTable = "offer";
+  static constexpr ResourceKind kKind = ResourceKind::kOffer;
+  static bool In(const records::ResourceRecord& record) { return record.has_offer(); }
+  static v1::Offer* Mutable(records::ResourceRecord& record) { return record.mutable_offer(); }
+};
+
+template <>
+struct Kind<v1::Programme> {
+  static constexpr std::string_view kTable = "programme";
+  static constexpr ResourceKind kKind = ResourceKind::kProgramme;
+  static bool In(const records::ResourceRecord& record) { return record.has_programme(); }
+  static v1::Programme* Mutable(records::ResourceRecord& record) { return record.mutable_programme(); }
+};
+
+template <>
+struct Kind<v1::CoordinationAgreement> {
+  static constexpr std::string_view kTable = "agreement";
+  static constexpr ResourceKind kKind = ResourceKind::kCoordinationAgreement;
+  static bool In(const records::ResourceRecord& record) { return record.has_coordination_agreement(); }
+  static v1::CoordinationAgreement* Mutable(records::ResourceRecord& record) {
+    return record.mutable_coordination_agreement();
+  }
+};
+
+// --- Keys -------------------------------------------------------------------------------------------
+
+KeyBuilder Table(std::string_view table) {
+  return std::move(KeyBuilder().Text(table));
+}
+
+// The id in a name that has been checked, or was stored by us; empty otherwise.
+std::string_view IdIn(ResourceKind kind, std::string_view name) {
+  return IdOf(kind, name).value_or("");
+}
+std::string_view BodyId(std::string_view name) {
+  return IdIn(ResourceKind::kBody, name);
+}
+std::string_view OfferId(std::string_view name) {
+  return IdIn(ResourceKind::kOffer, name);
+}
+std::string_view ProgrammeId(std::string_view name) {
+  return IdIn(ResourceKind::kProgramme, name);
+}
+
+std::string UnitsPrefix(std::string_view body) {
+  return Table("unit").Text(BodyId(body)).Take();
+}
+
+// nullopt for a name that is not one of this kind.
+template <typename Resource>
+std::optional<std::string> RecordKey(std::string_view name) {
+  const std::optional<ResourceName> parsed = ParseName(name);
+  if (!parsed || parsed->kind != Kind<Resource>::kKind) return std::nullopt;
+  KeyBuilder key = Table(Kind<Resource>::kTable);
+  if (parsed->kind == ResourceKind::kUnit) key.Text(parsed->parent_id);
+  return key.Text(parsed->id).Take();
+}
+
+std::string CompetencePrefix(type::v1::Theme theme, std::string_view code) {
+  return Table("competence").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
+}
+std::string OfferPlacePrefix(type::v1::Theme theme, std::string_view code) {
+  return Table("offer.place").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
+}
+std::string AgreementPlacePrefix(type::v1::Theme theme, std::string_view code) {
+  return Table("agreement.place").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
+}
+
+std::string ChangeKey(uint64_t position) {
+  return Table("change").Uint(position).Take();
+}
+std::string ChangePlaceKey(std::string_view resource) {
+  return Table("change.place").Text(resource).Take();
+}
+std::string ChangeHeadKey() {
+  return Table("change.head").Take();
+}
+
+// --- Index entries of a resource --------------------------------------------------------------------
+
+Keys IndexKeys(const v1::Body& body) {
+  const std::string_view id = BodyId(body.name());
+  Keys keys;
+  keys.push_back(Table("body.kind").Uint(static_cast<uint64_t>(body.kind())).Text(id).Take());
+  keys.push_back(Table("body.level").Uint(static_cast<uint64_t>(body.level())).Text(id).Take());
+  if (!body.parent().empty())
+    keys.push_back(Table("body.parent").Text(BodyId(body.parent())).Text(id).Take());
+  for (const v1::Membership& membership : body.memberships()) {
+    keys.push_back(Table("body.member").Text(BodyId(membership.association())).Text(id).Take());
+  }
+  for (const v1::Competence& competence : body.competences()) {
+    keys.push_back(KeyBuilder(CompetencePrefix(competence.theme(), competence.territory()))
+                       .Uint(static_cast<uint64_t>(body.level()))
+                       .Text(id)
+                       .Take());
+  }
+  return keys;
+}
+
+Keys IndexKeys(const v1::Offer& offer) {
+  const std::string_view id = OfferId(offer.name());
+  Keys keys;
+  keys.push_back(Table("offer.provider").Text(BodyId(offer.provider())).Text(id).Take());
+  if (!offer.programme().empty()) {
+    keys.push_back(Table("offer.programme").Text(ProgrammeId(offer.programme())).Text(id).Take());
+  }
+  for (const std::string& code : offer.territories()) {
+    keys.push_back(KeyBuilder(OfferPlacePrefix(offer.theme(), code)).Text(id).Take());
+  }
+  return keys;
+}
+
+Keys IndexKeys(const v1::CoordinationAgreement& agreement) {
+  return {KeyBuilder(AgreementPlacePrefix(agreement.theme(), agreement.territory()))
+              .Text(IdIn(ResourceKind::kCoordinationAgreement, agreement.name()))
+              .Take()};
+}
+
+Keys IndexKeys(const v1::Unit&) {
+  return {};
+}
+Keys IndexKeys(const v1::Programme&) {
+  return {};
+}
+
+// Spares the frequent small change, as a report of capacity, the making of hundreds of keys. False is always
+// safe.
+bool SameIndex(const v1::Offer& a, const v1::Offer& b) {
+  return a.theme() == b.theme() && a.provider() == b.provider() && a.programme() == b.programme() &&
+         std::equal(a.territories().begin(), a.territories().end(), b.territories().begin(),
+                    b.territories().end());
+}
+template <typename Resource>
+bool SameIndex(const Resource&, const Resource&) {
+  return false;
+}
+
+void SortUnique(Keys& keys) {
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+}
+
+void WriteIndex(Writer& writer, Keys before, Keys after) {
+  SortUnique(before);
+  SortUnique(after);
+  Keys gone;
+  Keys come;
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(), std::back_inserter(gone));
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(come));
+  for (const std::string& key : gone) writer.Delete(key);
+  for (const std::string& key : come) writer.Put(key, "");
+}
+
+// --- Records ----------------------------------------------------------------------------------------
+
+template <typename Message>
+absl::StatusOr<std::optional<Message>> Read(const Reader& reader, std::string_view key,
+                                            std::string_view what) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, reader.Get(key));
+  if (!bytes) return std::nullopt;
+  Message message;
+  if (!message.ParseFromString(*bytes) || message.format_version() != kFormatVersion)
+    return error::DataLoss(what);
+  return message;
+}
+
+template <typename Resource>
+absl::StatusOr<Stored<Resource>> Decode(std::string_view bytes) {
+  records::ResourceRecord record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      record.format_version() != kFormatVersion || !Kind<Resource>::In(record)) {
+    return error::DataLoss(base::Cat(Kind<Resource>::kTable, " record"));
+  }
+  return Stored<Resource>{std::move(*Kind<Resource>::Mutable(record)), record.revision()};
+}
+
+template <typename Resource>
+absl::StatusOr<std::optional<Stored<Resource>>> Find(const Reader& reader, std::string_view key) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, reader.Get(key));
+  if (!bytes) return std::nullopt;
+  WAYPOST_ASSIGN_OR_RETURN(Stored<Resource> stored, Decode<Resource>(*bytes));
+  return stored;
+}
+
+// Gives the resource its one entry in the feed, at a new position.
+absl::Status WriteChange(Writer& writer, std::string_view resource, int64_t revision, absl::Time now) {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<records::FeedHead> head,
+                           Read<records::FeedHead>(writer, ChangeHeadKey(), "change head"));
+  const std::string place_key = ChangePlaceKey(resource);
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<records::FeedPlace> old_place,
+                           Read<records::FeedPlace>(writer, place_key, "change place"));
+  if (old_place) writer.Delete(ChangeKey(old_place->position()));
+  if (!head) head.emplace();
+  head->set_format_version(kFormatVersion);
+  head->set_position(head->position() + 1);
+  records::FeedPlace place;
+  place.set_format_version(kFormatVersion);
+  place.set_position(head->position());
+  records::ChangeRecord change;
+  change.set_format_version(kFormatVersion);
+  change.set_resource(std::string(resource));
+  change.set_revision(revision);
+  *change.mutable_time() = api::ToTimestamp(now);
+  writer.Put(ChangeHeadKey(), head->SerializeAsString());
+  writer.Put(place_key, place.SerializeAsString());
+  writer.Put(ChangeKey(head->position()), change.SerializeAsString());
+  return absl::OkStatus();
+}
+
+template <typename Resource>
+absl::StatusOr<Stored<Resource>> Write(Writer& writer, const std::string& key, Resource resource,
+                                       int64_t revision, absl::Time now) {
+  records::ResourceRecord record;
+  record.set_format_version(kFormatVersion);
+  record.set_revision(revision);
+  *Kind<Resource>::Mutable(record) = std::move(resource);
+  writer.Put(key, record.SerializeAsString());
+  Stored<Resource> stored{std::move(*Kind<Resource>::Mutable(record)), revision};
+  WAYPOST_RETURN_IF_ERROR(WriteChange(writer, stored.resource.name(), revision, now));
+  return stored;
+}
+
+// --- Pages ------------------------------------------------------------------------------------------
+
+// The ranges still to be read after `position`, which lies in one of them.
+absl::StatusOr<std::vector<KeyRange>> RangesAfter(const Keys& prefixes, std::string_view position) {
+  std::vector<KeyRange> ranges;
+  bool reached = position.empty();
+  for (const std::string& prefix : prefixes) {
+    if (reached) {
+      ranges.push_back(store::PrefixRange(prefix));
+    } else if (position.starts_with(prefix)) {
+      ranges.push_back(store::PrefixRangeAfter(prefix, position));
+      reached = true;
+    }
+  }
+  if (!reached) return error::PageTokenInvalid();
+  return ranges;
+}
+
+// Calls take(key, value), which returns the size of what it took, for at most `limit` entries of the ranges
+// and kMaxAnswerBytes, in their order. Returns the key of the last one taken when there are more, empty
+// otherwise. REQUIRES: limit > 0.
+template <typename Take>
+absl::StatusOr<std::string> Walk(const Reader& reader, const std::vector<KeyRange>& ranges, int limit,
+                                 Take&& take) {
+  std::string last;
+  int taken = 0;
+  size_t bytes = 0;
+  for (const KeyRange& range : ranges) {
+    const std::unique_ptr<Cursor> at = reader.Scan(range);
+    for (; at->Valid(); at->Next()) {
+      if (!last.empty()) return last;
+      absl::StatusOr<size_t> size = take(at->key(), at->value());
+      WAYPOST_RETURN_IF_ERROR(size.status());
+      ++taken;
+      bytes += *size;
+      if (taken == limit || bytes >= kMaxAnswerBytes) last = std::string(at->key());
+    }
+    WAYPOST_RETURN_IF_ERROR(at->status());
+  }
+  return std::string();
+}
+
+// A page of the records themselves.
+template <typename Resource>
+absl::StatusOr<Page<Resource>> PageOfRecords(const Reader& reader, const std::string& prefix,
+                                             std::string_view position, int limit) {
+  Page<Resource> page;
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<KeyRange> ranges, RangesAfter({prefix}, position));
+  const auto take = [&page](std::string_view, std::string_view value) -> absl::StatusOr<size_t> {
+    WAYPOST_ASSIGN_OR_RETURN(Stored<Resource> stored, Decode<Resource>(value));
+    page.items.push_back(std::move(stored));
+    return value.size();
+  };
+  WAYPOST_ASSIGN_OR_RETURN(page.next, Walk(reader, ranges, limit, take));
+  return page;
+}
+
+// The last element of an index key: the id that it stands for.
+absl::StatusOr<std::string> LastText(std::string_view key, std::string_view prefix) {
+  return KeyParser(key.substr(prefix.size())).Text();
+}
+
+template <typename Resource>
+absl::StatusOr<Stored<Resource>> GetIndexed(const Reader& reader, std::string_view id) {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<Stored<Resource>> stored,
+                           Find<Resource>(reader, Table(Kind<Resource>::kTable).Text(id).Take()));
+  if (!stored) return error::DataLoss(base::Cat(Kind<Resource>::kTable, " index"));
+  return *std::move(stored);
+}
+
+// A page through index entries (prefix…, id), the prefixes one after the other.
+template <typename Resource>
+absl::StatusOr<Page<Resource>> PageOfIndex(const Reader& reader, const Keys& prefixes,
+                                           std::string_view position, int limit) {
+  Page<Resource> page;
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<KeyRange> ranges, RangesAfter(prefixes, position));
+  const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
+    const auto prefix = std::find_if(prefixes.begin(), prefixes.end(),
+                                     [key](const std::string& each) { return key.starts_with(each); });
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, LastText(key, *prefix));
+    WAYPOST_ASSIGN_OR_RETURN(Stored<Resource> stored, GetIndexed<Resource>(reader, id));
+    page.items.push_back(std::move(stored));
+    return page.items.back().resource.ByteSizeLong();
+  };
+  WAYPOST_ASSIGN_OR_RETURN(page.next, Walk(reader, ranges, limit, take));
+  return page;
+}
+
+// --- References -------------------------------------------------------------------------------------
+
+// Looks up what resources refer to, and collects what is wrong.
+class References {
+ public:
+  explicit References(const Reader& reader) : reader_(reader) {}
+
+  // nullopt, with a violation, when there is no such resource.
+  template <typename Resource>
+  absl::StatusOr<std::optional<Stored<Resource>>> Find(std::string_view field, std::string_view name) {
+    const std::optional<std::string> key = RecordKey<Resource>(name);
+    std::optional<Stored<Resource>> found;
+    if (key) {
+      WAYPOST_ASSIGN_OR_RETURN(found, directory::Find<Resource>(reader_, *key));
+    }
+    if (!found) violations_.Add(field, "does not exist");
+    return found;
+  }
+
+  void Add(std::string_view field, std::string_view description) { violations_.Add(field, description); }
+  absl::Status ToStatus() const { return violations_.ToStatus(); }
+
+ private:
+  const Reader& reader_;
+  error::FieldViolations violations_;
+};
+
+// No body is above itself, and nothing lies deeper than the limit.
+absl::Status CheckParents(References& references, const v1::Body& body) {
+  std::string above = body.parent();
+  for (int steps = 0; !above.empty(); ++steps) {
+    if (above == body.name()) {
+      references.Add("body.parent", "is below this body");
+      return absl::OkStatus();
+    }
+    if (steps == kMaxParents) {
+      references.Add("body.parent", base::Cat("has more than ", kMaxParents, " bodies in line above"));
+      return absl::OkStatus();
+    }
+    WAYPOST_ASSIGN_OR_RETURN(const auto parent, references.Find<v1::Body>("body.parent", above));
+    if (!parent) return absl::OkStatus();
+    above = parent->resource.parent();
+  }
+  return absl::OkStatus();
+}
+
+bool HadAssociation(const v1::Body* before, std::string_view association) {
+  return before != nullptr &&
+         std::any_of(before->memberships().begin(), before->memberships().end(),
+                     [association](const v1::Membership& each) { return each.association() == association; });
+}
+
+bool HadUnit(const v1::Body* before, std::string_view unit) {
+  return before != nullptr && std::any_of(before->contacts().begin(), before->contacts().end(),
+                                          [unit](const v1::Contact& each) { return each.unit() == unit; });
+}
+
+// --- Routing ----------------------------------------------------------------------------------------
+
+using PrefixOf = std::string (*)(type::v1::Theme theme, std::string_view code);
+
+// Is there an entry for a territory within `code`, other than `code` itself?
+absl::StatusOr<bool> HasParts(const Reader& reader, PrefixOf prefix_of, type::v1::Theme theme,
+                              std::string_view code) {
+  // A text ends with two bytes, below every character of a code: leaving them off gives what it begins.
+  const auto open = [&](std::string_view text) {
+    std::string prefix = prefix_of(theme, text);
+    prefix.resize(prefix.size() - 2);
+    return prefix;
+  };
+  const bool local = code.find('/') != std::string_view::npos;
+  const std::string begins =
+      code == kWholeUnion ? open("") : open(local ? base::Cat(code, "/") : std::string(code));
+  const std::unique_ptr<Cursor> at = reader.Scan({.begin = begins, .end = begins + '\xFF'});
+  const std::string itself = prefix_of(theme, code);
+  while (at->Valid() && at->key().starts_with(itself)) at->Next();
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return at->Valid();
+}
+
+// Fills a RouteMaterial. Lives for one question.
+class Gathering {
+ public:
+  Gathering(const Reader& reader, const v1::ResolveRouteRequest& request)
+      : reader_(reader), request_(request) {}
+
+  absl::Status Offers();
+  absl::Status Competences();
+  absl::Status Parts();
+
+  RouteMaterial material;
+
+ private:
+  // Every entry for the territory and what covers it, the nearest first, up to the limit.
+  absl::Status WalkPlaces(PrefixOf prefix_of,
+                          absl::FunctionRef<absl::Status(std::string_view code, KeyParser rest)> take);
+  absl::Status AddOffer(std::string_view code, std::string_view offer_id);
+  absl::Status AddBody(std::string_view body_id);
+
+  const Reader& reader_;
+  const v1::ResolveRouteRequest& request_;
+};
+
+absl::Status Gathering::AddBody(std::string_view body_id) {
+  std::string name = BodyName(body_id);
+  if (material.bodies.contains(name)) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Body> body, GetIndexed<v1::Body>(reader_, body_id));
+  material.bodies.emplace(std::move(name), std::move(body.resource));
+  return absl::OkStatus();
+}
+
+absl::Status Gathering::AddOffer(std::string_view code, std::string_view offer_id) {
+  WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Offer> offer, GetIndexed<v1::Offer>(reader_, offer_id));
+  WAYPOST_RETURN_IF_ERROR(AddBody(BodyId(offer.resource.provider())));
+  const std::string& programme = offer.resource.programme();
+  if (!programme.empty() && !material.programmes.contains(programme)) {
+    WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Programme> found,
+                             GetIndexed<v1::Programme>(reader_, ProgrammeId(programme)));
+    material.programmes.emplace(programme, std::move(found.resource));
+  }
+  material.offers.push_back({std::move(offer.resource), std::string(code)});
+  return absl::OkStatus();
+}
+
+absl::Status Gathering::WalkPlaces(
+    PrefixOf prefix_of, absl::FunctionRef<absl::Status(std::string_view code, KeyParser rest)> take) {
+  int left = kMaxRouteEntries;
+  for (const std::string_view code : CoveringCodes(request_.territory())) {
+    const std::string prefix = prefix_of(request_.theme(), code);
+    const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(prefix));
+    for (; at->Valid(); at->Next()) {
+      if (left == 0) {
+        material.truncated = true;
+        return absl::OkStatus();
+      }
+      --left;
+      WAYPOST_RETURN_IF_ERROR(take(code, KeyParser(at->key().substr(prefix.size()))));
+    }
+    WAYPOST_RETURN_IF_ERROR(at->status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Gathering::Offers() {
+  return WalkPlaces(OfferPlacePrefix, [this](std::string_view code, KeyParser rest) -> absl::Status {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string offer_id, rest.Text());
+    return AddOffer(code, offer_id);
+  });
+}
+
+absl::Status Gathering::Competences() {
+  return WalkPlaces(CompetencePrefix, [this](std::string_view, KeyParser rest) -> absl::Status {
+    WAYPOST_RETURN_IF_ERROR(rest.Uint().status());  // the level
+    WAYPOST_ASSIGN_OR_RETURN(const std::string body_id, rest.Text());
+    return AddBody(body_id);
+  });
+}
+
+absl::Status Gathering::Parts() {
+  WAYPOST_ASSIGN_OR_RETURN(material.recorded_for_parts,
+                           HasParts(reader_, CompetencePrefix, request_.theme(), request_.territory()));
+  if (material.recorded_for_parts || !OffersCountFor(request_.function())) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(material.recorded_for_parts,
+                           HasParts(reader_, OfferPlacePrefix, request_.theme(), request_.territory()));
+  return absl::OkStatus();
+}
+
+// The resource that a feed entry speaks of, as it is in `reader`.
+absl::Status FillContent(const Reader& reader, const DirectoryRepository& repository, v1::Change& change) {
+  const auto fill = [&change](auto stored, auto* content) -> absl::Status {
+    if (!stored.ok()) return error::DataLoss("change feed");
+    stored->resource.set_etag(api::EtagOf(stored->revision));
+    change.set_revision(stored->revision);
+    *content = std::move(stored->resource);
+    return absl::OkStatus();
+  };
+  const std::string& name = change.resource();
+  const std::optional<ResourceName> parsed = ParseName(name);
+  if (!parsed) return error::DataLoss("change feed");
+  switch (parsed->kind) {
+    case ResourceKind::kBody:
+      return fill(repository.Get<v1::Body>(reader, name), change.mutable_body());
+    case ResourceKind::kUnit:
+      return fill(repository.Get<v1::Unit>(reader, name), change.mutable_unit());
+    case ResourceKind::kOffer:
+      return fill(repository.Get<v1::Offer>(reader, name), change.mutable_offer());
+    case ResourceKind::kProgramme:
+      return fill(repository.Get<v1::Programme>(reader, name), change.mutable_programme());
+    case ResourceKind::kCoordinationAgreement:
+      return fill(repository.Get<v1::CoordinationAgreement>(reader, name),
+                  change.mutable_coordination_agreement());
+  }
+  return error::DataLoss("change feed");
+}
+
+}  // namespace
+
+template <typename Resource>
+absl::StatusOr<Stored<Resource>> DirectoryRepository::Get(const Reader& reader, std::string_view name) const {
+  const std::optional<std::string> key = RecordKey<Resource>(name);
+  if (!key) return error::NotFound(name);
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<Stored<Resource>> stored, Find<Resource>(reader, *key));
+  if (!stored) return error::NotFound(name);
+  return *std::move(stored);
+}
+
+template <typename Resource>
+absl::StatusOr<Stored<Resource>> DirectoryRepository::Create(Writer& writer, Resource resource,
+                                                             absl::Time now) const {
+  const std::optional<std::string> key = RecordKey<Resource>(resource.name());
+  if (!key) return absl::InternalError("a resource was made with a name that is not one");
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> taken, writer.Get(*key));
+  if (taken) return error::AlreadyExists(resource.name());
+  WriteIndex(writer, {}, IndexKeys(resource));
+  return Write<Resource>(writer, *key, std::move(resource), 1, now);
+}
+
+template <typename Resource>
+absl::StatusOr<Stored<Resource>> DirectoryRepository::Update(Writer& writer, const Stored<Resource>& before,
+                                                             Resource after, absl::Time now) const {
+  const std::optional<std::string> key = RecordKey<Resource>(before.resource.name());
+  if (!key || before.resource.name() != after.name()) return absl::InternalError("a resource was renamed");
+  if (!SameIndex(before.resource, after)) WriteIndex(writer, IndexKeys(before.resource), IndexKeys(after));
+  return Write<Resource>(writer, *key, std::move(after), before.revision + 1, now);
+}
+
+#define WAYPOST_INSTANTIATE(Resource)                                                                        \
+  template absl::StatusOr<Stored<Resource>> DirectoryRepository::Get(const Reader&, std::string_view) const; \
+  template absl::StatusOr<Stored<Resource>> DirectoryRepository::Create(Writer&, Resource, absl::Time)       \
+      const;                                                                                                 \
+  template absl::StatusOr<Stored<Resource>> DirectoryRepository::Update(Writer&, const Stored<Resource>&,    \
+                                                                        Resource, absl::Time) const
+WAYPOST_INSTANTIATE(v1::Body);
+WAYPOST_INSTANTIATE(v1::Unit);
+WAYPOST_INSTANTIATE(v1::Offer);
+WAYPOST_INSTANTIATE(v1::Programme);
+WAYPOST_INSTANTIATE(v1::CoordinationAgreement);
+#undef WAYPOST_INSTANTIATE
+
+absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1::Body* before,
+                                                  const v1::Body& after) const {
+  References references(reader);
+  if (before == nullptr || before->parent() != after.parent()) {
+    WAYPOST_RETURN_IF_ERROR(CheckParents(references, after));
+  }
+  for (int i = 0; i < after.memberships_size(); ++i) {
+    const std::string& association = after.memberships(i).association();
+    if (HadAssociation(before, association)) continue;
+    const std::string field = base::Cat(At("body.memberships", i), ".association");
+    WAYPOST_ASSIGN_OR_RETURN(const auto found, references.Find<v1::Body>(field, association));
+    if (found && found->resource.kind() != v1::BODY_KIND_ASSOCIATION)
+      references.Add(field, "is not an association");
+  }
+  for (int i = 0; i < after.contacts_size(); ++i) {
+    const std::string& unit = after.contacts(i).unit();
+    if (unit.empty() || HadUnit(before, unit)) continue;
+    WAYPOST_RETURN_IF_ERROR(
+        references.Find<v1::Unit>(base::Cat(At("body.contacts", i), ".unit"), unit).status());
+  }
+  return references.ToStatus();
+}
+
+absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1::Offer* before,
+                                                  const v1::Offer& after) const {
+  References references(reader);
+  if (before == nullptr) {
+    WAYPOST_RETURN_IF_ERROR(references.Find<v1::Body>("offer.provider", after.provider()).status());
+  }
+  if (!after.programme().empty() && (before == nullptr || before->programme() != after.programme())) {
+    WAYPOST_RETURN_IF_ERROR(references.Find<v1::Programme>("offer.programme", after.programme()).status());
+  }
+  return references.ToStatus();
+}
+
+absl::Status DirectoryRepository::CheckReferences(const Reader& reader,
+                                                  const v1::Programme& programme) const {
+  References references(reader);
+  WAYPOST_RETURN_IF_ERROR(references.Find<v1::Body>("programme.lead", programme.lead()).status());
+  for (int i = 0; i < programme.partners_size(); ++i) {
+    WAYPOST_RETURN_IF_ERROR(
+        references.Find<v1::Body>(At("programme.partners", i), programme.partners(i)).status());
+  }
+  return references.ToStatus();
+}
+
+absl::Status DirectoryRepository::CheckNew(const Reader& reader,
+                                           const v1::CoordinationAgreement& agreement) const {
+  References references(reader);
+  WAYPOST_RETURN_IF_ERROR(
+      references.Find<v1::Body>("coordination_agreement.body", agreement.body()).status());
+  WAYPOST_RETURN_IF_ERROR(references.ToStatus());
+  const std::string prefix = AgreementPlacePrefix(agreement.theme(), agreement.territory());
+  const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, LastText(key, prefix));
+    WAYPOST_ASSIGN_OR_RETURN(const auto other, GetIndexed<v1::CoordinationAgreement>(reader, id));
+    if (!PeriodsOverlap(other.resource.period(), agreement.period())) return size_t{0};
+    return AgreementOverlaps(other.resource.name());
+  };
+  WAYPOST_ASSIGN_OR_RETURN(const std::string more,
+                           Walk(reader, {store::PrefixRange(prefix)}, kMaxAgreementsOfPlace - 1, take));
+  if (more.empty()) return absl::OkStatus();
+  return error::LimitExceeded("agreements of one theme and territory", kMaxAgreementsOfPlace,
+                              kMaxAgreementsOfPlace + 1);
+}
+
+absl::StatusOr<Page<v1::Body>> DirectoryRepository::List(const Reader& reader,
+                                                         const v1::ListBodiesRequest& request,
+                                                         std::string_view position, int limit) const {
+  std::string prefix;
+  if (!request.parent().empty()) {
+    prefix = Table("body.parent").Text(BodyId(request.parent())).Take();
+  } else if (!request.association().empty()) {
+    prefix = Table("body.member").Text(BodyId(request.association())).Take();
+  } else if (request.kind() != v1::BODY_KIND_UNSPECIFIED) {
+    prefix = Table("body.kind").Uint(static_cast<uint64_t>(request.kind())).Take();
+  } else if (request.level() != type::v1::LEVEL_UNSPECIFIED) {
+    prefix = Table("body.level").Uint(static_cast<uint64_t>(request.level())).Take();
+  } else {
+    return PageOfRecords<v1::Body>(reader, Table("body").Take(), position, limit);
+  }
+  return PageOfIndex<v1::Body>(reader, {prefix}, position, limit);
+}
+
+absl::StatusOr<Page<v1::Unit>> DirectoryRepository::List(const Reader& reader,
+                                                         const v1::ListUnitsRequest& request,
+                                                         std::string_view position, int limit) const {
+  return PageOfRecords<v1::Unit>(reader, UnitsPrefix(request.parent()), position, limit);
+}
+
+absl::StatusOr<Page<v1::Offer>> DirectoryRepository::List(const Reader& reader,
+                                                          const v1::ListOffersRequest& request,
+                                                          std::string_view position, int limit) const {
+  Keys prefixes;
+  if (!request.provider().empty()) {
+    prefixes.push_back(Table("offer.provider").Text(BodyId(request.provider())).Take());
+  } else if (!request.programme().empty()) {
+    prefixes.push_back(Table("offer.programme").Text(ProgrammeId(request.programme())).Take());
+  } else if (request.theme() != type::v1::THEME_UNSPECIFIED) {
+    // An offer's territories never cover each other, so that none is met under two of these.
+    for (const std::string_view code : CoveringCodes(request.territory())) {
+      prefixes.push_back(OfferPlacePrefix(request.theme(), code));
+    }
+  } else {
+    return PageOfRecords<v1::Offer>(reader, Table("offer").Take(), position, limit);
+  }
+  return PageOfIndex<v1::Offer>(reader, prefixes, position, limit);
+}
+
+absl::StatusOr<Page<v1::Programme>> DirectoryRepository::List(const Reader& reader,
+                                                              const v1::ListProgrammesRequest&,
+                                                              std::string_view position, int limit) const {
+  return PageOfRecords<v1::Programme>(reader, Table("programme").Take(), position, limit);
+}
+
+absl::StatusOr<Page<v1::CoordinationAgreement>> DirectoryRepository::List(
+    const Reader& reader, const v1::ListCoordinationAgreementsRequest&, std::string_view position,
+    int limit) const {
+  return PageOfRecords<v1::CoordinationAgreement>(reader, Table("agreement").Take(), position, limit);
+}
+
+absl::StatusOr<RouteMaterial> DirectoryRepository::Gather(const Reader& reader,
+                                                          const v1::ResolveRouteRequest& request,
+                                                          absl::Time now) const {
+  Gathering gathering(reader, request);
+  if (OffersCountFor(request.function())) WAYPOST_RETURN_IF_ERROR(gathering.Offers());
+  WAYPOST_RETURN_IF_ERROR(gathering.Competences());
+  if (gathering.material.bodies.empty()) WAYPOST_RETURN_IF_ERROR(gathering.Parts());
+  WAYPOST_ASSIGN_OR_RETURN(gathering.material.coordinating_body,
+                           CoordinatingBody(reader, request.theme(), request.territory(), now));
+  return std::move(gathering.material);
+}
+
+absl::StatusOr<std::string> DirectoryRepository::CoordinatingBody(const Reader& reader, type::v1::Theme theme,
+                                                                  std::string_view territory,
+                                                                  absl::Time now) const {
+  const absl::CivilDay today = DayOf(now);
+  for (const std::string_view code : CoveringCodes(territory)) {
+    std::string body;
+    const std::string prefix = AgreementPlacePrefix(theme, code);
+    const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
+      WAYPOST_ASSIGN_OR_RETURN(const std::string id, LastText(key, prefix));
+      WAYPOST_ASSIGN_OR_RETURN(const auto agreement, GetIndexed<v1::CoordinationAgreement>(reader, id));
+      // Agreements of one place never overlap: at most one is current.
+      if (PositionOf(agreement.resource.period(), today) == PeriodPosition::kCurrent)
+        body = agreement.resource.body();
+      return size_t{0};
+    };
+    WAYPOST_RETURN_IF_ERROR(Walk(reader, {store::PrefixRange(prefix)}, kMaxAgreementsOfPlace, take).status());
+    if (!body.empty()) return body;
+  }
+  return std::string();
+}
+
+absl::StatusOr<ChangePage> DirectoryRepository::Changes(const Reader& reader, uint64_t position,
+                                                        int limit) const {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<records::FeedHead> head,
+                           Read<records::FeedHead>(reader, ChangeHeadKey(), "change head"));
+  const uint64_t last = head ? head->position() : 0;
+  if (position > last) return error::CursorTooOld(CursorOf(0));
+  ChangePage page;
+  KeyRange range = store::PrefixRange(Table("change").Take());
+  range.begin = ChangeKey(position + 1);
+  const auto take = [&](std::string_view key, std::string_view value) -> absl::StatusOr<size_t> {
+    records::ChangeRecord record;
+    if (!record.ParseFromArray(value.data(), static_cast<int>(value.size())))
+      return error::DataLoss("change feed");
+    KeyParser parser(key);
+    WAYPOST_RETURN_IF_ERROR(parser.Text().status());
+    WAYPOST_ASSIGN_OR_RETURN(page.next, parser.Uint());
+    v1::Change change;
+    change.set_resource(record.resource());
+    *change.mutable_time() = record.time();
+    change.set_cursor(CursorOf(page.next));
+    WAYPOST_RETURN_IF_ERROR(FillContent(reader, *this, change));
+    page.changes.push_back(std::move(change));
+    return page.changes.back().ByteSizeLong();
+  };
+  WAYPOST_ASSIGN_OR_RETURN(const std::string more, Walk(reader, {range}, limit, take));
+  page.up_to_date = more.empty();
+  if (page.up_to_date) page.next = last;
+  return page;
+}
+
+std::string CursorOf(uint64_t position) {
+  return base::Cat(position);
+}
+
+absl::StatusOr<uint64_t> PositionOfCursor(std::string_view cursor) {
+  uint64_t position = 0;
+  if (cursor.empty()) return position;
+  const auto [end, failure] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
+  if (failure == std::errc() && end == cursor.data() + cursor.size() && CursorOf(position) == cursor)
+    return position;
+  return error::InvalidField("cursor", "is not a cursor of this directory");
+}
+
+}  // namespace waypost::directory

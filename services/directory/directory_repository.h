@@ -1,0 +1,129 @@
+// The directory's rows, indexes and change feed over a store. Keys are tuples (common/store/keys.h):
+//
+//   ("body", body)                               record
+//   ("unit", body, unit)                         record
+//   ("offer", offer)                             record
+//   ("programme", programme)                     record
+//   ("agreement", agreement)                     record
+//   ("body.parent", parent, body)                children of a body
+//   ("body.member", association, body)           members of an association
+//   ("body.kind", kind, body)                    bodies of a kind
+//   ("body.level", level, body)                  bodies of a level
+//   ("competence", theme, code, level, body)     bodies competent for a theme in exactly that territory
+//   ("offer.provider", body, offer)              offers of a body
+//   ("offer.programme", programme, offer)        offers under a programme
+//   ("offer.place", theme, code, offer)          offers on a theme for exactly that territory
+//   ("agreement.place", theme, code, agreement)  agreements on a theme for exactly that territory
+//   ("change", position)                         ChangeRecord: the one live entry of a resource
+//   ("change.place", resource)                   where that entry is
+//   ("change.head")                              the last position given out
+//
+// Who serves a place is found by walking the codes that cover it, at most 8 of them, with one short scan
+// each. The feed is compacted as it is written: a resource has one entry, at its last change, so that it
+// never outgrows the directory, and reading it from the start gives a snapshot. Nothing is ever deleted.
+#ifndef WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_
+#define WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/store/store.h"
+#include "services/directory/routing.h"
+#include "waypost/directory/v1/directory.pb.h"
+#include "waypost/directory/v1/requests.pb.h"
+
+namespace waypost::directory {
+
+// A resource as stored. Output-only fields that depend on the caller or the clock are empty.
+template <typename Resource>
+struct Stored {
+  Resource resource;
+  int64_t revision = 0;
+};
+
+// A page in index order. `next` is where the next one begins after, empty on the last page.
+template <typename Resource>
+struct Page {
+  std::vector<Stored<Resource>> items;
+  std::string next;
+};
+
+// Changes after a position, in order.
+struct ChangePage {
+  std::vector<v1::Change> changes;
+  uint64_t next = 0;
+  bool up_to_date = false;
+};
+
+// Stateless; thread-safe as its readers and writers are. `Resource` is Body, Unit, Offer, Programme or
+// CoordinationAgreement. Every method may fail with the store's errors, and DATA_LOSS for bytes that cannot
+// be read.
+class DirectoryRepository {
+ public:
+  // NOT_FOUND.
+  template <typename Resource>
+  absl::StatusOr<Stored<Resource>> Get(const store::Reader& reader, std::string_view name) const;
+
+  // Row, indexes and feed for a new resource: revision 1. ALREADY_EXISTS.
+  template <typename Resource>
+  absl::StatusOr<Stored<Resource>> Create(store::Writer& writer, Resource resource, absl::Time now) const;
+
+  // The same for a changed one. REQUIRES: `before` is what Get gave in this transaction, and `after` has its
+  // name.
+  template <typename Resource>
+  absl::StatusOr<Stored<Resource>> Update(store::Writer& writer, const Stored<Resource>& before,
+                                          Resource after, absl::Time now) const;
+
+  // INVALID_FIELD for everything that a resource refers to and that does not exist or does not fit. What
+  // `before` referred to already is not looked at again; null for a new resource.
+  absl::Status CheckReferences(const store::Reader& reader, const v1::Body* before,
+                               const v1::Body& after) const;
+  absl::Status CheckReferences(const store::Reader& reader, const v1::Offer* before,
+                               const v1::Offer& after) const;
+  absl::Status CheckReferences(const store::Reader& reader, const v1::Programme& programme) const;
+  // And AGREEMENT_OVERLAPS where another agreement counts on one of its days.
+  absl::Status CheckNew(const store::Reader& reader, const v1::CoordinationAgreement& agreement) const;
+
+  // Pages, of fewer than `limit` where they would be larger than kMaxAnswerBytes. `position` is a former
+  // page's `next`, or empty; one of another query is PAGE_TOKEN_INVALID. REQUIRES: the request passed its
+  // check; limit > 0.
+  absl::StatusOr<Page<v1::Body>> List(const store::Reader& reader, const v1::ListBodiesRequest& request,
+                                      std::string_view position, int limit) const;
+  absl::StatusOr<Page<v1::Unit>> List(const store::Reader& reader, const v1::ListUnitsRequest& request,
+                                      std::string_view position, int limit) const;
+  absl::StatusOr<Page<v1::Offer>> List(const store::Reader& reader, const v1::ListOffersRequest& request,
+                                       std::string_view position, int limit) const;
+  absl::StatusOr<Page<v1::Programme>> List(const store::Reader& reader,
+                                           const v1::ListProgrammesRequest& request,
+                                           std::string_view position, int limit) const;
+  absl::StatusOr<Page<v1::CoordinationAgreement>> List(const store::Reader& reader,
+                                                       const v1::ListCoordinationAgreementsRequest& request,
+                                                       std::string_view position, int limit) const;
+
+  // What Rank needs. Reads at most kMaxRouteEntries of each index, and the records they name.
+  absl::StatusOr<RouteMaterial> Gather(const store::Reader& reader, const v1::ResolveRouteRequest& request,
+                                       absl::Time now) const;
+
+  // The body that coordinates a theme in a territory on the day of `now`: of the current agreements the one
+  // on the narrowest covering territory. Empty: nobody.
+  absl::StatusOr<std::string> CoordinatingBody(const store::Reader& reader, type::v1::Theme theme,
+                                               std::string_view territory, absl::Time now) const;
+
+  // At most `limit` changes, and about kMaxAnswerBytes, after `position` (0: from the beginning).
+  // CURSOR_TOO_OLD for a position that was never given out. Cursors in the changes are set; fields that
+  // depend on the caller are not.
+  absl::StatusOr<ChangePage> Changes(const store::Reader& reader, uint64_t position, int limit) const;
+};
+
+// A feed position as a cursor, and back; empty is 0. INVALID_FIELD for what is not a cursor.
+std::string CursorOf(uint64_t position);
+absl::StatusOr<uint64_t> PositionOfCursor(std::string_view cursor);
+
+}  // namespace waypost::directory
+
+#endif  // WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_

@@ -1,0 +1,520 @@
+#include "services/directory/directory_service.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/api/page_token.h"
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/rpc/mutate.h"
+#include "common/rpc/watch.h"
+#include "common/status/errors.h"
+#include "services/directory/directory_limits.h"
+#include "services/directory/directory_policy.h"
+#include "services/directory/directory_rules.h"
+#include "services/directory/names.h"
+#include "services/directory/routing.h"
+
+namespace waypost::directory {
+namespace {
+
+using policy::Authorized;
+using policy::Caller;
+using policy::Relation;
+using policy::Relations;
+using rpc::Call;
+using rpc::Mutation;
+
+constexpr absl::Duration kHeartbeat = absl::Seconds(15);
+
+// Picks the check of the request's type.
+constexpr auto kCheck = [](const auto& request) { return Check(request); };
+
+// Everybody may know of everything here; what belongs to the caller's body is its own.
+Relations RelationsTo(const Caller& caller, std::string_view owner) {
+  Relations relations = {Relation::kAnyone};
+  if (caller.body == owner) relations.Add(Relation::kOwnBody);
+  return relations;
+}
+
+// The body that a resource belongs to: nobody owns an agreement.
+std::string OwnerOf(const v1::Body& body) {
+  return body.name();
+}
+std::string OwnerOf(const v1::Unit& unit) {
+  return unit.name().substr(0, unit.name().find("/units/"));
+}
+std::string OwnerOf(const v1::Offer& offer) {
+  return offer.provider();
+}
+std::string OwnerOf(const v1::Programme& programme) {
+  return programme.lead();
+}
+std::string OwnerOf(const v1::CoordinationAgreement& agreement) {
+  return agreement.body();
+}
+
+std::string_view StateOf(const v1::Body& body) {
+  return BodyStatusName(body.status());
+}
+std::string_view StateOf(const v1::Offer& offer) {
+  return OfferStatusName(offer.status());
+}
+template <typename Resource>
+std::string_view StateOf(const Resource&) {
+  return {};
+}
+
+void ShowTo(const Caller& caller, absl::Time, int64_t revision, v1::Body& body) {
+  Show(body, revision,
+       {.is_operator = caller.roles.Has(policy::Role::kOperator),
+        .is_own_supervisor = caller.roles.Has(policy::Role::kSupervisor) && caller.body == body.name()});
+}
+void ShowTo(const Caller&, absl::Time now, int64_t revision, v1::Offer& offer) {
+  Show(offer, revision, now);
+}
+template <typename Resource>
+void ShowTo(const Caller&, absl::Time, int64_t revision, Resource& resource) {
+  Show(resource, revision);
+}
+
+// Tells the audit log and the watchers, and fills the response. The last step of every change.
+template <typename Resource>
+absl::Status Answer(Mutation& mutation, const Authorized& as, std::string_view type, Stored<Resource> stored,
+                    Resource& response) {
+  const std::string owner = OwnerOf(stored.resource);
+  std::vector<std::string_view> parties = {as.caller().body};
+  if (owner != as.caller().body) parties.push_back(owner);
+  WAYPOST_RETURN_IF_ERROR(mutation.Publish(as, {.type = type,
+                                                .resource = stored.resource.name(),
+                                                .revision = stored.revision,
+                                                .time = mutation.call().now,
+                                                .state = StateOf(stored.resource),
+                                                .parties = std::move(parties)}));
+  response = std::move(stored.resource);
+  ShowTo(mutation.caller(), mutation.call().now, stored.revision, response);
+  return absl::OkStatus();
+}
+
+template <typename Resource>
+absl::StatusOr<Authorized> AuthorizeNew(Mutation& mutation, const Resource& resource) {
+  return mutation.Authorize(
+      {.name = resource.name(), .relations = RelationsTo(mutation.caller(), OwnerOf(resource))});
+}
+
+template <typename Resource>
+absl::StatusOr<Authorized> AuthorizeChange(Mutation& mutation, const Stored<Resource>& current,
+                                           std::string_view etag) {
+  return mutation.Authorize({.name = current.resource.name(),
+                             .relations = RelationsTo(mutation.caller(), OwnerOf(current.resource)),
+                             .revision = current.revision,
+                             .etag = etag});
+}
+
+// The request apart from its paging: a page token is bound to it.
+template <typename Request>
+std::string QueryOf(Request request) {
+  request.clear_page_size();
+  request.clear_page_token();
+  return request.SerializeAsString();
+}
+
+}  // namespace
+
+template <typename Request, typename Resource>
+DirectoryService::Reactor* DirectoryService::Get(Context* context, const policy::MethodRule& rule,
+                                                 const Request& request, Resource* response) {
+  return rpc::Query(
+      env_, context, rule, kCheck, request,
+      [this, &request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, request.name()).status());
+        WAYPOST_ASSIGN_OR_RETURN(Stored<Resource> stored, repository_.Get<Resource>(reader, request.name()));
+        *response = std::move(stored.resource);
+        ShowTo(*call.caller, call.now, stored.revision, *response);
+        return absl::OkStatus();
+      });
+}
+
+template <typename Request, typename Response, typename Add>
+DirectoryService::Reactor* DirectoryService::List(Context* context, const policy::MethodRule& rule,
+                                                  const Request& request, Response* response, Add add) {
+  return rpc::Query(
+      env_, context, rule, kCheck, request,
+      [this, &request, response, add](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, call.rule.method).status());
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request.page_size()));
+        const std::string query = QueryOf(request);
+        const api::PageScope scope = {.body = call.caller->body,
+                                      .actor = call.caller->actor,
+                                      .method = call.rule.method,
+                                      .query = query};
+        WAYPOST_ASSIGN_OR_RETURN(const std::string position,
+                                 env_.node.page_tokens.Open(request.page_token(), scope));
+        WAYPOST_ASSIGN_OR_RETURN(auto page, repository_.List(reader, request, position, page_size));
+        for (auto& item : page.items) {
+          auto& shown = *add(*response);
+          shown = std::move(item.resource);
+          ShowTo(*call.caller, call.now, item.revision, shown);
+        }
+        if (page.next.empty()) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                 env_.node.page_tokens.Seal(page.next, scope));
+        return absl::OkStatus();
+      });
+}
+
+// --- Bodies -----------------------------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::CreateBody(Context* context,
+                                                        const v1::CreateBodyRequest* request,
+                                                        v1::Body* response) {
+  return rpc::MutateAfter(
+      env_, context, kCreateBody, kCheck, *request, response,
+      [=, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        WAYPOST_ASSIGN_OR_RETURN(v1::Body body, NewBody(*request, call.now));
+        return rpc::MutationBody([=, this, body = std::move(body)](Mutation& mutation) -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, body));
+          WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), nullptr, body));
+          WAYPOST_ASSIGN_OR_RETURN(auto created,
+                                   repository_.Create(mutation.writer(), body, mutation.call().now));
+          return Answer(mutation, as, "directory.body_created", std::move(created), *response);
+        });
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::GetBody(Context* context, const v1::GetBodyRequest* request,
+                                                     v1::Body* response) {
+  return Get(context, kGetBody, *request, response);
+}
+
+DirectoryService::Reactor* DirectoryService::ListBodies(Context* context,
+                                                        const v1::ListBodiesRequest* request,
+                                                        v1::ListBodiesResponse* response) {
+  return List(context, kListBodies, *request, response, [](auto& page) { return page.add_bodies(); });
+}
+
+DirectoryService::Reactor* DirectoryService::UpdateBody(Context* context,
+                                                        const v1::UpdateBodyRequest* request,
+                                                        v1::Body* response) {
+  return rpc::Mutate(
+      env_, context, kUpdateBody, kCheck, *request, response, [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 repository_.Get<v1::Body>(mutation.writer(), request->body().name()));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                                 AuthorizeChange(mutation, current, request->body().etag()));
+        if (NeedsOperator(*request) && as.role() != policy::Role::kOperator) {
+          return error::PermissionDenied(kUpdateBody.method,
+                                         "update_mask names a field that the operator keeps");
+        }
+        WAYPOST_ASSIGN_OR_RETURN(v1::Body body, UpdatedBody(current.resource, *request, mutation.call().now));
+        WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), &current.resource, body));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current, std::move(body),
+                                                                  mutation.call().now));
+        return Answer(mutation, as, "directory.body_updated", std::move(updated), *response);
+      });
+}
+
+template <typename Request>
+DirectoryService::Reactor* DirectoryService::ChangeStatus(Context* context, const policy::MethodRule& rule,
+                                                          const Request& request, BodyEvent event,
+                                                          v1::Body* response) {
+  return rpc::Mutate(
+      env_, context, rule, kCheck, request, response,
+      [this, &request, event, response](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 repository_.Get<v1::Body>(mutation.writer(), request.name()));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request.etag()));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Body body,
+                                 ChangedBody(current.resource, event, request.reason(), mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current, std::move(body),
+                                                                  mutation.call().now));
+        return Answer(mutation, as, BodyEventType(event), std::move(updated), *response);
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::SuspendBody(Context* context,
+                                                         const v1::SuspendBodyRequest* request,
+                                                         v1::Body* response) {
+  return ChangeStatus(context, kSuspendBody, *request, BodyEvent::kSuspend, response);
+}
+
+DirectoryService::Reactor* DirectoryService::ReactivateBody(Context* context,
+                                                            const v1::ReactivateBodyRequest* request,
+                                                            v1::Body* response) {
+  return ChangeStatus(context, kReactivateBody, *request, BodyEvent::kReactivate, response);
+}
+
+DirectoryService::Reactor* DirectoryService::DissolveBody(Context* context,
+                                                          const v1::DissolveBodyRequest* request,
+                                                          v1::Body* response) {
+  return ChangeStatus(context, kDissolveBody, *request, BodyEvent::kDissolve, response);
+}
+
+// --- Units ------------------------------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::CreateUnit(Context* context,
+                                                        const v1::CreateUnitRequest* request,
+                                                        v1::Unit* response) {
+  return rpc::MutateAfter(
+      env_, context, kCreateUnit, kCheck, *request, response,
+      [=, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        return rpc::MutationBody(
+            [=, this, unit = NewUnit(*request, call.now)](Mutation& mutation) -> absl::Status {
+              WAYPOST_ASSIGN_OR_RETURN(const auto body,
+                                       repository_.Get<v1::Body>(mutation.writer(), request->parent()));
+              WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, unit));
+              WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(body.resource, "CREATE_UNIT"));
+              WAYPOST_ASSIGN_OR_RETURN(auto created,
+                                       repository_.Create(mutation.writer(), unit, mutation.call().now));
+              return Answer(mutation, as, "directory.unit_created", std::move(created), *response);
+            });
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::GetUnit(Context* context, const v1::GetUnitRequest* request,
+                                                     v1::Unit* response) {
+  return Get(context, kGetUnit, *request, response);
+}
+
+DirectoryService::Reactor* DirectoryService::ListUnits(Context* context, const v1::ListUnitsRequest* request,
+                                                       v1::ListUnitsResponse* response) {
+  return List(context, kListUnits, *request, response, [](auto& page) { return page.add_units(); });
+}
+
+DirectoryService::Reactor* DirectoryService::UpdateUnit(Context* context,
+                                                        const v1::UpdateUnitRequest* request,
+                                                        v1::Unit* response) {
+  return rpc::Mutate(
+      env_, context, kUpdateUnit, kCheck, *request, response, [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 repository_.Get<v1::Unit>(mutation.writer(), request->unit().name()));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                                 AuthorizeChange(mutation, current, request->unit().etag()));
+        WAYPOST_ASSIGN_OR_RETURN(const auto body,
+                                 repository_.Get<v1::Body>(mutation.writer(), OwnerOf(current.resource)));
+        WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(body.resource, "UPDATE_UNIT"));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Unit unit, UpdatedUnit(current.resource, *request, mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current, std::move(unit),
+                                                                  mutation.call().now));
+        return Answer(mutation, as, "directory.unit_updated", std::move(updated), *response);
+      });
+}
+
+// --- Offers -----------------------------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::CreateOffer(Context* context,
+                                                         const v1::CreateOfferRequest* request,
+                                                         v1::Offer* response) {
+  return rpc::MutateAfter(
+      env_, context, kCreateOffer, kCheck, *request, response,
+      [=, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer, NewOffer(*request, call.now));
+        return rpc::MutationBody([=, this, offer = std::move(offer)](Mutation& mutation) -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, offer));
+          WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), nullptr, offer));
+          WAYPOST_ASSIGN_OR_RETURN(const auto provider,
+                                   repository_.Get<v1::Body>(mutation.writer(), offer.provider()));
+          WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(provider.resource, "CREATE_OFFER"));
+          WAYPOST_ASSIGN_OR_RETURN(auto created,
+                                   repository_.Create(mutation.writer(), offer, mutation.call().now));
+          return Answer(mutation, as, "directory.offer_created", std::move(created), *response);
+        });
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::GetOffer(Context* context, const v1::GetOfferRequest* request,
+                                                      v1::Offer* response) {
+  return Get(context, kGetOffer, *request, response);
+}
+
+DirectoryService::Reactor* DirectoryService::ListOffers(Context* context,
+                                                        const v1::ListOffersRequest* request,
+                                                        v1::ListOffersResponse* response) {
+  return List(context, kListOffers, *request, response, [](auto& page) { return page.add_offers(); });
+}
+
+DirectoryService::Reactor* DirectoryService::UpdateOffer(Context* context,
+                                                         const v1::UpdateOfferRequest* request,
+                                                         v1::Offer* response) {
+  return rpc::Mutate(
+      env_, context, kUpdateOffer, kCheck, *request, response, [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 repository_.Get<v1::Offer>(mutation.writer(), request->offer().name()));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                                 AuthorizeChange(mutation, current, request->offer().etag()));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer,
+                                 UpdatedOffer(current.resource, *request, mutation.call().now));
+        WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), &current.resource, offer));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current,
+                                                                  std::move(offer), mutation.call().now));
+        return Answer(mutation, as, "directory.offer_updated", std::move(updated), *response);
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::ReportCapacity(Context* context,
+                                                            const v1::ReportCapacityRequest* request,
+                                                            v1::Offer* response) {
+  return rpc::Mutate(
+      env_, context, kReportCapacity, kCheck, *request, response,
+      [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 repository_.Get<v1::Offer>(mutation.writer(), request->name()));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request->etag()));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer,
+                                 WithCapacity(current.resource, *request, mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current,
+                                                                  std::move(offer), mutation.call().now));
+        return Answer(mutation, as, "directory.capacity_reported", std::move(updated), *response);
+      });
+}
+
+// --- Programmes -------------------------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::CreateProgramme(Context* context,
+                                                             const v1::CreateProgrammeRequest* request,
+                                                             v1::Programme* response) {
+  return rpc::MutateAfter(
+      env_, context, kCreateProgramme, kCheck, *request, response,
+      [=, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        return rpc::MutationBody(
+            [=, this, programme = NewProgramme(*request, call.now)](Mutation& mutation) -> absl::Status {
+              WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, programme));
+              WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), programme));
+              WAYPOST_ASSIGN_OR_RETURN(auto created,
+                                       repository_.Create(mutation.writer(), programme, mutation.call().now));
+              return Answer(mutation, as, "directory.programme_created", std::move(created), *response);
+            });
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::GetProgramme(Context* context,
+                                                          const v1::GetProgrammeRequest* request,
+                                                          v1::Programme* response) {
+  return Get(context, kGetProgramme, *request, response);
+}
+
+DirectoryService::Reactor* DirectoryService::ListProgrammes(Context* context,
+                                                            const v1::ListProgrammesRequest* request,
+                                                            v1::ListProgrammesResponse* response) {
+  return List(context, kListProgrammes, *request, response, [](auto& page) { return page.add_programmes(); });
+}
+
+// --- Agreements on coordination -----------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::CreateCoordinationAgreement(
+    Context* context, const v1::CreateCoordinationAgreementRequest* request,
+    v1::CoordinationAgreement* response) {
+  return rpc::MutateAfter(
+      env_, context, kCreateCoordinationAgreement, kCheck, *request, response,
+      [=, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        return rpc::MutationBody(
+            [=, this, agreement = NewAgreement(*request, call.now)](Mutation& mutation) -> absl::Status {
+              WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, agreement));
+              WAYPOST_RETURN_IF_ERROR(repository_.CheckNew(mutation.writer(), agreement));
+              WAYPOST_ASSIGN_OR_RETURN(auto created,
+                                       repository_.Create(mutation.writer(), agreement, mutation.call().now));
+              return Answer(mutation, as, "directory.coordination_agreed", std::move(created), *response);
+            });
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::GetCoordinationAgreement(
+    Context* context, const v1::GetCoordinationAgreementRequest* request,
+    v1::CoordinationAgreement* response) {
+  return Get(context, kGetCoordinationAgreement, *request, response);
+}
+
+DirectoryService::Reactor* DirectoryService::ListCoordinationAgreements(
+    Context* context, const v1::ListCoordinationAgreementsRequest* request,
+    v1::ListCoordinationAgreementsResponse* response) {
+  return List(context, kListCoordinationAgreements, *request, response,
+              [](auto& page) { return page.add_coordination_agreements(); });
+}
+
+DirectoryService::Reactor* DirectoryService::EndCoordinationAgreement(
+    Context* context, const v1::EndCoordinationAgreementRequest* request,
+    v1::CoordinationAgreement* response) {
+  return rpc::Mutate(
+      env_, context, kEndCoordinationAgreement, kCheck, *request, response,
+      [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current, repository_.Get<v1::CoordinationAgreement>(
+                                                         mutation.writer(), request->name()));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request->etag()));
+        WAYPOST_ASSIGN_OR_RETURN(v1::CoordinationAgreement agreement,
+                                 EndedAgreement(current.resource, *request, mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current,
+                                                                  std::move(agreement), mutation.call().now));
+        return Answer(mutation, as, "directory.coordination_ended", std::move(updated), *response);
+      });
+}
+
+// --- Routing and changes ------------------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::ResolveRoute(Context* context,
+                                                          const v1::ResolveRouteRequest* request,
+                                                          v1::ResolveRouteResponse* response) {
+  return rpc::Query(env_, context, kResolveRoute, kCheck, *request,
+                    [=, this](const Call& call, const store::Reader& reader) -> absl::Status {
+                      WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, call.rule.method).status());
+                      WAYPOST_ASSIGN_OR_RETURN(const RouteMaterial material,
+                                               repository_.Gather(reader, *request, call.now));
+                      *response = Rank(*request, material, call.now);
+                      return absl::OkStatus();
+                    });
+}
+
+DirectoryService::Reactor* DirectoryService::ListChanges(Context* context,
+                                                         const v1::ListChangesRequest* request,
+                                                         v1::ListChangesResponse* response) {
+  return rpc::Query(env_, context, kListChanges, kCheck, *request,
+                    [=, this](const Call& call, const store::Reader& reader) -> absl::Status {
+                      WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, call.rule.method).status());
+                      WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+                      WAYPOST_ASSIGN_OR_RETURN(const uint64_t after, PositionOfCursor(request->cursor()));
+                      WAYPOST_ASSIGN_OR_RETURN(ChangePage page,
+                                               repository_.Changes(reader, after, page_size));
+                      for (v1::Change& change : page.changes) *response->add_changes() = std::move(change);
+                      response->set_next_cursor(CursorOf(page.next));
+                      response->set_up_to_date(page.up_to_date);
+                      return absl::OkStatus();
+                    });
+}
+
+grpc::ServerWriteReactor<v1::WatchChangesResponse>* DirectoryService::WatchChanges(
+    Context* context, const v1::WatchChangesRequest* request) {
+  using Response = v1::WatchChangesResponse;
+  return rpc::Watch<Response>::Begin(
+      env_, context, kWatchChanges, [=, this](const Call& call) -> absl::StatusOr<rpc::WatchPlan<Response>> {
+        WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, call.rule.method).status());
+        // Every change here is one of the outbox too.
+        rpc::WatchPlan<Response> plan{.feed = std::string(rpc::kOutboxFeed)};
+        WAYPOST_ASSIGN_OR_RETURN(plan.after, PositionOfCursor(request->cursor()));
+        plan.read = [this](const store::Reader& reader,
+                           uint64_t& cursor) -> absl::StatusOr<std::vector<Response>> {
+          WAYPOST_ASSIGN_OR_RETURN(ChangePage page,
+                                   repository_.Changes(reader, cursor, kMaxChangesInMessage));
+          if (page.changes.empty()) return std::vector<Response>();
+          cursor = page.next;
+          std::vector<Response> batch(1);
+          for (v1::Change& change : page.changes) *batch[0].add_changes() = std::move(change);
+          batch[0].set_next_cursor(CursorOf(page.next));
+          batch[0].set_up_to_date(page.up_to_date);
+          *batch[0].mutable_as_of() = api::ToTimestamp(env_.node.clock.Now());
+          return batch;
+        };
+        plan.heartbeat = kHeartbeat;
+        plan.make_heartbeat = [this](uint64_t cursor) {
+          Response quiet;
+          quiet.set_next_cursor(CursorOf(cursor));
+          quiet.set_up_to_date(true);
+          *quiet.mutable_as_of() = api::ToTimestamp(env_.node.clock.Now());
+          return quiet;
+        };
+        return plan;
+      });
+}
+
+}  // namespace waypost::directory

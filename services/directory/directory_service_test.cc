@@ -1,0 +1,445 @@
+// The service over real gRPC, with fakes around it: what only shows when all of it works together.
+#include "services/directory/directory_service.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/server_builder.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/api/page_token.h"
+#include "common/base/strings.h"
+#include "common/outbox/lane.h"
+#include "common/rpc/change_hub.h"
+#include "common/rpc/executor.h"
+#include "common/rpc/status_conversion.h"
+#include "common/status/errors.h"
+#include "common/store/memory_store.h"
+#include "common/telemetry/log.h"
+#include "common/telemetry/metrics.h"
+#include "common/testing/fakes.h"
+#include "services/directory/directory_policy.h"
+
+namespace waypost::directory {
+namespace {
+
+using policy::Role;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Stub = v1::DirectoryService::Stub;
+
+template <typename Message>
+Message Parse(std::string_view text) {
+  Message message;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(std::string(text), &message)) << text;
+  return message;
+}
+
+// Where the log of one test goes: read it with Text() once the writer has ended.
+class LogFile {
+ public:
+  LogFile() : file_(std::tmpfile()) {}
+  ~LogFile() { std::fclose(file_); }
+  std::FILE* get() { return file_; }
+  std::string Text() {
+    std::string text;
+    std::rewind(file_);
+    for (int c = std::fgetc(file_); c != EOF; c = std::fgetc(file_)) text.push_back(static_cast<char>(c));
+    return text;
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+class DirectoryServiceTest : public ::testing::Test {
+ protected:
+  DirectoryServiceTest() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    stub_ = v1::DirectoryService::NewStub(
+        grpc::CreateChannel(base::Cat("127.0.0.1:", port_), grpc::InsecureChannelCredentials()));
+    operator_ = TokenOf("bodies/es-madrid", {Role::kOperator});
+    supervisor_ = TokenOf("bodies/es-fuenlabrada", {Role::kSupervisor});
+    caseworker_ = TokenOf("bodies/es-fuenlabrada", {Role::kCaseworker});
+    stranger_ = TokenOf("bodies/es-getafe", {Role::kSupervisor, Role::kCaseworker});
+  }
+  ~DirectoryServiceTest() override { server_->Shutdown(); }
+
+  std::string TokenOf(std::string body, policy::Roles roles) {
+    policy::Caller caller;
+    caller.body = std::move(body);
+    caller.actor = base::Cat("actor-", ++actors_);
+    caller.roles = roles;
+    return authenticator_.Add(std::move(caller));
+  }
+
+  // One unary call as somebody; a mutation gets a new request id unless it has one.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(const std::string& token,
+                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                Request request) {
+    if constexpr (requires { request.set_request_id(""); }) {
+      if (request.request_id().empty()) request.set_request_id(base::Cat("request-", ++requests_));
+    }
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", base::Cat("Bearer ", token));
+    Response response;
+    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
+
+  absl::StatusOr<v1::Body> CreateBody(std::string_view id, std::string_view rest = "") {
+    return Call(
+        operator_, &Stub::CreateBody,
+        Parse<v1::CreateBodyRequest>(base::Cat(
+            "body_id: '", id,
+            "' body { kind: BODY_KIND_MUNICIPALITY level: LEVEL_LOCAL territories: 'ES300' ",
+            "display_name { text { key: 'es' value: '", id, "' } original_language: 'es' } ", rest, " }")));
+  }
+  absl::StatusOr<v1::Offer> CreateOffer(std::string_view id, std::string_view rest = "") {
+    return Call(
+        supervisor_, &Stub::CreateOffer,
+        Parse<v1::CreateOfferRequest>(base::Cat(
+            "offer_id: '", id, "' offer { provider: 'bodies/es-fuenlabrada' theme: THEME_HOUSING ",
+            "kind: OFFER_KIND_ONE_OFF status: OFFER_STATUS_ACTIVE territories: 'ES300/28058' ",
+            "groups { group_id: 'all' } assured_date: '2027-01-01' ",
+            "display_name { text { key: 'es' value: '", id, "' } original_language: 'es' } ", rest, " }")));
+  }
+  template <typename Response>
+  static std::string Reason(const absl::StatusOr<Response>& response) {
+    return response.ok() ? "OK" : error::ReasonOf(response.status());
+  }
+  uint64_t Events() { return *outbox::HeadOf(**store_.Snapshot(), "directory"); }
+
+  LogFile log_file_;
+  ::waypost::testing::FakeClock clock_;  // 15 January 2027
+  ::waypost::testing::FakeRandom random_;
+  ::waypost::testing::FakeAuthenticator authenticator_;
+  rpc::chain::Admission admission_{{}};
+  rpc::Executor executor_{2, 100};
+  telemetry::Metrics metrics_;
+  std::unique_ptr<telemetry::LogWriter> log_ = std::make_unique<telemetry::LogWriter>(log_file_.get());
+  api::PageTokens page_tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_),
+                               random_};
+  std::string idempotency_key_ = std::string(32, 'k');
+  rpc::NodeEnvironment node_{authenticator_, admission_, clock_,       random_,         executor_,
+                             metrics_,       *log_,      page_tokens_, idempotency_key_};
+  store::MemoryStore store_;
+  outbox::Lane lane_ = *outbox::Lane::Open(store_, "directory");
+  rpc::ChangeHub hub_;
+  rpc::Environment env_{node_, store_, lane_, hub_};
+  DirectoryService service_{env_};
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Stub> stub_;
+  std::string operator_, supervisor_, caseworker_, stranger_;
+  int actors_ = 0;
+  int requests_ = 10'000'000;
+};
+
+TEST_F(DirectoryServiceTest, EveryMethodOfTheServiceHasARuleAndTheOtherWayRound) {
+  const auto* descriptor = v1::CreateBodyRequest::descriptor()->file()->pool()->FindServiceByName(
+      "waypost.directory.v1.DirectoryService");
+  ASSERT_NE(descriptor, nullptr);
+  EXPECT_EQ(static_cast<size_t>(descriptor->method_count()), kDirectoryRules.size());
+  for (const policy::MethodRule* rule : kDirectoryRules) {
+    const auto* method = descriptor->FindMethodByName(std::string(rule->method));
+    ASSERT_NE(method, nullptr) << rule->method;
+    EXPECT_EQ(method->input_type()->FindFieldByName("request_id") != nullptr, rule->mutation) << rule->method;
+  }
+}
+
+TEST_F(DirectoryServiceTest, ABodysLife) {
+  const auto created = CreateBody("es-fuenlabrada");
+  ASSERT_TRUE(created.ok()) << created.status();
+  EXPECT_EQ(created->name(), "bodies/es-fuenlabrada");
+  EXPECT_EQ(created->etag(), "\"1\"");
+  EXPECT_THAT(created->allowed_actions(), ElementsAre("SUSPEND", "DISSOLVE", "UPDATE"));
+  const auto get = Parse<v1::GetBodyRequest>("name: 'bodies/es-fuenlabrada'");
+  EXPECT_THAT(Call(stranger_, &Stub::GetBody, get)->allowed_actions(), IsEmpty());
+  EXPECT_THAT(Call(supervisor_, &Stub::GetBody, get)->allowed_actions(), ElementsAre("UPDATE"));
+
+  const auto suspend =
+      Parse<v1::SuspendBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'audit' etag: '\"1\"'");
+  EXPECT_EQ(Reason(Call(supervisor_, &Stub::SuspendBody, suspend)), "PERMISSION_DENIED");
+  EXPECT_EQ(Call(operator_, &Stub::SuspendBody, suspend)->status(), v1::BODY_STATUS_SUSPENDED);
+  EXPECT_EQ(Reason(Call(operator_, &Stub::SuspendBody, suspend)), "ETAG_MISMATCH");
+  const auto again = Call(operator_, &Stub::SuspendBody,
+                          Parse<v1::SuspendBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'audit'"));
+  EXPECT_EQ(Reason(again), "INVALID_TRANSITION");
+  EXPECT_EQ(error::MetadataOf(again.status(), "state"), "SUSPENDED");
+  EXPECT_EQ(Call(operator_, &Stub::ReactivateBody,
+                 Parse<v1::ReactivateBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'done'"))
+                ->status(),
+            v1::BODY_STATUS_ACTIVE);
+  EXPECT_EQ(Call(operator_, &Stub::DissolveBody,
+                 Parse<v1::DissolveBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'merged'"))
+                ->status(),
+            v1::BODY_STATUS_DISSOLVED);
+  EXPECT_EQ(Reason(CreateOffer("flats")), "INVALID_TRANSITION");
+  EXPECT_EQ(Events(), 4u);
+}
+
+TEST_F(DirectoryServiceTest, WhoMayChangeWhichFieldOfABody) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  const auto update = [&](const std::string& token, std::string_view path) {
+    return Reason(
+        Call(token, &Stub::UpdateBody,
+             Parse<v1::UpdateBodyRequest>(base::Cat(
+                 "body { name: 'bodies/es-fuenlabrada' languages: 'ar' territories: 'ES300/28058' } ",
+                 "update_mask { paths: '", path, "' }"))));
+  };
+  EXPECT_EQ(update(supervisor_, "languages"), "OK");
+  EXPECT_EQ(update(supervisor_, "territories"), "PERMISSION_DENIED");
+  EXPECT_EQ(update(operator_, "territories"), "OK");
+  EXPECT_EQ(update(caseworker_, "languages"), "PERMISSION_DENIED");
+  EXPECT_EQ(update(stranger_, "languages"), "PERMISSION_DENIED");
+  EXPECT_EQ(update(operator_, "status"), "INVALID_FIELD");
+  EXPECT_EQ(update("nobody", "languages"), "TOKEN_REFUSED");
+}
+
+TEST_F(DirectoryServiceTest, TheSameRequestAgainGetsTheFirstAnswer) {
+  auto request = Parse<v1::CreateBodyRequest>(
+      "body_id: 'es-fuenlabrada' request_id: 'the-first' body { kind: BODY_KIND_MUNICIPALITY level: "
+      "LEVEL_LOCAL "
+      "display_name { text { key: 'es' value: 'Fuenlabrada' } original_language: 'es' } }");
+  const auto first = Call(operator_, &Stub::CreateBody, request);
+  ASSERT_TRUE(first.ok());
+  clock_.Advance(absl::Hours(1));
+  const auto again = Call(operator_, &Stub::CreateBody, request);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
+  EXPECT_EQ(Events(), 1u);
+  request.mutable_body()->set_kind(v1::BODY_KIND_REGION);
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateBody, request)), "REQUEST_ID_REUSED");
+  request.set_request_id("another-one");
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateBody, request)), "ALREADY_EXISTS");
+}
+
+TEST_F(DirectoryServiceTest, UnitsOffersAndCapacityBelongToTheirBody) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  const auto unit = Parse<v1::CreateUnitRequest>(
+      "parent: 'bodies/es-fuenlabrada' unit_id: 'vivienda' unit { kind: UNIT_KIND_DEPARTMENT status: "
+      "UNIT_STATUS_ACTIVE "
+      "display_name { text { key: 'es' value: 'Vivienda' } original_language: 'es' } }");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::CreateUnit, unit)), "PERMISSION_DENIED");
+  EXPECT_EQ(Call(supervisor_, &Stub::CreateUnit, unit)->name(), "bodies/es-fuenlabrada/units/vivienda");
+  EXPECT_EQ(
+      Call(caseworker_, &Stub::ListUnits, Parse<v1::ListUnitsRequest>("parent: 'bodies/es-fuenlabrada'"))
+          ->units_size(),
+      1);
+  EXPECT_EQ(
+      Call(supervisor_, &Stub::UpdateUnit,
+           Parse<v1::UpdateUnitRequest>("unit { name: 'bodies/es-fuenlabrada/units/vivienda' status: "
+                                        "UNIT_STATUS_CLOSED etag: '\"1\"' } update_mask { paths: 'status' }"))
+          ->status(),
+      v1::UNIT_STATUS_CLOSED);
+
+  const auto offer = CreateOffer("flats");
+  ASSERT_TRUE(offer.ok()) << offer.status();
+  EXPECT_FALSE(offer->assurance_overdue());
+  const auto report = Parse<v1::ReportCapacityRequest>(
+      "name: 'offers/flats' group_id: 'all' capacity { places: 8 free: 2 waiting: 15 }");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::ReportCapacity, report)), "PERMISSION_DENIED");
+  const auto reported = Call(caseworker_, &Stub::ReportCapacity, report);
+  ASSERT_TRUE(reported.ok()) << reported.status();
+  EXPECT_EQ(reported->groups(0).capacity().free(), 2);
+  EXPECT_EQ(reported->etag(), "\"2\"");
+  EXPECT_EQ(
+      Reason(Call(caseworker_, &Stub::UpdateOffer,
+                  Parse<v1::UpdateOfferRequest>("offer { name: 'offers/flats' status: OFFER_STATUS_DEFUNCT } "
+                                                "update_mask { paths: 'status' }"))),
+      "PERMISSION_DENIED");
+  clock_.Advance(absl::Hours(24 * 400));
+  EXPECT_TRUE(Call(caseworker_, &Stub::GetOffer, Parse<v1::GetOfferRequest>("name: 'offers/flats'"))
+                  ->assurance_overdue());
+}
+
+TEST_F(DirectoryServiceTest, ListingsGoPageByPageAndATokenIsForItsQueryAlone) {
+  for (const std::string_view id : {"aa", "bb", "cc"}) ASSERT_TRUE(CreateBody(id).ok());
+  auto request = Parse<v1::ListBodiesRequest>("kind: BODY_KIND_MUNICIPALITY page_size: 2");
+  const auto first = Call(caseworker_, &Stub::ListBodies, request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->bodies_size(), 2);
+  request.set_page_token(first->next_page_token());
+  const auto second = Call(caseworker_, &Stub::ListBodies, request);
+  EXPECT_EQ(second->bodies(0).name(), "bodies/cc");
+  EXPECT_EQ(second->next_page_token(), "");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::ListBodies, request)), "PAGE_TOKEN_INVALID");
+  request.clear_kind();
+  EXPECT_EQ(Reason(Call(caseworker_, &Stub::ListBodies, request)), "PAGE_TOKEN_INVALID");
+}
+
+TEST_F(DirectoryServiceTest, ProgrammesAndAgreements) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  const auto programme = Parse<v1::CreateProgrammeRequest>(
+      "programme_id: 'milma' programme { lead: 'bodies/es-fuenlabrada' funders: 'EU' "
+      "period { start_date: '2018-03-01' end_date: '2021-08-31' } "
+      "display_name { text { key: 'en' value: 'MILMA' } original_language: 'en' } }");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::CreateProgramme, programme)), "PERMISSION_DENIED");
+  EXPECT_EQ(Call(supervisor_, &Stub::CreateProgramme, programme)->name(), "programmes/milma");
+  EXPECT_EQ(Call(caseworker_, &Stub::ListProgrammes, v1::ListProgrammesRequest())->programmes_size(), 1);
+
+  auto agreement = Parse<v1::CreateCoordinationAgreementRequest>(
+      "coordination_agreement_id: 'aa' coordination_agreement { theme: THEME_HOUSING territory: 'ES300' "
+      "body: 'bodies/es-fuenlabrada' reference: 'Convenio 1' period { start_date: '2026-01-01' } }");
+  EXPECT_EQ(Reason(Call(supervisor_, &Stub::CreateCoordinationAgreement, agreement)), "PERMISSION_DENIED");
+  ASSERT_TRUE(Call(operator_, &Stub::CreateCoordinationAgreement, agreement).ok());
+  agreement.set_coordination_agreement_id("bb");
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateCoordinationAgreement, agreement)), "AGREEMENT_OVERLAPS");
+  ASSERT_TRUE(Call(operator_, &Stub::EndCoordinationAgreement,
+                   Parse<v1::EndCoordinationAgreementRequest>(
+                       "name: 'coordinationAgreements/aa' end_date: '2026-06-30' etag: '\"1\"'"))
+                  .ok());
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateCoordinationAgreement, agreement)), "AGREEMENT_OVERLAPS");
+  agreement.mutable_coordination_agreement()->mutable_period()->set_start_date("2026-07-01");
+  ASSERT_TRUE(Call(operator_, &Stub::CreateCoordinationAgreement, agreement).ok());
+  EXPECT_EQ(Call(caseworker_, &Stub::ResolveRoute,
+                 Parse<v1::ResolveRouteRequest>("theme: THEME_HOUSING territory: 'ES300/28058'"))
+                ->coordinating_body(),
+            "bodies/es-fuenlabrada");
+}
+
+TEST_F(DirectoryServiceTest, ARouteIsFoundAndWhatIsKnownOfThePersonIsNowhereAfterwards) {
+  ASSERT_TRUE(
+      CreateBody(
+          "es-fuenlabrada",
+          "competences { theme: THEME_HOUSING function: COMPETENCE_FUNCTION_PROVIDE territory: 'ES300' }")
+          .ok());
+  ASSERT_TRUE(
+      CreateOffer("flats", "eligibility { language { language: 'ckb' min_level: LANGUAGE_LEVEL_A1 } }").ok());
+  const auto request = Parse<v1::ResolveRouteRequest>(R"(
+      theme: THEME_HOUSING territory: "ES300/28058" origin: "bodies/es-getafe"
+      attributes { age_years: 117 language_skills { language: "ckb-IRZZ" level: LANGUAGE_LEVEL_B2 } })");
+  const auto route = Call(stranger_, &Stub::ResolveRoute, request);
+  ASSERT_TRUE(route.ok()) << route.status();
+  ASSERT_EQ(route->candidates_size(), 1);
+  EXPECT_EQ(route->candidates(0).offer(), "offers/flats");
+  EXPECT_EQ(route->candidates(0).eligibility().outcome(), v1::OUTCOME_MET);
+  auto wrong = request;
+  wrong.mutable_attributes()->set_age_years(1117);
+  const auto refused = Call(stranger_, &Stub::ResolveRoute, wrong);
+  EXPECT_EQ(Reason(refused), "INVALID_FIELD");
+  EXPECT_EQ(refused.status().ToString().find("1117"), std::string::npos);
+
+  server_->Shutdown();
+  log_.reset();
+  const std::string log = log_file_.Text();
+  EXPECT_THAT(log, HasSubstr("ResolveRoute"));
+  for (const std::string_view trace : {"IRZZ", "\"117\"", ":117", "1117", "28058"}) {
+    EXPECT_EQ(log.find(trace), std::string::npos) << trace;
+  }
+  const auto reader = *store_.Snapshot();
+  for (auto at = reader->Scan({}); at->Valid(); at->Next()) {
+    EXPECT_EQ(at->value().find("IRZZ"), std::string_view::npos);
+  }
+}
+
+// --- The feed ---------------------------------------------------------------------------------------
+
+class WatchTest : public DirectoryServiceTest {
+ protected:
+  struct Stream {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::WatchChangesResponse>> reader;
+  };
+  std::unique_ptr<Stream> Open(const std::string& cursor) {
+    auto stream = std::make_unique<Stream>();
+    stream->context.AddMetadata("authorization", base::Cat("Bearer ", stranger_));
+    v1::WatchChangesRequest request;
+    request.set_cursor(cursor);
+    stream->reader = stub_->WatchChanges(&stream->context, request);
+    return stream;
+  }
+  // The next resources with their revisions, until the stream says it is up to date.
+  static std::vector<std::string> Next(Stream& stream, std::string& cursor) {
+    std::vector<std::string> seen;
+    v1::WatchChangesResponse response;
+    while (stream.reader->Read(&response)) {
+      for (const v1::Change& change : response.changes()) {
+        seen.push_back(base::Cat(change.resource(), "@", change.revision()));
+      }
+      cursor = response.next_cursor();
+      if (response.up_to_date()) break;
+    }
+    return seen;
+  }
+};
+
+TEST_F(WatchTest, GivesWhatIsThereThenWhatHappensAndResumes) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateBody("es-getafe").ok());
+  std::string cursor;
+  auto stream = Open("");
+  EXPECT_THAT(Next(*stream, cursor), ElementsAre("bodies/es-fuenlabrada@1", "bodies/es-getafe@1"));
+  ASSERT_TRUE(CreateOffer("flats").ok());
+  EXPECT_THAT(Next(*stream, cursor), ElementsAre("offers/flats@1"));
+  ASSERT_TRUE(Call(operator_, &Stub::SuspendBody,
+                   Parse<v1::SuspendBodyRequest>("name: 'bodies/es-getafe' reason: 'audit'"))
+                  .ok());
+  EXPECT_THAT(Next(*stream, cursor), ElementsAre("bodies/es-getafe@2"));
+  stream->context.TryCancel();
+  EXPECT_EQ(stream->reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+
+  ASSERT_TRUE(Call(operator_, &Stub::ReactivateBody,
+                   Parse<v1::ReactivateBodyRequest>("name: 'bodies/es-getafe' reason: 'done'"))
+                  .ok());
+  stream = Open(cursor);
+  EXPECT_THAT(Next(*stream, cursor), ElementsAre("bodies/es-getafe@3"));
+  stream->context.TryCancel();
+
+  const auto list = Call(caseworker_, &Stub::ListChanges, v1::ListChangesRequest());
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->changes_size(), 3);
+  EXPECT_EQ(list->next_cursor(), cursor);
+  EXPECT_TRUE(list->up_to_date());
+  EXPECT_THAT(list->changes(2).body().allowed_actions(), IsEmpty());
+}
+
+TEST_F(WatchTest, AQuietStreamSaysThatItIsUpToDate) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  std::string cursor;
+  auto stream = Open("");
+  Next(*stream, cursor);
+  std::string quiet;
+  // The stream may still be between its write and its rest: ticks go on until it speaks.
+  std::atomic<bool> spoke = false;
+  std::thread ticks([&] {
+    while (!spoke) {
+      hub_.Changed(rpc::kTickFeed);
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_THAT(Next(*stream, quiet), IsEmpty());
+  spoke = true;
+  ticks.join();
+  EXPECT_EQ(quiet, cursor);
+  stream->context.TryCancel();
+}
+
+TEST_F(WatchTest, ACursorThatWasNeverGivenEndsTheStream) {
+  std::string cursor;
+  auto stream = Open("99");
+  EXPECT_THAT(Next(*stream, cursor), IsEmpty());
+  EXPECT_EQ(stream->reader->Finish().error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  stream = Open("x");
+  Next(*stream, cursor);
+  EXPECT_EQ(stream->reader->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace waypost::directory

@@ -1,0 +1,223 @@
+#include "services/directory/field_checks.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "services/directory/directory_limits.h"
+#include "services/directory/territory.h"
+
+namespace waypost::directory {
+namespace {
+
+bool IsLetter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+std::optional<int> Number(std::string_view digits) {
+  int number = 0;
+  if (!std::all_of(digits.begin(), digits.end(), IsDigit)) return std::nullopt;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (failure != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+bool IsEmail(std::string_view email) {
+  const size_t at = email.find('@');
+  if (at == 0 || at == std::string_view::npos || email.find('@', at + 1) != std::string_view::npos)
+    return false;
+  const std::string_view domain = email.substr(at + 1);
+  const bool printable =
+      std::all_of(email.begin(), email.end(), [](char c) { return c > ' ' && c != 0x7F && c != '"'; });
+  return printable && domain.find('.') != std::string_view::npos && domain.front() != '.' &&
+         domain.back() != '.';
+}
+
+bool IsTelephone(std::string_view telephone) {
+  if (telephone.size() > 30 || !telephone.starts_with('+')) return false;
+  const std::string_view rest = telephone.substr(1);
+  const auto digits = std::count_if(rest.begin(), rest.end(), IsDigit);
+  return digits >= 6 && digits <= 15 &&
+         digits + std::count(rest.begin(), rest.end(), ' ') == std::ssize(rest);
+}
+
+std::string AtMost(size_t max) {
+  return base::Cat("is longer than ", max, " bytes");
+}
+
+}  // namespace
+
+std::string At(std::string_view field, int index) {
+  return base::Cat(field, "[", index, "]");
+}
+
+bool IsLanguageTag(std::string_view tag) {
+  if (tag.empty() || tag.size() > kMaxLanguageTagBytes) return false;
+  const std::string_view language = PrimarySubtag(tag);
+  if (language.size() < 2 || language.size() > 3 ||
+      !std::all_of(language.begin(), language.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
+    return false;
+  }
+  std::string_view rest = tag.substr(language.size());
+  while (!rest.empty()) {
+    rest.remove_prefix(1);  // the hyphen
+    const std::string_view subtag = PrimarySubtag(rest);
+    if (subtag.size() < 2 || subtag.size() > 8 ||
+        !std::all_of(subtag.begin(), subtag.end(), [](char c) { return IsLetter(c) || IsDigit(c); })) {
+      return false;
+    }
+    rest.remove_prefix(subtag.size());
+  }
+  return true;
+}
+
+std::string_view PrimarySubtag(std::string_view tag) {
+  return tag.substr(0, tag.find('-'));
+}
+
+std::optional<absl::CivilDay> ParseDate(std::string_view date) {
+  if (date.size() != 10 || date[4] != '-' || date[7] != '-') return std::nullopt;
+  const std::optional<int> year = Number(date.substr(0, 4));
+  const std::optional<int> month = Number(date.substr(5, 2));
+  const std::optional<int> day = Number(date.substr(8, 2));
+  if (!year || !month || !day || *year < 1900) return std::nullopt;
+  const absl::CivilDay parsed(*year, *month, *day);
+  // CivilDay carries over what does not exist, as 30 February into March.
+  if (parsed.year() != *year || parsed.month() != *month || parsed.day() != *day) return std::nullopt;
+  return parsed;
+}
+
+absl::CivilDay DayOf(absl::Time time) {
+  return absl::ToCivilDay(time, absl::UTCTimeZone());
+}
+
+PeriodPosition PositionOf(const v1::Period& period, absl::CivilDay day) {
+  const std::optional<absl::CivilDay> start = ParseDate(period.start_date());
+  const std::optional<absl::CivilDay> end = ParseDate(period.end_date());
+  if (start && day < *start) return PeriodPosition::kFuture;
+  if (end && day > *end) return PeriodPosition::kPast;
+  return PeriodPosition::kCurrent;
+}
+
+void CheckText(std::string_view field, std::string_view text, size_t max_bytes, bool required,
+               error::FieldViolations& violations) {
+  if (text.empty() && required) violations.Add(field, "is required");
+  if (text.size() > max_bytes) violations.Add(field, AtMost(max_bytes));
+  const bool control = std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t';
+  });
+  if (control) violations.Add(field, "holds control characters");
+}
+
+void CheckLocalized(std::string_view field, const type::v1::LocalizedText& text, size_t max_bytes,
+                    bool required, error::FieldViolations& violations) {
+  if (text.text().empty()) {
+    if (required) violations.Add(field, "is required");
+    if (!text.original_language().empty()) violations.Add(field, "names an original language without a text");
+    return;
+  }
+  if (text.text().size() > kMaxLanguagesOfText) {
+    violations.Add(field, base::Cat("has more than ", kMaxLanguagesOfText, " languages"));
+  }
+  if (!text.text().contains(text.original_language())) {
+    violations.Add(field, "original_language must be the tag of one of the texts");
+  }
+  std::vector<std::string_view> tags;  // in order, so that the same text gives the same answer
+  for (const auto& entry : text.text()) tags.push_back(entry.first);
+  std::sort(tags.begin(), tags.end());
+  for (const std::string_view tag : tags) {
+    if (!IsLanguageTag(tag)) {
+      violations.Add(field, "has a key that is not a language tag");
+      continue;
+    }
+    CheckText(base::Cat(field, ".text[", tag, "]"), text.text().at(std::string(tag)), max_bytes,
+              /*required=*/true, violations);
+  }
+}
+
+void CheckDate(std::string_view field, std::string_view date, bool required,
+               error::FieldViolations& violations) {
+  if (date.empty()) {
+    if (required) violations.Add(field, "is required");
+  } else if (!ParseDate(date)) {
+    violations.Add(field, "is not a date as in 2026-01-31");
+  }
+}
+
+void CheckPeriod(std::string_view field, const v1::Period& period, bool start_required,
+                 error::FieldViolations& violations) {
+  CheckDate(base::Cat(field, ".start_date"), period.start_date(), start_required, violations);
+  CheckDate(base::Cat(field, ".end_date"), period.end_date(), /*required=*/false, violations);
+  const std::optional<absl::CivilDay> start = ParseDate(period.start_date());
+  const std::optional<absl::CivilDay> end = ParseDate(period.end_date());
+  if (start && end && *end < *start) violations.Add(base::Cat(field, ".end_date"), "is before start_date");
+}
+
+void CheckName(std::string_view field, ResourceKind kind, std::string_view name, bool required,
+               error::FieldViolations& violations) {
+  if (name.empty()) {
+    if (required) violations.Add(field, "is required");
+  } else if (!IdOf(kind, name)) {
+    violations.Add(field, "is not a resource name of the kind asked for here");
+  }
+}
+
+void CheckTerritory(std::string_view field, std::string_view code, error::FieldViolations& violations) {
+  if (code.empty()) {
+    violations.Add(field, "is required");
+  } else if (!IsTerritory(code)) {
+    violations.Add(field, "is not a territory code as in ES300 or ES300/28058");
+  }
+}
+
+void CheckTerritories(std::string_view field, const google::protobuf::RepeatedPtrField<std::string>& codes,
+                      int max, error::FieldViolations& violations) {
+  if (!CheckCount(field, codes.size(), max, violations)) return;
+  for (int i = 0; i < codes.size(); ++i) {
+    CheckTerritory(At(field, i), codes[i], violations);
+    if (!IsTerritory(codes[i])) continue;
+    for (int j = 0; j < codes.size(); ++j) {
+      if (i == j || !IsTerritory(codes[j]) || !Covers(codes[j], codes[i])) continue;
+      if (codes[i] == codes[j] && j > i) continue;  // tell of the second of two equals
+      violations.Add(At(field, i), base::Cat("is covered by ", At(field, j)));
+      break;
+    }
+  }
+}
+
+void CheckLanguages(std::string_view field, const google::protobuf::RepeatedPtrField<std::string>& tags,
+                    int max, error::FieldViolations& violations) {
+  if (!CheckCount(field, tags.size(), max, violations)) return;
+  for (int i = 0; i < tags.size(); ++i) {
+    if (!IsLanguageTag(tags[i])) violations.Add(At(field, i), "is not a language tag as in fr or pt-BR");
+    if (std::find(tags.begin(), tags.begin() + i, tags[i]) != tags.begin() + i) {
+      violations.Add(At(field, i), "is there twice");
+    }
+  }
+}
+
+void CheckContactPoint(std::string_view field, const v1::ContactPoint& point,
+                       error::FieldViolations& violations) {
+  CheckText(base::Cat(field, ".title"), point.title(), kMaxContactTitleBytes, /*required=*/true, violations);
+  CheckText(base::Cat(field, ".email"), point.email(), kMaxEmailBytes, /*required=*/false, violations);
+  if (!point.email().empty() && !IsEmail(point.email())) {
+    violations.Add(base::Cat(field, ".email"), "is not an e-mail address");
+  }
+  if (!point.telephone().empty() && !IsTelephone(point.telephone())) {
+    violations.Add(base::Cat(field, ".telephone"), "is not '+' and 6 to 15 digits");
+  }
+  if (point.email().empty() && point.telephone().empty()) {
+    violations.Add(field, "needs an e-mail address or a telephone number");
+  }
+}
+
+bool CheckCount(std::string_view field, int count, int max, error::FieldViolations& violations) {
+  if (count <= max) return true;
+  violations.Add(field, base::Cat("has more than ", max, " entries"));
+  return false;
+}
+
+}  // namespace waypost::directory

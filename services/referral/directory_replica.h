@@ -1,0 +1,91 @@
+// What the referral service keeps of the directory: rows in its own store, read inside its transactions, so
+// that no command waits for the directory. A follower applies the directory's changes in order.
+//
+//   ("dir.body", name)                   status, enforcement, revision
+//   ("dir.coord", theme, territory)      coordinating body
+//   ("dir.cursor")                       what to resume after
+#ifndef WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_
+#define WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/rpc/client.h"
+#include "common/store/store.h"
+#include "common/telemetry/metrics.h"
+#include "services/referral/referral_change.h"
+#include "waypost/directory/v1/requests.pb.h"
+
+namespace grpc {
+class ChannelInterface;
+class ClientContext;
+}  // namespace grpc
+
+namespace waypost::referral {
+
+// Beyond this age the replica is not relied on: a body may have been suspended meanwhile.
+inline constexpr absl::Duration kMaxReplicaAge = absl::Seconds(60);
+
+// Thread-safe.
+class DirectoryReplica final : public BodyRegistry {
+ public:
+  // `store` must outlive this.
+  explicit DirectoryReplica(store::Store& store) : store_(store) {}
+
+  absl::Status CheckFresh(absl::Time now) const override;
+  absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const override;
+  absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
+                                          std::string_view territory) const override;
+
+  // Durable together: the changes and the cursor after them. Applying them again changes nothing.
+  absl::Status Apply(const directory::v1::WatchChangesResponse& changes, absl::Time now);
+  // What to resume after; empty at first.
+  absl::StatusOr<std::string> Cursor() const;
+  absl::Duration Age(absl::Time now) const;
+
+ private:
+  store::Store& store_;
+  // When the replica was last known to be complete, in microseconds since 1970.
+  std::atomic<int64_t> complete_at_{0};
+};
+
+// Follows the directory on a thread of its own, and begins again after every failure.
+class DirectoryFollower {
+ public:
+  // All must outlive this.
+  DirectoryFollower(DirectoryReplica& replica, std::shared_ptr<grpc::ChannelInterface> directory,
+                    rpc::TokenSource token, const base::Clock& clock, telemetry::Metrics& metrics);
+  ~DirectoryFollower();
+
+  void Start();
+  void Stop();
+
+ private:
+  void Run();
+  absl::Status Follow();
+  bool Stopping();
+
+  DirectoryReplica& replica_;
+  const std::shared_ptr<grpc::ChannelInterface> directory_;
+  const rpc::TokenSource token_;
+  const base::Clock& clock_;
+  telemetry::Metrics& metrics_;
+
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::ClientContext* following_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_

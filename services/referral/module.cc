@@ -1,0 +1,60 @@
+#include "services/referral/module.h"
+
+#include <string>
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/runtime/outbox_module.h"
+#include "services/referral/directory_replica.h"
+#include "services/referral/referral_sealing.h"
+#include "services/referral/referral_service.h"
+
+namespace waypost::referral {
+namespace {
+
+class ReferralModule final : public runtime::Module {
+ public:
+  ReferralModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
+                 std::unique_ptr<runtime::OutboxBase> outbox)
+      : context_(context),
+        outbox_(std::move(outbox)),
+        sealing_(keys, context.node.random),
+        replica_(context.store),
+        service_(outbox_->env(), sealing_, replica_) {}
+
+  std::string_view name() const override { return "referral"; }
+  grpc::Service& service() override { return service_; }
+
+  absl::Status Start(const runtime::Peers& peers) override {
+    outbox_->Start(peers);
+    follower_.emplace(replica_, peers.directory, peers.token, context_.node.clock, context_.node.metrics);
+    follower_->Start();
+    return absl::OkStatus();
+  }
+
+  void Stop() override {
+    if (follower_.has_value()) follower_->Stop();
+    outbox_->Stop();
+  }
+
+  bool Ready() const override { return replica_.CheckFresh(context_.node.clock.Now()).ok(); }
+  void Tick(absl::Time now) override { outbox_->Tick(now); }
+
+ private:
+  const runtime::ModuleContext context_;
+  const std::unique_ptr<runtime::OutboxBase> outbox_;
+  Sealing sealing_;
+  DirectoryReplica replica_;
+  ReferralService service_;
+  std::optional<DirectoryFollower> follower_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::ModuleContext& context,
+                                                            crypto::BodyKeys& keys) {
+  WAYPOST_ASSIGN_OR_RETURN(auto outbox, runtime::OutboxBase::Open(context, "referral"));
+  return std::make_unique<ReferralModule>(context, keys, std::move(outbox));
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,44 @@
+// What the law asks of a disclosure and of telling an outcome, as far as codes can tell. Pure; thread-safe.
+// Source: Regulation (EU) 2016/679 (GDPR), Articles 6, 7(4), 9 and 13.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_BASIS_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_BASIS_H_
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "common/status/errors.h"
+#include "waypost/referral/v1/referral.pb.h"
+#include "waypost/type/v1/types.pb.h"
+
+namespace waypost::referral {
+
+// The day that `text` names as YYYY-MM-DD; nullopt when it is not one.
+std::optional<absl::CivilDay> ParseDay(std::string_view text);
+
+// True for the age bands under 18.
+bool IsMinor(type::v1::AgeBand band);
+
+// True when the disclosure goes against the person's wish, or against professional secrecy that nobody
+// released: it then needs a named ground and a second person's approval.
+bool NeedsApproval(const v1::Person& person);
+
+// Adds to `missing` everything that a disclosure of `person` still lacks. `path` as in "persons[0]".
+// `theme` of health makes every disclosure one of special categories.
+void CheckDisclosure(std::string_view path, const v1::Person& person, type::v1::Theme theme,
+                     error::FieldViolations& missing);
+
+// A result, as against its absence.
+bool IsResult(v1::OutcomeKind kind);
+
+// Adds to `wrong` everything wrong with `outcomes` for exactly these persons. With `results`, at least one
+// must be a result; without, none may be. `now` decides what is in the future.
+void CheckOutcomes(const google::protobuf::RepeatedPtrField<v1::Person>& persons,
+                   const std::vector<v1::PersonOutcome>& outcomes, bool results, absl::Time now,
+                   error::FieldViolations& wrong);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_BASIS_H_

@@ -1,0 +1,363 @@
+#include "services/referral/referral_change.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/rpc/mutate.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_view.h"
+
+namespace waypost::referral {
+namespace {
+
+using policy::Authorized;
+using storage::v1::HistoryRecord;
+using storage::v1::NoteRecord;
+
+template <typename... Kinds>
+bool IsAnyOf(const Command& command) {
+  return (std::holds_alternative<Kinds>(command) || ...);
+}
+
+Sides SidesOf(const ReferralRecord& record) {
+  return {.referring = record.referring().body(),
+          .receiving = record.state() == kDraft ? std::string() : record.receiving().body()};
+}
+
+// Time never goes backwards within a referral.
+absl::Time NotBefore(absl::Time now, const ReferralRecord& current) {
+  return current.has_update_time() ? std::max(now, api::FromTimestamp(current.update_time())) : now;
+}
+
+v1::NoteKind NoteKindOf(const Command& command) {
+  if (IsAnyOf<command::RequestInformation>(command)) return v1::NOTE_KIND_QUESTION;
+  if (IsAnyOf<command::ProvideInformation>(command)) return v1::NOTE_KIND_ANSWER;
+  if (IsAnyOf<command::AddNote>(command)) return v1::NOTE_KIND_NOTE;
+  return v1::NOTE_KIND_REASON;
+}
+
+rows::Summaries SummariesOf(const ReferralRecord& record) {
+  policy::Caller referring;
+  referring.body = record.referring().body();
+  policy::Caller receiving;
+  receiving.body = record.receiving().body();
+  return {.outbox = ToSummary(record, referring), .inbox = ToSummary(record, receiving)};
+}
+
+void WriteContent(store::Writer& writer, std::string_view name, std::string_view body, const SealedContent& content) {
+  for (const auto& section : content.sections) rows::PutSection(writer, name, section);
+  for (const Wrap& wrap : content.wraps) rows::PutWrap(writer, name, wrap);
+  if (content.own_reference.has_value()) rows::PutOwnReference(writer, name, body, *content.own_reference);
+}
+
+// Takes from a body what `scopes` says. Section rows stay: others hold keys to them.
+absl::Status TakeWraps(store::Writer& writer, std::string_view name, std::string_view body, bool own_key_too) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, name));
+  for (const Wrap& wrap : wraps) {
+    const bool own_key = wrap.record.scope() == storage::v1::KEY_SCOPE_BODY;
+    if (wrap.body == body && (own_key_too || !own_key)) rows::DeleteWrap(writer, name, wrap);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EraseShare(store::Writer& writer, std::string_view name, const std::string& body) {
+  WAYPOST_RETURN_IF_ERROR(TakeWraps(writer, name, body, /*own_key_too=*/true));
+  WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, body));
+  return rows::DeleteNotesOf(writer, name, body);
+}
+
+absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before, const Decision& decision) {
+  const std::string& name = decision.next.name();
+  const Effects& effects = decision.effects;
+  if (effects.Has(Effect::kCloseReceiver)) {
+    WAYPOST_RETURN_IF_ERROR(TakeWraps(writer, name, before.receiving().body(), /*own_key_too=*/false));
+  }
+  if (effects.Has(Effect::kEraseReferringShare)) {
+    WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.referring().body()));
+  }
+  if (effects.Has(Effect::kEraseReceivingShare)) {
+    WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.receiving().body()));
+  }
+  if (effects.Has(Effect::kDropSections)) WAYPOST_RETURN_IF_ERROR(rows::DeleteContent(writer, name));
+  for (const uint32_t person : decision.removed_persons) {
+    WAYPOST_RETURN_IF_ERROR(rows::DeletePerson(writer, name, person));
+  }
+  return absl::OkStatus();
+}
+
+void WriteHistory(store::Writer& writer, const Authorized& as, const Decision& decision) {
+  HistoryRecord entry;
+  entry.set_format_version(kRecordFormat);
+  entry.set_revision(decision.next.revision());
+  entry.set_event(std::string(EventName(decision.event)));
+  entry.set_state(decision.next.state());
+  *entry.mutable_time() = decision.next.update_time();
+  entry.set_body(as.caller().body);
+  entry.set_actor(as.caller().actor);
+  rows::PutHistory(writer, decision.next.name(), entry);
+}
+
+// Row, history and event of one decided referral.
+absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
+                           const Decision& decision,
+                           const std::vector<std::pair<std::string, std::string>>& commitments) {
+  const ReferralRecord& next = decision.next;
+  const bool is_new = before.state() == kNothing;
+  rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
+  WriteHistory(mutation.writer(), as, decision);
+  const std::vector<std::string> parties = PartiesOf(before, next);
+  rpc::Change change{.type = EventType(decision.event),
+                     .resource = next.name(),
+                     .revision = next.revision(),
+                     .time = api::FromTimestamp(next.update_time()),
+                     .state = StateName(next.state()),
+                     .parties = {parties.begin(), parties.end()}};
+  for (const auto& [name, value] : commitments) change.commitments.emplace_back(name, value);
+  for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
+  return mutation.Publish(as, change);
+}
+
+absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const std::vector<FollowUp>& follow_ups,
+                          int depth) {
+  constexpr int kMaxDepth = 8;  // more than the hops of a chain
+  if (depth > kMaxDepth) return absl::InternalError("a chain of referrals is longer than its hops allow");
+  for (const FollowUp& follow_up : follow_ups) {
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(mutation.writer(), follow_up.referral));
+    WAYPOST_ASSIGN_OR_RETURN(
+        const Decision decision,
+        DecideAsSystem(current, follow_up.command, NotBefore(mutation.call().now, current)));
+    WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
+    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, current, decision, {}));
+    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, depth + 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& linked,
+                         const SealedContent& content) {
+  WriteContent(mutation.writer(), linked.name(), linked.referring().body(), content);
+  const Decision opened{.next = linked, .event = Event::kOpenLinked};
+  return WriteDecision(mutation, as, ReferralRecord(), opened, content.commitments);
+}
+
+policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked, const policy::Caller& caller) {
+  if (current.state() != kNothing) return RelationsOf(current, caller);
+  const v1::Referral* referral = nullptr;
+  if (const auto* create = std::get_if<command::Create>(&asked.command)) referral = &create->referral;
+  if (const auto* submit = std::get_if<command::Submit>(&asked.command)) {
+    if (submit->created.has_value()) referral = &submit->created->referral;
+  }
+  return RelationsToNew(referral == nullptr ? "" : referral->referring().unit(), caller);
+}
+
+}  // namespace
+
+std::string FeedOf(std::string_view body) { return base::Cat("referral/", body); }
+
+bool ReferralChange::NeedsPreparation(const Asked& asked) {
+  return !asked.text.empty() || !asked.own_reference.empty() || (asked.sections != nullptr && !asked.sections->empty()) ||
+         IsAnyOf<command::Submit, command::Accept, command::ConfirmForward, command::ForwardByDuty,
+                 command::HandOver, command::Reopen>(asked.command);
+}
+
+absl::Status ReferralChange::CheckRecipient(const store::Reader& reader, std::string_view body,
+                                            std::string_view field) const {
+  WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader, body));
+  if (!facts.exists) {
+    return error::InvalidField(field, base::Cat("'", body, "' is not in the directory: look it up with ListBodies"));
+  }
+  if (facts.enforcement) {
+    return error::InvalidField(field, base::Cat("'", body, "' is an enforcement body, which receives no referral"));
+  }
+  if (!facts.active) {
+    return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
+                       base::Cat("'", body, "' is not active and takes no referrals now: choose another"),
+                       {{"body", std::string(body)}});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reader, const rpc::Call& call,
+                                                      const Command& command, const ReferralRecord& current) const {
+  const auto check_new = [&](const command::NewRecipient& to) { return CheckRecipient(reader, to.body, "body"); };
+  if (const auto* forward = std::get_if<command::ConfirmForward>(&command)) {
+    WAYPOST_RETURN_IF_ERROR(check_new(forward->to));
+  } else if (const auto* duty = std::get_if<command::ForwardByDuty>(&command)) {
+    WAYPOST_RETURN_IF_ERROR(check_new(duty->to));
+  } else if (const auto* hand_over = std::get_if<command::HandOver>(&command)) {
+    WAYPOST_RETURN_IF_ERROR(check_new(hand_over->to));
+  } else if (const auto* propose = std::get_if<command::ProposeForward>(&command)) {
+    WAYPOST_RETURN_IF_ERROR(CheckRecipient(reader, propose->body, "body"));
+  }
+  const auto* submit = std::get_if<command::Submit>(&command);
+  if (submit == nullptr) return command;
+  WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call.now));
+  command::Submit filled = *submit;
+  const bool created = filled.created.has_value();
+  const std::string& to = created ? filled.created->referral.receiving().body() : current.receiving().body();
+  WAYPOST_RETURN_IF_ERROR(CheckRecipient(reader, to, "referral.receiving.body"));
+  WAYPOST_ASSIGN_OR_RETURN(const BodyFacts own, bodies_.Find(reader, call.caller->body));
+  if (own.exists && !own.active) return CheckRecipient(reader, call.caller->body, "referral.referring.body");
+  filled.approval_required = own.approval_required;
+  WAYPOST_ASSIGN_OR_RETURN(
+      filled.coordinating_body,
+      bodies_.Coordinator(reader, created ? filled.created->referral.theme() : current.theme(),
+                          created ? filled.created->referral.territory() : current.territory()));
+  return Command(std::move(filled));
+}
+
+absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const Asked& asked, const Sides& sides) {
+  Prepared prepared{.made = true};
+  const std::string name = std::visit(
+      [](const auto& command) -> std::string {
+        using Kind = std::decay_t<decltype(command)>;
+        if constexpr (std::is_same_v<Kind, command::Create>) return command.name;
+        if constexpr (std::is_same_v<Kind, command::Submit>) return command.created->name;
+        return {};
+      },
+      asked.command);
+  WAYPOST_ASSIGN_OR_RETURN(prepared.content,
+                           sealing_.SealNew(name, sides, *asked.sections, asked.own_reference, call.now));
+  return prepared;
+}
+
+absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const store::Reader& reader,
+                                                 const Asked& asked) {
+  Prepared prepared;
+  absl::StatusOr<ReferralRecord> current = rows::Get(reader, asked.name);
+  if (!current.ok()) return prepared;
+  const auto as = call.Authorize(RelationsOf(*current, *call.caller), asked.name);
+  if (!as.ok()) return prepared;
+  const absl::Time now = NotBefore(call.now, *current);
+  const auto command = WithDirectory(reader, call, asked.command, *current);
+  if (!command.ok()) return prepared;
+  absl::StatusOr<Decision> decision = Decide(*current, *command, *as, now);
+  if (!decision.ok()) return prepared;
+  prepared.made = true;
+  prepared.revision = current->revision();
+  WAYPOST_ASSIGN_OR_RETURN(prepared.based_on, rows::ListWraps(reader, asked.name));
+  WAYPOST_RETURN_IF_ERROR(PrepareKeys(call, reader, asked, *current, *decision, prepared));
+  return prepared;
+}
+
+absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,
+                                         const ReferralRecord& current, Decision& decision, Prepared& prepared) {
+  const std::string& name = current.name();
+  const Sides sides = SidesOf(decision.next);
+  SealedContent& content = prepared.content;
+  const auto add = [&content](SealedContent more) {
+    for (auto& section : more.sections) content.sections.push_back(std::move(section));
+    for (auto& wrap : more.wraps) content.wraps.push_back(std::move(wrap));
+    for (auto& commitment : more.commitments) content.commitments.push_back(std::move(commitment));
+    if (more.own_reference.has_value()) content.own_reference = std::move(more.own_reference);
+  };
+  if (asked.sections != nullptr && !asked.sections->empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(SealedContent sealed,
+                             sealing_.SealNew(name, {.referring = sides.referring, .receiving = {}}, *asked.sections,
+                                              "", call.now));
+    add(std::move(sealed));
+  }
+  const bool full = decision.effects.Has(Effect::kOpenAll);
+  if (full || decision.effects.Has(Effect::kOpenScreening)) {
+    WAYPOST_ASSIGN_OR_RETURN(
+        std::vector<Wrap> granted,
+        sealing_.Grant(name, prepared.based_on, current.referring().body(), sides.receiving, full, call.now));
+    for (Wrap& wrap : granted) content.wraps.push_back(std::move(wrap));
+  }
+  // What follows sees the keys just made, too.
+  std::vector<Wrap> wraps = prepared.based_on;
+  wraps.insert(wraps.end(), content.wraps.begin(), content.wraps.end());
+  if (!asked.own_reference.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(
+        SealedContent sealed,
+        sealing_.SealOwnReference(name, call.caller->body, wraps, asked.own_reference, call.now));
+    wraps.insert(wraps.end(), sealed.wraps.begin(), sealed.wraps.end());
+    add(std::move(sealed));
+  }
+  if (!asked.text.empty()) WAYPOST_RETURN_IF_ERROR(PrepareNote(call, asked, decision.next, wraps, prepared));
+  if (decision.linked.has_value()) return PrepareLinked(call, reader, current, *decision.linked, prepared);
+  return absl::OkStatus();
+}
+
+absl::Status ReferralChange::PrepareNote(const rpc::Call& call, const Asked& asked, ReferralRecord& next,
+                                         const std::vector<Wrap>& wraps, Prepared& prepared) {
+  NoteRecord& note = prepared.note.emplace();
+  note.set_format_version(kRecordFormat);
+  WAYPOST_ASSIGN_OR_RETURN(const uint32_t number, TakeNoteNumber(next));
+  note.set_number(number);
+  note.set_kind(NoteKindOf(asked.command));
+  note.set_visibility(next.state() == kDraft ? v1::NOTE_VISIBILITY_OWN_SIDE : asked.visibility);
+  note.set_body(call.caller->body);
+  note.set_actor(call.caller->actor);
+  *note.mutable_create_time() = next.update_time();
+  note.set_event(std::string(EventName(EventOf(asked.command))));
+  const bool full = next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
+  WAYPOST_ASSIGN_OR_RETURN(
+      SealedContent sealed,
+      sealing_.SealNote(next.name(), SidesOf(next), full, wraps, asked.text, call.now, note));
+  for (Wrap& wrap : sealed.wraps) prepared.content.wraps.push_back(std::move(wrap));
+  for (auto& commitment : sealed.commitments) prepared.content.commitments.push_back(std::move(commitment));
+  return absl::OkStatus();
+}
+
+absl::Status ReferralChange::PrepareLinked(const rpc::Call& call, const store::Reader& reader,
+                                           const ReferralRecord& current, const ReferralRecord& linked,
+                                           Prepared& prepared) {
+  // The linked referral's referring body is a side of this one, and holds keys here.
+  const std::string& from = linked.referring().body();
+  WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(current.name(), prepared.based_on, from));
+  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, current.name()));
+  google::protobuf::RepeatedPtrField<v1::PersonSections> copied;
+  for (const v1::Person& person : linked.persons()) {
+    std::vector<v1::SectionKind> kinds = {v1::SECTION_KIND_SCREENING};
+    for (const int kind : person.disclosure().sections()) kinds.push_back(static_cast<v1::SectionKind>(kind));
+    WAYPOST_ASSIGN_OR_RETURN(auto opened,
+                             sealing_.OpenSections(current.name(), keys, sections, {person.number()}, kinds));
+    for (v1::PersonSections& section : opened) *copied.Add() = std::move(section);
+  }
+  WAYPOST_ASSIGN_OR_RETURN(prepared.linked,
+                           sealing_.SealNew(linked.name(), SidesOf(linked), copied, "", call.now));
+  return absl::OkStatus();
+}
+
+absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, const Prepared& prepared,
+                                 v1::Referral& response) {
+  store::Writer& writer = mutation.writer();
+  ReferralRecord current;
+  if (!asked.name.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(current, rows::Get(writer, asked.name));
+  }
+  WAYPOST_ASSIGN_OR_RETURN(
+      const Authorized as,
+      mutation.Authorize({.name = asked.name.empty() ? std::string_view("the new referral") : asked.name,
+                          .relations = RelationsFor(current, asked, mutation.caller()),
+                          .revision = current.revision(),
+                          .etag = asked.etag}));
+  WAYPOST_ASSIGN_OR_RETURN(const Command command, WithDirectory(writer, mutation.call(), asked.command, current));
+  const absl::Time now = NotBefore(mutation.call().now, current);
+  WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, now));
+  if (!asked.name.empty() && NeedsPreparation(asked)) {
+    if (!prepared.made || prepared.revision != current.revision()) return rpc::PrepareAgain();
+    WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, asked.name));
+    if (!SameWraps(prepared.based_on, wraps)) return rpc::PrepareAgain();
+  }
+  if (prepared.note.has_value()) {
+    WAYPOST_ASSIGN_OR_RETURN(const uint32_t number, TakeNoteNumber(decision.next));
+    if (number != prepared.note->number()) return rpc::PrepareAgain();
+    rows::PutNote(writer, decision.next.name(), *prepared.note);
+  }
+  WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
+  WriteContent(writer, decision.next.name(), mutation.caller().body, prepared.content);
+  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, current, decision, prepared.content.commitments));
+  if (decision.linked.has_value()) {
+    WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
+  }
+  WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, 0));
+  response = ToReferral(decision.next, as, now);
+  return absl::OkStatus();
+}
+
+}  // namespace waypost::referral

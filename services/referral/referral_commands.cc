@@ -1,0 +1,265 @@
+#include "services/referral/referral_commands.h"
+
+#include <string_view>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "common/base/strings.h"
+
+namespace waypost::referral {
+namespace {
+
+template <typename Field>
+std::vector<typename Field::value_type> ToVector(const Field& field) {
+  return {field.begin(), field.end()};
+}
+
+// Names the set fields of a section.
+void AddFields(std::string_view section, const google::protobuf::Message& message, FilledSections& filled) {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  message.GetReflection()->ListFields(message, &fields);
+  for (const auto* field : fields) filled.fields.push_back(base::Cat(section, ".", field->name()));
+}
+
+template <typename Request>
+std::optional<v1::TelephoneHandover> TelephoneOf(const Request& request) {
+  if (!request.has_telephone_handover()) return std::nullopt;
+  return request.telephone_handover();
+}
+
+// In the order of Command.
+constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCreate,
+                                                                     Event::kUpdate,
+                                                                     Event::kApprove,
+                                                                     Event::kSubmit,
+                                                                     Event::kAcknowledge,
+                                                                     Event::kRequestInformation,
+                                                                     Event::kProvideInformation,
+                                                                     Event::kInformationLapse,
+                                                                     Event::kWaitlist,
+                                                                     Event::kOfferPlace,
+                                                                     Event::kTakePlace,
+                                                                     Event::kStayOnList,
+                                                                     Event::kLeaveList,
+                                                                     Event::kOfferLapse,
+                                                                     Event::kAccept,
+                                                                     Event::kDecline,
+                                                                     Event::kProposeForward,
+                                                                     Event::kConfirmForward,
+                                                                     Event::kForwardByDuty,
+                                                                     Event::kHandOver,
+                                                                     Event::kHandOverTaken,
+                                                                     Event::kHandOverNotTaken,
+                                                                     Event::kHandOverMoved,
+                                                                     Event::kStart,
+                                                                     Event::kHold,
+                                                                     Event::kResume,
+                                                                     Event::kComplete,
+                                                                     Event::kEndWithoutResult,
+                                                                     Event::kCancel,
+                                                                     Event::kConfirmCancel,
+                                                                     Event::kRefuseCancel,
+                                                                     Event::kEscalate,
+                                                                     Event::kLapse,
+                                                                     Event::kReopen,
+                                                                     Event::kMisdirected,
+                                                                     Event::kAssign,
+                                                                     Event::kClaim,
+                                                                     Event::kNote,
+                                                                     Event::kProposeDate,
+                                                                     Event::kAgreeDate,
+                                                                     Event::kRefuseDate,
+                                                                     Event::kRecordAppointment,
+                                                                     Event::kChangePriority,
+                                                                     Event::kErase};
+
+}  // namespace
+
+std::vector<FilledSections> FilledIn(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections) {
+  std::vector<FilledSections> all;
+  for (const v1::PersonSections& person : sections) {
+    FilledSections filled{.person = person.person(), .sections = {}, .fields = {}};
+    AddFields("screening", person.screening(), filled);
+    if (!filled.fields.empty()) filled.sections.push_back(v1::SECTION_KIND_SCREENING);
+    size_t before = filled.fields.size();
+    AddFields("details", person.details(), filled);
+    if (filled.fields.size() > before) filled.sections.push_back(v1::SECTION_KIND_DETAILS);
+    before = filled.fields.size();
+    AddFields("alerts", person.alerts(), filled);
+    if (filled.fields.size() > before) filled.sections.push_back(v1::SECTION_KIND_ALERTS);
+    all.push_back(std::move(filled));
+  }
+  return all;
+}
+
+Event EventOf(const Command& command) {
+  return kEvents[command.index()];
+}
+
+Command CommandOf(const v1::CreateReferralRequest& request, std::string name) {
+  return command::Create{std::move(name), request.referral(), FilledIn(request.sections())};
+}
+
+Command CommandOf(const v1::UpdateReferralRequest& request) {
+  return command::Update{request.referral(), FilledIn(request.sections()),
+                         ToVector(request.update_mask().paths())};
+}
+
+Command CommandOf(const v1::ApproveReferralRequest&) {
+  return command::Approve{};
+}
+
+command::Submit SubmitOf(const v1::SubmitReferralRequest& request, std::string name) {
+  command::Submit submit;
+  if (request.name().empty()) {
+    submit.created = command::Create{std::move(name), request.referral(), FilledIn(request.sections())};
+  }
+  return submit;
+}
+
+Command CommandOf(const v1::AcknowledgeReferralRequest&) {
+  return command::Acknowledge{};
+}
+Command CommandOf(const v1::RequestInformationRequest&) {
+  return command::RequestInformation{};
+}
+Command CommandOf(const v1::ProvideInformationRequest&) {
+  return command::ProvideInformation{};
+}
+
+Command CommandOf(const v1::WaitlistReferralRequest& request) {
+  return command::Waitlist{api::FromTimestamp(request.review_time())};
+}
+
+Command CommandOf(const v1::OfferPlaceRequest& request) {
+  return command::OfferPlace{api::FromTimestamp(request.answer_by_time())};
+}
+
+Command CommandOf(const v1::AnswerOfferRequest& request) {
+  if (request.answer() == v1::AnswerOfferRequest::ANSWER_TAKE_PLACE) return command::TakePlace{};
+  if (request.answer() == v1::AnswerOfferRequest::ANSWER_LEAVE_LIST) return command::LeaveList{};
+  return command::StayOnList{};
+}
+
+Command CommandOf(const v1::AcceptReferralRequest& request) {
+  command::Accept accept;
+  if (request.has_appointment()) accept.appointment = request.appointment();
+  accept.unit = request.unit();
+  return accept;
+}
+
+Command CommandOf(const v1::DeclineReferralRequest& request) {
+  command::Decline decline;
+  decline.decline.set_reason(request.reason());
+  decline.decline.set_declined_by(request.declined_by());
+  decline.decline.set_suggested_body(request.suggested_body());
+  return decline;
+}
+
+Command CommandOf(const v1::ProposeForwardRequest& request) {
+  return command::ProposeForward{request.body(), request.unit(), request.offer()};
+}
+
+Command CommandOf(const v1::ConfirmForwardRequest& request, std::string name) {
+  return command::ConfirmForward{{.linked_name = std::move(name),
+                                  .body = request.body(),
+                                  .unit = {},
+                                  .offer = {},
+                                  .disclosures = ToVector(request.disclosures()),
+                                  .telephone_handover = TelephoneOf(request)}};
+}
+
+Command CommandOf(const v1::ForwardByDutyRequest& request, std::string name) {
+  return command::ForwardByDuty{{.linked_name = std::move(name),
+                                 .body = request.body(),
+                                 .unit = request.unit(),
+                                 .offer = {},
+                                 .disclosures = ToVector(request.disclosures()),
+                                 .telephone_handover = TelephoneOf(request)},
+                                request.law()};
+}
+
+Command CommandOf(const v1::HandOverReferralRequest& request, std::string name) {
+  return command::HandOver{{.linked_name = std::move(name),
+                            .body = request.body(),
+                            .unit = request.unit(),
+                            .offer = request.offer(),
+                            .disclosures = ToVector(request.disclosures()),
+                            .telephone_handover = TelephoneOf(request)}};
+}
+
+Command CommandOf(const v1::StartReferralRequest&) {
+  return command::Start{};
+}
+
+Command CommandOf(const v1::HoldReferralRequest& request) {
+  return command::Hold{request.reason(), api::FromTimestamp(request.review_time())};
+}
+
+Command CommandOf(const v1::ResumeReferralRequest&) {
+  return command::Resume{};
+}
+
+Command CommandOf(const v1::CompleteReferralRequest& request) {
+  return command::Complete{ToVector(request.outcomes())};
+}
+
+Command CommandOf(const v1::EndReferralWithoutResultRequest& request) {
+  return command::EndWithoutResult{ToVector(request.outcomes())};
+}
+
+Command CommandOf(const v1::CancelReferralRequest& request) {
+  return command::Cancel{request.reason()};
+}
+Command CommandOf(const v1::ConfirmCancelRequest&) {
+  return command::ConfirmCancel{};
+}
+Command CommandOf(const v1::RefuseCancelRequest&) {
+  return command::RefuseCancel{};
+}
+
+Command CommandOf(const v1::ReopenReferralRequest& request) {
+  return command::Reopen{ToVector(request.disclosures())};
+}
+
+Command CommandOf(const v1::ReportMisdirectedRequest&) {
+  return command::Misdirected{};
+}
+
+Command CommandOf(const v1::AssignReferralRequest& request) {
+  return command::Assign{request.unit(), request.assignee()};
+}
+
+Command CommandOf(const v1::ClaimReferralRequest&) {
+  return command::Claim{};
+}
+Command CommandOf(const v1::AddNoteRequest&) {
+  return command::AddNote{};
+}
+
+Command CommandOf(const v1::ProposeDateRequest& request) {
+  return command::ProposeDate{api::FromTimestamp(request.time())};
+}
+
+Command CommandOf(const v1::AnswerDateRequest& request) {
+  if (request.answer() == v1::AnswerDateRequest::ANSWER_AGREE) return command::AgreeDate{};
+  return command::RefuseDate{};
+}
+
+Command CommandOf(const v1::RecordAppointmentRequest& request) {
+  command::RecordAppointment record{
+      .number = request.number(), .status = request.status(), .time = {}, .zone = {}};
+  if (request.has_time()) record.time = api::FromTimestamp(request.time());
+  record.zone = request.zone();
+  return record;
+}
+
+Command CommandOf(const v1::ChangePriorityRequest& request) {
+  return command::ChangePriority{request.priority(), TelephoneOf(request)};
+}
+
+Command CommandOf(const v1::EraseReferralRequest&) {
+  return command::Erase{};
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,201 @@
+// What can be asked of a referral, as the rules take it: codes, names and times, never free text. Texts of a
+// request are sealed by the service and kept as notes. Made from requests that passed validation. Pure.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_COMMANDS_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_COMMANDS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "services/referral/referral_machine.h"
+#include "waypost/referral/v1/referral.pb.h"
+
+namespace waypost::referral {
+
+// Which sections and fields of a person are filled in; never what is in them.
+struct FilledSections {
+  uint32_t person = 0;
+  std::vector<v1::SectionKind> sections;
+  std::vector<std::string> fields;  // "details.given_name"
+};
+std::vector<FilledSections> FilledIn(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections);
+
+namespace command {
+
+struct Create {
+  std::string name;  // made by the service
+  v1::Referral referral;
+  std::vector<FilledSections> filled;
+};
+struct Update {
+  v1::Referral referral;
+  std::vector<FilledSections> filled;
+  std::vector<std::string> paths;
+};
+struct Approve {};
+struct Submit {
+  std::optional<Create> created;  // created and submitted in one step
+  // What the service knows from the directory.
+  bool approval_required = false;  // the referring body has all its referrals approved
+  std::string coordinating_body;
+};
+struct Acknowledge {};
+struct RequestInformation {};
+struct ProvideInformation {};
+struct InformationLapse {};
+struct Waitlist {
+  absl::Time review;
+};
+struct OfferPlace {
+  absl::Time answer_by;
+};
+struct TakePlace {};
+struct StayOnList {};
+struct LeaveList {};
+struct OfferLapse {};
+struct Accept {
+  std::optional<v1::Appointment> appointment;  // its time and zone
+  std::string unit;
+};
+struct Decline {
+  v1::Decline decline;
+};
+struct ProposeForward {
+  std::string body;
+  std::string unit;
+  std::string offer;
+};
+// Another body is to have the case: what all three ways have in common.
+struct NewRecipient {
+  std::string linked_name;  // of the referral that is opened; made by the service
+  std::string body;
+  std::string unit;   // ignored by ConfirmForward: as proposed
+  std::string offer;  // the same
+  std::vector<v1::PersonDisclosure> disclosures;
+  std::optional<v1::TelephoneHandover> telephone_handover;
+};
+struct ConfirmForward {
+  NewRecipient to;
+};
+struct ForwardByDuty {
+  NewRecipient to;
+  std::string law;
+};
+struct HandOver {
+  NewRecipient to;
+};
+struct HandOverTaken {
+  std::string body;  // which has it now
+};
+struct HandOverNotTaken {};
+struct HandOverMoved {
+  std::string linked_name;  // the referral that now asks for it
+};
+struct Start {};
+struct Hold {
+  v1::HoldReason reason;
+  absl::Time review;
+};
+struct Resume {};
+struct Complete {
+  std::vector<v1::PersonOutcome> outcomes;
+};
+struct EndWithoutResult {
+  std::vector<v1::PersonOutcome> outcomes;
+};
+struct Cancel {
+  v1::CancelReason reason;
+};
+struct ConfirmCancel {};
+struct RefuseCancel {};
+struct Escalate {};
+struct Lapse {};
+struct Reopen {
+  std::vector<v1::PersonDisclosure> disclosures;
+};
+struct Misdirected {};
+struct Assign {
+  std::string unit;
+  std::string assignee;
+};
+struct Claim {};
+struct AddNote {};
+struct ProposeDate {
+  absl::Time time;
+};
+struct AgreeDate {};
+struct RefuseDate {};
+struct RecordAppointment {
+  uint32_t number = 0;
+  v1::AppointmentStatus status;
+  std::optional<absl::Time> time;
+  std::string zone;
+};
+struct ChangePriority {
+  v1::Priority priority;
+  std::optional<v1::TelephoneHandover> telephone_handover;
+};
+struct Erase {};
+
+}  // namespace command
+
+using Command =
+    std::variant<command::Create, command::Update, command::Approve, command::Submit, command::Acknowledge,
+                 command::RequestInformation, command::ProvideInformation, command::InformationLapse,
+                 command::Waitlist, command::OfferPlace, command::TakePlace, command::StayOnList,
+                 command::LeaveList, command::OfferLapse, command::Accept, command::Decline,
+                 command::ProposeForward, command::ConfirmForward, command::ForwardByDuty, command::HandOver,
+                 command::HandOverTaken, command::HandOverNotTaken, command::HandOverMoved, command::Start,
+                 command::Hold, command::Resume, command::Complete, command::EndWithoutResult,
+                 command::Cancel, command::ConfirmCancel, command::RefuseCancel, command::Escalate,
+                 command::Lapse, command::Reopen, command::Misdirected, command::Assign, command::Claim,
+                 command::AddNote, command::ProposeDate, command::AgreeDate, command::RefuseDate,
+                 command::RecordAppointment, command::ChangePriority, command::Erase>;
+
+// The event in the table that a command is.
+Event EventOf(const Command& command);
+
+// The command that a request asks for. Those with a `name` open a referral under that new name.
+Command CommandOf(const v1::CreateReferralRequest& request, std::string name);
+Command CommandOf(const v1::UpdateReferralRequest& request);
+Command CommandOf(const v1::ApproveReferralRequest& request);
+// `name` is used only where the request creates the referral too. The caller fills in what the directory
+// knows.
+command::Submit SubmitOf(const v1::SubmitReferralRequest& request, std::string name);
+Command CommandOf(const v1::AcknowledgeReferralRequest& request);
+Command CommandOf(const v1::RequestInformationRequest& request);
+Command CommandOf(const v1::ProvideInformationRequest& request);
+Command CommandOf(const v1::WaitlistReferralRequest& request);
+Command CommandOf(const v1::OfferPlaceRequest& request);
+Command CommandOf(const v1::AnswerOfferRequest& request);
+Command CommandOf(const v1::AcceptReferralRequest& request);
+Command CommandOf(const v1::DeclineReferralRequest& request);
+Command CommandOf(const v1::ProposeForwardRequest& request);
+Command CommandOf(const v1::ConfirmForwardRequest& request, std::string name);
+Command CommandOf(const v1::ForwardByDutyRequest& request, std::string name);
+Command CommandOf(const v1::HandOverReferralRequest& request, std::string name);
+Command CommandOf(const v1::StartReferralRequest& request);
+Command CommandOf(const v1::HoldReferralRequest& request);
+Command CommandOf(const v1::ResumeReferralRequest& request);
+Command CommandOf(const v1::CompleteReferralRequest& request);
+Command CommandOf(const v1::EndReferralWithoutResultRequest& request);
+Command CommandOf(const v1::CancelReferralRequest& request);
+Command CommandOf(const v1::ConfirmCancelRequest& request);
+Command CommandOf(const v1::RefuseCancelRequest& request);
+Command CommandOf(const v1::ReopenReferralRequest& request);
+Command CommandOf(const v1::ReportMisdirectedRequest& request);
+Command CommandOf(const v1::AssignReferralRequest& request);
+Command CommandOf(const v1::ClaimReferralRequest& request);
+Command CommandOf(const v1::AddNoteRequest& request);
+Command CommandOf(const v1::ProposeDateRequest& request);
+Command CommandOf(const v1::AnswerDateRequest& request);
+Command CommandOf(const v1::RecordAppointmentRequest& request);
+Command CommandOf(const v1::ChangePriorityRequest& request);
+Command CommandOf(const v1::EraseReferralRequest& request);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_COMMANDS_H_

@@ -1,0 +1,125 @@
+#include "services/referral/referral_errors.h"
+
+#include <string>
+
+#include "common/base/strings.h"
+
+namespace waypost::referral {
+namespace {
+
+using base::Cat;
+
+absl::Status Refused(std::string_view reason, std::string_view name, std::string_view why,
+                     const error::Metadata& more = {}) {
+  error::Metadata metadata = more;
+  metadata.emplace_back("resource", name);
+  return error::Make(absl::StatusCode::kFailedPrecondition, reason, Cat("'", name, "' ", why), metadata);
+}
+
+}  // namespace
+
+absl::Status Incomplete(std::string_view name, const error::FieldViolations& missing) {
+  const absl::Status fields = missing.ToStatus();
+  absl::Status status = Refused(
+      "REFERRAL_INCOMPLETE", name,
+      Cat("cannot be disclosed yet: ", base::ToStd(fields.message()), "; complete it and repeat the call"));
+  constexpr absl::string_view kBadRequestUrl = "type.googleapis.com/google.rpc.BadRequest";
+  if (const auto payload = fields.GetPayload(kBadRequestUrl); payload.has_value()) {
+    status.SetPayload(kBadRequestUrl, *payload);
+  }
+  return status;
+}
+
+absl::Status ApprovalMissing(std::string_view name) {
+  return Refused("APPROVAL_MISSING", name, "needs a second person's approval first: have it approved");
+}
+
+absl::Status SecondPersonRequired(std::string_view name) {
+  return Refused("SECOND_PERSON_REQUIRED", name, "was written by you: somebody else has to approve it");
+}
+
+absl::Status TooManyQuestions(std::string_view name) {
+  return Refused("TOO_MANY_QUESTIONS", name,
+                 "has been asked about twice: decide, or accept it and ask by notes");
+}
+
+absl::Status TooManyHops(std::string_view name) {
+  return Refused("TOO_MANY_HOPS", name, "has been sent on five times: accept or decline it");
+}
+
+absl::Status AlreadyVisited(std::string_view name, std::string_view body) {
+  return Refused("ALREADY_VISITED", name, Cat("has been with '", body, "' already: choose another body"),
+                 {{"body", std::string(body)}});
+}
+
+absl::Status ForwardNotProposed(std::string_view name) {
+  return Refused("FORWARD_NOT_PROPOSED", name, "has no proposed forward to confirm");
+}
+
+absl::Status ForwardDiffers(std::string_view name, std::string_view proposed) {
+  return Refused("FORWARD_DIFFERS", name,
+                 Cat("is proposed to go to '", proposed, "': read it again, then confirm that body"),
+                 {{"proposed", std::string(proposed)}});
+}
+
+absl::Status HandOverPending(std::string_view name) {
+  return Refused(
+      "HAND_OVER_PENDING", name,
+      "waits for another body to take it over: wait for its answer, or cancel that referral first");
+}
+
+absl::Status NoHandOverPending(std::string_view name) {
+  return Refused("NO_HAND_OVER_PENDING", name, "waits for no hand-over");
+}
+
+absl::Status NeverAccepted(std::string_view name) {
+  return Refused("NEVER_ACCEPTED", name, "was never accepted: confirm or refuse the wish to cancel it");
+}
+
+absl::Status NotEscalated(std::string_view name) {
+  return Refused("NOT_ESCALATED", name, "has not been escalated, and lapses only after that");
+}
+
+absl::Status ReopenTooLate(std::string_view name) {
+  return Refused("REOPEN_TOO_LATE", name, "ended more than 90 days ago: make a new referral");
+}
+
+absl::Status NeverSent(std::string_view name) {
+  return Refused("NEVER_SENT", name, "was cancelled as a draft: make a new referral");
+}
+
+absl::Status AccessEnded(std::string_view name) {
+  return Refused("ACCESS_ENDED", name, "is closed: access to what it disclosed has ended");
+}
+
+absl::Status HandOverAgain(std::string_view name) {
+  return Refused("HAND_OVER_AGAIN", name,
+                 "asked for a hand-over that was not taken: hand the case over again");
+}
+
+absl::Status ShareErased(std::string_view name) {
+  return Refused("SHARE_ERASED", name, "has been erased: what it disclosed cannot be read any longer");
+}
+
+absl::Status AlreadyAssigned(std::string_view name) {
+  return Refused("ALREADY_ASSIGNED", name, "is assigned to somebody: have it reassigned");
+}
+
+absl::Status NothingDue(std::string_view name) {
+  return Refused("NOTHING_DUE", name, "has nothing due whose date could be changed");
+}
+
+absl::Status NoDateProposed(std::string_view name) {
+  return Refused("NO_DATE_PROPOSED", name, "has no date proposed by the other side");
+}
+
+absl::Status PriorityNotRaised(std::string_view name) {
+  return Refused("PRIORITY_NOT_RAISED", name,
+                 "has that priority or a higher one: priority can only be raised");
+}
+
+absl::Status NotYetDisclosed(std::string_view name) {
+  return Refused("NOT_YET_DISCLOSED", name, "opens these sections once it is accepted");
+}
+
+}  // namespace waypost::referral

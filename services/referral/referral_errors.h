@@ -1,0 +1,60 @@
+// What the referral service alone can answer with. All but NotYetDisclosed's are FAILED_PRECONDITION: not to
+// be repeated until something has changed. None holds personal data.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_ERRORS_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_ERRORS_H_
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "common/status/errors.h"
+
+namespace waypost::referral {
+
+// REFERRAL_INCOMPLETE, with google.rpc.BadRequest naming everything that is missing at once.
+absl::Status Incomplete(std::string_view name, const error::FieldViolations& missing);
+// APPROVAL_MISSING: a second person has to approve it first.
+absl::Status ApprovalMissing(std::string_view name);
+// SECOND_PERSON_REQUIRED: the caller wrote it, and cannot approve it too.
+absl::Status SecondPersonRequired(std::string_view name);
+// TOO_MANY_QUESTIONS.
+absl::Status TooManyQuestions(std::string_view name);
+// TOO_MANY_HOPS.
+absl::Status TooManyHops(std::string_view name);
+// ALREADY_VISITED: `body` has had the case.
+absl::Status AlreadyVisited(std::string_view name, std::string_view body);
+// FORWARD_NOT_PROPOSED.
+absl::Status ForwardNotProposed(std::string_view name);
+// FORWARD_DIFFERS: another body is proposed than the one confirmed.
+absl::Status ForwardDiffers(std::string_view name, std::string_view proposed);
+// HAND_OVER_PENDING: the body asked to take the case over has not answered.
+absl::Status HandOverPending(std::string_view name);
+// NO_HAND_OVER_PENDING.
+absl::Status NoHandOverPending(std::string_view name);
+// NEVER_ACCEPTED: what was never accepted cannot be completed.
+absl::Status NeverAccepted(std::string_view name);
+// NOT_ESCALATED: nothing lapses before it was escalated.
+absl::Status NotEscalated(std::string_view name);
+// REOPEN_TOO_LATE: more than 90 days after the end.
+absl::Status ReopenTooLate(std::string_view name);
+// NEVER_SENT: it was cancelled as a draft.
+absl::Status NeverSent(std::string_view name);
+// ACCESS_ENDED: the caller's body no longer has access to it.
+absl::Status AccessEnded(std::string_view name);
+// HAND_OVER_AGAIN: a hand-over that was not taken is not reopened but made again.
+absl::Status HandOverAgain(std::string_view name);
+// SHARE_ERASED: what would be needed has been erased.
+absl::Status ShareErased(std::string_view name);
+// ALREADY_ASSIGNED.
+absl::Status AlreadyAssigned(std::string_view name);
+// NOTHING_DUE.
+absl::Status NothingDue(std::string_view name);
+// NO_DATE_PROPOSED, by the other side.
+absl::Status NoDateProposed(std::string_view name);
+// PRIORITY_NOT_RAISED.
+absl::Status PriorityNotRaised(std::string_view name);
+// NOT_YET_DISCLOSED: these sections open once the referral is accepted.
+absl::Status NotYetDisclosed(std::string_view name);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_ERRORS_H_

@@ -1,0 +1,66 @@
+// Every limit of the referral service. Limits of texts that people write are in Unicode code points. The
+// protos and the README repeat these numbers.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_LIMITS_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace waypost::referral {
+
+// People and what is said about them.
+inline constexpr int kMaxPersons = 20;
+inline constexpr uint32_t kMaxPersonNumber = 20;
+inline constexpr int kMaxLanguages = 10;
+inline constexpr int kMaxAccessibilityNeeds = 8;
+inline constexpr size_t kMaxLanguageTagBytes = 35;
+inline constexpr size_t kMaxLawBytes = 100;
+inline constexpr size_t kMaxTerritoryBytes = 48;
+inline constexpr int kMaxLocalTerritoryParts = 3;
+
+// Encrypted texts.
+inline constexpr size_t kMaxPersonNameCharacters = 200;
+inline constexpr size_t kMaxContactCharacters = 1'000;
+inline constexpr size_t kMaxLegalStatusCharacters = 200;
+inline constexpr size_t kMaxNeedsCharacters = 10'000;
+inline constexpr size_t kMaxReasonCharacters = 10'000;
+inline constexpr size_t kMaxDocumentsCharacters = 4'000;
+inline constexpr size_t kMaxScreeningCharacters = 4'000;
+inline constexpr size_t kMaxChildViewCharacters = 4'000;
+inline constexpr size_t kMaxParentalHolderCharacters = 400;
+inline constexpr int kMaxParentalHolders = 5;
+inline constexpr size_t kMaxAlertCharacters = 2'000;
+inline constexpr int kMaxAlerts = 10;
+inline constexpr size_t kMaxEventTextCharacters = 4'000;
+inline constexpr size_t kMaxNoteCharacters = 10'000;
+inline constexpr size_t kMaxOwnReferenceCharacters = 100;
+
+// Pseudonyms, zones, cursors.
+inline constexpr size_t kMaxActorCharacters = 128;
+inline constexpr size_t kMaxZoneBytes = 64;
+inline constexpr size_t kMaxCursorBytes = 256;
+inline constexpr size_t kMaxPageTokenBytes = 8 * 1024;
+
+// The course of a referral.
+inline constexpr int kMaxQuestions = 2;
+inline constexpr int kMaxHops = 5;
+inline constexpr int kMaxAppointments = 50;
+inline constexpr uint32_t kMaxNotes = 1'000;
+inline constexpr absl::Duration kReopenWithin = absl::Hours(24 * 90);
+inline constexpr absl::Duration kMaxReviewAhead = absl::Hours(24 * 366);
+inline constexpr absl::Duration kMaxOfferAhead = absl::Hours(24 * 90);
+inline constexpr absl::Duration kMaxDateAhead = absl::Hours(24 * 366);
+// A day is not in the future while it has begun anywhere on earth.
+inline constexpr absl::Duration kFurthestZone = absl::Hours(14);
+
+// Listings and disclosures.
+inline constexpr int kMaxStatesInQuery = 16;
+inline constexpr int kMaxNotesDisclosed = 50;
+inline constexpr int kMaxFoundByReference = 50;
+inline constexpr int kMaxSectionsDisclosed = 3;
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_LIMITS_H_

@@ -1,0 +1,243 @@
+#include "services/referral/referral_machine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+#include "common/base/abseil.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_testing.h"
+
+namespace waypost::referral {
+namespace {
+
+// The table of the domain once more, in its own words and independent of the machine: event, from, to, who.
+// "=" is no change of state, "<" back to where it was; "later" is designed and not to be called.
+constexpr std::string_view kDomain = R"(
+CREATE              | NOTHING | DRAFT | referring
+UPDATE              | DRAFT | = | referring
+APPROVE             | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring
+APPROVE             | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED COMPLETED | = | receiving
+SUBMIT              | NOTHING DRAFT | REQUESTED | referring
+OPEN_LINKED         | NOTHING | REQUESTED | system
+ACKNOWLEDGE         | REQUESTED | ACKNOWLEDGED | receiving
+REQUEST_INFORMATION | REQUESTED ACKNOWLEDGED | NEEDS_INFO | receiving
+PROVIDE_INFORMATION | NEEDS_INFO | < | referring
+INFORMATION_LAPSE   | NEEDS_INFO | < | system
+WAITLIST            | REQUESTED ACKNOWLEDGED | WAITLISTED | receiving
+OFFER_PLACE         | WAITLISTED | OFFERED | receiving
+TAKE_PLACE          | OFFERED | = | referring
+STAY_ON_LIST        | OFFERED | WAITLISTED | referring
+LEAVE_LIST          | OFFERED | CANCELLED | referring
+OFFER_LAPSE         | OFFERED | WAITLISTED | system
+ACCEPT              | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED | ACCEPTED | receiving
+DECLINE             | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED | DECLINED | receiving
+PROPOSE_FORWARD     | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED | = | receiving
+CONFIRM_FORWARD     | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED | FORWARDED | referring
+FORWARD_BY_DUTY     | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED | FORWARDED | receiving
+HAND_OVER           | ACCEPTED IN_PROGRESS ON_HOLD | ON_HOLD | receiving
+HAND_OVER_TAKEN     | ON_HOLD CANCEL_REQUESTED | FORWARDED | system
+HAND_OVER_NOT_TAKEN | ON_HOLD | < | system
+HAND_OVER_NOT_TAKEN | CANCEL_REQUESTED | = | system
+HAND_OVER_MOVED     | ON_HOLD CANCEL_REQUESTED | = | system
+START               | ACCEPTED | IN_PROGRESS | receiving
+HOLD                | IN_PROGRESS | ON_HOLD | receiving
+RESUME              | ON_HOLD | IN_PROGRESS | receiving
+COMPLETE            | ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | COMPLETED | receiving
+END_WITHOUT_RESULT  | ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | ENDED_WITHOUT_RESULT | receiving
+CANCEL              | DRAFT REQUESTED WAITLISTED OFFERED | CANCELLED | referring
+CANCEL              | ACKNOWLEDGED NEEDS_INFO ACCEPTED IN_PROGRESS ON_HOLD | CANCEL_REQUESTED | referring
+CONFIRM_CANCEL      | CANCEL_REQUESTED | CANCELLED | receiving
+REFUSE_CANCEL       | CANCEL_REQUESTED | < | receiving
+ESCALATE            | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | system
+LAPSE               | REQUESTED ACKNOWLEDGED | LAPSED | system
+REOPEN              | COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | REQUESTED | referring
+REOPEN              | COMPLETED | IN_PROGRESS | receiving
+REPORT_MISDIRECTED  | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | CANCELLED | referring system
+REMIND              | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | coordinating | later
+RULE                | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | FORWARDED | coordinating | later
+ASSUME              | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | FORWARDED | coordinating | later
+ASSIGN              | DRAFT | = | referring
+ASSIGN              | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+CLAIM               | DRAFT | = | referring
+CLAIM               | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+NOTE                | DRAFT DECLINED FORWARDED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring
+NOTE                | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED COMPLETED | = | referring receiving
+PROPOSE_DATE        | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+AGREE_DATE          | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+REFUSE_DATE         | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+RECORD_APPOINTMENT  | ACCEPTED IN_PROGRESS ON_HOLD | = | receiving
+CHANGE_PRIORITY     | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+WITHDRAW            | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
+OBJECT              | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
+RECTIFY             | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
+RESTRICT            | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
+ERASE               | DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving
+)";
+
+struct Row {
+  std::string to;
+  bool later = false;
+};
+// (state, event, actor) → row.
+using Model = std::map<std::tuple<std::string, std::string, std::string>, Row>;
+
+Model ReadDomain() {
+  Model model;
+  for (const absl::string_view line : absl::StrSplit(base::ToAbsl(kDomain), '\n', absl::SkipEmpty())) {
+    std::vector<std::string> columns = absl::StrSplit(line, '|');
+    for (std::string& column : columns) absl::StripAsciiWhitespace(&column);
+    const bool later = columns.size() > 4 && columns[4] == "later";
+    for (const std::string& from : std::vector<std::string>(absl::StrSplit(columns[1], ' '))) {
+      for (const std::string& actor : std::vector<std::string>(absl::StrSplit(columns[3], ' '))) {
+        const bool added = model.insert({{from, columns[0], actor}, {columns[2], later}}).second;
+        EXPECT_TRUE(added) << line;
+      }
+    }
+  }
+  return model;
+}
+
+const Row* Lookup(const Model& model, State state, Event event, Actor actor) {
+  const auto found = model.find(
+      {std::string(StateName(state)), std::string(EventName(event)), std::string(ActorName(actor))});
+  return found == model.end() ? nullptr : &found->second;
+}
+
+std::string Show(const Target& target) {
+  if (target == kSame) return "=";
+  if (target == kPrior) return "<";
+  return std::string(StateName(target.state));
+}
+
+template <typename Body>
+void ForEveryCombination(Body body) {
+  for (int state = 0; state < kStateCount; ++state) {
+    for (int event = 0; event < kEventCount; ++event) {
+      for (int actor = 0; actor < kActorCount; ++actor) {
+        body(static_cast<State>(state), static_cast<Event>(event), static_cast<Actor>(actor));
+      }
+    }
+  }
+}
+
+TEST(Machine, IsTheDomainsTable) {
+  const Model model = ReadDomain();
+  int rows = 0;
+  ForEveryCombination([&](State state, Event event, Actor actor) {
+    const Transition* found = Find(state, event, actor);
+    const Row* expected = Lookup(model, state, event, actor);
+    const std::string where = std::string(StateName(state)) + " " + std::string(EventName(event)) + " " +
+                              std::string(ActorName(actor));
+    ASSERT_EQ(found != nullptr, expected != nullptr) << where;
+    if (expected == nullptr) return;
+    ++rows;
+    EXPECT_EQ(Show(found->target), expected->to) << where;
+    EXPECT_EQ(found->later, expected->later) << where;
+  });
+  EXPECT_EQ(rows, static_cast<int>(model.size())) << "a row of the domain names what does not exist";
+}
+
+// The state that a record goes back to, by the field that remembers it.
+State PriorOf(const ReferralRecord& record) {
+  if (record.state() == kNeedsInfo) return record.state_before_question();
+  if (record.state() == kOnHold) return record.state_before_hand_over();
+  return record.state_before_cancel();
+}
+
+std::string ExpectedState(const Row& row, const ReferralRecord& record) {
+  if (row.to == "=") return std::string(StateName(record.state()));
+  if (row.to == "<") return std::string(StateName(PriorOf(record)));
+  return row.to;
+}
+
+std::string AllowedByModel(const Model& model, State state, Actor actor) {
+  std::string names;
+  std::set<Event> seen;
+  for (const Transition& row : Transitions()) {
+    const Row* expected = Lookup(model, state, row.event, actor);
+    if (expected == nullptr || expected->later || !seen.insert(row.event).second) continue;
+    names += (names.empty() ? "" : ", ") + std::string(EventName(row.event));
+  }
+  return names;
+}
+
+TEST(Rules, CarryOutTheDomainsTableAndNothingElse) {
+  const Model model = ReadDomain();
+  ForEveryCombination([&](State state, Event event, Actor actor) {
+    if (!testing::HasCommand(event)) return;
+    const std::string where = std::string(StateName(state)) + " " + std::string(EventName(event)) + " " +
+                              std::string(ActorName(actor));
+    const ReferralRecord record = testing::RecordReadyFor(state, event, actor);
+    Command command = testing::CommandFor(event);
+    if (state == kNothing && event == Event::kSubmit) {
+      std::get<command::Submit>(command).created = testing::CreateCommand();
+    }
+    const auto decision = testing::DecideBy(actor, record, command);
+    const Row* expected = Lookup(model, state, event, actor);
+    if (expected == nullptr || expected->later) {
+      ASSERT_FALSE(decision.ok()) << where;
+      EXPECT_EQ(error::ReasonOf(decision.status()), "INVALID_TRANSITION") << where;
+      EXPECT_EQ(error::MetadataOf(decision.status(), "state"), StateName(state)) << where;
+      EXPECT_EQ(error::MetadataOf(decision.status(), "event"), EventName(event)) << where;
+      EXPECT_EQ(error::MetadataOf(decision.status(), "allowed"), AllowedByModel(model, state, actor))
+          << where;
+      return;
+    }
+    ASSERT_TRUE(decision.ok()) << where << ": " << decision.status();
+    EXPECT_EQ(StateName(decision->next.state()), ExpectedState(*expected, record)) << where;
+    EXPECT_EQ(decision->event, event) << where;
+    EXPECT_EQ(decision->next.revision(), record.revision() + 1) << where;
+  });
+}
+
+TEST(Machine, EveryNameIsItsOwn) {
+  std::set<std::string_view> names;
+  for (int i = 0; i < kEventCount; ++i) {
+    const Event event = static_cast<Event>(i);
+    EXPECT_TRUE(names.insert(EventName(event)).second) << EventName(event);
+    EXPECT_TRUE(names.insert(EventType(event)).second) << EventType(event);
+    EXPECT_EQ(EventType(event).substr(0, 9), "referral.");
+    EXPECT_EQ(EventFromName(EventName(event)), event);
+  }
+  EXPECT_EQ(EventFromName("ACCEPTED"), std::nullopt);
+}
+
+TEST(Machine, StatesHaveTheirProtoNames) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    EXPECT_EQ(v1::ReferralState_Name(state), "REFERRAL_STATE_" + std::string(StateName(state)));
+  }
+  EXPECT_EQ(static_cast<int>(v1::ReferralState_MAX) + 1, kStateCount);
+}
+
+TEST(Machine, EveryStateIsADraftOpenOrAnEnd) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    EXPECT_EQ((state == kDraft) + IsOpen(state) + IsEnd(state), 1) << StateName(state);
+  }
+  EXPECT_FALSE(IsOpen(kNothing) || IsEnd(kNothing));
+}
+
+TEST(Machine, ARelationIsAnActor) {
+  using policy::Relation;
+  EXPECT_TRUE(ActorsOf({}).empty());
+  EXPECT_TRUE(ActorsOf({Relation::kUnitMember, Relation::kAssignee, Relation::kOwnBody}).empty());
+  EXPECT_EQ(ActorsOf({Relation::kReferring, Relation::kCoordinating}),
+            (Actors{Actor::kReferring, Actor::kCoordinating}));
+  EXPECT_EQ(ActorsOf({Relation::kReceiving}), Actors{Actor::kReceiving});
+}
+
+TEST(Machine, EveryGuardHasItsWords) {
+  for (int i = 1; i < kGuardCount; ++i) EXPECT_FALSE(GuardText(static_cast<Guard>(i)).empty()) << i;
+  EXPECT_EQ(GuardText(Guard::kNone), "");
+}
+
+}  // namespace
+}  // namespace waypost::referral

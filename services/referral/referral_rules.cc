@@ -1,0 +1,1067 @@
+#include "services/referral/referral_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_basis.h"
+#include "services/referral/referral_errors.h"
+#include "services/referral/referral_limits.h"
+
+namespace waypost::referral {
+namespace {
+
+using base::Cat;
+
+// The clocks, by priority: acknowledge, decide and start have the same span each.
+struct Span {
+  v1::Priority priority;
+  absl::Duration step;
+};
+constexpr std::array<Span, 3> kSpans = {{{v1::PRIORITY_EMERGENCY, absl::Hours(24)},
+                                         {v1::PRIORITY_URGENT, absl::Hours(72)},
+                                         {v1::PRIORITY_NORMAL, absl::Hours(14 * 24)}}};
+
+// Who acts.
+struct By {
+  Actor actor;
+  std::string_view body;       // empty: the system
+  std::string_view pseudonym;  // empty: the system
+};
+
+// One decision in the making.
+struct Step {
+  const ReferralRecord& current;
+  const By by;
+  const absl::Time now;
+  Decision decision;
+
+  ReferralRecord& next() { return decision.next; }
+  v1::Side& OwnSide() {
+    return by.actor == Actor::kReceiving ? *next().mutable_receiving() : *next().mutable_referring();
+  }
+  v1::Party OwnParty() const {
+    return by.actor == Actor::kReceiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
+  }
+};
+
+absl::Time TimeOf(const google::protobuf::Timestamp& timestamp) {
+  return api::FromTimestamp(timestamp);
+}
+
+// --- Due times -------------------------------------------------------------------------------------------
+
+void SetDue(ReferralRecord& record, v1::Clock clock, v1::Party party, absl::Time time) {
+  v1::Due& due = *record.mutable_due();
+  due.set_clock(clock);
+  due.set_party(party);
+  *due.mutable_time() = api::ToTimestamp(time);
+}
+
+void SetStepDue(Step& step, v1::Clock clock, v1::Party party) {
+  SetDue(step.next(), clock, party, step.now + StepTime(step.next().priority()));
+}
+
+void RestoreDue(ReferralRecord& record, bool had_due, const v1::Due& due) {
+  if (had_due) {
+    *record.mutable_due() = due;
+  } else {
+    record.clear_due();
+  }
+}
+
+// The receiver's clock rested since the question: it gets that time back.
+void ResumeReceiversClock(Step& step) {
+  ReferralRecord& next = step.next();
+  if (step.current.has_paused_due()) {
+    const absl::Duration rest = step.now - TimeOf(step.current.pause_time());
+    const v1::Due& paused = step.current.paused_due();
+    SetDue(next, paused.clock(), paused.party(), TimeOf(paused.time()) + rest);
+  } else {
+    next.clear_due();
+  }
+  next.clear_paused_due();
+  next.clear_pause_time();
+  next.clear_state_before_question();
+}
+
+absl::Status CheckAhead(std::string_view field, absl::Time time, absl::Time now, absl::Duration most) {
+  if (time <= now) return error::InvalidField(field, "must be in the future");
+  if (time > now + most)
+    return error::InvalidField(field, Cat("must be within ", absl::ToInt64Hours(most) / 24, " days"));
+  return absl::OkStatus();
+}
+
+// --- Sides and units -------------------------------------------------------------------------------------
+
+bool BelongsTo(std::string_view unit, std::string_view body) {
+  return unit.size() > body.size() + 7 && unit.substr(0, body.size()) == body &&
+         unit.substr(body.size(), 7) == "/units/";
+}
+
+void CheckUnit(std::string_view field, std::string_view unit, std::string_view body,
+               error::FieldViolations& wrong) {
+  if (!unit.empty() && !BelongsTo(unit, body)) wrong.Add(field, "must be a unit of the body on that side");
+}
+
+void CheckTelephone(const v1::TelephoneHandover& call, bool given, v1::Priority priority,
+                    std::string_view body, absl::Time now, error::FieldViolations& wrong) {
+  if (!given) {
+    if (priority == v1::PRIORITY_EMERGENCY) {
+      wrong.Add("telephone_handover", "an emergency needs a telephone hand-over to the duty desk");
+    }
+    return;
+  }
+  if (!call.has_time() || TimeOf(call.time()) > now) {
+    wrong.Add("telephone_handover.time", "must be when the call was answered, not in the future");
+  }
+  if (!BelongsTo(call.unit(), body)) {
+    wrong.Add("telephone_handover.unit", "must be the duty desk, a unit of the receiving body");
+  }
+}
+
+void Assign(v1::Side& side, std::string_view unit, std::string_view assignee) {
+  if (!unit.empty()) side.set_unit(std::string(unit));
+  side.set_assignee(std::string(assignee));
+}
+
+// --- Drafts ----------------------------------------------------------------------------------------------
+
+bool Contains(const std::vector<std::string>& paths, std::string_view path) {
+  return std::find(paths.begin(), paths.end(), path) != paths.end();
+}
+
+const v1::Person* FindPerson(const ReferralRecord& record, uint32_t number) {
+  for (const v1::Person& person : record.persons()) {
+    if (person.number() == number) return &person;
+  }
+  return nullptr;
+}
+
+v1::Person* FindPerson(ReferralRecord& record, uint32_t number) {
+  return const_cast<v1::Person*>(FindPerson(std::as_const(record), number));
+}
+
+void CopyFilled(const v1::Disclosure& from, v1::Disclosure& to) {
+  *to.mutable_sections() = from.sections();
+  *to.mutable_fields() = from.fields();
+}
+
+// The persons as given, with what only the server knows kept from before.
+void ReplacePersons(const v1::Referral& input, Step& step) {
+  ReferralRecord& next = step.next();
+  next.clear_persons();
+  for (const v1::Person& given : input.persons()) {
+    v1::Person& person = *next.add_persons();
+    person = given;
+    person.clear_outcome();
+    v1::Disclosure& disclosure = *person.mutable_disclosure();
+    disclosure.clear_recipient();
+    const v1::Person* before = FindPerson(step.current, given.number());
+    CopyFilled(before == nullptr ? v1::Disclosure() : before->disclosure(), disclosure);
+  }
+  for (const v1::Person& before : step.current.persons()) {
+    if (FindPerson(std::as_const(next), before.number()) == nullptr) {
+      step.decision.removed_persons.push_back(before.number());
+    }
+  }
+}
+
+absl::Status MarkFilled(const std::vector<FilledSections>& filled, ReferralRecord& next) {
+  for (size_t i = 0; i < filled.size(); ++i) {
+    v1::Person* person = FindPerson(next, filled[i].person);
+    if (person == nullptr) {
+      return error::InvalidField(Cat("sections[", i, "].person"), "is no person of this referral");
+    }
+    v1::Disclosure& disclosure = *person->mutable_disclosure();
+    disclosure.clear_sections();
+    disclosure.clear_fields();
+    for (const v1::SectionKind section : filled[i].sections) disclosure.add_sections(section);
+    for (const std::string& field : filled[i].fields) disclosure.add_fields(field);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDraft(const ReferralRecord& next) {
+  error::FieldViolations wrong;
+  CheckUnit("referral.referring.unit", next.referring().unit(), next.referring().body(), wrong);
+  CheckUnit("referral.receiving.unit", next.receiving().unit(), next.receiving().body(), wrong);
+  if (!next.receiving().body().empty() && next.receiving().body() == next.referring().body()) {
+    wrong.Add("referral.receiving.body", "must be another body than the referring one");
+  }
+  return wrong.ToStatus();
+}
+
+absl::Status MakeDraft(const command::Create& create, Step& step) {
+  ReferralRecord& next = step.next();
+  const v1::Referral& input = create.referral;
+  next.set_format_version(kRecordFormat);
+  next.set_name(create.name);
+  next.set_theme(input.theme());
+  next.set_priority(input.priority());
+  next.mutable_referring()->set_body(std::string(step.by.body));
+  next.mutable_referring()->set_unit(input.referring().unit());
+  next.mutable_receiving()->set_body(input.receiving().body());
+  next.mutable_receiving()->set_unit(input.receiving().unit());
+  next.set_origin_body(std::string(step.by.body));
+  next.set_offer(input.offer());
+  next.set_territory(input.territory());
+  if (input.has_telephone_handover()) *next.mutable_telephone_handover() = input.telephone_handover();
+  *next.mutable_create_time() = api::ToTimestamp(step.now);
+  next.set_receiver_access(storage::v1::RECEIVER_ACCESS_NONE);
+  next.set_draft_actor(std::string(step.by.pseudonym));
+  next.set_next_note(1);
+  ReplacePersons(input, step);
+  WAYPOST_RETURN_IF_ERROR(MarkFilled(create.filled, next));
+  return CheckDraft(next);
+}
+
+absl::Status Apply(const command::Create& create, Step& step) {
+  return MakeDraft(create, step);
+}
+
+absl::Status Apply(const command::Update& update, Step& step) {
+  ReferralRecord& next = step.next();
+  const v1::Referral& input = update.referral;
+  if (Contains(update.paths, "theme")) next.set_theme(input.theme());
+  if (Contains(update.paths, "priority")) next.set_priority(input.priority());
+  if (Contains(update.paths, "referring.unit")) next.mutable_referring()->set_unit(input.referring().unit());
+  if (Contains(update.paths, "receiving")) {
+    next.mutable_receiving()->set_body(input.receiving().body());
+    next.mutable_receiving()->set_unit(input.receiving().unit());
+  }
+  if (Contains(update.paths, "offer")) next.set_offer(input.offer());
+  if (Contains(update.paths, "territory")) next.set_territory(input.territory());
+  if (Contains(update.paths, "telephone_handover")) {
+    *next.mutable_telephone_handover() = input.telephone_handover();
+    if (!input.has_telephone_handover()) next.clear_telephone_handover();
+  }
+  if (Contains(update.paths, "persons")) ReplacePersons(input, step);
+  if (Contains(update.paths, "sections")) WAYPOST_RETURN_IF_ERROR(MarkFilled(update.filled, next));
+  next.set_draft_actor(std::string(step.by.pseudonym));
+  next.clear_approval();
+  return CheckDraft(next);
+}
+
+absl::Status Apply(const command::Approve&, Step& step) {
+  v1::Approval& approval = *step.next().mutable_approval();
+  approval.set_actor(std::string(step.by.pseudonym));
+  approval.set_party(step.OwnParty());
+  *approval.mutable_time() = api::ToTimestamp(step.now);
+  return absl::OkStatus();
+}
+
+// --- Disclosing ------------------------------------------------------------------------------------------
+
+bool AnyNeedsApproval(const ReferralRecord& record) {
+  return std::any_of(record.persons().begin(), record.persons().end(), NeedsApproval);
+}
+
+// A second person of the acting side has approved. A draft's approver is not its writer; any other approval
+// must be somebody else's than the caller's.
+bool IsApproved(const Step& step) {
+  if (!step.current.has_approval() || step.current.approval().party() != step.OwnParty()) return false;
+  return step.current.state() == kDraft || step.current.approval().actor() != step.by.pseudonym;
+}
+
+absl::Status CheckComplete(const ReferralRecord& record, absl::Time now) {
+  error::FieldViolations missing;
+  if (record.theme() == type::v1::THEME_UNSPECIFIED) missing.Add("theme", "is required");
+  if (record.priority() == v1::PRIORITY_UNSPECIFIED) missing.Add("priority", "is required");
+  if (record.territory().empty()) missing.Add("territory", "is required");
+  if (record.receiving().body().empty()) missing.Add("receiving.body", "is required");
+  if (record.persons().empty()) missing.Add("persons", "at least one is required");
+  CheckTelephone(record.telephone_handover(), record.has_telephone_handover(), record.priority(),
+                 record.receiving().body(), now, missing);
+  for (int i = 0; i < record.persons_size(); ++i) {
+    CheckDisclosure(Cat("persons[", i, "]"), record.persons(i), record.theme(), missing);
+  }
+  return missing.empty() ? absl::OkStatus() : Incomplete(record.name(), missing);
+}
+
+// Sends the referral to its receiving body: from nothing, from a draft, or again.
+void Send(Step& step) {
+  ReferralRecord& next = step.next();
+  for (v1::Person& person : *next.mutable_persons()) {
+    person.mutable_disclosure()->set_recipient(next.receiving().body());
+  }
+  *next.mutable_submit_time() = api::ToTimestamp(step.now);
+  next.set_receiver_access(storage::v1::RECEIVER_ACCESS_SCREENING);
+  next.clear_approval();
+  step.decision.effects.Add(Effect::kOpenScreening);
+  SetStepDue(step, v1::CLOCK_ACKNOWLEDGE, v1::PARTY_RECEIVING);
+}
+
+absl::Status Apply(const command::Submit& submit, Step& step) {
+  if (submit.created.has_value() != (step.current.state() == kNothing)) {
+    return error::InvalidField("referral", "name a draft, or give a new referral");
+  }
+  if (submit.created.has_value()) WAYPOST_RETURN_IF_ERROR(MakeDraft(*submit.created, step));
+  WAYPOST_RETURN_IF_ERROR(CheckDraft(step.next()));
+  WAYPOST_RETURN_IF_ERROR(CheckComplete(step.next(), step.now));
+  if ((submit.approval_required || AnyNeedsApproval(step.next())) && !IsApproved(step)) {
+    return ApprovalMissing(step.next().name());
+  }
+  step.next().set_coordinating_body(submit.coordinating_body);
+  Send(step);
+  return absl::OkStatus();
+}
+
+// --- Deciding --------------------------------------------------------------------------------------------
+
+absl::Status Apply(const command::Acknowledge&, Step& step) {
+  *step.next().mutable_acknowledge_time() = api::ToTimestamp(step.now);
+  SetStepDue(step, v1::CLOCK_DECIDE, v1::PARTY_RECEIVING);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::RequestInformation&, Step& step) {
+  ReferralRecord& next = step.next();
+  next.set_questions_asked(next.questions_asked() + 1);
+  next.set_state_before_question(step.current.state());
+  if (step.current.has_due()) *next.mutable_paused_due() = step.current.due();
+  *next.mutable_pause_time() = api::ToTimestamp(step.now);
+  SetStepDue(step, v1::CLOCK_INFORMATION, v1::PARTY_REFERRING);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::ProvideInformation&, Step& step) {
+  ResumeReceiversClock(step);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::InformationLapse&, Step& step) {
+  ResumeReceiversClock(step);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Waitlist& waitlist, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckAhead("review_time", waitlist.review, step.now, kMaxReviewAhead));
+  SetDue(step.next(), v1::CLOCK_REVIEW, v1::PARTY_RECEIVING, waitlist.review);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::OfferPlace& offer, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckAhead("answer_by_time", offer.answer_by, step.now, kMaxOfferAhead));
+  SetDue(step.next(), v1::CLOCK_OFFER, v1::PARTY_REFERRING, offer.answer_by);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::TakePlace&, Step& step) {
+  step.next().set_place_taken(true);
+  SetStepDue(step, v1::CLOCK_DECIDE, v1::PARTY_RECEIVING);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::StayOnList&, Step& step) {
+  SetStepDue(step, v1::CLOCK_REVIEW, v1::PARTY_RECEIVING);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::OfferLapse&, Step& step) {
+  return Apply(command::StayOnList{}, step);
+}
+
+absl::Status Apply(const command::LeaveList&, Step& step) {
+  step.next().set_cancel_reason(v1::CANCEL_REASON_PLACE_REFUSED);
+  return absl::OkStatus();
+}
+
+absl::Status AddAppointment(absl::Time time, std::string_view zone, Step& step) {
+  ReferralRecord& next = step.next();
+  if (next.appointments_size() >= kMaxAppointments) {
+    return error::LimitExceeded("appointments", kMaxAppointments, next.appointments_size() + 1);
+  }
+  if (time > step.now + kMaxDateAhead) {
+    return error::InvalidField("time",
+                               Cat("must be within ", absl::ToInt64Hours(kMaxDateAhead) / 24, " days"));
+  }
+  v1::Appointment& appointment = *next.add_appointments();
+  appointment.set_number(static_cast<uint32_t>(next.appointments_size()));
+  *appointment.mutable_time() = api::ToTimestamp(time);
+  appointment.set_zone(std::string(zone));
+  appointment.set_status(v1::APPOINTMENT_STATUS_SCHEDULED);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Accept& accept, Step& step) {
+  ReferralRecord& next = step.next();
+  error::FieldViolations wrong;
+  CheckUnit("unit", accept.unit, next.receiving().body(), wrong);
+  WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
+  if (!accept.unit.empty()) next.mutable_receiving()->set_unit(accept.unit);
+  if (accept.appointment.has_value()) {
+    WAYPOST_RETURN_IF_ERROR(
+        AddAppointment(TimeOf(accept.appointment->time()), accept.appointment->zone(), step));
+  }
+  *next.mutable_accept_time() = api::ToTimestamp(step.now);
+  next.clear_paused_due();
+  next.clear_pause_time();
+  next.clear_state_before_question();
+  next.set_receiver_access(storage::v1::RECEIVER_ACCESS_FULL);
+  step.decision.effects.Add(Effect::kOpenAll);
+  SetStepDue(step, v1::CLOCK_START, v1::PARTY_RECEIVING);
+  if (!next.hand_over_of().empty()) {
+    step.decision.follow_ups.push_back(
+        {next.hand_over_of(), command::HandOverTaken{next.receiving().body()}});
+    next.clear_hand_over_of();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Decline& decline, Step& step) {
+  *step.next().mutable_decline() = decline.decline;
+  return absl::OkStatus();
+}
+
+// --- Sending on ------------------------------------------------------------------------------------------
+
+absl::Status CheckRoute(const ReferralRecord& record, std::string_view body) {
+  if (record.hops_size() >= kMaxHops) return TooManyHops(record.name());
+  bool visited =
+      body == record.origin_body() || body == record.referring().body() || body == record.receiving().body();
+  for (const v1::Hop& hop : record.hops())
+    visited = visited || body == hop.from_body() || body == hop.to_body();
+  return visited ? AlreadyVisited(record.name(), body) : absl::OkStatus();
+}
+
+// Puts the disclosures given in the place of those of `record`; every person needs one when `all`.
+absl::Status ReplaceDisclosures(const std::vector<v1::PersonDisclosure>& given, bool all,
+                                ReferralRecord& record) {
+  error::FieldViolations wrong;
+  std::vector<uint32_t> seen;
+  for (size_t i = 0; i < given.size(); ++i) {
+    const std::string path = Cat("disclosures[", i, "].person");
+    v1::Person* person = FindPerson(record, given[i].person());
+    if (person == nullptr) {
+      wrong.Add(path, "is no person of this referral");
+      continue;
+    }
+    if (std::find(seen.begin(), seen.end(), person->number()) != seen.end())
+      wrong.Add(path, "is given twice");
+    seen.push_back(person->number());
+    v1::Disclosure disclosure = given[i].disclosure();
+    CopyFilled(person->disclosure(), disclosure);
+    *person->mutable_disclosure() = std::move(disclosure);
+  }
+  for (const v1::Person& person : record.persons()) {
+    if (all && std::find(seen.begin(), seen.end(), person.number()) == seen.end()) {
+      wrong.Add("disclosures", Cat("person ", person.number(), " has none for the new recipient"));
+    }
+  }
+  return wrong.ToStatus();
+}
+
+// What the new referral has of the old one.
+ReferralRecord Continue(const ReferralRecord& old, const command::NewRecipient& to, const v1::Side& referring,
+                        std::string_view unit, std::string_view offer) {
+  ReferralRecord linked;
+  linked.set_format_version(kRecordFormat);
+  linked.set_name(to.linked_name);
+  linked.set_theme(old.theme());
+  linked.set_priority(old.priority());
+  *linked.mutable_referring() = referring;
+  linked.mutable_receiving()->set_body(to.body);
+  linked.mutable_receiving()->set_unit(std::string(unit));
+  linked.set_coordinating_body(old.coordinating_body());
+  linked.set_origin_body(old.origin_body());
+  linked.set_offer(std::string(offer));
+  linked.set_territory(old.territory());
+  *linked.mutable_persons() = old.persons();
+  for (v1::Person& person : *linked.mutable_persons()) person.clear_outcome();
+  if (to.telephone_handover.has_value()) *linked.mutable_telephone_handover() = *to.telephone_handover;
+  *linked.mutable_hops() = old.hops();
+  linked.set_forwarded_from(old.name());
+  linked.set_next_note(1);
+  return linked;
+}
+
+// Opens the referral that continues this one at another body.
+absl::Status OpenLinked(const command::NewRecipient& to, std::string_view unit, std::string_view offer,
+                        v1::HopKind kind, std::string_view law, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, to.body));
+  const bool hand_over = kind == v1::HOP_KIND_HAND_OVER;
+  ReferralRecord linked = Continue(
+      step.current, to, hand_over ? step.current.receiving() : step.current.referring(), unit, offer);
+  error::FieldViolations wrong;
+  CheckUnit("unit", unit, to.body, wrong);
+  WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
+  WAYPOST_RETURN_IF_ERROR(ReplaceDisclosures(to.disclosures, true, linked));
+  WAYPOST_RETURN_IF_ERROR(CheckComplete(linked, step.now));
+  if (AnyNeedsApproval(linked) && !IsApproved(step)) return ApprovalMissing(step.current.name());
+
+  v1::Hop& hop = *linked.add_hops();
+  hop.set_from_body(step.current.receiving().body());
+  hop.set_to_body(to.body);
+  hop.set_kind(kind);
+  *hop.mutable_time() = api::ToTimestamp(step.now);
+  hop.set_referral(step.current.name());
+  hop.set_law(std::string(law));
+  linked.set_hand_over_of(hand_over ? step.current.name() : step.current.hand_over_of());
+  *linked.mutable_create_time() = api::ToTimestamp(step.now);
+
+  const ReferralRecord nothing;
+  Step opening{nothing,
+               {Actor::kSystem, {}, {}},
+               step.now,
+               Decision{.next = std::move(linked), .event = Event::kOpenLinked}};
+  Send(opening);
+  opening.next().set_state(kRequested);
+  opening.next().set_revision(1);
+  *opening.next().mutable_update_time() = api::ToTimestamp(step.now);
+  opening.next().set_case_holding_body(std::string(CaseHolder(opening.next())));
+
+  step.next().set_forwarded_to(to.linked_name);
+  step.next().set_forwarded_how(kind);
+  step.next().clear_approval();
+  step.decision.linked = std::move(opening.next());
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::ProposeForward& propose, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, propose.body));
+  error::FieldViolations wrong;
+  CheckUnit("unit", propose.unit, propose.body, wrong);
+  WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
+  v1::ForwardProposal& proposal = *step.next().mutable_forward_proposal();
+  proposal.set_body(propose.body);
+  proposal.set_unit(propose.unit);
+  proposal.set_offer(propose.offer);
+  *proposal.mutable_time() = api::ToTimestamp(step.now);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::ConfirmForward& confirm, Step& step) {
+  const v1::ForwardProposal& proposal = step.current.forward_proposal();
+  if (confirm.to.body != proposal.body()) return ForwardDiffers(step.current.name(), proposal.body());
+  return OpenLinked(confirm.to, proposal.unit(), proposal.offer(), v1::HOP_KIND_FORWARD, {}, step);
+}
+
+absl::Status Apply(const command::ForwardByDuty& forward, Step& step) {
+  return OpenLinked(forward.to, forward.to.unit, forward.to.offer, v1::HOP_KIND_FORWARD_BY_DUTY, forward.law,
+                    step);
+}
+
+absl::Status Apply(const command::HandOver& hand_over, Step& step) {
+  ReferralRecord& next = step.next();
+  next.set_hand_over_pending(true);
+  next.set_hold_reason(v1::HOLD_REASON_HAND_OVER);
+  next.set_state_before_hand_over(step.current.state());
+  if (step.current.has_due()) *next.mutable_due_before_hand_over() = step.current.due();
+  SetStepDue(step, v1::CLOCK_REVIEW, v1::PARTY_RECEIVING);
+  return OpenLinked(hand_over.to, hand_over.to.unit, hand_over.to.offer, v1::HOP_KIND_HAND_OVER, {}, step);
+}
+
+void ForgetHandOver(ReferralRecord& next) {
+  next.set_hand_over_pending(false);
+  next.clear_state_before_hand_over();
+  next.clear_due_before_hand_over();
+}
+
+absl::Status Apply(const command::HandOverTaken& taken, Step& step) {
+  ForgetHandOver(step.next());
+  step.next().set_case_holding_body(taken.body);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::HandOverNotTaken&, Step& step) {
+  ReferralRecord& next = step.next();
+  if (step.current.state() == kCancelRequested) {
+    // The wish to cancel still waits for its answer; refusing it leads back to before the hand-over.
+    next.set_state_before_cancel(step.current.state_before_hand_over());
+    RestoreDue(next, step.current.has_due(), step.current.due());
+    if (step.current.has_due_before_hand_over()) {
+      *next.mutable_due_before_cancel() = step.current.due_before_hand_over();
+    } else {
+      next.clear_due_before_cancel();
+    }
+  } else {
+    RestoreDue(next, step.current.has_due_before_hand_over(), step.current.due_before_hand_over());
+  }
+  if (step.current.state_before_hand_over() != kOnHold) next.clear_hold_reason();
+  next.clear_forwarded_to();
+  next.clear_forwarded_how();
+  ForgetHandOver(next);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::HandOverMoved& moved, Step& step) {
+  step.next().set_forwarded_to(moved.linked_name);
+  return absl::OkStatus();
+}
+
+// --- Working ---------------------------------------------------------------------------------------------
+
+absl::Status Apply(const command::Start&, Step& step) {
+  *step.next().mutable_start_time() = api::ToTimestamp(step.now);
+  step.next().clear_due();
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Hold& hold, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckAhead("review_time", hold.review, step.now, kMaxReviewAhead));
+  step.next().set_hold_reason(hold.reason);
+  SetDue(step.next(), v1::CLOCK_REVIEW, v1::PARTY_RECEIVING, hold.review);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Resume&, Step& step) {
+  step.next().clear_hold_reason();
+  step.next().clear_due();
+  if (!step.next().has_start_time()) *step.next().mutable_start_time() = api::ToTimestamp(step.now);
+  return absl::OkStatus();
+}
+
+// Records what came of it, and the earliest follow-up day as due.
+absl::Status Finish(const std::vector<v1::PersonOutcome>& outcomes, bool results, Step& step) {
+  ReferralRecord& next = step.next();
+  error::FieldViolations wrong;
+  CheckOutcomes(next.persons(), outcomes, results, step.now, wrong);
+  WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
+  std::optional<absl::CivilDay> follow_up;
+  for (const v1::PersonOutcome& outcome : outcomes) {
+    *FindPerson(next, outcome.person())->mutable_outcome() = outcome.outcome();
+    const auto day = ParseDay(outcome.outcome().follow_up_date());
+    if (day.has_value() && (!follow_up.has_value() || *day < *follow_up)) follow_up = day;
+  }
+  next.clear_hold_reason();
+  if (follow_up.has_value()) {
+    SetDue(next, v1::CLOCK_FOLLOW_UP, results ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING,
+           absl::FromCivil(*follow_up, absl::UTCTimeZone()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Complete& complete, Step& step) {
+  return Finish(complete.outcomes, true, step);
+}
+
+absl::Status Apply(const command::EndWithoutResult& end, Step& step) {
+  return Finish(end.outcomes, false, step);
+}
+
+absl::Status Apply(const command::Cancel& cancel, Step& step) {
+  ReferralRecord& next = step.next();
+  next.set_cancel_reason(cancel.reason);
+  if (next.state() != kCancelRequested) return absl::OkStatus();
+  next.set_state_before_cancel(step.current.state());
+  if (step.current.has_due()) *next.mutable_due_before_cancel() = step.current.due();
+  SetStepDue(step, v1::CLOCK_CANCEL, v1::PARTY_RECEIVING);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::ConfirmCancel&, Step&) {
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::RefuseCancel&, Step& step) {
+  ReferralRecord& next = step.next();
+  RestoreDue(next, step.current.has_due_before_cancel(), step.current.due_before_cancel());
+  next.clear_cancel_reason();
+  next.clear_state_before_cancel();
+  next.clear_due_before_cancel();
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Escalate&, Step& step) {
+  *step.next().mutable_escalate_time() = api::ToTimestamp(step.now);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Lapse&, Step& step) {
+  SetStepDue(step, v1::CLOCK_FOLLOW_UP, v1::PARTY_REFERRING);
+  return absl::OkStatus();
+}
+
+// --- Coming back, being cut ------------------------------------------------------------------------------
+
+void ForgetTheEnd(ReferralRecord& next) {
+  next.clear_end_time();
+  next.clear_decline();
+  next.clear_cancel_reason();
+  next.clear_hold_reason();
+  next.clear_escalate_time();
+  next.clear_state_before_question();
+  next.clear_state_before_cancel();
+  next.clear_due_before_cancel();
+  next.clear_paused_due();
+  next.clear_pause_time();
+  next.clear_due();
+  for (v1::Person& person : *next.mutable_persons()) person.clear_outcome();
+}
+
+absl::Status Apply(const command::Reopen& reopen, Step& step) {
+  ReferralRecord& next = step.next();
+  ForgetTheEnd(next);
+  WAYPOST_RETURN_IF_ERROR(ReplaceDisclosures(reopen.disclosures, false, next));
+  for (v1::Person& person : *next.mutable_persons()) {
+    person.mutable_disclosure()->set_recipient(next.receiving().body());
+  }
+  WAYPOST_RETURN_IF_ERROR(CheckComplete(next, step.now));
+  if (step.by.actor == Actor::kReceiving) return absl::OkStatus();
+  // The receiving body is asked afresh: what it could open closes down to what it needs to decide.
+  if (AnyNeedsApproval(next) && !IsApproved(step)) return ApprovalMissing(next.name());
+  next.clear_acknowledge_time();
+  next.clear_accept_time();
+  next.clear_start_time();
+  next.set_questions_asked(0);
+  next.mutable_receiving()->clear_assignee();
+  step.decision.effects.Add(Effect::kCloseReceiver);
+  Send(step);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Misdirected&, Step& step) {
+  ReferralRecord& next = step.next();
+  next.set_cancel_reason(v1::CANCEL_REASON_MISDIRECTED);
+  next.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
+  next.mutable_receiving()->clear_assignee();
+  step.decision.effects.Add(Effect::kCloseReceiver);
+  step.decision.effects.Add(Effect::kBreach);
+  if (step.by.actor == Actor::kSystem) next.clear_hand_over_of();  // that referral is being cut itself
+  if (next.hand_over_pending()) {
+    step.decision.follow_ups.push_back({next.forwarded_to(), command::Misdirected{}});
+    ForgetHandOver(next);
+  }
+  return absl::OkStatus();
+}
+
+void DropWhatNobodyHolds(Step& step) {
+  ReferralRecord& next = step.next();
+  const bool receiver_reads = next.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
+                              next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
+  if (!next.has_referring_erase_time() || receiver_reads) return;
+  next.clear_persons();
+  next.clear_appointments();
+  step.decision.effects.Add(Effect::kDropSections);
+}
+
+absl::Status Apply(const command::Erase&, Step& step) {
+  ReferralRecord& next = step.next();
+  step.OwnSide().clear_assignee();
+  if (step.by.actor == Actor::kReferring) {
+    *next.mutable_referring_erase_time() = api::ToTimestamp(step.now);
+    next.clear_draft_actor();
+    next.clear_approval();
+    step.decision.effects.Add(Effect::kEraseReferringShare);
+  } else {
+    *next.mutable_receiving_erase_time() = api::ToTimestamp(step.now);
+    next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
+    step.decision.effects.Add(Effect::kEraseReceivingShare);
+  }
+  DropWhatNobodyHolds(step);
+  return absl::OkStatus();
+}
+
+// --- No change of state ----------------------------------------------------------------------------------
+
+absl::Status Apply(const command::Assign& assign, Step& step) {
+  error::FieldViolations wrong;
+  CheckUnit("unit", assign.unit, step.by.body, wrong);
+  WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
+  Assign(step.OwnSide(), assign.unit, assign.assignee);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Claim&, Step& step) {
+  Assign(step.OwnSide(), {}, step.by.pseudonym);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::AddNote&, Step&) {
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::ProposeDate& propose, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckAhead("time", propose.time, step.now, kMaxDateAhead));
+  v1::DateProposal& proposal = *step.next().mutable_date_proposal();
+  *proposal.mutable_time() = api::ToTimestamp(propose.time);
+  proposal.set_clock(step.current.due().clock());
+  proposal.set_proposed_by(step.OwnParty());
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::AgreeDate&, Step& step) {
+  ReferralRecord& next = step.next();
+  const v1::DateProposal proposal = next.date_proposal();
+  if (TimeOf(proposal.time()) <= step.now)
+    return error::InvalidField("answer", "the proposed date has passed");
+  *next.mutable_due()->mutable_time() = proposal.time();
+  next.clear_date_proposal();
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::RefuseDate&, Step& step) {
+  step.next().clear_date_proposal();
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::RecordAppointment& record, Step& step) {
+  ReferralRecord& next = step.next();
+  const bool timed = record.time.has_value();
+  if (record.number == 0) {
+    if (record.status != v1::APPOINTMENT_STATUS_SCHEDULED || !timed) {
+      return error::InvalidField("status", "a new appointment is SCHEDULED, with a time");
+    }
+    return AddAppointment(*record.time, record.zone, step);
+  }
+  if (record.number > static_cast<uint32_t>(next.appointments_size())) {
+    return error::InvalidField("number", "is no appointment of this referral");
+  }
+  v1::Appointment& appointment = *next.mutable_appointments(static_cast<int>(record.number) - 1);
+  if (appointment.status() != v1::APPOINTMENT_STATUS_SCHEDULED) {
+    return error::InvalidField("number", "has been recorded already: make a new appointment");
+  }
+  if (record.status == v1::APPOINTMENT_STATUS_SCHEDULED) {
+    return error::InvalidField("status", "is SCHEDULED already: say ATTENDED, MISSED or MOVED");
+  }
+  const bool moved = record.status == v1::APPOINTMENT_STATUS_MOVED;
+  if (moved != timed)
+    return error::InvalidField("time", "is for a new or moved appointment, and required there");
+  if (!moved && TimeOf(appointment.time()) > step.now) {
+    return error::InvalidField("status", "the appointment is still to come");
+  }
+  appointment.set_status(record.status);
+  return moved ? AddAppointment(*record.time, record.zone, step) : absl::OkStatus();
+}
+
+bool IsStepClock(v1::Clock clock) {
+  return clock == v1::CLOCK_ACKNOWLEDGE || clock == v1::CLOCK_DECIDE || clock == v1::CLOCK_START ||
+         clock == v1::CLOCK_INFORMATION;
+}
+
+absl::Status Apply(const command::ChangePriority& change, Step& step) {
+  ReferralRecord& next = step.next();
+  // EMERGENCY is the lowest number.
+  if (change.priority >= next.priority()) return PriorityNotRaised(next.name());
+  error::FieldViolations wrong;
+  const v1::TelephoneHandover none;
+  CheckTelephone(change.telephone_handover.value_or(none), change.telephone_handover.has_value(),
+                 change.priority, next.receiving().body(), step.now, wrong);
+  WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
+  next.set_priority(change.priority);
+  if (change.telephone_handover.has_value()) *next.mutable_telephone_handover() = *change.telephone_handover;
+  const absl::Time sooner = step.now + StepTime(change.priority);
+  for (v1::Due* due : {next.has_due() ? next.mutable_due() : nullptr,
+                       next.has_paused_due() ? next.mutable_paused_due() : nullptr}) {
+    if (due != nullptr && IsStepClock(due->clock()) && TimeOf(due->time()) > sooner) {
+      *due->mutable_time() = api::ToTimestamp(sooner);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// --- One step --------------------------------------------------------------------------------------------
+
+absl::StatusOr<State> PriorState(const ReferralRecord& record) {
+  State prior = kNothing;
+  if (record.state() == kNeedsInfo) prior = record.state_before_question();
+  if (record.state() == kOnHold) prior = record.state_before_hand_over();
+  if (record.state() == kCancelRequested) prior = record.state_before_cancel();
+  if (prior == kNothing) return error::DataLoss(Cat("the prior state of '", record.name(), "'"));
+  return prior;
+}
+
+// What ends with every change of state.
+void SettleState(Step& step) {
+  ReferralRecord& next = step.next();
+  if (next.state() == step.current.state()) return;
+  next.clear_forward_proposal();
+  next.clear_escalate_time();
+  next.clear_approval();
+  if (next.state() != kOffered) next.set_place_taken(false);
+}
+
+// A body that waits for this referral to take its case over must hear what became of it.
+void TellHandOver(Step& step) {
+  const ReferralRecord& next = step.next();
+  if (next.hand_over_of().empty()) return;
+  if (next.state() == kForwarded) {
+    step.decision.follow_ups.push_back({next.hand_over_of(), command::HandOverMoved{next.forwarded_to()}});
+  } else {
+    step.decision.follow_ups.push_back({next.hand_over_of(), command::HandOverNotTaken{}});
+  }
+}
+
+void SettleEnd(Step& step) {
+  ReferralRecord& next = step.next();
+  if (!IsEnd(next.state()) || IsEnd(step.current.state())) return;
+  *next.mutable_end_time() = api::ToTimestamp(step.now);
+  next.clear_paused_due();
+  next.clear_pause_time();
+  next.clear_hold_reason();
+  if (next.state() != kCancelled) next.clear_cancel_reason();
+  if (next.state() != kCompleted && (next.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
+                                     next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL)) {
+    next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
+    step.decision.effects.Add(Effect::kCloseReceiver);
+  }
+  TellHandOver(step);
+}
+
+void Settle(Step& step) {
+  ReferralRecord& next = step.next();
+  SettleState(step);
+  SettleEnd(step);
+  if (!next.has_due() || next.due().clock() != next.date_proposal().clock()) next.clear_date_proposal();
+  next.set_revision(step.current.revision() + 1);
+  *next.mutable_update_time() = api::ToTimestamp(step.now);
+  // A forwarded referral keeps the holder of that moment.
+  if (step.decision.event != Event::kHandOverTaken && !IsEnd(step.current.state())) {
+    next.set_case_holding_body(std::string(CaseHolder(next)));
+  } else if (step.decision.event == Event::kReopen) {
+    next.set_case_holding_body(std::string(CaseHolder(next)));
+  }
+}
+
+absl::StatusOr<Decision> Run(const ReferralRecord& current, const Command& command, const Transition& row,
+                             const By& by, absl::Time now) {
+  WAYPOST_RETURN_IF_ERROR(CheckStanding(row.guard, current, by.actor, by.pseudonym, now));
+  Step step{current, by, std::max(now, TimeOf(current.update_time())),
+            Decision{.next = current, .event = row.event}};
+  if (row.target.kind == Target::Kind::kState) step.next().set_state(row.target.state);
+  if (row.target.kind == Target::Kind::kPrior) {
+    WAYPOST_ASSIGN_OR_RETURN(const State prior, PriorState(current));
+    step.next().set_state(prior);
+  }
+  if (IsEnd(step.next().state()) && !IsEnd(current.state())) step.next().clear_due();
+  WAYPOST_RETURN_IF_ERROR(std::visit([&step](const auto& typed) { return Apply(typed, step); }, command));
+  Settle(step);
+  return std::move(step.decision);
+}
+
+absl::Status CheckReopenable(const ReferralRecord& record, absl::Time now) {
+  if (!record.has_submit_time()) return NeverSent(record.name());
+  if (record.has_referring_erase_time() || record.has_receiving_erase_time())
+    return ShareErased(record.name());
+  if (record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT) return AccessEnded(record.name());
+  if (!record.hand_over_of().empty()) return HandOverAgain(record.name());
+  if (now > TimeOf(record.end_time()) + kReopenWithin) return ReopenTooLate(record.name());
+  return absl::OkStatus();
+}
+
+absl::Status CheckDateGuard(Guard guard, const ReferralRecord& record, Actor actor) {
+  if (guard == Guard::kSomethingDue) return record.has_due() ? absl::OkStatus() : NothingDue(record.name());
+  const v1::Party own = actor == Actor::kReceiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
+  const bool proposed = record.has_date_proposal() && record.date_proposal().proposed_by() != own;
+  return proposed ? absl::OkStatus() : NoDateProposed(record.name());
+}
+
+bool IsShareErased(const ReferralRecord& record, Actor actor) {
+  return actor == Actor::kReceiving ? record.has_receiving_erase_time() : record.has_referring_erase_time();
+}
+
+std::string_view AssigneeOf(const ReferralRecord& record, Actor actor) {
+  return actor == Actor::kReceiving ? record.receiving().assignee() : record.referring().assignee();
+}
+
+}  // namespace
+
+absl::Status CheckStanding(Guard guard, const ReferralRecord& record, Actor actor, std::string_view pseudonym,
+                           absl::Time now) {
+  const std::string& name = record.name();
+  const bool pending = record.hand_over_pending();
+  switch (guard) {
+    case Guard::kNone:
+    case Guard::kComplete:
+    case Guard::kAppointmentKnown:
+      return absl::OkStatus();
+    case Guard::kSecondPerson:
+      return record.state() == kDraft && record.draft_actor() == pseudonym ? SecondPersonRequired(name)
+                                                                           : absl::OkStatus();
+    case Guard::kQuestionsLeft:
+      return record.questions_asked() < kMaxQuestions ? absl::OkStatus() : TooManyQuestions(name);
+    case Guard::kProposalConfirmed:
+      if (!record.has_forward_proposal()) return ForwardNotProposed(name);
+      [[fallthrough]];
+    case Guard::kRouteOpen:
+    case Guard::kDutyToForward:
+      return record.hops_size() < kMaxHops ? absl::OkStatus() : TooManyHops(name);
+    case Guard::kMayHandOver:
+      if (pending) return HandOverPending(name);
+      return record.hops_size() < kMaxHops ? absl::OkStatus() : TooManyHops(name);
+    case Guard::kHandOverPending:
+      return pending ? absl::OkStatus() : NoHandOverPending(name);
+    case Guard::kResultsOfAccepted:
+    case Guard::kNoResultsOfAccepted:
+      if (!record.has_accept_time()) return NeverAccepted(name);
+      [[fallthrough]];
+    case Guard::kNoHandOverPending:
+    case Guard::kResults:
+    case Guard::kNoResults:
+      return pending ? HandOverPending(name) : absl::OkStatus();
+    case Guard::kEscalated:
+      return record.has_escalate_time() ? absl::OkStatus() : NotEscalated(name);
+    case Guard::kReopenable:
+      return CheckReopenable(record, now);
+    case Guard::kInQueue:
+      return AssigneeOf(record, actor).empty() ? absl::OkStatus() : AlreadyAssigned(name);
+    case Guard::kSomethingDue:
+    case Guard::kOtherSideProposed:
+      return CheckDateGuard(guard, record, actor);
+    case Guard::kRaises:
+      return record.priority() != v1::PRIORITY_EMERGENCY ? absl::OkStatus() : PriorityNotRaised(name);
+    case Guard::kShareLeft:
+      return IsShareErased(record, actor) ? ShareErased(name) : absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& command,
+                                const policy::Authorized& as, absl::Time now) {
+  const Event event = EventOf(command);
+  const Actors actors = ActorsOf(as.relations());
+  for (const Actor actor : {Actor::kReferring, Actor::kReceiving, Actor::kCoordinating}) {
+    const Transition* row = actors.Has(actor) ? Find(current.state(), event, actor) : nullptr;
+    if (row != nullptr && !row->later) {
+      return Run(current, command, *row, {actor, as.caller().body, as.caller().actor}, now);
+    }
+  }
+  return error::InvalidTransition(current.name(), StateName(current.state()), EventName(event),
+                                  AllowedNames(current.state(), actors));
+}
+
+absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Command& command,
+                                        absl::Time now) {
+  const Event event = EventOf(command);
+  const Transition* row = Find(current.state(), event, Actor::kSystem);
+  if (row == nullptr || row->later) {
+    return error::InvalidTransition(current.name(), StateName(current.state()), EventName(event),
+                                    AllowedNames(current.state(), {Actor::kSystem}));
+  }
+  return Run(current, command, *row, {Actor::kSystem, {}, {}}, now);
+}
+
+absl::StatusOr<uint32_t> TakeNoteNumber(ReferralRecord& record) {
+  const uint32_t number = std::max<uint32_t>(record.next_note(), 1);
+  if (number > kMaxNotes) return error::LimitExceeded("notes", kMaxNotes, number);
+  record.set_next_note(number + 1);
+  return number;
+}
+
+absl::Duration StepTime(v1::Priority priority) {
+  for (const Span& span : kSpans) {
+    if (span.priority == priority) return span.step;
+  }
+  return kSpans.back().step;
+}
+
+std::string_view CaseHolder(const ReferralRecord& record) {
+  switch (record.state()) {
+    case kAccepted:
+    case kInProgress:
+    case kOnHold:
+    case kCompleted:
+      return record.receiving().body();
+    case kCancelRequested:
+      return record.has_accept_time() ? record.receiving().body() : record.referring().body();
+    default:
+      return record.referring().body();
+  }
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,91 @@
+// What a command does to a referral. Pure: (record, command, caller, now) → decision; no store, no gRPC, no
+// clock. Thread-safe. Microseconds: it may run inside a transaction body.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_RULES_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_RULES_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/policy/policy.h"
+#include "services/referral/referral_commands.h"
+#include "services/referral/referral_machine.h"
+#include "waypost/referral/storage/v1/referral_storage.pb.h"
+
+namespace waypost::referral {
+
+using storage::v1::ReferralRecord;
+
+inline constexpr uint32_t kRecordFormat = 1;
+
+// What else the caller of Decide has to do in the same transaction.
+enum class Effect : uint8_t {
+  // Give the receiving body the wrap of each person's derived screening key, the case's (person 0) included.
+  kOpenScreening,
+  // Give the receiving body the wrap of each person's data key, the case's included.
+  kOpenAll,
+  // Delete the receiving body's wraps of person and case keys.
+  kCloseReceiver,
+  // Record a breach of personal data (Article 33 GDPR): the event says so.
+  kBreach,
+  // Delete all that the referring body holds: wraps, own reference, own notes, lookups.
+  kEraseReferringShare,
+  // The same of the receiving body.
+  kEraseReceivingShare,
+  // Nobody holds a key any longer: delete the sections, too.
+  kDropSections,
+};
+using Effects = policy::EnumSet<Effect>;
+
+// A command of the system on another referral, to be decided in the same transaction, or by an event where
+// that referral lives on another node.
+struct FollowUp {
+  std::string referral;
+  Command command;
+};
+
+struct Decision {
+  ReferralRecord next;
+  Event event;
+  Effects effects = {};
+  // A referral that this one opens: a record of its own (revision 1, event kOpenLinked), under new data keys;
+  // its sections are those of this referral. It needs kOpenScreening's wraps for its receiving body.
+  std::optional<ReferralRecord> linked = std::nullopt;
+  std::vector<FollowUp> follow_ups = {};
+  // Persons that an update took out: their sections and wraps are to be deleted.
+  std::vector<uint32_t> removed_persons = {};
+};
+
+// Decides a caller's command. `current` is empty (kNothing) for Create, and for a Submit that creates.
+// REQUIRES: the request passed validation; `as` was authorized with RelationsOf(current, caller), or, for
+// what does not exist yet, with RelationsToNew.
+//   INVALID_TRANSITION when the state does not take it, INVALID_FIELD when the request does not fit the
+//   referral, otherwise an error of referral_errors.h.
+absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& command,
+                                const policy::Authorized& as, absl::Time now);
+
+// The same for the system: clocks, and what follows from another referral.
+absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Command& command,
+                                        absl::Time now);
+
+// The part of a guard that can be told before a command is at hand; OK for the rest. `actor` is the side and
+// `pseudonym` the person it would be.
+absl::Status CheckStanding(Guard guard, const ReferralRecord& record, Actor actor, std::string_view pseudonym,
+                           absl::Time now);
+
+// The number of a note that is added to `record`, from 1; LIMIT_EXCEEDED when there are too many.
+absl::StatusOr<uint32_t> TakeNoteNumber(ReferralRecord& record);
+
+// How long a body has for one step: acknowledge, decide, start, provide information. Elapsed time.
+absl::Duration StepTime(v1::Priority priority);
+
+// The one body that answers for the case.
+std::string_view CaseHolder(const ReferralRecord& record);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_RULES_H_

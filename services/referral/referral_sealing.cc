@@ -1,0 +1,333 @@
+#include "services/referral/referral_sealing.h"
+
+#include <algorithm>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/crypto/normalise.h"
+#include "common/status/errors.h"
+
+namespace waypost::referral {
+namespace {
+
+using crypto::DataKey;
+using crypto::SecretKey;
+using storage::v1::KeyScope;
+using storage::v1::NoteRecord;
+using storage::v1::OwnReferenceRecord;
+using storage::v1::SectionRecord;
+
+constexpr std::string_view kOwnReferenceKind = "own-reference";
+constexpr std::string_view kScreeningKey = "screening";
+
+// What a ciphertext is bound to: moved to another place, it does not open.
+std::string WrapContext(std::string_view name, uint32_t person, KeyScope scope) {
+  return base::Cat("wrap/", name, "/", person, "/", static_cast<int>(scope));
+}
+std::string SectionContext(std::string_view name, uint32_t person, v1::SectionKind kind) {
+  return base::Cat("section/", name, "/", person, "/", static_cast<int>(kind));
+}
+std::string NoteContext(std::string_view name, uint32_t number) {
+  return base::Cat("note/", name, "/", number);
+}
+std::string ReferenceContext(std::string_view name) {
+  return base::Cat("own-reference/", name);
+}
+
+std::string_view KeyNameOf(v1::SectionKind kind) {
+  switch (kind) {
+    case v1::SECTION_KIND_SCREENING:
+      return kScreeningKey;
+    case v1::SECTION_KIND_ALERTS:
+      return "alerts";
+    default:
+      return "details";
+  }
+}
+
+crypto::WrappedKey WrappedOf(const Wrap& wrap) {
+  return {.key_id = wrap.record.key_id(), .bytes = wrap.record.wrapped()};
+}
+
+// The key that opens a section of a person, null when `keys` has none.
+std::optional<SecretKey> SectionKeyOf(const OpenedKeys& keys, uint32_t person, v1::SectionKind kind) {
+  if (const auto data = keys.data.find(person); data != keys.data.end()) {
+    return crypto::DeriveSectionKey(data->second, KeyNameOf(kind));
+  }
+  const auto screening = keys.screening.find(person);
+  if (kind != v1::SECTION_KIND_SCREENING || screening == keys.screening.end()) return std::nullopt;
+  return screening->second.Duplicate();
+}
+
+absl::Status ParseSection(v1::SectionKind kind, const std::string& plaintext, v1::PersonSections& out) {
+  bool parsed = false;
+  switch (kind) {
+    case v1::SECTION_KIND_SCREENING:
+      parsed = out.mutable_screening()->ParseFromString(plaintext);
+      break;
+    case v1::SECTION_KIND_DETAILS:
+      parsed = out.mutable_details()->ParseFromString(plaintext);
+      break;
+    case v1::SECTION_KIND_ALERTS:
+      parsed = out.mutable_alerts()->ParseFromString(plaintext);
+      break;
+    default:
+      break;
+  }
+  return parsed ? absl::OkStatus() : error::DataLoss("encrypted section");
+}
+
+}  // namespace
+
+absl::StatusOr<Wrap> Sealing::MakeWrap(std::string_view name, uint32_t person, std::string_view body,
+                                       KeyScope scope, const SecretKey& key, absl::Time now) {
+  WAYPOST_ASSIGN_OR_RETURN(crypto::WrappedKey wrapped,
+                           keys_.Wrap(body, WrapContext(name, person, scope), key));
+  Wrap wrap{.person = person, .body = std::string(body), .record = {}};
+  wrap.record.set_format_version(1);
+  wrap.record.set_key_id(wrapped.key_id);
+  wrap.record.set_wrapped(std::move(wrapped.bytes));
+  wrap.record.set_scope(scope);
+  *wrap.record.mutable_create_time() = api::ToTimestamp(now);
+  return wrap;
+}
+
+absl::Status Sealing::SealPerson(std::string_view name, const v1::PersonSections& sections,
+                                 const DataKey& data_key, SealedContent& out) {
+  const auto seal = [&](v1::SectionKind kind, const std::string& plaintext) -> absl::Status {
+    const SecretKey key = crypto::DeriveSectionKey(data_key, KeyNameOf(kind));
+    WAYPOST_ASSIGN_OR_RETURN(
+        std::string sealed,
+        crypto::Seal(key, SectionContext(name, sections.person(), kind), plaintext, random_));
+    const std::string commitment_name = base::Cat(sections.person(), ".", KeyNameOf(kind));
+    SectionRecord& record = out.sections.emplace_back();
+    record.set_format_version(1);
+    record.set_person(sections.person());
+    record.set_section(kind);
+    record.set_sealed(std::move(sealed));
+    record.set_commitment(crypto::Commitment(data_key, commitment_name, plaintext));
+    out.commitments.emplace_back(commitment_name, record.commitment());
+    return absl::OkStatus();
+  };
+  if (sections.has_screening()) {
+    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_SCREENING, sections.screening().SerializeAsString()));
+  }
+  if (sections.has_details()) {
+    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_DETAILS, sections.details().SerializeAsString()));
+  }
+  if (sections.has_alerts()) {
+    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_ALERTS, sections.alerts().SerializeAsString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sealing::SealReference(std::string_view name, std::string_view body, const SecretKey& own,
+                                    std::string_view own_reference, SealedContent& out) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::string normalised, crypto::NormaliseReference(own_reference));
+  OwnReferenceRecord& record = out.own_reference.emplace();
+  record.set_format_version(1);
+  WAYPOST_ASSIGN_OR_RETURN(*record.mutable_sealed(),
+                           crypto::Seal(own, ReferenceContext(name), own_reference, random_));
+  WAYPOST_ASSIGN_OR_RETURN(*record.mutable_lookup(), keys_.Lookup(body, kOwnReferenceKind, normalised));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SealedContent> Sealing::SealNew(
+    std::string_view name, const Sides& sides,
+    const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections, std::string_view own_reference,
+    absl::Time now) {
+  SealedContent out;
+  for (const v1::PersonSections& person : sections) {
+    const DataKey data_key = DataKey::Generate(random_);
+    WAYPOST_RETURN_IF_ERROR(SealPerson(name, person, data_key, out));
+    WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(), MakeWrap(name, person.person(), sides.referring,
+                                                                storage::v1::KEY_SCOPE_DATA, data_key, now));
+    if (sides.receiving.empty()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(
+        out.wraps.emplace_back(),
+        MakeWrap(name, person.person(), sides.receiving, storage::v1::KEY_SCOPE_SCREENING,
+                 crypto::DeriveSectionKey(data_key, kScreeningKey), now));
+  }
+  if (!own_reference.empty()) {
+    const SecretKey own = SecretKey::Generate(random_);
+    WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
+                             MakeWrap(name, kCase, sides.referring, storage::v1::KEY_SCOPE_BODY, own, now));
+    WAYPOST_RETURN_IF_ERROR(SealReference(name, sides.referring, own, own_reference, out));
+  }
+  return out;
+}
+
+absl::StatusOr<SealedContent> Sealing::SealOwnReference(std::string_view name, std::string_view body,
+                                                        const std::vector<Wrap>& wraps,
+                                                        std::string_view own_reference, absl::Time now) {
+  SealedContent out;
+  WAYPOST_ASSIGN_OR_RETURN(OpenedKeys keys, OpenKeys(name, wraps, body));
+  if (!keys.own.has_value()) {
+    keys.own = SecretKey::Generate(random_);
+    WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
+                             MakeWrap(name, kCase, body, storage::v1::KEY_SCOPE_BODY, *keys.own, now));
+  }
+  WAYPOST_RETURN_IF_ERROR(SealReference(name, body, *keys.own, own_reference, out));
+  return out;
+}
+
+absl::StatusOr<SealedContent> Sealing::SealNote(std::string_view name, const Sides& sides, bool full,
+                                                const std::vector<Wrap>& wraps, std::string_view text,
+                                                absl::Time now, NoteRecord& note) {
+  SealedContent out;
+  const std::string body = note.body();
+  WAYPOST_ASSIGN_OR_RETURN(OpenedKeys keys, OpenKeys(name, wraps, body));
+  std::optional<SecretKey> key;
+  if (note.visibility() == v1::NOTE_VISIBILITY_OWN_SIDE) {
+    note.set_scope(storage::v1::KEY_SCOPE_BODY);
+    if (!keys.own.has_value()) {
+      keys.own = SecretKey::Generate(random_);
+      WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
+                               MakeWrap(name, kCase, body, storage::v1::KEY_SCOPE_BODY, *keys.own, now));
+    }
+    key = keys.own->Duplicate();
+  } else {
+    note.set_scope(storage::v1::KEY_SCOPE_SCREENING);
+    if (const auto held = keys.screening.find(kCase); held != keys.screening.end()) {
+      key = held->second.Duplicate();
+    } else {
+      const DataKey case_key = DataKey::Generate(random_);
+      key = crypto::DeriveSectionKey(case_key, kScreeningKey);
+      WAYPOST_ASSIGN_OR_RETURN(
+          out.wraps.emplace_back(),
+          MakeWrap(name, kCase, sides.referring, storage::v1::KEY_SCOPE_DATA, case_key, now));
+      if (!sides.receiving.empty()) {
+        const KeyScope scope = full ? storage::v1::KEY_SCOPE_DATA : storage::v1::KEY_SCOPE_SCREENING;
+        WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
+                                 MakeWrap(name, kCase, sides.receiving, scope, full ? case_key : *key, now));
+      }
+    }
+  }
+  WAYPOST_ASSIGN_OR_RETURN(*note.mutable_sealed(),
+                           crypto::Seal(*key, NoteContext(name, note.number()), text, random_));
+  note.set_commitment(crypto::Commitment(*key, base::Cat("note.", note.number()), text));
+  out.commitments.emplace_back(base::Cat("note.", note.number()), note.commitment());
+  return out;
+}
+
+absl::StatusOr<std::vector<Wrap>> Sealing::Grant(std::string_view name, const std::vector<Wrap>& wraps,
+                                                 std::string_view from, std::string_view to, bool full,
+                                                 absl::Time now) {
+  WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, OpenKeys(name, wraps, from));
+  std::vector<Wrap> granted;
+  for (const auto& [person, key] : full ? keys.data : keys.screening) {
+    const KeyScope scope = full ? storage::v1::KEY_SCOPE_DATA : storage::v1::KEY_SCOPE_SCREENING;
+    WAYPOST_ASSIGN_OR_RETURN(granted.emplace_back(), MakeWrap(name, person, to, scope, key, now));
+  }
+  return granted;
+}
+
+absl::StatusOr<OpenedKeys> Sealing::OpenKeys(std::string_view name, const std::vector<Wrap>& wraps,
+                                             std::string_view body) {
+  OpenedKeys keys;
+  for (const Wrap& wrap : wraps) {
+    if (wrap.body != body) continue;
+    const KeyScope scope = wrap.record.scope();
+    WAYPOST_ASSIGN_OR_RETURN(SecretKey key,
+                             keys_.Unwrap(body, WrapContext(name, wrap.person, scope), WrappedOf(wrap)));
+    if (scope == storage::v1::KEY_SCOPE_DATA) {
+      keys.screening.insert_or_assign(wrap.person, crypto::DeriveSectionKey(key, kScreeningKey));
+      keys.data.insert_or_assign(wrap.person, std::move(key));
+    } else if (scope == storage::v1::KEY_SCOPE_BODY) {
+      keys.own = std::move(key);
+    } else {
+      keys.screening.try_emplace(wrap.person, std::move(key));
+    }
+  }
+  return keys;
+}
+
+absl::StatusOr<std::vector<v1::PersonSections>> Sealing::OpenSections(
+    std::string_view name, const OpenedKeys& keys, const std::vector<SectionRecord>& sections,
+    const std::vector<uint32_t>& persons, const std::vector<v1::SectionKind>& kinds) {
+  std::map<uint32_t, v1::PersonSections> opened;
+  for (const SectionRecord& record : sections) {
+    const bool wanted =
+        (persons.empty() || std::find(persons.begin(), persons.end(), record.person()) != persons.end()) &&
+        (kinds.empty() || std::find(kinds.begin(), kinds.end(), record.section()) != kinds.end());
+    if (!wanted) continue;
+    const std::optional<SecretKey> key = SectionKeyOf(keys, record.person(), record.section());
+    if (!key.has_value()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(
+        const std::string plaintext,
+        crypto::Open(*key, SectionContext(name, record.person(), record.section()), record.sealed()));
+    v1::PersonSections& person = opened[record.person()];
+    person.set_person(record.person());
+    WAYPOST_RETURN_IF_ERROR(ParseSection(record.section(), plaintext, person));
+  }
+  std::vector<v1::PersonSections> result;
+  result.reserve(opened.size());
+  for (auto& [number, person] : opened) result.push_back(std::move(person));
+  return result;
+}
+
+absl::StatusOr<std::string> Sealing::OpenNote(std::string_view name, const OpenedKeys& keys,
+                                              const NoteRecord& note) {
+  const SecretKey* key = nullptr;
+  if (note.scope() == storage::v1::KEY_SCOPE_BODY) {
+    if (keys.own.has_value()) key = &*keys.own;
+  } else if (const auto held = keys.screening.find(kCase); held != keys.screening.end()) {
+    key = &held->second;
+  }
+  if (key == nullptr) return error::NotFound(base::Cat(name, "/notes/", note.number()));
+  return crypto::Open(*key, NoteContext(name, note.number()), note.sealed());
+}
+
+absl::StatusOr<std::string> Sealing::OpenOwnReference(std::string_view name, const OpenedKeys& keys,
+                                                      const OwnReferenceRecord& record) {
+  if (!keys.own.has_value()) return std::string();
+  return crypto::Open(*keys.own, ReferenceContext(name), record.sealed());
+}
+
+absl::StatusOr<std::vector<std::string>> Sealing::LookupsOf(std::string_view body,
+                                                            std::string_view own_reference) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::string normalised, crypto::NormaliseReference(own_reference));
+  return keys_.LookupCandidates(body, kOwnReferenceKind, normalised);
+}
+
+absl::StatusOr<std::vector<Wrap>> Sealing::Rewrap(std::string_view name, const std::vector<Wrap>& wraps,
+                                                  absl::Time now) {
+  std::vector<Wrap> renewed;
+  for (const Wrap& wrap : wraps) {
+    WAYPOST_ASSIGN_OR_RETURN(const bool retired, keys_.IsRetired(wrap.record.key_id()));
+    if (!retired) continue;
+    WAYPOST_ASSIGN_OR_RETURN(
+        crypto::WrappedKey wrapped,
+        keys_.Rewrap(wrap.body, WrapContext(name, wrap.person, wrap.record.scope()), WrappedOf(wrap)));
+    Wrap& next = renewed.emplace_back(wrap);
+    next.record.set_key_id(wrapped.key_id);
+    next.record.set_wrapped(std::move(wrapped.bytes));
+    *next.record.mutable_create_time() = api::ToTimestamp(now);
+  }
+  return renewed;
+}
+
+absl::StatusOr<std::optional<OwnReferenceRecord>> Sealing::RenewLookup(std::string_view name,
+                                                                       std::string_view body,
+                                                                       const std::vector<Wrap>& wraps,
+                                                                       const OwnReferenceRecord& record) {
+  WAYPOST_ASSIGN_OR_RETURN(const bool retired, keys_.IsRetired(crypto::LookupKeyId(record.lookup())));
+  if (!retired) return std::nullopt;
+  WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, OpenKeys(name, wraps, body));
+  WAYPOST_ASSIGN_OR_RETURN(const std::string plaintext, OpenOwnReference(name, keys, record));
+  WAYPOST_ASSIGN_OR_RETURN(const std::string normalised, crypto::NormaliseReference(plaintext));
+  OwnReferenceRecord renewed = record;
+  WAYPOST_ASSIGN_OR_RETURN(*renewed.mutable_lookup(), keys_.Lookup(body, kOwnReferenceKind, normalised));
+  return renewed;
+}
+
+bool SameWraps(const std::vector<Wrap>& prepared, const std::vector<Wrap>& now) {
+  return std::equal(prepared.begin(), prepared.end(), now.begin(), now.end(),
+                    [](const Wrap& a, const Wrap& b) {
+                      return a.person == b.person && a.body == b.body &&
+                             a.record.scope() == b.record.scope() && a.record.wrapped() == b.record.wrapped();
+                    });
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,603 @@
+#include "services/referral/referral_service.h"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/api/names.h"
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/rpc/feed.h"
+#include "common/rpc/mutate.h"
+#include "common/rpc/watch.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_policy.h"
+#include "services/referral/referral_validation.h"
+#include "services/referral/referral_view.h"
+
+namespace waypost::referral {
+namespace {
+
+using policy::Authorized;
+using policy::Relation;
+using rpc::Call;
+
+// Picks the validator of the request's type.
+constexpr auto kValidate = [](const auto& request) { return Validate(request); };
+
+// "From now on", until the first read puts the head of the lane in its place.
+constexpr uint64_t kFromNow = ~uint64_t{0};
+
+// What a request asks. `new_name` is for the referral that some commands open.
+template <typename Request>
+Asked AskedOf(const Request& request, std::string new_name) {
+  Asked asked;
+  if constexpr (requires { request.name(); }) asked.name = request.name();
+  if constexpr (requires { request.etag(); }) asked.etag = request.etag();
+  if constexpr (requires { request.text(); }) asked.text = request.text();
+  if constexpr (requires { request.visibility(); }) asked.visibility = request.visibility();
+  if constexpr (requires { request.own_reference(); }) asked.own_reference = request.own_reference();
+  if constexpr (requires { request.sections(); }) asked.sections = &request.sections();
+  if constexpr (std::is_same_v<Request, v1::SubmitReferralRequest>) {
+    asked.command = SubmitOf(request, std::move(new_name));
+  } else if constexpr (requires { CommandOf(request, std::move(new_name)); }) {
+    asked.command = CommandOf(request, std::move(new_name));
+  } else {
+    asked.command = CommandOf(request);
+  }
+  return asked;
+}
+
+// The request apart from its paging: a page token is bound to it.
+template <typename Request>
+std::string QueryOf(Request request) {
+  request.clear_page_size();
+  request.clear_page_token();
+  return request.SerializeAsString();
+}
+
+api::PageScope ScopeOf(const Call& call, std::string_view query) {
+  return {.body = call.caller->body, .actor = call.caller->actor, .method = call.rule.method, .query = query};
+}
+
+absl::StatusOr<uint64_t> ParseCursor(std::string_view cursor) {
+  uint64_t position = 0;
+  const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
+  if (error == std::errc() && end == cursor.data() + cursor.size()) return position;
+  return error::InvalidField("cursor", "must be one that a watch of this service returned to you");
+}
+
+std::string_view EventNameOfType(std::string_view type) {
+  for (int i = 0; i < kEventCount; ++i) {
+    if (EventType(static_cast<Event>(i)) == type) return EventName(static_cast<Event>(i));
+  }
+  return {};
+}
+
+v1::ReferralState StateFromName(std::string_view name) {
+  for (int state = 0; state < kStateCount; ++state) {
+    if (StateName(static_cast<State>(state)) == name) return static_cast<State>(state);
+  }
+  return v1::REFERRAL_STATE_UNSPECIFIED;
+}
+
+// The referral and the caller's authority over it, for reads.
+struct Readable {
+  ReferralRecord record;
+  Authorized as;
+};
+absl::StatusOr<Readable> Read(const Call& call, const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, rows::Get(reader, name));
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized as, call.Authorize(RelationsOf(record, *call.caller), name));
+  return Readable{.record = std::move(record), .as = as};
+}
+
+// May this caller read the referral at all? Listings and watches show only these.
+bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
+  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
+}
+
+std::vector<v1::ReferralState> StatesOf(const v1::ListReferralsRequest& request) {
+  std::vector<v1::ReferralState> states;
+  for (const int state : request.states()) {
+    if (std::find(states.begin(), states.end(), state) == states.end()) {
+      states.push_back(static_cast<v1::ReferralState>(state));
+    }
+  }
+  if (!states.empty()) return states;
+  for (int state = v1::REFERRAL_STATE_DRAFT; state <= v1::ReferralState_MAX; ++state) {
+    if (!IsEnd(static_cast<v1::ReferralState>(state))) states.push_back(static_cast<v1::ReferralState>(state));
+  }
+  return states;
+}
+
+// Which rows of its body's boxes the caller may list.
+absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferralsRequest& request) {
+  const policy::Caller& caller = *call.caller;
+  rows::BoxQuery query{.box = request.box(),
+                       .body = caller.body,
+                       .states = StatesOf(request),
+                       .units = std::nullopt,
+                       .actor = request.assigned_to_me() ? caller.actor : std::string()};
+  const bool whole_body = caller.roles.Has(policy::Role::kSupervisor);
+  if (!request.unit().empty()) {
+    if (!whole_body && !caller.MemberOf(request.unit())) {
+      return error::PermissionDenied(call.rule.method, base::Cat("you are not a member of '", request.unit(), "'"));
+    }
+    query.units = std::vector<std::string>{request.unit()};
+  } else if (!whole_body) {
+    query.units = caller.units;
+    query.units->insert(query.units->begin(), "");
+  }
+  return query;
+}
+
+std::string PurposeName(v1::Purpose purpose) { return v1::Purpose_Name(purpose); }
+
+// What a look at sections needs, read and recorded in one transaction.
+struct Look {
+  std::vector<Wrap> wraps;
+  std::vector<storage::v1::SectionRecord> sections;
+  std::vector<storage::v1::NoteRecord> notes;
+  std::optional<storage::v1::OwnReferenceRecord> own_reference;
+};
+
+absl::Status PublishLook(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& record,
+                         std::string_view type, v1::Purpose purpose) {
+  const std::vector<std::string> parties = PartiesOf(record, record);
+  return mutation.Publish(as, {.type = type,
+                               .resource = record.name(),
+                               .revision = record.revision(),
+                               .time = mutation.call().now,
+                               .parties = {parties.begin(), parties.end()},
+                               .access = true,
+                               .purpose = PurposeName(purpose)});
+}
+
+// The wraps of one body alone: a look opens nothing through anybody else's.
+absl::StatusOr<std::vector<Wrap>> OwnWraps(const store::Reader& reader, std::string_view name,
+                                           std::string_view body) {
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<Wrap> wraps, rows::ListWraps(reader, name));
+  std::erase_if(wraps, [&](const Wrap& wrap) { return wrap.body != body; });
+  return wraps;
+}
+
+}  // namespace
+
+std::string ReferralService::NewName() const {
+  return rows::NameOfId(api::NewId(env_.node.clock.Now(), env_.node.random));
+}
+
+template <typename Request>
+ReferralService::Reactor* ReferralService::Change(Context* context, const policy::MethodRule& rule,
+                                                  const Request& request, v1::Referral* response) {
+  auto asked = std::make_shared<Asked>();
+  // Before validation the request may hold anything: it is read only after it.
+  const auto validate = [this, asked](const Request& checked) -> absl::Status {
+    WAYPOST_RETURN_IF_ERROR(Validate(checked));
+    *asked = AskedOf(checked, NewName());
+    if constexpr (std::is_same_v<Request, v1::UpdateReferralRequest>) {
+      asked->name = checked.referral().name();
+      asked->etag = checked.referral().etag();
+    }
+    return absl::OkStatus();
+  };
+  return rpc::MutatePrepared(
+      env_, context, rule, validate, request, response,
+      [this, asked, response](const Call& call, const store::Reader& reader) -> absl::StatusOr<rpc::MutationBody> {
+        WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.Prepare(call, reader, *asked));
+        return rpc::MutationBody([this, asked, response, prepared = std::move(prepared)](rpc::Mutation& mutation) {
+          return change_.Run(mutation, *asked, prepared, *response);
+        });
+      });
+}
+
+template <typename Request>
+ReferralService::Reactor* ReferralService::ChangeNew(Context* context, const policy::MethodRule& rule,
+                                                     const Request& request, v1::Referral* response) {
+  return rpc::MutateAfter(
+      env_, context, rule, kValidate, request, response,
+      [&, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        Asked asked;
+        asked.sections = &request.sections();
+        asked.own_reference = request.own_reference();
+        Sides sides{.referring = call.caller->body, .receiving = {}};
+        if constexpr (std::is_same_v<Request, v1::SubmitReferralRequest>) {
+          asked.command = SubmitOf(request, NewName());
+          sides.receiving = request.referral().receiving().body();
+        } else {
+          asked.command = CommandOf(request, NewName());
+        }
+        WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.PrepareNew(call, asked, sides));
+        return rpc::MutationBody([this, asked = std::move(asked), response,
+                                  prepared = std::move(prepared)](rpc::Mutation& mutation) {
+          return change_.Run(mutation, asked, prepared, *response);
+        });
+      });
+}
+
+ReferralService::Reactor* ReferralService::GetReferral(Context* context, const v1::GetReferralRequest* request,
+                                                       v1::Referral* response) {
+  return rpc::Query(env_, context, kGetReferral, kValidate, *request,
+                    [request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+                      WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
+                      *response = ToReferral(found.record, found.as, call.now);
+                      return absl::OkStatus();
+                    });
+}
+
+ReferralService::Reactor* ReferralService::ListReferrals(Context* context, const v1::ListReferralsRequest* request,
+                                                         v1::ListReferralsResponse* response) {
+  return rpc::Query(
+      env_, context, kListReferrals, kValidate, *request,
+      [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), call.caller->body).status());
+        WAYPOST_ASSIGN_OR_RETURN(const rows::BoxQuery query, BoxQueryOf(call, *request));
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+        const std::string bound = QueryOf(*request);
+        const api::PageScope scope = ScopeOf(call, bound);
+        WAYPOST_ASSIGN_OR_RETURN(const std::string position,
+                                 env_.node.page_tokens.Open(request->page_token(), scope));
+        WAYPOST_ASSIGN_OR_RETURN(rows::BoxPage page, rows::ListBox(reader, query, position, page_size));
+        for (v1::ReferralSummary& summary : page.summaries) *response->add_referrals() = std::move(summary);
+        if (page.position.empty()) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                 env_.node.page_tokens.Seal(page.position, scope));
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerWriteReactor<v1::WatchReferralsResponse>* ReferralService::WatchReferrals(
+    Context* context, const v1::WatchReferralsRequest* request) {
+  using Response = v1::WatchReferralsResponse;
+  return rpc::Watch<Response>::Begin(
+      env_, context, kWatchReferrals, [this, request](const Call& call) -> absl::StatusOr<rpc::WatchPlan<Response>> {
+        WAYPOST_RETURN_IF_ERROR(Validate(*request));
+        WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), call.caller->body).status());
+        rpc::WatchPlan<Response> plan{.feed = FeedOf(call.caller->body), .after = kFromNow};
+        if (!request->cursor().empty()) {
+          WAYPOST_ASSIGN_OR_RETURN(plan.after, ParseCursor(request->cursor()));
+        }
+        plan.read = [this, feed = plan.feed, caller = call.caller](
+                        const store::Reader& reader, uint64_t& cursor) -> absl::StatusOr<std::vector<Response>> {
+          if (cursor == kFromNow) {
+            WAYPOST_ASSIGN_OR_RETURN(cursor, outbox::HeadOf(reader, env_.lane.name()));
+          }
+          WAYPOST_ASSIGN_OR_RETURN(const auto entries, rpc::ReadFeed(reader, feed, cursor, rpc::kWatchBatch));
+          std::vector<Response> batch;
+          for (const rpc::FeedEntry& entry : entries) {
+            cursor = entry.position;
+            const auto record = rows::Get(reader, entry.resource);
+            if (!record.ok() || !MayRead(*record, *caller)) continue;
+            Response& change = batch.emplace_back();
+            change.set_cursor(base::Cat(entry.position));
+            change.set_referral(entry.resource);
+            change.set_revision(entry.revision);
+            change.set_event(std::string(EventNameOfType(entry.type)));
+            change.set_state(StateFromName(entry.state));
+            *change.mutable_time() = api::ToTimestamp(entry.time);
+          }
+          return batch;
+        };
+        return plan;
+      });
+}
+
+ReferralService::Reactor* ReferralService::ListReferralHistory(Context* context,
+                                                               const v1::ListReferralHistoryRequest* request,
+                                                               v1::ListReferralHistoryResponse* response) {
+  return rpc::Query(
+      env_, context, kListReferralHistory, kValidate, *request,
+      [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(Read(call, reader, request->name()).status());
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+        const std::string bound = QueryOf(*request);
+        const api::PageScope scope = ScopeOf(call, bound);
+        WAYPOST_ASSIGN_OR_RETURN(const std::string after, env_.node.page_tokens.Open(request->page_token(), scope));
+        std::string last;
+        WAYPOST_ASSIGN_OR_RETURN(const auto entries,
+                                 rows::ListHistory(reader, request->name(), after, page_size, &last));
+        for (const auto& entry : entries) *response->add_entries() = ToHistoryEntry(entry, *call.caller);
+        if (static_cast<int>(entries.size()) < page_size) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(), env_.node.page_tokens.Seal(last, scope));
+        return absl::OkStatus();
+      });
+}
+
+ReferralService::Reactor* ReferralService::ListNotes(Context* context, const v1::ListNotesRequest* request,
+                                                     v1::ListNotesResponse* response) {
+  return rpc::Query(
+      env_, context, kListNotes, kValidate, *request,
+      [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+        const std::string bound = QueryOf(*request);
+        const api::PageScope scope = ScopeOf(call, bound);
+        WAYPOST_ASSIGN_OR_RETURN(const std::string after, env_.node.page_tokens.Open(request->page_token(), scope));
+        uint64_t number = 0;
+        if (!after.empty()) {
+          WAYPOST_ASSIGN_OR_RETURN(number, ParseCursor(after));
+        }
+        WAYPOST_ASSIGN_OR_RETURN(
+            const auto notes, rows::ListNotes(reader, request->name(), static_cast<uint32_t>(number), page_size));
+        for (const auto& note : notes) {
+          if (MayOpenNote(found.record, note, found.as)) {
+            *response->add_notes() = ToNote(found.record, note, *call.caller);
+          }
+        }
+        if (static_cast<int>(notes.size()) < page_size) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                 env_.node.page_tokens.Seal(base::Cat(notes.back().number()), scope));
+        return absl::OkStatus();
+      });
+}
+
+ReferralService::Reactor* ReferralService::FindByOwnReference(Context* context,
+                                                              const v1::FindByOwnReferenceRequest* request,
+                                                              v1::FindByOwnReferenceResponse* response) {
+  return rpc::Query(
+      env_, context, kFindByOwnReference, kValidate, *request,
+      [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), call.caller->body).status());
+        WAYPOST_ASSIGN_OR_RETURN(const auto lookups,
+                                 sealing_.LookupsOf(call.caller->body, request->own_reference()));
+        for (const std::string& lookup : lookups) {
+          WAYPOST_ASSIGN_OR_RETURN(const auto names,
+                                   rows::FindByLookup(reader, call.caller->body, lookup, kMaxFoundByReference));
+          for (const std::string& name : names) {
+            WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, name));
+            if (MayRead(record, *call.caller)) *response->add_referrals() = ToSummary(record, *call.caller);
+          }
+        }
+        return absl::OkStatus();
+      });
+}
+
+ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
+                                                            const v1::DiscloseReferralRequest* request,
+                                                            v1::DiscloseReferralResponse* response) {
+  return rpc::Disclose(
+      env_, context, kDiscloseReferral, kValidate, *request,
+      [this, request, response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
+        WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), request->name()));
+        WAYPOST_ASSIGN_OR_RETURN(
+            const Authorized as,
+            mutation.Authorize({.name = request->name(), .relations = RelationsOf(record, mutation.caller())}));
+        std::vector<v1::SectionKind> kinds;
+        for (const int kind : request->sections()) kinds.push_back(static_cast<v1::SectionKind>(kind));
+        WAYPOST_RETURN_IF_ERROR(CheckMayOpen(record, kinds, as));
+        Look look;
+        const std::string& body = mutation.caller().body;
+        WAYPOST_ASSIGN_OR_RETURN(look.wraps, OwnWraps(mutation.writer(), request->name(), body));
+        WAYPOST_ASSIGN_OR_RETURN(look.sections, rows::ListSections(mutation.writer(), request->name()));
+        WAYPOST_ASSIGN_OR_RETURN(look.own_reference,
+                                 rows::GetOwnReference(mutation.writer(), request->name(), body));
+        WAYPOST_RETURN_IF_ERROR(PublishLook(mutation, as, record, "referral.disclosed", request->purpose()));
+        return rpc::Opening([this, request, response, body, kinds = std::move(kinds),
+                             look = std::move(look)]() -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(request->name(), look.wraps, body));
+          const std::vector<uint32_t> persons(request->persons().begin(), request->persons().end());
+          WAYPOST_ASSIGN_OR_RETURN(
+              auto sections, sealing_.OpenSections(request->name(), keys, look.sections, persons, kinds));
+          for (v1::PersonSections& section : sections) *response->add_sections() = std::move(section);
+          if (!look.own_reference.has_value()) return absl::OkStatus();
+          WAYPOST_ASSIGN_OR_RETURN(*response->mutable_own_reference(),
+                                   sealing_.OpenOwnReference(request->name(), keys, *look.own_reference));
+          return absl::OkStatus();
+        });
+      });
+}
+
+ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context, const v1::DiscloseNotesRequest* request,
+                                                         v1::DiscloseNotesResponse* response) {
+  return rpc::Disclose(
+      env_, context, kDiscloseNotes, kValidate, *request,
+      [this, request, response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
+        WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), request->name()));
+        WAYPOST_ASSIGN_OR_RETURN(
+            const Authorized as,
+            mutation.Authorize({.name = request->name(), .relations = RelationsOf(record, mutation.caller())}));
+        Look look;
+        std::vector<v1::Note> shown;
+        for (const std::string& name : request->notes()) {
+          WAYPOST_ASSIGN_OR_RETURN(const uint64_t number, ParseCursor(name.substr(name.rfind('/') + 1)));
+          WAYPOST_ASSIGN_OR_RETURN(
+              const auto note, rows::GetNote(mutation.writer(), request->name(), static_cast<uint32_t>(number)));
+          if (!note.has_value() || !MayOpenNote(record, *note, as)) return error::NotFound(name);
+          look.notes.push_back(*note);
+          shown.push_back(ToNote(record, *note, mutation.caller()));
+        }
+        const std::string& body = mutation.caller().body;
+        WAYPOST_ASSIGN_OR_RETURN(look.wraps, OwnWraps(mutation.writer(), request->name(), body));
+        WAYPOST_RETURN_IF_ERROR(PublishLook(mutation, as, record, "referral.notes_disclosed", request->purpose()));
+        return rpc::Opening([this, request, response, body, look = std::move(look),
+                             shown = std::move(shown)]() -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(request->name(), look.wraps, body));
+          for (size_t i = 0; i < shown.size(); ++i) {
+            WAYPOST_ASSIGN_OR_RETURN(std::string text, sealing_.OpenNote(request->name(), keys, look.notes[i]));
+            v1::NoteText& opened = *response->add_notes();
+            *opened.mutable_note() = shown[i];
+            opened.set_text(std::move(text));
+          }
+          return absl::OkStatus();
+        });
+      });
+}
+
+ReferralService::Reactor* ReferralService::CreateReferral(Context* context, const v1::CreateReferralRequest* request,
+                                                          v1::Referral* response) {
+  return ChangeNew(context, kCreateReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::SubmitReferral(Context* context, const v1::SubmitReferralRequest* request,
+                                                          v1::Referral* response) {
+  if (request->name().empty()) return ChangeNew(context, kSubmitReferral, *request, response);
+  return Change(context, kSubmitReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::UpdateReferral(Context* context, const v1::UpdateReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kUpdateReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ApproveReferral(Context* context, const v1::ApproveReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kApproveReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ProvideInformation(Context* context, const v1::ProvideInformationRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kProvideInformation, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::AnswerOffer(Context* context, const v1::AnswerOfferRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kAnswerOffer, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ConfirmForward(Context* context, const v1::ConfirmForwardRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kConfirmForward, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::CancelReferral(Context* context, const v1::CancelReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kCancelReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ReportMisdirected(Context* context, const v1::ReportMisdirectedRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kReportMisdirected, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::AcknowledgeReferral(Context* context, const v1::AcknowledgeReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kAcknowledgeReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::RequestInformation(Context* context, const v1::RequestInformationRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kRequestInformation, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::WaitlistReferral(Context* context, const v1::WaitlistReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kWaitlistReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::OfferPlace(Context* context, const v1::OfferPlaceRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kOfferPlace, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::AcceptReferral(Context* context, const v1::AcceptReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kAcceptReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::DeclineReferral(Context* context, const v1::DeclineReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kDeclineReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ProposeForward(Context* context, const v1::ProposeForwardRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kProposeForward, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ForwardByDuty(Context* context, const v1::ForwardByDutyRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kForwardByDuty, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::HandOverReferral(Context* context, const v1::HandOverReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kHandOverReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::StartReferral(Context* context, const v1::StartReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kStartReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::HoldReferral(Context* context, const v1::HoldReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kHoldReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ResumeReferral(Context* context, const v1::ResumeReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kResumeReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::CompleteReferral(Context* context, const v1::CompleteReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kCompleteReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::EndReferralWithoutResult(Context* context, const v1::EndReferralWithoutResultRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kEndReferralWithoutResult, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ConfirmCancel(Context* context, const v1::ConfirmCancelRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kConfirmCancel, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::RefuseCancel(Context* context, const v1::RefuseCancelRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kRefuseCancel, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::RecordAppointment(Context* context, const v1::RecordAppointmentRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kRecordAppointment, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ReopenReferral(Context* context, const v1::ReopenReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kReopenReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::AssignReferral(Context* context, const v1::AssignReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kAssignReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ClaimReferral(Context* context, const v1::ClaimReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kClaimReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ChangePriority(Context* context, const v1::ChangePriorityRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kChangePriority, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ProposeDate(Context* context, const v1::ProposeDateRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kProposeDate, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::AnswerDate(Context* context, const v1::AnswerDateRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kAnswerDate, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::AddNote(Context* context, const v1::AddNoteRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kAddNote, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::EraseReferral(Context* context, const v1::EraseReferralRequest* request,
+                                               v1::Referral* response) {
+  return Change(context, kEraseReferral, *request, response);
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,92 @@
+// The referral service's gRPC surface: thin. What a command does is in referral_rules, how it is carried out
+// in referral_change, where it is kept in referral_repository.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_SERVICE_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_SERVICE_H_
+
+#include <grpcpp/impl/codegen/server_callback.h>
+#include <grpcpp/server_context.h>
+
+#include "common/rpc/environment.h"
+#include "services/referral/referral_change.h"
+#include "services/referral/referral_sealing.h"
+#include "waypost/referral/v1/referral_service.grpc.pb.h"
+
+namespace waypost::referral {
+
+// Thread-safe.
+class ReferralService final : public v1::ReferralService::CallbackService {
+ public:
+  // All must outlive this.
+  ReferralService(const rpc::Environment& env, Sealing& sealing, const BodyRegistry& bodies)
+      : env_(env), sealing_(sealing), change_(sealing, bodies) {}
+
+  using Context = grpc::CallbackServerContext;
+  using Reactor = grpc::ServerUnaryReactor;
+
+  Reactor* GetReferral(Context*, const v1::GetReferralRequest*, v1::Referral*) override;
+  Reactor* ListReferrals(Context*, const v1::ListReferralsRequest*, v1::ListReferralsResponse*) override;
+  grpc::ServerWriteReactor<v1::WatchReferralsResponse>* WatchReferrals(Context*,
+                                                                       const v1::WatchReferralsRequest*) override;
+  Reactor* ListReferralHistory(Context*, const v1::ListReferralHistoryRequest*,
+                               v1::ListReferralHistoryResponse*) override;
+  Reactor* ListNotes(Context*, const v1::ListNotesRequest*, v1::ListNotesResponse*) override;
+  Reactor* FindByOwnReference(Context*, const v1::FindByOwnReferenceRequest*,
+                              v1::FindByOwnReferenceResponse*) override;
+
+  Reactor* DiscloseReferral(Context*, const v1::DiscloseReferralRequest*, v1::DiscloseReferralResponse*) override;
+  Reactor* DiscloseNotes(Context*, const v1::DiscloseNotesRequest*, v1::DiscloseNotesResponse*) override;
+
+  Reactor* CreateReferral(Context*, const v1::CreateReferralRequest*, v1::Referral*) override;
+  Reactor* UpdateReferral(Context*, const v1::UpdateReferralRequest*, v1::Referral*) override;
+  Reactor* ApproveReferral(Context*, const v1::ApproveReferralRequest*, v1::Referral*) override;
+  Reactor* SubmitReferral(Context*, const v1::SubmitReferralRequest*, v1::Referral*) override;
+  Reactor* ProvideInformation(Context*, const v1::ProvideInformationRequest*, v1::Referral*) override;
+  Reactor* AnswerOffer(Context*, const v1::AnswerOfferRequest*, v1::Referral*) override;
+  Reactor* ConfirmForward(Context*, const v1::ConfirmForwardRequest*, v1::Referral*) override;
+  Reactor* CancelReferral(Context*, const v1::CancelReferralRequest*, v1::Referral*) override;
+  Reactor* ReportMisdirected(Context*, const v1::ReportMisdirectedRequest*, v1::Referral*) override;
+
+  Reactor* AcknowledgeReferral(Context*, const v1::AcknowledgeReferralRequest*, v1::Referral*) override;
+  Reactor* RequestInformation(Context*, const v1::RequestInformationRequest*, v1::Referral*) override;
+  Reactor* WaitlistReferral(Context*, const v1::WaitlistReferralRequest*, v1::Referral*) override;
+  Reactor* OfferPlace(Context*, const v1::OfferPlaceRequest*, v1::Referral*) override;
+  Reactor* AcceptReferral(Context*, const v1::AcceptReferralRequest*, v1::Referral*) override;
+  Reactor* DeclineReferral(Context*, const v1::DeclineReferralRequest*, v1::Referral*) override;
+  Reactor* ProposeForward(Context*, const v1::ProposeForwardRequest*, v1::Referral*) override;
+  Reactor* ForwardByDuty(Context*, const v1::ForwardByDutyRequest*, v1::Referral*) override;
+  Reactor* HandOverReferral(Context*, const v1::HandOverReferralRequest*, v1::Referral*) override;
+  Reactor* StartReferral(Context*, const v1::StartReferralRequest*, v1::Referral*) override;
+  Reactor* HoldReferral(Context*, const v1::HoldReferralRequest*, v1::Referral*) override;
+  Reactor* ResumeReferral(Context*, const v1::ResumeReferralRequest*, v1::Referral*) override;
+  Reactor* CompleteReferral(Context*, const v1::CompleteReferralRequest*, v1::Referral*) override;
+  Reactor* EndReferralWithoutResult(Context*, const v1::EndReferralWithoutResultRequest*, v1::Referral*) override;
+  Reactor* ConfirmCancel(Context*, const v1::ConfirmCancelRequest*, v1::Referral*) override;
+  Reactor* RefuseCancel(Context*, const v1::RefuseCancelRequest*, v1::Referral*) override;
+  Reactor* RecordAppointment(Context*, const v1::RecordAppointmentRequest*, v1::Referral*) override;
+
+  Reactor* ReopenReferral(Context*, const v1::ReopenReferralRequest*, v1::Referral*) override;
+  Reactor* AssignReferral(Context*, const v1::AssignReferralRequest*, v1::Referral*) override;
+  Reactor* ClaimReferral(Context*, const v1::ClaimReferralRequest*, v1::Referral*) override;
+  Reactor* ChangePriority(Context*, const v1::ChangePriorityRequest*, v1::Referral*) override;
+  Reactor* ProposeDate(Context*, const v1::ProposeDateRequest*, v1::Referral*) override;
+  Reactor* AnswerDate(Context*, const v1::AnswerDateRequest*, v1::Referral*) override;
+  Reactor* AddNote(Context*, const v1::AddNoteRequest*, v1::Referral*) override;
+  Reactor* EraseReferral(Context*, const v1::EraseReferralRequest*, v1::Referral*) override;
+
+ private:
+  // A change of a referral that exists.
+  template <typename Request>
+  Reactor* Change(Context* context, const policy::MethodRule& rule, const Request& request, v1::Referral* response);
+  // A referral that is created, and perhaps submitted at once.
+  template <typename Request>
+  Reactor* ChangeNew(Context* context, const policy::MethodRule& rule, const Request& request, v1::Referral* response);
+  std::string NewName() const;
+
+  const rpc::Environment& env_;
+  Sealing& sealing_;
+  ReferralChange change_;
+};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_SERVICE_H_

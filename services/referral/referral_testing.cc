@@ -1,0 +1,353 @@
+#include "services/referral/referral_testing.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "services/referral/referral_view.h"
+
+namespace waypost::referral::testing {
+namespace {
+
+using policy::Relation;
+using policy::Role;
+
+constexpr policy::MethodRule kAnything = {
+    .service = "test",
+    .method = "Anything",
+    .mutation = true,
+    .grants = {policy::Grant{
+        {Role::kSupervisor},
+        {Relation::kReferring, Relation::kReceiving, Relation::kCoordinating, Relation::kOwnBody}}}};
+
+absl::Time HourAgo() { return Now() - absl::Hours(1); }
+
+}  // namespace
+
+absl::Time Now() { return absl::FromCivil(absl::CivilSecond(2026, 5, 4, 10, 0, 0), absl::UTCTimeZone()); }
+
+policy::Caller CallerOf(std::string_view body, std::string_view actor) {
+  policy::Caller caller;
+  caller.body = body;
+  caller.actor = actor;
+  caller.roles = {Role::kSupervisor};
+  return caller;
+}
+
+policy::Authorized As(const policy::Caller& caller, policy::Relations relations) {
+  auto as = policy::Authorize(kAnything, caller, relations, kName);
+  if (!as.ok()) {
+    std::cerr << as.status() << std::endl;
+    std::abort();
+  }
+  return *as;
+}
+
+const policy::Caller& Referrer() {
+  static const auto* const caller = new policy::Caller(CallerOf(kReferringBody, "p-ana"));
+  return *caller;
+}
+
+const policy::Caller& Receiver() {
+  static const auto* const caller = new policy::Caller(CallerOf(kReceivingBody, "p-luis"));
+  return *caller;
+}
+
+const policy::Caller& Coordinator() {
+  static const auto* const caller = new policy::Caller(CallerOf(kCoordinatingBody, "p-marta"));
+  return *caller;
+}
+
+v1::Disclosure CompleteDisclosure() {
+  v1::Disclosure disclosure;
+  disclosure.set_purpose(v1::PURPOSE_DELIVER_SERVICE);
+  disclosure.mutable_referring_basis()->set_article_6(v1::LEGAL_BASIS_PUBLIC_TASK);
+  disclosure.mutable_referring_basis()->set_law("es/ley-7-1985/art-25");
+  disclosure.mutable_receiving_basis()->set_article_6(v1::LEGAL_BASIS_LEGAL_OBLIGATION);
+  disclosure.mutable_receiving_basis()->set_law("es-md/ley-12-2022/art-14");
+  disclosure.set_retention_rule("es/ley-39-2015/art-17");
+  disclosure.set_informed_how(v1::INFORMED_HOW_IN_PERSON);
+  disclosure.set_informed_language("uk");
+  return disclosure;
+}
+
+v1::Person CompletePerson(uint32_t number) {
+  v1::Person person;
+  person.set_number(number);
+  person.set_age_band(type::v1::AGE_BAND_25_TO_39);
+  person.add_languages("uk");
+  person.set_interpreter_language("uk");
+  person.set_agreement(v1::AGREEMENT_AGREED);
+  person.set_secrecy_release(v1::SECRECY_RELEASE_NOT_BOUND);
+  *person.mutable_disclosure() = CompleteDisclosure();
+  return person;
+}
+
+v1::Person CompleteChild(uint32_t number) {
+  v1::Person person = CompletePerson(number);
+  person.set_age_band(type::v1::AGE_BAND_12_TO_15);
+  person.mutable_parental_responsibility()->set_holders(v1::PARENTAL_HOLDERS_BOTH_PARENTS);
+  person.mutable_parental_responsibility()->set_conflict(v1::PARENTAL_CONFLICT_NONE);
+  person.mutable_parental_responsibility()->set_child_view(v1::CHILD_VIEW_AGREES);
+  return person;
+}
+
+v1::PersonSections SectionsOf(uint32_t number, bool child) {
+  v1::PersonSections sections;
+  sections.set_person(number);
+  sections.mutable_screening()->set_text("B1 course wanted, evenings only");
+  sections.mutable_details()->set_given_name("Olena");
+  sections.mutable_details()->set_family_name("K.");
+  sections.mutable_details()->set_needs("Spanish course near home");
+  if (child) sections.mutable_details()->add_parental_responsibility_holders("Iryna K.");
+  return sections;
+}
+
+v1::Referral CompleteReferral() {
+  v1::Referral referral;
+  referral.set_theme(type::v1::THEME_LANGUAGE);
+  referral.set_priority(v1::PRIORITY_NORMAL);
+  referral.mutable_referring()->set_unit(std::string(kReferringUnit));
+  referral.mutable_receiving()->set_body(std::string(kReceivingBody));
+  referral.mutable_receiving()->set_unit(std::string(kReceivingUnit));
+  referral.set_territory("ES300/28058");
+  *referral.add_persons() = CompletePerson(1);
+  return referral;
+}
+
+std::vector<v1::PersonDisclosure> NewDisclosures() {
+  v1::PersonDisclosure disclosure;
+  disclosure.set_person(1);
+  *disclosure.mutable_disclosure() = CompleteDisclosure();
+  return {disclosure};
+}
+
+v1::Outcome PositiveOutcome() {
+  v1::Outcome outcome;
+  outcome.set_kind(v1::OUTCOME_KIND_PROVIDED);
+  outcome.set_date("2026-05-04");
+  outcome.set_informed_by(v1::INFORMED_BY_RECEIVING_BODY);
+  outcome.set_informed_how(v1::INFORMED_HOW_IN_PERSON);
+  outcome.set_informed_language("uk");
+  return outcome;
+}
+
+v1::Outcome NegativeOutcome() {
+  v1::Outcome outcome = PositiveOutcome();
+  outcome.set_kind(v1::OUTCOME_KIND_REFUSED);
+  outcome.set_remedy(v1::REMEDY_ADMINISTRATIVE_APPEAL);
+  return outcome;
+}
+
+std::vector<v1::PersonOutcome> Outcomes(const v1::Outcome& outcome) {
+  v1::PersonOutcome person;
+  person.set_person(1);
+  *person.mutable_outcome() = outcome;
+  return {person};
+}
+
+command::Create CreateCommand() {
+  command::Create create;
+  create.name = kName;
+  create.referral = CompleteReferral();
+  google::protobuf::RepeatedPtrField<v1::PersonSections> sections;
+  *sections.Add() = SectionsOf(1, false);
+  create.filled = FilledIn(sections);
+  return create;
+}
+
+command::NewRecipient ToThird() {
+  command::NewRecipient to;
+  to.linked_name = kLinkedName;
+  to.body = kThirdBody;
+  to.disclosures = NewDisclosures();
+  return to;
+}
+
+bool HasCommand(Event event) {
+  switch (event) {
+    case Event::kOpenLinked:
+    case Event::kRemind:
+    case Event::kRule:
+    case Event::kAssume:
+    case Event::kWithdraw:
+    case Event::kObject:
+    case Event::kRectify:
+    case Event::kRestrict:
+      return false;
+    default:
+      return true;
+  }
+}
+
+Command CommandFor(Event event) {
+  const absl::Time next_week = Now() + absl::Hours(24 * 7);
+  static const auto* const simple = new std::map<Event, Command>{
+      {Event::kApprove, command::Approve{}},
+      {Event::kAcknowledge, command::Acknowledge{}},
+      {Event::kRequestInformation, command::RequestInformation{}},
+      {Event::kProvideInformation, command::ProvideInformation{}},
+      {Event::kInformationLapse, command::InformationLapse{}},
+      {Event::kTakePlace, command::TakePlace{}},
+      {Event::kStayOnList, command::StayOnList{}},
+      {Event::kLeaveList, command::LeaveList{}},
+      {Event::kOfferLapse, command::OfferLapse{}},
+      {Event::kAccept, command::Accept{}},
+      {Event::kHandOverTaken, command::HandOverTaken{std::string(kThirdBody)}},
+      {Event::kHandOverNotTaken, command::HandOverNotTaken{}},
+      {Event::kHandOverMoved, command::HandOverMoved{"referrals/01jd0000000000000000000003"}},
+      {Event::kStart, command::Start{}},
+      {Event::kResume, command::Resume{}},
+      {Event::kCancel, command::Cancel{v1::CANCEL_REASON_NEED_MET}},
+      {Event::kConfirmCancel, command::ConfirmCancel{}},
+      {Event::kRefuseCancel, command::RefuseCancel{}},
+      {Event::kEscalate, command::Escalate{}},
+      {Event::kLapse, command::Lapse{}},
+      {Event::kReopen, command::Reopen{}},
+      {Event::kMisdirected, command::Misdirected{}},
+      {Event::kAssign, command::Assign{"", "p-somebody"}},
+      {Event::kClaim, command::Claim{}},
+      {Event::kNote, command::AddNote{}},
+      {Event::kAgreeDate, command::AgreeDate{}},
+      {Event::kRefuseDate, command::RefuseDate{}},
+      {Event::kChangePriority, command::ChangePriority{v1::PRIORITY_URGENT, {}}},
+      {Event::kErase, command::Erase{}},
+  };
+  if (const auto found = simple->find(event); found != simple->end()) return found->second;
+  switch (event) {
+    case Event::kCreate:
+      return CreateCommand();
+    case Event::kUpdate:
+      return command::Update{CompleteReferral(), {}, {"theme"}};
+    case Event::kSubmit:
+      return command::Submit{{}, false, std::string(kCoordinatingBody)};
+    case Event::kWaitlist:
+      return command::Waitlist{next_week};
+    case Event::kOfferPlace:
+      return command::OfferPlace{next_week};
+    case Event::kDecline: {
+      command::Decline decline;
+      decline.decline.set_reason(v1::DECLINE_REASON_NO_CAPACITY);
+      decline.decline.set_declined_by(v1::DECLINED_BY_PROVIDER);
+      return decline;
+    }
+    case Event::kProposeForward:
+      return command::ProposeForward{std::string(kThirdBody), std::string(kThirdUnit), ""};
+    case Event::kConfirmForward:
+      return command::ConfirmForward{ToThird()};
+    case Event::kForwardByDuty:
+      return command::ForwardByDuty{ToThird(), "es/ley-40-2015/art-14"};
+    case Event::kHandOver:
+      return command::HandOver{ToThird()};
+    case Event::kHold:
+      return command::Hold{v1::HOLD_REASON_WAITING_FOR_PERSON, next_week};
+    case Event::kComplete:
+      return command::Complete{Outcomes(PositiveOutcome())};
+    case Event::kEndWithoutResult:
+      return command::EndWithoutResult{Outcomes(NegativeOutcome())};
+    case Event::kProposeDate:
+      return command::ProposeDate{next_week};
+    case Event::kRecordAppointment:
+      return command::RecordAppointment{0, v1::APPOINTMENT_STATUS_SCHEDULED, next_week, "Europe/Madrid"};
+    default:
+      std::abort();
+  }
+}
+
+absl::StatusOr<Decision> DecideBy(Actor actor, const ReferralRecord& record, const Command& command, absl::Time now) {
+  switch (actor) {
+    case Actor::kReferring:
+      return Decide(record, command, As(Referrer(), {Relation::kReferring}), now);
+    case Actor::kReceiving:
+      return Decide(record, command, As(Receiver(), {Relation::kReceiving}), now);
+    case Actor::kCoordinating:
+      return Decide(record, command, As(Coordinator(), {Relation::kCoordinating}), now);
+    case Actor::kSystem:
+      return DecideAsSystem(record, command, now);
+  }
+  std::abort();
+}
+
+ReferralRecord After(Actor actor, const ReferralRecord& record, const Command& command, absl::Time now) {
+  auto decision = DecideBy(actor, record, command, now);
+  if (!decision.ok()) {
+    std::cerr << EventName(EventOf(command)) << " in " << StateName(record.state()) << ": " << decision.status()
+              << std::endl;
+    std::abort();
+  }
+  return std::move(decision->next);
+}
+
+ReferralRecord RecordIn(State state) {
+  const auto by = [](Actor actor, State from, Event event) {
+    return After(actor, RecordIn(from), CommandFor(event), HourAgo());
+  };
+  switch (state) {
+    case kDraft:
+      return by(Actor::kReferring, kNothing, Event::kCreate);
+    case kRequested:
+      return by(Actor::kReferring, kDraft, Event::kSubmit);
+    case kAcknowledged:
+      return by(Actor::kReceiving, kRequested, Event::kAcknowledge);
+    case kNeedsInfo:
+      return by(Actor::kReceiving, kAcknowledged, Event::kRequestInformation);
+    case kWaitlisted:
+      return by(Actor::kReceiving, kAcknowledged, Event::kWaitlist);
+    case kOffered:
+      return by(Actor::kReceiving, kWaitlisted, Event::kOfferPlace);
+    case kAccepted:
+      return by(Actor::kReceiving, kAcknowledged, Event::kAccept);
+    case kInProgress:
+      return by(Actor::kReceiving, kAccepted, Event::kStart);
+    case kOnHold:
+      return by(Actor::kReceiving, kInProgress, Event::kHold);
+    case kCancelRequested:
+      return by(Actor::kReferring, kInProgress, Event::kCancel);
+    case kDeclined:
+      return by(Actor::kReceiving, kAcknowledged, Event::kDecline);
+    case kForwarded:
+      return by(Actor::kReceiving, kAcknowledged, Event::kForwardByDuty);
+    case kCompleted:
+      return by(Actor::kReceiving, kInProgress, Event::kComplete);
+    case kEndedWithoutResult:
+      return by(Actor::kReceiving, kInProgress, Event::kEndWithoutResult);
+    case kCancelled:
+      return by(Actor::kReferring, kRequested, Event::kCancel);
+    case kLapsed:
+      return After(Actor::kSystem, by(Actor::kSystem, kRequested, Event::kEscalate), command::Lapse{}, HourAgo());
+    default:
+      return ReferralRecord();
+  }
+}
+
+ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
+  ReferralRecord record = RecordIn(state);
+  const bool hand_over =
+      event == Event::kHandOverTaken || event == Event::kHandOverNotTaken || event == Event::kHandOverMoved;
+  if (hand_over && (state == kOnHold || state == kCancelRequested)) {
+    record = After(Actor::kReceiving, RecordIn(kInProgress), command::HandOver{ToThird()}, HourAgo());
+    if (state == kCancelRequested) {
+      record = After(Actor::kReferring, record, command::Cancel{v1::CANCEL_REASON_NEED_MET}, HourAgo());
+    }
+  }
+  const bool dates = event == Event::kProposeDate || event == Event::kAgreeDate || event == Event::kRefuseDate ||
+                     event == Event::kEscalate;
+  if (dates && state != kNothing && !record.has_due()) {
+    record.mutable_due()->set_clock(v1::CLOCK_REVIEW);
+    *record.mutable_due()->mutable_time() = api::ToTimestamp(Now());
+  }
+  if (event == Event::kAgreeDate || event == Event::kRefuseDate) {
+    v1::DateProposal& proposal = *record.mutable_date_proposal();
+    *proposal.mutable_time() = api::ToTimestamp(Now() + absl::Hours(24));
+    proposal.set_clock(record.due().clock());
+    proposal.set_proposed_by(actor == Actor::kReferring ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING);
+  }
+  if (event == Event::kConfirmForward) record.mutable_forward_proposal()->set_body(std::string(kThirdBody));
+  if (event == Event::kLapse) *record.mutable_escalate_time() = api::ToTimestamp(HourAgo());
+  if (event == Event::kApprove && state == kDraft) record.set_draft_actor("p-somebody-else");
+  return record;
+}
+
+}  // namespace waypost::referral::testing

@@ -1,0 +1,267 @@
+#include "services/referral/referral_view.h"
+
+#include <algorithm>
+
+#include "common/api/resource.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_errors.h"
+#include "services/referral/referral_policy.h"
+
+namespace waypost::referral {
+namespace {
+
+using policy::Relation;
+
+bool WasSent(const ReferralRecord& record) {
+  return record.has_submit_time();
+}
+
+bool IsCut(const ReferralRecord& record) {
+  return record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+}
+
+bool IsAccepted(const ReferralRecord& record) {
+  return record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
+}
+
+bool HasScreening(const ReferralRecord& record) {
+  return IsAccepted(record) || record.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING;
+}
+
+void AddOwnHands(const v1::Side& side, const policy::Caller& caller, policy::Relations& relations) {
+  if (caller.MemberOf(side.unit())) relations.Add(Relation::kUnitMember);
+  if (!side.assignee().empty() && side.assignee() == caller.actor) relations.Add(Relation::kAssignee);
+}
+
+// A side as the other side and coordinating bodies see it.
+void CopySide(const v1::Side& from, bool own, v1::Side& to) {
+  to.set_body(from.body());
+  to.set_unit(from.unit());
+  if (own) to.set_assignee(from.assignee());
+}
+
+// What the receiving body may know of a person before it accepts.
+void CopyScreenedPerson(const v1::Person& from, v1::Person& to) {
+  to.set_number(from.number());
+  to.set_age_band(from.age_band());
+  *to.mutable_languages() = from.languages();
+  to.set_interpreter_language(from.interpreter_language());
+  *to.mutable_accessibility_needs() = from.accessibility_needs();
+}
+
+void CopyPersons(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
+  if (as.Is(Relation::kReferring)) {
+    if (!record.has_referring_erase_time()) *view.mutable_persons() = record.persons();
+    return;
+  }
+  if (!as.Is(Relation::kReceiving) || !HasScreening(record)) return;
+  for (const v1::Person& person : record.persons()) {
+    if (IsAccepted(record)) {
+      *view.add_persons() = person;
+    } else {
+      CopyScreenedPerson(person, *view.add_persons());
+    }
+  }
+}
+
+// What every party may see.
+void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
+  view.set_name(record.name());
+  view.set_etag(api::EtagOf(record.revision()));
+  view.set_revision(record.revision());
+  view.set_state(record.state());
+  view.set_theme(record.theme());
+  view.set_priority(record.priority());
+  CopySide(record.referring(), as.Is(Relation::kReferring), *view.mutable_referring());
+  CopySide(record.receiving(), as.Is(Relation::kReceiving), *view.mutable_receiving());
+  view.set_coordinating_body(record.coordinating_body());
+  view.set_case_holding_body(record.case_holding_body());
+  view.set_territory(record.territory());
+  if (record.has_create_time()) *view.mutable_create_time() = record.create_time();
+  if (record.has_submit_time()) *view.mutable_submit_time() = record.submit_time();
+  if (record.has_update_time()) *view.mutable_update_time() = record.update_time();
+  if (record.has_end_time()) *view.mutable_end_time() = record.end_time();
+  if (record.has_due()) *view.mutable_due() = record.due();
+  *view.mutable_hops() = record.hops();
+  view.set_questions_asked(record.questions_asked());
+  if (record.has_decline()) *view.mutable_decline() = record.decline();
+}
+
+// What the two sides see besides.
+void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
+  view.set_offer(record.offer());
+  if (record.has_telephone_handover()) *view.mutable_telephone_handover() = record.telephone_handover();
+  if (record.has_date_proposal()) *view.mutable_date_proposal() = record.date_proposal();
+  if (record.has_forward_proposal()) *view.mutable_forward_proposal() = record.forward_proposal();
+  view.set_forwarded_from(record.forwarded_from());
+  const bool knows_next = as.Is(Relation::kReferring) || record.forwarded_how() == v1::HOP_KIND_HAND_OVER;
+  if (knows_next) view.set_forwarded_to(record.forwarded_to());
+  view.set_place_taken(record.place_taken());
+  view.set_cancel_reason(record.cancel_reason());
+  view.set_hold_reason(record.hold_reason());
+  const bool referring = as.Is(Relation::kReferring);
+  if (referring || HasScreening(record)) *view.mutable_appointments() = record.appointments();
+  const v1::Party own = referring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
+  if (record.has_approval() && record.approval().party() == own) *view.mutable_approval() = record.approval();
+  view.set_erased(referring ? record.has_referring_erase_time() : record.has_receiving_erase_time());
+}
+
+bool IsSide(const policy::Authorized& as) {
+  return as.Is(Relation::kReferring) || as.Is(Relation::kReceiving);
+}
+
+bool OpensAlerts(const policy::Authorized& as) {
+  return as.caller().roles.Has(policy::Role::kSafeguardingOfficer);
+}
+
+}  // namespace
+
+policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller& caller) {
+  policy::Relations relations;
+  if (record.state() == kNothing || caller.body.empty()) return relations;
+  if (record.referring().body() == caller.body) {
+    relations.Add(Relation::kReferring);
+    AddOwnHands(record.referring(), caller, relations);
+  }
+  if (!WasSent(record)) return relations;
+  if (record.receiving().body() == caller.body && !IsCut(record)) {
+    relations.Add(Relation::kReceiving);
+    AddOwnHands(record.receiving(), caller, relations);
+  }
+  if (record.coordinating_body() == caller.body) relations.Add(Relation::kCoordinating);
+  return relations;
+}
+
+policy::Relations RelationsToNew(std::string_view unit, const policy::Caller& caller) {
+  policy::Relations relations = {Relation::kReferring};
+  if (caller.MemberOf(unit)) relations.Add(Relation::kUnitMember);
+  return relations;
+}
+
+policy::Relations RelationsToOwnBody() {
+  return {Relation::kOwnBody};
+}
+
+std::vector<std::string> AllowedActions(const ReferralRecord& record, const policy::Authorized& as,
+                                        absl::Time now) {
+  std::vector<std::string> actions;
+  const Actors actors = ActorsOf(as.relations());
+  for (const Transition& row : Transitions()) {
+    if (row.later || !row.from.Has(record.state()) || !actors.Has(row.actor)) continue;
+    const policy::MethodRule* rule = RuleOf(row.event);
+    if (rule == nullptr || rule->Allows(as.caller().roles, as.relations()).empty()) continue;
+    if (!CheckStanding(row.guard, record, row.actor, as.caller().actor, now).ok()) continue;
+    actions.emplace_back(EventName(row.event));
+  }
+  return actions;
+}
+
+v1::Referral ToReferral(const ReferralRecord& record, const policy::Authorized& as, absl::Time now) {
+  v1::Referral view;
+  CopyMetadata(record, as, view);
+  if (IsSide(as)) {
+    CopyCourse(record, as, view);
+    CopyPersons(record, as, view);
+  }
+  for (std::string& action : AllowedActions(record, as, now)) view.add_allowed_actions(std::move(action));
+  return view;
+}
+
+v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller& caller) {
+  v1::ReferralSummary summary;
+  summary.set_name(record.name());
+  summary.set_etag(api::EtagOf(record.revision()));
+  summary.set_revision(record.revision());
+  summary.set_state(record.state());
+  summary.set_theme(record.theme());
+  summary.set_priority(record.priority());
+  const bool referring = record.referring().body() == caller.body;
+  CopySide(record.referring(), referring, *summary.mutable_referring());
+  CopySide(record.receiving(), record.receiving().body() == caller.body, *summary.mutable_receiving());
+  summary.set_case_holding_body(record.case_holding_body());
+  summary.set_territory(record.territory());
+  if (referring || HasScreening(record)) summary.set_person_count(record.persons_size());
+  if (record.has_submit_time()) *summary.mutable_submit_time() = record.submit_time();
+  if (record.has_update_time()) *summary.mutable_update_time() = record.update_time();
+  if (record.has_due()) *summary.mutable_due() = record.due();
+  return summary;
+}
+
+std::vector<v1::SectionKind> OpenSections(const ReferralRecord& record, const policy::Authorized& as) {
+  std::vector<v1::SectionKind> open;
+  for (const v1::SectionKind section :
+       {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS, v1::SECTION_KIND_ALERTS}) {
+    if (CheckMayOpen(record, {section}, as).ok()) open.push_back(section);
+  }
+  return open;
+}
+
+absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::SectionKind>& sections,
+                          const policy::Authorized& as) {
+  const bool referring = as.Is(Relation::kReferring);
+  if (!IsSide(as)) return error::PermissionDenied("DiscloseReferral", "only the two sides may open sections");
+  if (referring ? record.has_referring_erase_time() : record.has_receiving_erase_time()) {
+    return ShareErased(record.name());
+  }
+  if (!referring && !HasScreening(record)) return AccessEnded(record.name());
+  for (const v1::SectionKind section : sections) {
+    if (!referring && !IsAccepted(record) && section != v1::SECTION_KIND_SCREENING) {
+      return NotYetDisclosed(record.name());
+    }
+    if (section == v1::SECTION_KIND_ALERTS && !OpensAlerts(as)) {
+      return error::PermissionDenied("DiscloseReferral",
+                                     "safeguarding alerts need the role safeguarding_officer");
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool MayOpenNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
+                 const policy::Authorized& as) {
+  if (!IsSide(as)) return false;
+  if (as.Is(Relation::kReferring) ? record.has_referring_erase_time() : record.has_receiving_erase_time()) {
+    return false;
+  }
+  if (note.body() == as.caller().body && note.visibility() == v1::NOTE_VISIBILITY_OWN_SIDE) return true;
+  if (note.visibility() != v1::NOTE_VISIBILITY_BOTH_SIDES) return false;
+  return as.Is(Relation::kReferring) || HasScreening(record);
+}
+
+v1::Note ToNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
+                const policy::Caller& caller) {
+  v1::Note view;
+  view.set_name(base::Cat(record.name(), "/notes/", note.number()));
+  view.set_kind(note.kind());
+  view.set_visibility(note.visibility());
+  view.set_body(note.body());
+  if (note.body() == caller.body) view.set_actor(note.actor());
+  *view.mutable_create_time() = note.create_time();
+  view.set_event(note.event());
+  return view;
+}
+
+v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const policy::Caller& caller) {
+  v1::HistoryEntry view;
+  view.set_revision(entry.revision());
+  view.set_event(entry.event());
+  view.set_state(entry.state());
+  *view.mutable_time() = entry.time();
+  view.set_body(entry.body());
+  if (entry.body() == caller.body) view.set_actor(entry.actor());
+  return view;
+}
+
+std::vector<std::string> PartiesOf(const ReferralRecord& before, const ReferralRecord& after) {
+  std::vector<std::string> parties = {after.referring().body()};
+  if (!WasSent(after)) return parties;
+  const bool still_cut = IsCut(before) && IsCut(after);
+  if (!still_cut) parties.push_back(after.receiving().body());
+  const std::string& coordinating = after.coordinating_body();
+  if (!coordinating.empty() && std::find(parties.begin(), parties.end(), coordinating) == parties.end()) {
+    parties.push_back(coordinating);
+  }
+  return parties;
+}
+
+}  // namespace waypost::referral

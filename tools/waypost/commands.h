@@ -1,0 +1,32 @@
+// The groups of commands. Each adds its subcommands to `root`; the session outlives the app's parse and run.
+#ifndef WAYPOST_TOOLS_WAYPOST_COMMANDS_H_
+#define WAYPOST_TOOLS_WAYPOST_COMMANDS_H_
+
+#include "CLI/CLI.hpp"
+#include "tools/waypost/session.h"
+
+namespace waypost::cli {
+
+void AddTokenCommand(CLI::App& root, Session& session);
+void AddBodyCommands(CLI::App& root, Session& session);
+void AddUnitCommands(CLI::App& root, Session& session);
+void AddOfferCommands(CLI::App& root, Session& session);
+void AddProgrammeCommands(CLI::App& root, Session& session);
+void AddAgreementCommands(CLI::App& root, Session& session);
+void AddRouteCommand(CLI::App& root, Session& session);
+void AddReferralCommands(CLI::App& root, Session& session);
+void AddAuditCommands(CLI::App& root, Session& session);
+void AddReflectionCommand(CLI::App& root, Session& session);
+void AddCompletionCommand(CLI::App& root, Session& session);
+
+// Parts of `waypost referral`.
+void AddReferralWriting(CLI::App& referral, Session& session);
+void AddReferralReading(CLI::App& referral, Session& session);
+void AddReferralDisclosure(CLI::App& referral, Session& session);
+void AddReferralActions(CLI::App& referral, Session& session);
+void AddReferralWatch(CLI::App& referral, Session& session);
+void AddReferralImport(CLI::App& referral, Session& session);
+
+}  // namespace waypost::cli
+
+#endif  // WAYPOST_TOOLS_WAYPOST_COMMANDS_H_

@@ -1,0 +1,150 @@
+#include "tools/waypost/import_run.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "google/rpc/error_details.pb.h"
+#include "tools/waypost/csv_import.h"
+#include "tools/waypost/exit_codes.h"
+
+namespace waypost::cli {
+namespace {
+
+// No other row would fare better.
+bool EndsTheRun(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnauthenticated ||
+         status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kDeadlineExceeded;
+}
+
+// Shared by the threads of one run.
+class Run {
+ public:
+  Run(const std::vector<ImportItem>& items, const ImportRunOptions& options, const Interrupts& interrupts)
+      : items_(items),
+        options_(options),
+        interrupts_(interrupts),
+        results_(items.size()),
+        is_done_(items.size()) {}
+
+  void Work() {
+    while (!stopped_ && !interrupts_.requested()) {
+      const size_t index = next_++;
+      if (index >= items_.size()) return;
+      Done(index, Send(items_[index]));
+    }
+  }
+
+  // After all threads have ended.
+  ImportOutcome Finish() {
+    for (; told_ < items_.size(); ++told_) options_.on_result(items_[told_], results_[told_]);
+    for (const RowResult& result : results_) {
+      outcome_.submitted += result.kind == RowResult::Kind::kSubmitted ? 1 : 0;
+      outcome_.failed += result.kind == RowResult::Kind::kFailed ? 1 : 0;
+      outcome_.not_sent += result.kind == RowResult::Kind::kNotSent ? 1 : 0;
+    }
+    return outcome_;
+  }
+
+ private:
+  RowResult Send(const ImportItem& item) const {
+    RowResult result;
+    if (!item.problems.empty()) {
+      result.kind = RowResult::Kind::kFailed;
+      return result;
+    }
+    result.status = options_.submit(item.request, result.referral);
+    result.kind = result.status.ok() ? RowResult::Kind::kSubmitted : RowResult::Kind::kFailed;
+    return result;
+  }
+
+  void Done(size_t index, RowResult result) {
+    const std::lock_guard lock(mutex_);
+    if (EndsTheRun(result.status)) {
+      if (outcome_.stopped_by.ok()) outcome_.stopped_by = result.status;
+      stopped_ = true;
+    }
+    ++progress_.done;
+    progress_.failed += result.kind == RowResult::Kind::kFailed ? 1 : 0;
+    progress_.all = items_.size();
+    results_[index] = std::move(result);
+    is_done_[index] = true;
+    for (; told_ < items_.size() && is_done_[told_]; ++told_)
+      options_.on_result(items_[told_], results_[told_]);
+    options_.on_progress(progress_);
+  }
+
+  const std::vector<ImportItem>& items_;
+  const ImportRunOptions& options_;
+  const Interrupts& interrupts_;
+  std::atomic<size_t> next_ = 0;
+  std::atomic<bool> stopped_ = false;
+
+  std::mutex mutex_;  // guards all below, until Finish
+  std::vector<RowResult> results_;
+  std::vector<bool> is_done_;
+  size_t told_ = 0;
+  ImportProgress progress_;
+  ImportOutcome outcome_;
+};
+
+std::string ErrorLine(const RowProblem& problem, std::string_view reason, const ImportItem& item) {
+  return CsvLine({base::Cat(problem.row), base::Cat(problem.line), problem.field, problem.problem,
+                  std::string(reason), item.request.request_id()});
+}
+
+google::rpc::BadRequest BadRequestIn(const absl::Status& status) {
+  google::rpc::BadRequest bad_request;
+  const auto payload = status.GetPayload("type.googleapis.com/google.rpc.BadRequest");
+  if (payload.has_value() && !bad_request.ParseFromString(std::string(*payload))) bad_request.Clear();
+  return bad_request;
+}
+
+}  // namespace
+
+ImportOutcome RunImport(const std::vector<ImportItem>& items, const ImportRunOptions& options,
+                        const Interrupts& interrupts) {
+  Run run(items, options, interrupts);
+  {
+    std::vector<std::jthread> threads;
+    const size_t count = std::min(items.size(), static_cast<size_t>(std::max(options.in_flight, 1)));
+    for (size_t i = 0; i < count; ++i) threads.emplace_back([&run] { run.Work(); });
+  }
+  return run.Finish();
+}
+
+std::string ErrorFileHeader() {
+  return CsvLine({"row", "line", "field", "problem", "reason", "request_id"});
+}
+
+std::string ErrorFileLines(const ImportItem& item, const RowResult& result) {
+  std::string lines;
+  switch (result.kind) {
+    case RowResult::Kind::kSubmitted:
+      return lines;
+    case RowResult::Kind::kNotSent:
+      return ErrorLine({item.row, item.line, "", "was not sent: the import ended before"}, "NOT_SENT", item);
+    case RowResult::Kind::kFailed:
+      break;
+  }
+  for (const RowProblem& problem : item.problems) lines += ErrorLine(problem, "ROW_INVALID", item);
+  if (result.status.ok()) return lines;
+  const std::string known = error::ReasonOf(result.status);
+  const std::string_view reason =
+      known.empty() ? StatusCodeName(result.status.code()) : std::string_view(known);
+  const google::rpc::BadRequest bad_request = BadRequestIn(result.status);
+  for (const auto& violation : bad_request.field_violations()) {
+    lines += ErrorLine({item.row, item.line, violation.field(), violation.description()}, reason, item);
+  }
+  if (bad_request.field_violations().empty()) {
+    lines +=
+        ErrorLine({item.row, item.line, "", std::string(base::ToStd(result.status.message()))}, reason, item);
+  }
+  return lines;
+}
+
+}  // namespace waypost::cli

@@ -1,0 +1,72 @@
+// Submits the rows of an import, several at once, and tells of each.
+#ifndef WAYPOST_TOOLS_WAYPOST_IMPORT_RUN_H_
+#define WAYPOST_TOOLS_WAYPOST_IMPORT_RUN_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "tools/waypost/import_rows.h"
+#include "tools/waypost/interrupts.h"
+#include "waypost/referral/v1/referral.pb.h"
+
+namespace waypost::cli {
+
+inline constexpr int kImportInFlight = 16;
+
+struct RowResult {
+  enum class Kind {
+    kSubmitted,
+    kFailed,   // refused by the server, or not readable here
+    kNotSent,  // the run ended before its turn
+  };
+  Kind kind = Kind::kNotSent;
+  // With kSubmitted.
+  referral::v1::Referral referral;
+  // With kFailed, unless the row itself has problems.
+  absl::Status status;
+};
+
+struct ImportProgress {
+  size_t done = 0;
+  size_t failed = 0;
+  size_t all = 0;
+};
+
+struct ImportRunOptions {
+  int in_flight = kImportInFlight;
+  // Sends one request; called by several threads at once.
+  std::function<absl::Status(const referral::v1::SubmitReferralRequest& request,
+                             referral::v1::Referral& response)>
+      submit;
+  // Called for each item in the order of the file, never by two threads at once, as soon as all before it are
+  // done.
+  std::function<void(const ImportItem& item, const RowResult& result)> on_result;
+  // Called after each row, never by two threads at once.
+  std::function<void(const ImportProgress& progress)> on_progress;
+};
+
+struct ImportOutcome {
+  size_t submitted = 0;
+  size_t failed = 0;
+  size_t not_sent = 0;
+  // Why the run ended before the last row: no row after it could have succeeded. OK otherwise, or after an
+  // interrupt.
+  absl::Status stopped_by;
+};
+
+// Items with problems are not sent. Ends early after an interrupt, UNAUTHENTICATED (the token), or
+// UNAVAILABLE and DEADLINE_EXCEEDED that retries did not mend; what is in flight is waited for.
+ImportOutcome RunImport(const std::vector<ImportItem>& items, const ImportRunOptions& options,
+                        const Interrupts& interrupts);
+
+// The error file: a line for each thing that is wrong, under row,line,field,problem,reason,request_id.
+std::string ErrorFileHeader();
+std::string ErrorFileLines(const ImportItem& item, const RowResult& result);
+
+}  // namespace waypost::cli
+
+#endif  // WAYPOST_TOOLS_WAYPOST_IMPORT_RUN_H_

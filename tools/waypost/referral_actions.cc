@@ -1,0 +1,209 @@
+// Every action on a referral, a subcommand each, with flags from its request.
+#include <memory>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "tools/waypost/command_kinds.h"
+#include "tools/waypost/commands.h"
+#include "tools/waypost/referral_actions.h"
+#include "tools/waypost/referral_view.h"
+#include "tools/waypost/times.h"
+#include "tools/waypost/words.h"
+
+namespace waypost::cli {
+namespace {
+
+namespace pb = referral::v1;
+using google::protobuf::Message;
+
+template <typename Request>
+ReferralAction Action(std::string method, std::string help, std::set<std::string> required = {}) {
+  return {std::move(method), std::move(help), Request::default_instance(), std::move(required)};
+}
+
+FlagOptions ActionFlags(const ReferralAction& action) {
+  FlagOptions options;
+  options.required = action.required;
+  options.skip = {"appointment.number", "appointment.status"};
+  // Flags of their own (OutcomeFlags), or JSON for each person.
+  if (action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr) options.skip.insert("outcomes");
+  options.rename = {{"disclosures", "disclosure"}};
+  options.help = {
+      {"text", "in words; encrypted, for both sides, at most 4,000 characters"},
+      {"own_reference", "the caller's own reference for the case"},
+      {"review_time", "when it is looked at again"},
+      {"answer_by_time", "until when the referring body can answer"},
+      {"body", "as in bodies/es-madrid"},
+      {"disclosures", R"(for a person, as {"person":1,"disclosure":{…}})"},
+      {"law", "the law behind it, as es/ley-39-2015/art-14"},
+      {"assignee", "pseudonym of the person to take it; without it, the unit's queue"},
+      {"number", "of an appointment that exists"},
+      {"zone", "IANA zone of the time, as Europe/Madrid"},
+  };
+  return options;
+}
+
+// The outcome of each person, by flags that they share.
+struct OutcomeFlags {
+  std::vector<std::string> outcomes;
+  std::string date;
+  std::string informed_by;
+  std::string informed_how;
+  std::string informed_language;
+  std::string remedy;
+  std::string follow_up_date;
+};
+
+void AddOutcomeFlags(CLI::App& leaf, OutcomeFlags& flags) {
+  leaf.add_option("--outcome", flags.outcomes, "PERSON=KIND, as 1=provided; once for each person")
+      ->type_name("PERSON=KIND")
+      ->allow_extra_args(false);
+  leaf.add_option("--date", flags.date, "the day of all outcomes, YYYY-MM-DD; today if absent");
+  const auto choice = [&leaf](const char* name, std::string& into, const char* help,
+                              const google::protobuf::EnumDescriptor* type) {
+    leaf.add_option(name, into, help)->type_name("")->check(EnumChoice(*type));
+  };
+  choice("--informed-by", flags.informed_by, "who told the people", pb::InformedBy_descriptor());
+  choice("--informed-how", flags.informed_how, "how", pb::InformedHow_descriptor());
+  leaf.add_option("--informed-language", flags.informed_language, "in which language, a BCP 47 tag");
+  choice("--remedy", flags.remedy, "what can be done against a negative decision", pb::Remedy_descriptor());
+  leaf.add_option("--follow-up-date", flags.follow_up_date, "a day to look again, YYYY-MM-DD");
+}
+
+int NumberOf(const google::protobuf::EnumDescriptor& type, const std::string& text) {
+  const auto* value = FindEnumValue(type, text);
+  return value == nullptr ? 0 : value->number();
+}
+
+absl::StatusOr<pb::PersonOutcome> OneOutcome(const std::string& text, const OutcomeFlags& flags,
+                                             const ValueContext& context) {
+  const size_t equals = text.find('=');
+  uint32_t person = 0;
+  const bool has_person = equals != std::string::npos && absl::SimpleAtoi(text.substr(0, equals), &person);
+  const int kind = has_person ? NumberOf(*pb::OutcomeKind_descriptor(), text.substr(equals + 1)) : 0;
+  if (kind == 0) return error::InvalidField("--outcome", "must be PERSON=KIND, as in 1=provided");
+  pb::PersonOutcome outcome;
+  outcome.set_person(person);
+  pb::Outcome& details = *outcome.mutable_outcome();
+  details.set_kind(static_cast<pb::OutcomeKind>(kind));
+  details.set_date(flags.date.empty() ? absl::FormatTime("%Y-%m-%d", context.now, context.zone) : flags.date);
+  details.set_informed_by(
+      static_cast<pb::InformedBy>(NumberOf(*pb::InformedBy_descriptor(), flags.informed_by)));
+  details.set_informed_how(
+      static_cast<pb::InformedHow>(NumberOf(*pb::InformedHow_descriptor(), flags.informed_how)));
+  details.set_informed_language(flags.informed_language);
+  if (NeedsRemedy(details.kind())) {
+    details.set_remedy(static_cast<pb::Remedy>(NumberOf(*pb::Remedy_descriptor(), flags.remedy)));
+  }
+  details.set_follow_up_date(flags.follow_up_date);
+  return outcome;
+}
+
+// CompleteReferral and EndReferralWithoutResult have the same fields.
+template <typename Request>
+absl::Status FillOutcomes(const OutcomeFlags& flags, const ValueContext& context, Message& message) {
+  auto& request = static_cast<Request&>(message);
+  if (!flags.outcomes.empty()) request.clear_outcomes();
+  for (const std::string& text : flags.outcomes) {
+    WAYPOST_ASSIGN_OR_RETURN(*request.add_outcomes(), OneOutcome(text, flags, context));
+  }
+  return absl::OkStatus();
+}
+
+void AddAction(CLI::App& group, Session& session, const ReferralAction& action) {
+  auto outcomes = std::make_shared<OutcomeFlags>();
+  const bool has_outcomes = action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr;
+  CallCommand command = {.name = ActionName(action.method),
+                         .help = action.help,
+                         .method = "waypost.referral.v1.ReferralService/" + action.method,
+                         .request = action.request,
+                         .response = pb::Referral::default_instance(),
+                         .arguments = {{"name", "referral", "as in referrals/01jd… or 01jd…"}},
+                         .flags = ActionFlags(action),
+                         .show = ShowChange};
+  command.complete = [&session, outcomes, method = action.method](Message& message) -> absl::Status {
+    const auto* name = message.GetDescriptor()->FindFieldByName("name");
+    message.GetReflection()->SetString(&message, name,
+                                       ReferralName(message.GetReflection()->GetString(message, name)));
+    if (method == "CompleteReferral") {
+      return FillOutcomes<pb::CompleteReferralRequest>(*outcomes, session.values(), message);
+    }
+    if (method == "EndReferralWithoutResult") {
+      return FillOutcomes<pb::EndReferralWithoutResultRequest>(*outcomes, session.values(), message);
+    }
+    return absl::OkStatus();
+  };
+  CLI::App& leaf = AddCall(group, session, std::move(command));
+  if (has_outcomes) AddOutcomeFlags(leaf, *outcomes);
+}
+
+}  // namespace
+
+bool NeedsRemedy(pb::OutcomeKind kind) {
+  return kind == pb::OUTCOME_KIND_REFUSED || kind == pb::OUTCOME_KIND_NOT_ELIGIBLE ||
+         kind == pb::OUTCOME_KIND_NO_PLACE;
+}
+
+std::string ActionName(const std::string& method) {
+  std::string name = KebabFromCamel(method);
+  const size_t at = name.find("-referral");
+  if (at != std::string::npos) name.erase(at, std::string("-referral").size());
+  return name;
+}
+
+std::vector<ReferralAction> ReferralActions() {
+  return {
+      Action<pb::ApproveReferralRequest>("ApproveReferral", "Approve a draft, as a second person"),
+      Action<pb::AcknowledgeReferralRequest>("AcknowledgeReferral", "Confirm that people have seen it"),
+      Action<pb::RequestInformationRequest>("RequestInformation", "Ask the referring body a question",
+                                            {"text"}),
+      Action<pb::ProvideInformationRequest>("ProvideInformation", "Answer a question", {"text"}),
+      Action<pb::WaitlistReferralRequest>("WaitlistReferral", "Put it on the waiting list", {"review_time"}),
+      Action<pb::OfferPlaceRequest>("OfferPlace", "Offer a place until an answer-by time",
+                                    {"answer_by_time"}),
+      Action<pb::AnswerOfferRequest>("AnswerOffer", "Answer an offered place", {"answer"}),
+      Action<pb::AcceptReferralRequest>("AcceptReferral", "Take the case"),
+      Action<pb::DeclineReferralRequest>("DeclineReferral", "Refuse it with a coded reason",
+                                         {"reason", "declined_by"}),
+      Action<pb::ProposeForwardRequest>("ProposeForward", "Propose another recipient", {"body"}),
+      Action<pb::ConfirmForwardRequest>("ConfirmForward", "Confirm the recipient of a proposed forward",
+                                        {"body"}),
+      Action<pb::ForwardByDutyRequest>("ForwardByDuty", "Forward it because the law says so",
+                                       {"body", "law"}),
+      Action<pb::HandOverReferralRequest>("HandOverReferral", "Ask another body to take the case over",
+                                          {"body"}),
+      Action<pb::StartReferralRequest>("StartReferral", "Begin the work"),
+      Action<pb::HoldReferralRequest>("HoldReferral", "Rest the work until a review date",
+                                      {"reason", "review_time"}),
+      Action<pb::ResumeReferralRequest>("ResumeReferral", "Go on with the work"),
+      Action<pb::CompleteReferralRequest>("CompleteReferral", "End it with an outcome for each person"),
+      Action<pb::EndReferralWithoutResultRequest>("EndReferralWithoutResult",
+                                                  "End it without result, with an outcome for each person"),
+      Action<pb::CancelReferralRequest>("CancelReferral", "Call it off, or ask for it once work has begun",
+                                        {"reason"}),
+      Action<pb::ConfirmCancelRequest>("ConfirmCancel", "Agree to a wish to cancel"),
+      Action<pb::RefuseCancelRequest>("RefuseCancel", "Refuse a wish to cancel", {"text"}),
+      Action<pb::ReopenReferralRequest>("ReopenReferral", "Open an ended one again, within 90 days",
+                                        {"text"}),
+      Action<pb::ReportMisdirectedRequest>("ReportMisdirected", "Cut the receiving body's access at once",
+                                           {"text"}),
+      Action<pb::AssignReferralRequest>("AssignReferral", "Give it to a unit or a person of the own body"),
+      Action<pb::ClaimReferralRequest>("ClaimReferral", "Take it from the unit's queue"),
+      Action<pb::ChangePriorityRequest>("ChangePriority", "Raise the priority", {"priority", "text"}),
+      Action<pb::ProposeDateRequest>("ProposeDate", "Propose another time for what is due", {"time"}),
+      Action<pb::AnswerDateRequest>("AnswerDate", "Agree to the proposed time, or not", {"answer"}),
+      Action<pb::RecordAppointmentRequest>("RecordAppointment", "A new appointment, or what became of one",
+                                           {"status"}),
+      Action<pb::AddNoteRequest>("AddNote", "Add a note", {"visibility", "text"}),
+      Action<pb::EraseReferralRequest>("EraseReferral", "Erase the own body's share: its keys and lookups"),
+  };
+}
+
+void AddReferralActions(CLI::App& referral, Session& session) {
+  for (const ReferralAction& action : ReferralActions()) AddAction(referral, session, action);
+}
+
+}  // namespace waypost::cli

@@ -1,0 +1,68 @@
+#include "tools/waypost/referral_view.h"
+
+#include <ostream>
+
+#include "common/base/strings.h"
+#include "tools/waypost/times.h"
+#include "tools/waypost/words.h"
+
+namespace waypost::cli {
+namespace {
+
+namespace pb = referral::v1;
+
+absl::Time ToTime(const google::protobuf::Timestamp& stamp) {
+  return absl::FromUnixSeconds(stamp.seconds()) + absl::Nanoseconds(stamp.nanos());
+}
+
+std::string Joined(const google::protobuf::RepeatedPtrField<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + Printable(name);
+  return text;
+}
+
+}  // namespace
+
+std::string DueWords(const pb::Due& due, absl::Time now, absl::TimeZone zone) {
+  if (!due.has_time()) return "";
+  const absl::Time time = ToTime(due.time());
+  const std::string when =
+      time >= now ? base::Cat("in ", ShowSpan(time - now)) : base::Cat("overdue by ", ShowSpan(now - time));
+  return base::Cat(EnumWords(due.clock()), " by ", ShowTime(time, zone), " (", EnumWords(due.party()), ", ",
+                   when, ")");
+}
+
+std::vector<std::string> ReferralHeadings() {
+  return {"name", "state", "priority", "theme", "people", "referring", "receiving", "due", "for"};
+}
+
+std::vector<std::string> ReferralRow(const pb::ReferralSummary& referral, absl::TimeZone zone) {
+  return {referral.name(),
+          EnumWords(referral.state()),
+          EnumWords(referral.priority()),
+          EnumWords(referral.theme()),
+          base::Cat(referral.person_count()),
+          referral.referring().body(),
+          referral.receiving().body(),
+          ShowTime(referral.due().time(), zone),
+          EnumWords(referral.due().clock())};
+}
+
+absl::Status ShowChange(Session& session, const google::protobuf::Message& message) {
+  if (session.json()) return session.ShowJson(message);
+  const auto& referral = static_cast<const pb::Referral&>(message);
+  std::ostream& out = session.env().out;
+  out << Printable(referral.name()) << ": " << EnumWords(referral.state()) << " (revision "
+      << referral.revision() << ", etag " << Printable(referral.etag()) << ")\n";
+  const std::string due = DueWords(referral.due(), session.env().clock.Now(), session.zone());
+  if (!due.empty()) out << "  due: " << due << '\n';
+  if (!referral.forwarded_to().empty()) out << "  goes on as: " << Printable(referral.forwarded_to()) << '\n';
+  if (!referral.allowed_actions().empty()) out << "  next: " << Joined(referral.allowed_actions()) << '\n';
+  return absl::OkStatus();
+}
+
+std::string ReferralName(const std::string& text) {
+  return text.find('/') == std::string::npos ? "referrals/" + text : text;
+}
+
+}  // namespace waypost::cli

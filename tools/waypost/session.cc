@@ -1,0 +1,229 @@
+#include "tools/waypost/session.h"
+
+#include <algorithm>
+#include <ostream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "tools/waypost/connection.h"
+#include "tools/waypost/details.h"
+#include "tools/waypost/failure.h"
+#include "tools/waypost/json_text.h"
+#include "tools/waypost/times.h"
+
+namespace waypost::cli {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+constexpr int kPageSizeMax = 500;
+constexpr size_t kMaxTokenFileBytes = 64 * 1024;
+
+std::string Trimmed(std::string_view text) {
+  return std::string(base::ToStd(absl::StripAsciiWhitespace(base::ToAbsl(text))));
+}
+
+// Reads change nothing, so they may be repeated; opening personal data leaves a record each time.
+bool IsRead(std::string_view method) {
+  const std::string_view name = method.substr(method.rfind('/') + 1);
+  for (const std::string_view verb : {"Get", "List", "Resolve", "Find"}) {
+    if (name.substr(0, verb.size()) == verb) return true;
+  }
+  return false;
+}
+
+const FieldDescriptor* TextField(const Message& message, const std::string& name) {
+  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
+  const bool is_text =
+      field != nullptr && !field->is_repeated() && field->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
+  return is_text ? field : nullptr;
+}
+
+std::string GetText(const Message& message, const std::string& name) {
+  const FieldDescriptor* field = TextField(message, name);
+  return field == nullptr ? "" : message.GetReflection()->GetString(message, field);
+}
+
+void SetText(Message& message, const std::string& name, std::string text) {
+  if (const FieldDescriptor* field = TextField(message, name); field != nullptr) {
+    message.GetReflection()->SetString(&message, field, std::move(text));
+  }
+}
+
+}  // namespace
+
+void Session::On(CLI::App& leaf, Command command) {
+  OnWithCode(leaf, [command = std::move(command)]() -> absl::StatusOr<ExitCode> {
+    WAYPOST_RETURN_IF_ERROR(command());
+    return ExitCode::kOk;
+  });
+}
+
+void Session::OnWithCode(CLI::App& leaf, CommandWithCode command) {
+  leaf.callback([this, command = std::move(command)] { command_ = command; });
+}
+
+ExitCode Session::Run() {
+  const absl::StatusOr<ExitCode> code = command_();
+  env_.out.flush();
+  if (code.ok() && env_.out) return *code;
+  const absl::Status status =
+      code.ok() ? error::Make(absl::StatusCode::kInternal, "OUTPUT_FAILED", "the output cannot be written")
+                : code.status();
+  TellFailure(status);
+  return ExitCodeFor(status);
+}
+
+void Session::TellFailure(const absl::Status& status) {
+  const std::string_view id = used_request_id_ ? std::string_view(request_id_) : std::string_view();
+  if (json()) {
+    env_.err << FailureJson(status, id).dump() << '\n';
+  } else {
+    env_.err << FailureText(status, id);
+  }
+}
+
+absl::StatusOr<rpc::TokenSource> Session::MakeTokenSource() {
+  std::string token = options_.token;
+  std::string file = options_.token_file;
+  if (token.empty() && file.empty()) {
+    token = env_.variable("WAYPOST_TOKEN").value_or("");
+    if (token.empty()) file = env_.variable("WAYPOST_TOKEN_FILE").value_or("");
+  }
+  if (token.empty() && file.empty()) return rpc::TokenSource();
+  if (token.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string content, ReadFile(file, kMaxTokenFileBytes));
+    token = Trimmed(content);
+  }
+  WAYPOST_RETURN_IF_ERROR(CheckToken(token));
+  // A file is read again for each call: whoever renews tokens replaces it.
+  return rpc::TokenSource([token, file] {
+    if (file.empty()) return token;
+    const absl::StatusOr<std::string> content = ReadFile(file, kMaxTokenFileBytes);
+    const std::string renewed = content.ok() ? Trimmed(*content) : token;
+    return CheckToken(renewed).ok() ? renewed : token;
+  });
+}
+
+absl::Status Session::Connect() {
+  std::string server = options_.server;
+  if (server.empty()) server = env_.variable("WAYPOST_SERVER").value_or(std::string(kDefaultServer));
+  WAYPOST_ASSIGN_OR_RETURN(const ServerAddress address, ParseServer(server));
+  WAYPOST_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
+                           OpenChannel(address, options_.tls_ca_file));
+  WAYPOST_ASSIGN_OR_RETURN(rpc::TokenSource token, MakeTokenSource());
+  rpc::RetryPolicy policy;
+  const auto timeout = ParseSpan(options_.timeout);
+  if (!timeout.has_value() || *timeout <= absl::ZeroDuration()) {
+    return error::InvalidField("--timeout", "must be a span as 10s or 2m");
+  }
+  policy.attempt_timeout = *timeout;
+  caller_ = std::make_unique<Caller>(std::move(channel), policy, env_.sleep, std::move(token));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Caller*> Session::caller() {
+  if (caller_ == nullptr) WAYPOST_RETURN_IF_ERROR(Connect());
+  return caller_.get();
+}
+
+const std::string& Session::request_id() {
+  if (request_id_.empty()) {
+    request_id_ = options_.request_id.empty() ? RandomUuid(env_.random) : options_.request_id;
+  }
+  return request_id_;
+}
+
+absl::Status Session::Call(const std::string& method, Message& request, Message& response) {
+  WAYPOST_ASSIGN_OR_RETURN(Caller * caller, this->caller());
+  const bool is_change = TextField(request, "request_id") != nullptr;
+  if (is_change && GetText(request, "request_id").empty()) {
+    SetText(request, "request_id", request_id());
+    used_request_id_ = true;
+  }
+  return caller->Unary(method, request, response, is_change || IsRead(method));
+}
+
+absl::Status Session::ListAll(const std::string& method, const PageOptions& page, Message& request,
+                              Message& response) {
+  const FieldDescriptor* size = request.GetDescriptor()->FindFieldByName("page_size");
+  const FieldDescriptor* items = ItemsOf(*response.GetDescriptor());
+  SetText(request, "page_token", page.page_token);
+  std::unique_ptr<Message> next(response.New());
+  for (;;) {
+    const int64_t have = response.GetReflection()->FieldSize(response, items);
+    const int64_t wanted =
+        page.limit == 0 ? kPageSizeMax : std::min<int64_t>(kPageSizeMax, page.limit - have);
+    request.GetReflection()->SetInt32(&request, size, static_cast<int32_t>(wanted));
+    WAYPOST_RETURN_IF_ERROR(Call(method, request, *next));
+    const std::string token = GetText(*next, "next_page_token");
+    response.MergeFrom(*next);
+    SetText(response, "next_page_token", token);
+    if (token.empty()) return absl::OkStatus();
+    const int64_t now_have = response.GetReflection()->FieldSize(response, items);
+    if (page.limit > 0 && now_have >= page.limit) {
+      Hint(base::Cat("There are more: --limit 0 for all, or --page-token ", token));
+      return absl::OkStatus();
+    }
+    if (env_.err_is_terminal) env_.err << '\r' << now_have << " …" << std::flush;
+    SetText(request, "page_token", token);
+    next->Clear();
+  }
+}
+
+absl::Status Session::Show(const Message& message) {
+  if (json()) return ShowJson(message);
+  env_.out << Details(message, zone());
+  return absl::OkStatus();
+}
+
+absl::Status Session::Show(const Message& message, const Table& table, std::string_view nothing) {
+  if (json()) return ShowJson(message);
+  if (table.empty()) {
+    Hint(nothing);
+  } else {
+    env_.out << table.ToText(colour());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::ShowJson(const Message& message) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::string text, ToJson(message));
+  env_.out << text << (text.empty() || text.back() != '\n' ? "\n" : "");
+  return absl::OkStatus();
+}
+
+void Session::Hint(std::string_view text) {
+  if (!json()) env_.err << (env_.err_is_terminal ? "\r" : "") << Printable(text, true) << '\n';
+}
+
+void AddPageFlags(CLI::App& app, PageOptions& page) {
+  app.add_option("--limit", page.limit, "how many at most; 0 for all")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  app.add_option("--page-token", page.page_token, "where to go on, from the listing before");
+}
+
+std::string RandomUuid(base::Random& random) {
+  std::string bytes = random.Bytes(16);
+  bytes[6] = static_cast<char>((bytes[6] & 0x0F) | 0x40);
+  bytes[8] = static_cast<char>((bytes[8] & 0x3F) | 0x80);
+  std::string text = base::ToHex(bytes);
+  for (const size_t at : {20, 16, 12, 8}) text.insert(at, 1, '-');
+  return text;
+}
+
+const FieldDescriptor* ItemsOf(const Descriptor& response) {
+  for (int i = 0; i < response.field_count(); ++i) {
+    const FieldDescriptor* field = response.field(i);
+    if (field->is_repeated() && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return field;
+  }
+  return nullptr;
+}
+
+}  // namespace waypost::cli
