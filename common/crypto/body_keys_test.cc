@@ -39,6 +39,20 @@ TEST_F(BodyKeysTest, AWrapOpensForItsBodyAndRecordOnly) {
   EXPECT_EQ(keys_.Unwrap(kBody, "referrals/2", *wrapped).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// What is stored must stay readable: the formats are fixed.
+TEST_F(BodyKeysTest, WrapsAndLookupsFollowTheirDefinition) {
+  const auto period_key = provider_.Get(1);
+  const DataKey data_key = DataKey::Generate(random_);
+  const WrappedKey wrapped = *keys_.Wrap("bodies/a", "referrals/1", data_key);
+  const SecretKey wrap_key = DeriveKey((*period_key)->key, "waypost/wrap/bodies/a");
+  const std::string aad("waypost/wrap/1\0bodies/a\0\0\0\0\1referrals/1", 14 + 1 + 8 + 1 + 4 + 11);
+  EXPECT_EQ(*Open(wrap_key, aad, wrapped.bytes), data_key.bytes());
+
+  const SecretKey lookup_key = DeriveKey((*period_key)->key, "waypost/lookup/bodies/a");
+  const std::string hash = HmacSha256(lookup_key.bytes(), std::string("person\0ana", 10));
+  EXPECT_EQ(*keys_.Lookup("bodies/a", "person", "ana"), std::string("\0\0\0\1", 4) + hash.substr(0, 16));
+}
+
 TEST_F(BodyKeysTest, AWrapMovedToAnotherKeyDoesNotOpen) {
   WrappedKey wrapped = *keys_.Wrap(kBody, "r", DataKey::Generate(random_));
   ASSERT_TRUE(provider_.Rotate(kStart).ok());

@@ -100,6 +100,18 @@ absl::Status CheckHeader(const json& header, Jws& jws) {
   return absl::OkStatus();
 }
 
+// The library leaves out a coordinate's leading zeros, where RFC 7518, section 6.2.1.2, wants all 32 bytes.
+std::string WithWholeCoordinates(const std::string& text) {
+  std::optional<json> jwk = ParseStrictObject(text);
+  if (!jwk.has_value() || StringMember(*jwk, "kty") != "EC") return text;
+  for (const char* name : {"x", "y", "d"}) {
+    const std::optional<std::string> number = DecodeBase64Url(StringMember(*jwk, name).value_or(""));
+    if (!number.has_value() || number->size() > 32) return text;
+    (*jwk)[name] = EncodeBase64Url(std::string(32 - number->size(), '\0') + *number);
+  }
+  return jwk->dump();
+}
+
 absl::Status KeyRefused(std::string_view why) {
   return error::Make(absl::StatusCode::kInvalidArgument, "PRIVATE_KEY_REFUSED", why);
 }
@@ -161,7 +173,7 @@ absl::StatusOr<PrivateKey> PrivateKey::Generate(Algorithm algorithm, std::string
       r_jwk_set_property_str(secret.get(), "alg", name.c_str()) != RHN_OK) {
     return error::Unavailable("the key generator", "it failed");
   }
-  return Parse(TextOf(secret.get()));
+  return Parse(WithWholeCoordinates(TextOf(secret.get())));
 }
 
 absl::StatusOr<PrivateKey> PrivateKey::Parse(std::string_view jwk) {

@@ -54,6 +54,51 @@ TEST(Jws, AgreesWithAPublishedKey) {
   EXPECT_TRUE(SignatureHolds(*jws, PublicHalf(*key)));
 }
 
+// One key in a hundred has a coordinate that begins with a zero.
+TEST(Jws, KeysWithLeadingZerosWork) {
+  const struct {
+    const char* x;
+    const char* y;
+    const char* d;
+  } numbers[] = {
+      {"AGzZf611c_9EjCoJfLJdC5XPvVzwDU34X_WW_4vd1DE", "VvwQ7XVLr0QDMnTDg21S8FUi1xRjbBUOyOQCklG5deg",
+       "okRoxod2RvZNbZZaLpBkRgepqtS7sMwWFuLePqeWLrk"},
+      {"vAzcyuRXFZ8cyoOe3Fofe3NviBlDhwp5bPHX6jzIPGc", "AN6vINIc5hszWwgUKWEMdZxIqDbTy0wczHRR0-H75O4",
+       "6jcgBMsiimWzNtUFD41HYzdOjJqkfXnv7F5rIde_EEM"},
+      {"rH7oBfE95ZwHL1idwfBkLN9ihavQcYLSS2zakkvecRc", "qsZuI7TbaFaMm45kV_HlE5LGVnpgugcyIH0sR3iOKWA",
+       "AKYu3D4mZHk7hn5pDpbRidR3-7tEeg17WFxHdBtSj78"}};
+  for (const auto& number : numbers) {
+    const auto key = PrivateKey::Parse(nlohmann::json{
+        {"kty", "EC"},
+        {"crv", "P-256"},
+        {"x", number.x},
+        {"y", number.y},
+        {"d", number.d},
+        {"alg", "ES256"},
+        {"kid", "k1"}}.dump());
+    ASSERT_TRUE(key.ok()) << key.status();
+    EXPECT_TRUE(SignatureHolds(*ParseJws(*key->Sign("{}")), PublicHalf(*key))) << number.x;
+  }
+  for (int i = 0; i < 400; ++i) {
+    const auto key = PrivateKey::Generate(Algorithm::kEs256, "k1");
+    ASSERT_TRUE(key.ok()) << key.status();
+  }
+}
+
+// Likewise one signature in a hundred has a number that does.
+TEST(Jws, SignaturesWithLeadingZerosHold) {
+  const PrivateKey key = Key(Algorithm::kEs256);
+  const SigningKey open = PublicHalf(key);
+  for (int i = 0, found = 0; found < 3; ++i) {
+    const std::string token = *key.Sign(base::Cat("{\"i\":", i, "}"));
+    const std::string signature = *DecodeBase64Url(token.substr(token.rfind('.') + 1));
+    ASSERT_EQ(signature.size(), 64U);
+    if (signature[0] != '\0' && signature[32] != '\0') continue;
+    ++found;
+    EXPECT_TRUE(SignatureHolds(*ParseJws(token), open)) << token;
+  }
+}
+
 TEST(Jws, EveryChangedCharacterIsRefused) {
   for (const Algorithm algorithm : kAll) {
     const PrivateKey key = Key(algorithm);

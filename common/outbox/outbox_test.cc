@@ -65,6 +65,7 @@ class OutboxTest : public ::testing::Test {
 
   store::MemoryStore store_;
   telemetry::Metrics metrics_;
+  base::SystemClock clock_;
 };
 
 TEST_F(OutboxTest, AFailedTransactionLeavesNoGap) {
@@ -90,7 +91,7 @@ TEST_F(OutboxTest, TheRelayDeliversInOrderAndLetsGoOnlyThen) {
   const auto lane = Lane::Open(store_, "test");
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(Append(*lane).ok());
   FakeSink sink("audit");
-  Relay relay(store_, "test", "test", sink, metrics_, Options({"audit"}));
+  Relay relay(store_, "test", "test", sink, metrics_, clock_, Options({"audit"}));
   sink.refuse = 1;
   EXPECT_FALSE(relay.RunOnce().ok());
   EXPECT_EQ(Waiting(), 5U);
@@ -107,7 +108,7 @@ TEST_F(OutboxTest, ALostAnswerRepeatsAndLosesNothing) {
   const auto lane = Lane::Open(store_, "test");
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Append(*lane).ok());
   FakeSink sink("audit");
-  Relay relay(store_, "test", "test", sink, metrics_, Options({"audit"}));
+  Relay relay(store_, "test", "test", sink, metrics_, clock_, Options({"audit"}));
   sink.lose_answer = 1;
   EXPECT_FALSE(relay.RunOnce().ok());
   EXPECT_EQ(*relay.RunOnce(), 2);
@@ -120,10 +121,10 @@ TEST_F(OutboxTest, ANewRelayGoesOnFromTheDurableCursor) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Append(*lane).ok());
   FakeSink sink("audit");
   {
-    Relay relay(store_, "test", "test", sink, metrics_, Options({"audit"}));
+    Relay relay(store_, "test", "test", sink, metrics_, clock_, Options({"audit"}));
     EXPECT_EQ(*relay.RunOnce(), 2);
   }
-  Relay relay(store_, "test", "test", sink, metrics_, Options({"audit"}));
+  Relay relay(store_, "test", "test", sink, metrics_, clock_, Options({"audit"}));
   EXPECT_EQ(*relay.RunOnce(), 1);
   EXPECT_THAT(sink.positions, ElementsAre(1, 2, 3));
 }
@@ -133,8 +134,8 @@ TEST_F(OutboxTest, AnEventStaysUntilEverySinkHasPassedIt) {
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(Append(*lane).ok());
   FakeSink audit("audit");
   FakeSink mailbox("mailbox");
-  Relay to_audit(store_, "test", "test", audit, metrics_, Options({"audit", "mailbox"}));
-  Relay to_mailbox(store_, "test", "test", mailbox, metrics_, Options({"audit", "mailbox"}));
+  Relay to_audit(store_, "test", "test", audit, metrics_, clock_, Options({"audit", "mailbox"}));
+  Relay to_mailbox(store_, "test", "test", mailbox, metrics_, clock_, Options({"audit", "mailbox"}));
   EXPECT_EQ(*to_audit.RunOnce(), 2);
   EXPECT_EQ(Waiting(), 2U);
   EXPECT_EQ(*to_mailbox.RunOnce(), 2);
@@ -146,7 +147,7 @@ TEST_F(OutboxTest, AnEventStaysUntilEverySinkHasPassedIt) {
 TEST_F(OutboxTest, AnEmptyLaneHasNothingToSay) {
   const auto lane = Lane::Open(store_, "test");
   FakeSink sink("audit");
-  Relay relay(store_, "test", "test", sink, metrics_, Options({"audit"}));
+  Relay relay(store_, "test", "test", sink, metrics_, clock_, Options({"audit"}));
   EXPECT_EQ(*relay.RunOnce(), 0);
   EXPECT_THAT(sink.positions, IsEmpty());
 }

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "common/base/big_endian.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -29,12 +28,13 @@ absl::StatusOr<uint64_t> ReadCursor(const store::Reader& reader, std::string_vie
 }  // namespace
 
 Relay::Relay(store::Store& store, std::string_view service, std::string_view lane, Sink& sink,
-             telemetry::Metrics& metrics, RelayOptions options)
+             telemetry::Metrics& metrics, const base::Clock& clock, RelayOptions options)
     : store_(store),
       service_(service),
       lane_(lane),
       sink_(sink),
       metrics_(metrics),
+      clock_(clock),
       options_(std::move(options)),
       cursor_key_(CursorKey(lane, sink.name())) {}
 
@@ -157,7 +157,7 @@ void Relay::ReportLag(const std::vector<event::v1::Envelope>& waiting) {
   if (!head.ok() || !oldest.ParseFromString(waiting.front().event())) return;
   const absl::Time since = absl::FromUnixSeconds(oldest.time().seconds());
   metrics_.SetRelayLag(service_, sink_.name(), static_cast<double>(*head - cursor_),
-                       std::max(0.0, absl::ToDoubleSeconds(absl::Now() - since)));
+                       std::max(0.0, absl::ToDoubleSeconds(clock_.Now() - since)));
 }
 
 }  // namespace waypost::outbox

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "common/store/store.h"
 #include "common/telemetry/metrics.h"
 #include "waypost/event/v1/event.pb.h"
@@ -47,7 +48,7 @@ class Relay {
  public:
   // All must outlive this. `service` labels the metrics.
   Relay(store::Store& store, std::string_view service, std::string_view lane, Sink& sink,
-        telemetry::Metrics& metrics, RelayOptions options);
+        telemetry::Metrics& metrics, const base::Clock& clock, RelayOptions options);
   // Stops; a delivery under way is waited for.
   ~Relay();
   Relay(const Relay&) = delete;
@@ -73,6 +74,7 @@ class Relay {
   const std::string lane_;
   Sink& sink_;
   telemetry::Metrics& metrics_;
+  const base::Clock& clock_;
   const RelayOptions options_;
   const std::string cursor_key_;
   uint64_t cursor_ = 0;  // the thread's own, once read

@@ -1,10 +1,10 @@
 #include "common/rpc/client.h"
 
 #include <algorithm>
-#include <random>
 
 #include "absl/strings/cord.h"
 #include "absl/time/clock.h"
+#include "common/base/big_endian.h"
 #include "common/base/strings.h"
 #include "google/rpc/error_details.pb.h"
 
@@ -19,9 +19,9 @@ absl::Duration RetryDelayIn(const absl::Status& status) {
 }
 
 // Half to one and a half times the wait, so that clients do not come back together.
-absl::Duration WithJitter(absl::Duration wait) {
-  std::random_device source;
-  return wait * std::uniform_real_distribution<double>(0.5, 1.5)(source);
+absl::Duration WithJitter(absl::Duration wait, base::Random& random) {
+  constexpr double kScale = 1.0 / 18446744073709551616.0;  // 2^-64
+  return wait * (0.5 + static_cast<double>(base::ReadBigEndian(random.Bytes(8))) * kScale);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ bool ShouldRetry(const absl::Status& status, bool idempotent) {
 }
 
 absl::Status CallWithRetry(const RetryPolicy& policy, bool idempotent, const Sleeper& sleep,
-                           const TokenSource& token,
+                           base::Random& random, const TokenSource& token,
                            absl::FunctionRef<absl::Status(grpc::ClientContext&)> attempt) {
   absl::Duration backoff = policy.backoff_min;
   for (int tried = 1;; ++tried) {
@@ -41,7 +41,7 @@ absl::Status CallWithRetry(const RetryPolicy& policy, bool idempotent, const Sle
     if (token) context.AddMetadata("authorization", base::Cat("Bearer ", token()));
     absl::Status status = attempt(context);
     if (status.ok() || tried >= policy.attempts || !ShouldRetry(status, idempotent)) return status;
-    sleep(std::max(RetryDelayIn(status), WithJitter(backoff)));
+    sleep(std::max(RetryDelayIn(status), WithJitter(backoff, random)));
     backoff = std::min(backoff * 2, policy.backoff_max);
   }
 }

@@ -11,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/base/random.h"
 
 namespace waypost::rpc {
 
@@ -34,7 +35,7 @@ bool ShouldRetry(const absl::Status& status, bool idempotent);
 // Runs `attempt` until it succeeds, must not be repeated, or the attempts are used up. Honours
 // google.rpc.RetryInfo; otherwise doubles the wait with jitter. Blocks: never on a gRPC thread.
 absl::Status CallWithRetry(const RetryPolicy& policy, bool idempotent, const Sleeper& sleep,
-                           const TokenSource& token,
+                           base::Random& random, const TokenSource& token,
                            absl::FunctionRef<absl::Status(grpc::ClientContext&)> attempt);
 
 }  // namespace waypost::rpc

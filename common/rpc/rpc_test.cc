@@ -145,9 +145,11 @@ TEST(Retry, RepeatsOnlyWhatIsSafeAndTransient) {
 
 TEST(Retry, WaitsAsTheServerAskedAndGivesUp) {
   std::vector<absl::Duration> waits;
+  waypost::testing::FakeRandom random;
   int attempts = 0;
   const absl::Status status = CallWithRetry(
-      {.attempts = 3}, /*idempotent=*/true, [&](absl::Duration wait) { waits.push_back(wait); }, nullptr,
+      {.attempts = 3}, /*idempotent=*/true, [&](absl::Duration wait) { waits.push_back(wait); }, random,
+      nullptr,
       [&](grpc::ClientContext&) {
         ++attempts;
         return error::WithRetry(error::StoreFailed(), absl::Seconds(7));

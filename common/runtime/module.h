@@ -46,6 +46,9 @@ class Module {
   virtual void Stop() = 0;
   // True once the module can answer as it should; health waits for it. Thread-safe.
   virtual bool Ready() const { return true; }
+  // Renews whatever is stored under a key that was retired; OK once nothing is left under one. Blocks; called on
+  // the housekeeping thread.
+  virtual absl::Status RenewKeys(absl::Time) { return absl::OkStatus(); }
   // Called every second or so on the housekeeping thread: sweeps, trims, ticks watches. May block a little.
   virtual void Tick(absl::Time now) = 0;
 };

@@ -32,6 +32,7 @@
 #include "common/rpc/environment.h"
 #include "common/rpc/executor.h"
 #include "common/rpc/server.h"
+#include "common/runtime/key_rotation.h"
 #include "common/runtime/node_authenticator.h"
 #include "common/status/errors.h"
 #include "common/store/rocksdb_store.h"
@@ -159,6 +160,7 @@ class RunningNode final : public Node, public Workshop {
   absl::Status ExposeMetrics();
   absl::Status StartModules();
   void Housekeep();
+  void KeepKeys();
   void UpdateHealth();
 
   const NodeConfig config_;
@@ -190,6 +192,7 @@ class RunningNode final : public Node, public Workshop {
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread housekeeping_;
+  std::thread key_keeping_;
 };
 
 absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
@@ -229,9 +232,8 @@ absl::Status RunningNode::OpenIdentity() {
   refresher_ = std::make_unique<identity::KeyRefresher>(*verifier_, identity::KeyRefresher::Options{});
   WAYPOST_ASSIGN_OR_RETURN(service_secret_, ServiceSecret(config_, random_));
   authenticator_.emplace(*verifier_, service_secret_);
-  WAYPOST_ASSIGN_OR_RETURN(crypto::SecretKey current, key_provider_->NodeSecret("page-token"));
-  WAYPOST_ASSIGN_OR_RETURN(crypto::SecretKey previous, key_provider_->NodeSecret("page-token.previous"));
-  page_tokens_.emplace(std::move(current), std::move(previous), random_);
+  WAYPOST_ASSIGN_OR_RETURN(crypto::PeriodSecrets page, key_provider_->NodePeriodSecrets("page-token", clock_.Now()));
+  page_tokens_.emplace(std::move(page.current), std::move(page.previous), random_);
   WAYPOST_ASSIGN_OR_RETURN(const crypto::SecretKey idempotency, key_provider_->NodeSecret("idempotency"));
   idempotency_key_ = idempotency.bytes();
   return absl::OkStatus();
@@ -259,6 +261,7 @@ absl::Status RunningNode::Serve(const MakeModules& make) {
   WAYPOST_RETURN_IF_ERROR(ExposeMetrics());
   WAYPOST_RETURN_IF_ERROR(StartModules());
   housekeeping_ = std::thread([this] { Housekeep(); });
+  key_keeping_ = std::thread([this] { KeepKeys(); });
   return absl::OkStatus();
 }
 
@@ -305,6 +308,28 @@ void RunningNode::Housekeep() {
   }
 }
 
+// Apart from housekeeping: with many referrals it takes minutes.
+void RunningNode::KeepKeys() {
+  const RotationWork work{.renew = [this](absl::Time now) -> absl::Status {
+                            for (const auto& module : modules_) WAYPOST_RETURN_IF_ERROR(module->RenewKeys(now));
+                            return absl::OkStatus();
+                          },
+                          .purge = [this] { return store_->PurgeDeleted(); }};
+  while (true) {
+    const auto destroyed = RotateKeys(*body_keys_, work, clock_.Now());
+    if (!destroyed.ok()) {
+      log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kError, "key rotation failed; it is tried again",
+                                    {{"error", std::string(base::ToStd(destroyed.status().message()))}}));
+    } else if (*destroyed > 0) {
+      log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kInfo, "retired keys destroyed",
+                                    {{"keys", base::Cat(*destroyed)}}));
+    }
+    const absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kRotationCheck);
+    if (stopping_) return;
+  }
+}
+
 void RunningNode::UpdateHealth() {
   bool ready = true;
   for (const auto& module : modules_) ready = ready && module->Ready();
@@ -319,6 +344,7 @@ void RunningNode::Stop() {
     stopping_ = true;
   }
   if (housekeeping_.joinable()) housekeeping_.join();
+  if (key_keeping_.joinable()) key_keeping_.join();
   serving_ = false;
   if (server_ != nullptr) server_->SetServing(false);
   // First what calls this very server from inside: its streams would hold the shutdown up.

@@ -22,7 +22,7 @@ void OutboxBase::Start(const Peers& peers) {
   sink_ = MakeAuditSink(peers.audit, peers.token);
   outbox::RelayOptions options;
   options.all_sinks = {std::string(sink_->name())};
-  relay_ = std::make_unique<outbox::Relay>(env_.store, service_, lane_.name(), *sink_, env_.node.metrics,
+  relay_ = std::make_unique<outbox::Relay>(env_.store, service_, lane_.name(), *sink_, env_.node.metrics, env_.node.clock,
                                            std::move(options));
   subscription_ = hub_.Subscribe(rpc::kOutboxFeed, [this] { relay_->Notify(); });
   relay_->Start();

@@ -6,8 +6,10 @@
 #ifndef WAYPOST_COMMON_STORE_OVERLAY_H_
 #define WAYPOST_COMMON_STORE_OVERLAY_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,11 +68,16 @@ class Overlay {
   // Merges the overlay over `base`, a cursor over the same range.
   std::unique_ptr<Cursor> Scan(std::unique_ptr<Cursor> base, const KeyRange& range);
 
-  // Calls visit(const Entry&) for each put or deleted key, in the order in which keys were first written.
+  // Calls visit(const Entry&) for each put or deleted key, in key order: a memtable takes neighbours in at
+  // half the cost.
   template <typename Visit>
-  void ForEach(Visit visit) const {
-    for (const Entry& entry : entries_) {
-      if (entry.state != State::kAbsent) visit(entry);
+  void ForEach(Visit visit) {
+    order_.resize(entries_.size());
+    std::iota(order_.begin(), order_.end(), 0);
+    std::sort(order_.begin(), order_.end(),
+              [this](uint32_t a, uint32_t b) { return entries_[a].key < entries_[b].key; });
+    for (const uint32_t index : order_) {
+      if (entries_[index].state != State::kAbsent) visit(entries_[index]);
     }
   }
 
@@ -115,6 +122,7 @@ class Overlay {
   Sorted sorted_;            // the first sorted_count_ entries
   size_t sorted_count_ = 0;
   size_t bytes_ = 0;
+  std::vector<uint32_t> order_;  // of ForEach
 
   // Of the body that runs.
   uint64_t body_ = 0;

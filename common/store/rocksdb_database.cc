@@ -16,10 +16,22 @@
 namespace waypost::store {
 namespace {
 
+// Another Env over a file system of its own.
+class GuardedEnv final : public rocksdb::EnvWrapper {
+ public:
+  GuardedEnv(rocksdb::Env* env, std::shared_ptr<rocksdb::FileSystem> files) : EnvWrapper(env) {
+    file_system_ = std::move(files);
+    system_clock_ = env->GetSystemClock();
+  }
+  static const char* kClassName() { return "WaypostGuardedEnv"; }
+  const char* Name() const override { return kClassName(); }
+};
+
 absl::Status OpenError(const std::string& path, const rocksdb::Status& status) {
-  if (status.IsCorruption())
-    return error::DataLoss(base::Cat("the folder '", path, "': ", status.ToString()));
-  return error::Unavailable(base::Cat("the folder '", path, "'"), status.ToString());
+  if (status.IsNoSpace()) return error::DiskFull();
+  const std::string folder = base::Cat("the folder '", path, "'");
+  if (status.IsCorruption()) return error::DataLoss(base::Cat(folder, ": ", status.ToString()));
+  return error::Unavailable(folder, status.ToString());
 }
 
 absl::Status CheckOptions(const RocksOptions& options) {
@@ -75,17 +87,29 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families(const RocksOptions& option
 
 }  // namespace
 
+void BackgroundError::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) {
+  const absl::MutexLock lock(&mutex_);
+  if (error_.ok() || (error_.IsNoSpace() && !error->IsNoSpace())) error_ = *error;
+  seen_ = true;
+}
+
+rocksdb::Status BackgroundError::Get() const {
+  if (!seen_.load(std::memory_order_relaxed)) return rocksdb::Status::OK();
+  const absl::MutexLock lock(&mutex_);
+  return error_;
+}
+
 absl::StatusOr<std::unique_ptr<RocksDatabase>> RocksDatabase::Open(const RocksOptions& options) {
   WAYPOST_RETURN_IF_ERROR(CheckOptions(options));
   rocksdb::Env* const env = options.env != nullptr ? options.env : rocksdb::Env::Default();
   WAYPOST_RETURN_IF_ERROR(PrepareFolder(options.path, *env->GetFileSystem()));
   std::unique_ptr<RocksDatabase> database(new RocksDatabase());
   database->guard_ = std::make_shared<WalGuard>(env->GetFileSystem(), options.path);
-  database->env_ = rocksdb::NewCompositeEnv(database->guard_);
-  database->events_ = std::make_shared<BackgroundEvents>();
+  database->env_ = std::make_unique<GuardedEnv>(env, database->guard_);
+  database->background_error_ = std::make_shared<BackgroundError>();
   database->block_cache_ = MakeBlockCache(options);
   rocksdb::Options db_options = MakeRocksOptions(options, database->env_.get(), database->block_cache_);
-  db_options.listeners.push_back(database->events_);
+  db_options.listeners.push_back(database->background_error_);
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(db_options, options.path, Families(options, db_options),
                                                    &database->families_, &opened);

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/store/rocksdb_store.h"
 #include "common/store/wal_guard.h"
 #include "rocksdb/cache.h"
@@ -17,29 +19,21 @@
 
 namespace waypost::store {
 
-// What RocksDB does in the background and the writer thread must know. Thread-safe.
-class BackgroundEvents final : public rocksdb::EventListener {
+// Keeps the error that has stopped RocksDB's work in the background, if any, and keeps RocksDB from resuming
+// by itself: only the writer thread knows what was answered. Thread-safe.
+class BackgroundError final : public rocksdb::EventListener {
  public:
-  // RocksDB has stopped work after an error. It is resumed by the writer thread, never by RocksDB itself,
-  // since only the writer knows what was answered.
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override { error_ = true; }
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override;
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
     *auto_recovery = false;
   }
-  // The driver's own family has a new, empty memtable.
-  void OnMemTableSealed(const rocksdb::MemTableInfo& info) override {
-    if (info.cf_name == rocksdb::kDefaultColumnFamilyName) own_memtable_empty_ = true;
-  }
-
-  // Each is true once for what happened since the last call.
-  bool TakeError() { return error_.load(std::memory_order_relaxed) && error_.exchange(false); }
-  bool TakeOwnMemtableEmpty() {
-    return own_memtable_empty_.load(std::memory_order_relaxed) && own_memtable_empty_.exchange(false);
-  }
+  // The first error that was not for want of room, or else the first that was, or else OK.
+  rocksdb::Status Get() const;
 
  private:
-  std::atomic<bool> error_ = false;
-  std::atomic<bool> own_memtable_empty_ = true;
+  std::atomic<bool> seen_ = false;
+  mutable absl::Mutex mutex_;
+  rocksdb::Status error_ ABSL_GUARDED_BY(mutex_);
 };
 
 class RocksDatabase {
@@ -52,7 +46,7 @@ class RocksDatabase {
 
   rocksdb::DB* db() const { return db_.get(); }
   WalGuard& guard() const { return *guard_; }
-  BackgroundEvents& events() const { return *events_; }
+  const BackgroundError& background_error() const { return *background_error_; }
   const rocksdb::Cache& block_cache() const { return *block_cache_; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return families_; }
   // REQUIRES: a part named at Open, or rocksdb::kDefaultColumnFamilyName.
@@ -68,7 +62,7 @@ class RocksDatabase {
   // In the order in which they need each other.
   std::shared_ptr<WalGuard> guard_;
   std::unique_ptr<rocksdb::Env> env_;
-  std::shared_ptr<BackgroundEvents> events_;
+  std::shared_ptr<BackgroundError> background_error_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;

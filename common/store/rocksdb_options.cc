@@ -35,7 +35,9 @@ void SetDurability(rocksdb::Options& db) {
 void SetMemory(rocksdb::Options& db, const RocksOptions& options,
                const std::shared_ptr<rocksdb::Cache>& block_cache) {
   db.db_write_buffer_size = options.write_buffer_bytes;
-  db.write_buffer_size = std::max(options.write_buffer_bytes / 4, kMebibyte);
+  // Large, so that what lives for seconds only, as the rows of an outbox do, is gone before it is ever
+  // flushed.
+  db.write_buffer_size = std::max(options.write_buffer_bytes / 3, kMebibyte);
   db.max_write_buffer_number = 4;
   db.arena_block_size = 256 * 1024;
   // Most reads of a body ask for a key that is not there (a request id, a new name): let the memtable say so.
@@ -56,10 +58,14 @@ void SetMemory(rocksdb::Options& db, const RocksOptions& options,
 void SetFiles(rocksdb::Options& db, const RocksOptions& options) {
   db.max_background_jobs = options.background_jobs_max;
   db.max_total_wal_size = options.wal_bytes_max;
-  db.compression = BestCompression();
+  // The upper levels are rewritten often: compressing them cost more than a third of what compaction cost.
+  db.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, BestCompression()};
+  db.level0_file_num_compaction_trigger = 8;
+  db.level0_slowdown_writes_trigger = 24;
+  db.level0_stop_writes_trigger = 40;
   db.level_compaction_dynamic_level_bytes = true;
   db.target_file_size_base = 32 * kMebibyte;
-  db.max_bytes_for_level_base = 128 * kMebibyte;
+  db.max_bytes_for_level_base = 256 * kMebibyte;
   db.max_manifest_file_size = 4 * kMebibyte;
   db.avoid_unnecessary_blocking_io = true;
   db.skip_stats_update_on_db_open = true;

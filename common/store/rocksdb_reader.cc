@@ -9,9 +9,9 @@ namespace {
 
 class RocksCursor final : public Cursor {
  public:
-  RocksCursor(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options,
-              const KeyRange& range)
-      : end_(range.end), end_slice_(end_) {
+  RocksCursor(std::shared_ptr<const void> owner, rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
+              rocksdb::ReadOptions options, const KeyRange& range)
+      : owner_(std::move(owner)), end_(range.end), end_slice_(end_) {
     // The bound lets RocksDB stop at it instead of walking over deleted rows beyond.
     if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
     iterator_.reset(db->NewIterator(options, family));
@@ -29,6 +29,7 @@ class RocksCursor final : public Cursor {
   }
 
  private:
+  const std::shared_ptr<const void> owner_;
   const std::string end_;
   const rocksdb::Slice end_slice_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
@@ -41,10 +42,10 @@ absl::Status ReadError(const rocksdb::Status& status) {
   return error::Unavailable("the store", "a read of its files failed");
 }
 
-std::unique_ptr<RocksReader> RocksReader::OfSnapshot(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family) {
-  auto reader = std::make_unique<RocksReader>(db, family);
-  reader->options_.snapshot = db->GetSnapshot();
-  return reader;
+RocksReader::RocksReader(std::shared_ptr<const void> owner, rocksdb::DB* db,
+                         rocksdb::ColumnFamilyHandle* family)
+    : owner_(std::move(owner)), db_(db), family_(family) {
+  options_.snapshot = db->GetSnapshot();
 }
 
 RocksReader::~RocksReader() {
@@ -60,7 +61,7 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(std::string_view key
 }
 
 std::unique_ptr<Cursor> RocksReader::Scan(const KeyRange& range) const {
-  return std::make_unique<RocksCursor>(db_, family_, options_, range);
+  return std::make_unique<RocksCursor>(owner_, db_, family_, options_, range);
 }
 
 }  // namespace waypost::store

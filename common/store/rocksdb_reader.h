@@ -27,8 +27,8 @@ class RocksReader final : public Reader {
  public:
   // The newest state. Both must outlive it.
   RocksReader(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family) : db_(db), family_(family) {}
-  // The state now; held until it is destroyed.
-  static std::unique_ptr<RocksReader> OfSnapshot(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family);
+  // The state now, held until it is destroyed. It and its cursors keep `owner`, which keeps both, alive.
+  RocksReader(std::shared_ptr<const void> owner, rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family);
   ~RocksReader() override;
   RocksReader(const RocksReader&) = delete;
   RocksReader& operator=(const RocksReader&) = delete;
@@ -37,6 +37,7 @@ class RocksReader final : public Reader {
   std::unique_ptr<Cursor> Scan(const KeyRange& range) const override;
 
  private:
+  const std::shared_ptr<const void> owner_;
   rocksdb::DB* const db_;
   rocksdb::ColumnFamilyHandle* const family_;
   rocksdb::ReadOptions options_;

@@ -4,10 +4,14 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/overlay.h"
 #include "common/store/rocksdb_database.h"
@@ -24,14 +28,15 @@ using Properties = rocksdb::DB::Properties;
 
 // A larger batch gives its memory back.
 constexpr size_t kBatchBytesKept = 8 * 1024 * 1024;
+// Readers live for seconds; a reopening that they outstay is put off.
+constexpr std::chrono::seconds kReadersLeaveWithin{10};
 
 class Node;
 
 // One part: a column family as a Store.
 class Part final : public Store {
  public:
-  Part(Node& node, size_t index, rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family)
-      : node_(node), index_(index), family_(family), newest_(db, family) {}
+  Part(Node& node, std::string name) : node_(node), name_(std::move(name)) {}
 
   absl::StatusOr<std::unique_ptr<Reader>> Snapshot() const override;
   void Transact(Body body, Done done) override;
@@ -40,10 +45,11 @@ class Part final : public Store {
   friend class Node;
 
   Node& node_;
-  const size_t index_;
-  rocksdb::ColumnFamilyHandle* const family_;
-  const RocksReader newest_;
-  Overlay overlay_;  // the writer thread's
+  const std::string name_;
+  // The writer thread's.
+  rocksdb::ColumnFamilyHandle* family_ = nullptr;
+  std::optional<RocksReader> newest_;
+  Overlay overlay_;
 };
 
 class Node final : public RocksNode {
@@ -57,41 +63,50 @@ class Node final : public RocksNode {
   absl::Status Checkpoint(const std::string& path) override;
 
   absl::StatusOr<std::unique_ptr<Reader>> Snapshot(const Part& part) const;
-  void Enqueue(size_t part, Body body, Done done);
+  void Enqueue(Part& part, Body body, Done done);
 
  private:
+  // Null while it is being reopened.
+  std::shared_ptr<RocksDatabase> database() const {
+    const absl::MutexLock lock(&mutex_);
+    return database_;
+  }
+
   // On the writer thread only, down to AnswerAllFailed.
   void RunWriter();
+  // Whether a group may be written now: OK; DISK_FULL; or the store has failed. Reopens the database first
+  // when the disk has been full and has room again.
+  absl::Status PrepareToWrite();
+  bool HasRoom() const;
+  // Whether as much can really be written as opening the database may take, whatever HasRoom says.
+  bool ProbeRoom() const;
+  absl::Status Reopen();
+  void Use(std::shared_ptr<RocksDatabase> database);
   // Runs bodies from the front of `backlog` up to a bound, each into its part's overlay.
   TransactionList RunBodies(TransactionList& backlog);
   // Moves the overlays into batch_ and empties them.
   void FillBatch();
-  // Makes batch_ durable. DISK_FULL: nothing of it will ever be seen. UNAVAILABLE: the store has failed.
+  // Makes batch_ durable. DISK_FULL: nothing of it will ever be seen.
   absl::Status WriteBatch();
-  bool HasRoom() const;
-  // Brings RocksDB back to work after an error in it, onto a new log file if the old one was severed.
-  rocksdb::Status Resume();
-  // RocksDB begins a new log file when it is resumed only if some memtable holds a row: see to it.
-  rocksdb::Status EnsureResumable();
   absl::Status Fail(const rocksdb::Status& why);
-  void Count(const TransactionList& group, const absl::Status& written);
-  void Answer(TransactionList group);
+  void Finish(TransactionList group, const absl::Status& written);
   // Answers `backlog` and all that waits UNAVAILABLE, then calls on_fatal.
   void AnswerAllFailed(TransactionList backlog);
 
-  rocksdb::Status RewriteFiles();
-  absl::Status WaitForSnapshotsBefore(uint64_t sequence) const;
-  Part& own_part() { return *parts_.back(); }
+  static rocksdb::Status RewriteFiles(const RocksDatabase& database);
+  absl::Status WaitForSnapshotsBefore(uint64_t sequence, const RocksDatabase& database) const;
 
   RocksOptions options_;
-  const std::unique_ptr<RocksDatabase> database_;
-  rocksdb::DB* const db_;
   std::vector<std::unique_ptr<Part>> parts_;  // as options_.parts, then the driver's own
 
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<RocksDatabase> database_ ABSL_GUARDED_BY(mutex_);
+
   // The writer thread's.
+  RocksDatabase* open_ = nullptr;  // database_
+  bool needs_reopen_ = false;
   rocksdb::WriteBatch batch_;
   size_t group_bytes_ = 0;
-  bool needs_resume_ = false;
   absl::Status fatal_;
 
   std::atomic<bool> failed_ = false;
@@ -112,25 +127,30 @@ absl::StatusOr<std::unique_ptr<Reader>> Part::Snapshot() const {
 }
 
 void Part::Transact(Body body, Done done) {
-  node_.Enqueue(index_, std::move(body), std::move(done));
+  node_.Enqueue(*this, std::move(body), std::move(done));
 }
 
 Node::Node(RocksOptions options, std::unique_ptr<RocksDatabase> database)
-    : options_(std::move(options)),
-      database_(std::move(database)),
-      db_(database_->db()),
-      queue_(options_.queue_max) {
-  std::vector<std::string> names = options_.parts;
-  names.push_back(rocksdb::kDefaultColumnFamilyName);
-  for (const std::string& name : names) {
-    parts_.push_back(std::make_unique<Part>(*this, parts_.size(), db_, database_->Family(name)));
-  }
+    : options_(std::move(options)), queue_(options_.queue_max) {
+  for (const std::string& name : options_.parts) parts_.push_back(std::make_unique<Part>(*this, name));
+  parts_.push_back(std::make_unique<Part>(*this, rocksdb::kDefaultColumnFamilyName));
+  Use(std::move(database));
   writer_ = std::thread([this] { RunWriter(); });
 }
 
 Node::~Node() {
   queue_.Close();
   writer_.join();
+}
+
+void Node::Use(std::shared_ptr<RocksDatabase> database) {
+  open_ = database.get();
+  for (const auto& part : parts_) {
+    part->family_ = open_->Family(part->name_);
+    part->newest_.emplace(open_->db(), part->family_);
+  }
+  const absl::MutexLock lock(&mutex_);
+  database_ = std::move(database);
 }
 
 Store& Node::store(std::string_view part) {
@@ -144,12 +164,14 @@ Store& Node::store(std::string_view part) {
 
 absl::StatusOr<std::unique_ptr<Reader>> Node::Snapshot(const Part& part) const {
   if (failed_.load(std::memory_order_relaxed)) return error::StoreFailed();
-  return RocksReader::OfSnapshot(db_, part.family_);
+  const std::shared_ptr<RocksDatabase> open = database();
+  if (open == nullptr) return error::Unavailable("the store", "it is being reopened after its disk was full");
+  return std::make_unique<RocksReader>(open, open->db(), open->Family(part.name_));
 }
 
-void Node::Enqueue(size_t part, Body body, Done done) {
+void Node::Enqueue(Part& part, Body body, Done done) {
   auto transaction = std::make_unique<Transaction>();
-  transaction->part = part;
+  transaction->store = &part;
   transaction->body = std::move(body);
   transaction->done = std::move(done);
   const auto refusal = queue_.Push(transaction);
@@ -166,29 +188,89 @@ void Node::Enqueue(size_t part, Body body, Done done) {
 void Node::RunWriter() {
   TransactionList backlog;
   while (queue_.Take(backlog)) {
+    const absl::Status ready = PrepareToWrite();
     const auto run_start = SteadyClock::now();
     TransactionList group = RunBodies(backlog);
     FillBatch();
     const auto write_start = SteadyClock::now();
-    const bool writes = batch_.Count() > 0;
-    const absl::Status written = writes ? WriteBatch() : absl::OkStatus();
-    const auto write_end = writes ? SteadyClock::now() : write_start;
+    absl::Status written = open_ == nullptr ? ready : absl::OkStatus();
+    if (batch_.Count() > 0) written = ready.ok() ? WriteBatch() : ready;
     if (failed_) {
       group.Append(std::move(backlog));
       AnswerAllFailed(std::move(group));
       return;
     }
-    if (!written.ok()) {
-      // The failed ones too: they may have read what was not written.
-      group.ForEach([&](Transaction& transaction) { transaction.status = written; });
-    }
-    Count(group, written);
     if (options_.observer != nullptr) {
       options_.observer->OnGroup(group.size(), group_bytes_, absl::FromChrono(write_start - run_start),
-                                 absl::FromChrono(write_end - write_start));
+                                 absl::FromChrono(SteadyClock::now() - write_start));
     }
-    Answer(std::move(group));
+    Finish(std::move(group), written);
   }
+}
+
+absl::Status Node::PrepareToWrite() {
+  if (failed_) return error::StoreFailed();
+  if (open_ != nullptr) {
+    const rocksdb::Status background = open_->background_error().Get();
+    if (!background.ok() && !background.IsNoSpace()) return Fail(background);
+    needs_reopen_ |= !background.ok();
+  }
+  absl::Status ready = HasRoom() ? absl::OkStatus() : error::DiskFull();
+  if (ready.ok() && needs_reopen_) ready = Reopen();
+  disk_full_ = !ready.ok();
+  return ready;
+}
+
+bool Node::HasRoom() const {
+  rocksdb::Env* const env = options_.env != nullptr ? options_.env : rocksdb::Env::Default();
+  uint64_t bytes = 0;
+  const auto status =
+      env->GetFileSystem()->GetFreeSpace(options_.path, rocksdb::IOOptions(), &bytes, nullptr);
+  return !status.ok() || bytes >= options_.free_bytes_min;
+}
+
+bool Node::ProbeRoom() const {
+  rocksdb::Env* const env = options_.env != nullptr ? options_.env : rocksdb::Env::Default();
+  const std::shared_ptr<rocksdb::FileSystem>& files = env->GetFileSystem();
+  const std::string path = base::Cat(options_.path, "/room.probe");
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  rocksdb::IOStatus status = files->NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
+  const std::string zeros(64 * 1024, '\0');
+  const size_t wanted = options_.write_buffer_bytes + options_.wal_bytes_max;
+  for (size_t written = 0; status.ok() && written < wanted; written += zeros.size()) {
+    status = file->Append(zeros, rocksdb::IOOptions(), nullptr);
+  }
+  if (status.ok()) status = file->Sync(rocksdb::IOOptions(), nullptr);
+  if (file != nullptr) file->Close(rocksdb::IOOptions(), nullptr).PermitUncheckedError();
+  files->DeleteFile(path, rocksdb::IOOptions(), nullptr).PermitUncheckedError();
+  return status.ok();
+}
+
+absl::Status Node::Reopen() {
+  if (open_ != nullptr) {
+    if (!ProbeRoom()) return error::DiskFull();
+    std::shared_ptr<RocksDatabase> closing;
+    {
+      const absl::MutexLock lock(&mutex_);
+      closing.swap(database_);
+    }
+    const auto deadline = SteadyClock::now() + kReadersLeaveWithin;
+    while (closing.use_count() > 1 && SteadyClock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (closing.use_count() > 1) {
+      Use(std::move(closing));
+      return error::DiskFull();
+    }
+    open_ = nullptr;
+    for (const auto& part : parts_) part->newest_.reset();
+  }
+  auto database = RocksDatabase::Open(options_);
+  if (absl::IsResourceExhausted(database.status())) return database.status();
+  if (!database.ok()) return Fail(rocksdb::Status::IOError(std::string(database.status().message())));
+  Use(*std::move(database));
+  needs_reopen_ = false;
+  return absl::OkStatus();
 }
 
 TransactionList Node::RunBodies(TransactionList& backlog) {
@@ -197,10 +279,12 @@ TransactionList Node::RunBodies(TransactionList& backlog) {
   while (!backlog.empty() && group.size() < options_.group_bodies_max &&
          group_bytes_ < options_.group_bytes_max) {
     std::unique_ptr<Transaction> transaction = backlog.PopFront();
-    Part& part = *parts_[transaction->part];
-    const size_t bytes_before = part.overlay_.bytes();
-    transaction->status = RunBody(transaction->body, part.newest_, part.overlay_);
-    group_bytes_ += part.overlay_.bytes() - bytes_before;
+    if (open_ != nullptr) {
+      Part& part = static_cast<Part&>(*transaction->store);
+      const size_t bytes_before = part.overlay_.bytes();
+      transaction->status = RunBody(transaction->body, *part.newest_, part.overlay_);
+      group_bytes_ += part.overlay_.bytes() - bytes_before;
+    }
     group.PushBack(std::move(transaction));
   }
   return group;
@@ -225,44 +309,16 @@ void Node::FillBatch() {
 }
 
 absl::Status Node::WriteBatch() {
-  needs_resume_ |= database_->events().TakeError();
-  disk_full_ = !HasRoom();
-  if (disk_full_) return error::DiskFull();
-  rocksdb::Status status = needs_resume_ ? Resume() : rocksdb::Status::OK();
-  if (status.ok()) status = EnsureResumable();
-  if (status.ok()) {
-    rocksdb::WriteOptions write;
-    write.sync = !options_.testing_skip_sync;
-    status = db_->Write(write, &batch_);
-  }
+  rocksdb::WriteOptions write;
+  write.sync = !options_.testing_skip_sync;
+  const rocksdb::Status status = open_->db()->Write(write, &batch_);
   if (status.ok()) return absl::OkStatus();
   if (!status.IsNoSpace()) return Fail(status);
-  const absl::Status dropped = database_->guard().DropUnsynced();
+  const absl::Status dropped = open_->guard().DropUnsynced();
   if (!dropped.ok()) return Fail(rocksdb::Status::IOError(std::string(dropped.message())));
-  needs_resume_ = true;
+  needs_reopen_ = true;
   disk_full_ = true;
   return error::DiskFull();
-}
-
-bool Node::HasRoom() const {
-  uint64_t bytes = 0;
-  const auto status = database_->guard().GetFreeSpace(options_.path, rocksdb::IOOptions(), &bytes, nullptr);
-  return !status.ok() || bytes >= options_.free_bytes_min;
-}
-
-rocksdb::Status Node::Resume() {
-  const rocksdb::Status status = db_->Resume();
-  if (!status.ok()) return status;
-  if (database_->guard().severed()) return rocksdb::Status::IOError("the log was not replaced");
-  needs_resume_ = false;
-  return status;
-}
-
-rocksdb::Status Node::EnsureResumable() {
-  if (!database_->events().TakeOwnMemtableEmpty()) return rocksdb::Status::OK();
-  rocksdb::WriteOptions write;
-  write.disableWAL = true;
-  return db_->Put(write, own_part().family_, "in memory", "");
 }
 
 absl::Status Node::Fail(const rocksdb::Status& why) {
@@ -271,14 +327,15 @@ absl::Status Node::Fail(const rocksdb::Status& why) {
   return error::StoreFailed();
 }
 
-void Node::Count(const TransactionList& group, const absl::Status& written) {
+void Node::Finish(TransactionList group, const absl::Status& written) {
   groups_.fetch_add(1, std::memory_order_relaxed);
   bodies_.fetch_add(group.size(), std::memory_order_relaxed);
   bytes_.fetch_add(group_bytes_, std::memory_order_relaxed);
-  if (!written.ok()) answered_disk_full_.fetch_add(group.size(), std::memory_order_relaxed);
-}
-
-void Node::Answer(TransactionList group) {
+  if (!written.ok()) {
+    answered_disk_full_.fetch_add(group.size(), std::memory_order_relaxed);
+    // The failed ones too: they may have read what was not written.
+    group.ForEach([&](Transaction& transaction) { transaction.status = written; });
+  }
   if (!options_.answer_on_writer) {
     completions_.PostGroup(std::move(group));
     return;
@@ -310,17 +367,19 @@ RocksStats Node::Stats() const {
   stats.disk_is_full = disk_full_.load(std::memory_order_relaxed);
   stats.failed = failed_.load(std::memory_order_relaxed);
   stats.queue_depth = queue_.depth();
-  stats.approximate_table_bytes = database_->SumOfProperty(Properties::kTotalSstFilesSize);
-  stats.approximate_memory_bytes =
-      database_->SumOfProperty(Properties::kSizeAllMemTables) + database_->block_cache().GetUsage();
+  if (const std::shared_ptr<RocksDatabase> open = database(); open != nullptr) {
+    stats.approximate_table_bytes = open->SumOfProperty(Properties::kTotalSstFilesSize);
+    stats.approximate_memory_bytes =
+        open->SumOfProperty(Properties::kSizeAllMemTables) + open->block_cache().GetUsage();
+  }
   return stats;
 }
 
-absl::Status Node::WaitForSnapshotsBefore(uint64_t sequence) const {
+absl::Status Node::WaitForSnapshotsBefore(uint64_t sequence, const RocksDatabase& database) const {
   const auto deadline = SteadyClock::now() + absl::ToChronoNanoseconds(options_.purge_wait_max);
   while (true) {
     const uint64_t oldest =
-        database_->Property(db_->DefaultColumnFamily(), Properties::kOldestSnapshotSequence);
+        database.Property(database.db()->DefaultColumnFamily(), Properties::kOldestSnapshotSequence);
     if (oldest == 0 || oldest >= sequence) return absl::OkStatus();
     if (SteadyClock::now() >= deadline)
       return error::Unavailable("the purge", "an old snapshot is still read");
@@ -328,38 +387,42 @@ absl::Status Node::WaitForSnapshotsBefore(uint64_t sequence) const {
   }
 }
 
-rocksdb::Status Node::RewriteFiles() {
+rocksdb::Status Node::RewriteFiles(const RocksDatabase& database) {
   rocksdb::FlushOptions flush;
   flush.allow_write_stall = true;
-  rocksdb::Status status = db_->Flush(flush, database_->families());
+  rocksdb::Status status = database.db()->Flush(flush, database.families());
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
   compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-  for (auto* family : database_->families()) {
-    if (status.ok()) status = db_->CompactRange(compact, family, nullptr, nullptr);
+  for (auto* family : database.families()) {
+    if (status.ok()) status = database.db()->CompactRange(compact, family, nullptr, nullptr);
   }
   // Deletes the files that are no longer needed before it returns.
-  if (status.ok()) status = db_->DisableFileDeletions();
-  if (status.ok()) status = db_->EnableFileDeletions(/*force=*/false);
+  if (status.ok()) status = database.db()->DisableFileDeletions();
+  if (status.ok()) status = database.db()->EnableFileDeletions(/*force=*/false);
   return status;
 }
 
 absl::Status Node::PurgeDeleted() {
   // A write of the driver's own, so that the flush begins a new log file and the old ones can go.
-  WAYPOST_RETURN_IF_ERROR(TransactAndWait(own_part(), [](Writer& writer) {
+  WAYPOST_RETURN_IF_ERROR(TransactAndWait(*parts_.back(), [](Writer& writer) {
     writer.Put("purged", "");
     return absl::OkStatus();
   }));
-  WAYPOST_RETURN_IF_ERROR(WaitForSnapshotsBefore(db_->GetLatestSequenceNumber()));
-  const rocksdb::Status status = RewriteFiles();
+  const std::shared_ptr<RocksDatabase> open = database();
+  if (open == nullptr) return error::DiskFull();
+  WAYPOST_RETURN_IF_ERROR(WaitForSnapshotsBefore(open->db()->GetLatestSequenceNumber(), *open));
+  const rocksdb::Status status = RewriteFiles(*open);
   if (status.ok()) return absl::OkStatus();
   if (status.IsNoSpace()) return error::DiskFull();
   return error::Unavailable("the purge", status.ToString());
 }
 
 absl::Status Node::Checkpoint(const std::string& path) {
+  const std::shared_ptr<RocksDatabase> open = database();
+  if (open == nullptr) return error::DiskFull();
   rocksdb::Checkpoint* made = nullptr;
-  rocksdb::Status status = rocksdb::Checkpoint::Create(db_, &made);
+  rocksdb::Status status = rocksdb::Checkpoint::Create(open->db(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   if (status.ok()) status = checkpoint->CreateCheckpoint(path);
   if (status.ok()) return absl::OkStatus();

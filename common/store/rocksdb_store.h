@@ -55,8 +55,8 @@ struct RocksOptions {
   absl::Duration purge_wait_max = absl::Seconds(60);
 
   size_t block_cache_bytes = 64 * 1024 * 1024;
-  size_t write_buffer_bytes = 64 * 1024 * 1024;  // all parts together
-  size_t wal_bytes_max = 64 * 1024 * 1024;       // bounds the time that Open takes
+  size_t write_buffer_bytes = 128 * 1024 * 1024;  // all parts together
+  size_t wal_bytes_max = 128 * 1024 * 1024;       // bounds the time that Open takes
   int background_jobs_max = 2;
 
   // May be null. Must outlive the node.
@@ -88,7 +88,8 @@ struct RocksStats {
 class RocksNode {
  public:
   // FAILED_PRECONDITION / STORE_LOCKED when another process has the folder open; DATA_LOSS when what is on
-  // disk is damaged, rather than serving without acknowledged writes; UNAVAILABLE for other I/O errors.
+  // disk is damaged, rather than serving without acknowledged writes; RESOURCE_EXHAUSTED / DISK_FULL;
+  // UNAVAILABLE for other I/O errors.
   static absl::StatusOr<std::unique_ptr<RocksNode>> Open(RocksOptions options);
 
   virtual ~RocksNode() = default;

@@ -8,8 +8,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mutex>
-#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -321,14 +321,22 @@ TEST(RocksNode, RunsAndAnswersWhatWaitsWhenItIsDestroyed) {
   EXPECT_EQ(Get(node->store("referral"), "499"), "");
 }
 
+// Incompressible, so that they stand in the files as they are.
+constexpr char kOld[] = "q8Zr2LxV0bTn";
+constexpr char kKept[] = "W3jYp7MdKc1s";
+constexpr char kBefore[] = "G6hFa9RuEo4i";
+constexpr char kAfter[] = "N5vBt0XwJz8l";
+constexpr char kYoung[] = "C2kHq4PmSe7y";
+
 std::string AllBytes(const std::string& folder) {
-  std::ostringstream bytes;
+  std::string bytes;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_regular_file() || name.starts_with("LOG")) continue;
-    bytes << std::ifstream(entry.path(), std::ios::binary).rdbuf();
+    std::ifstream file(entry.path(), std::ios::binary);
+    bytes.append(std::istreambuf_iterator<char>(file), {});
   }
-  return bytes.str();
+  return bytes;
 }
 
 TEST(RocksNode, PurgeLeavesNoByteOfWhatWasDeletedOrOverwritten) {
@@ -336,29 +344,29 @@ TEST(RocksNode, PurgeLeavesNoByteOfWhatWasDeletedOrOverwritten) {
   const auto node = OpenOrDie(TwoParts(folder.path()));
   Store& store = node->store("referral");
   // In the bottom level, in a younger file above it, and in the log alone.
-  ASSERT_TRUE(Put(store, "old", "bytes-of-old").ok());
-  ASSERT_TRUE(Put(store, "kept", "bytes-of-kept").ok());
-  ASSERT_TRUE(Put(store, "replaced", "bytes-before-replacing").ok());
+  ASSERT_TRUE(Put(store, "old", kOld).ok());
+  ASSERT_TRUE(Put(store, "kept", kKept).ok());
+  ASSERT_TRUE(Put(store, "replaced", kBefore).ok());
   ASSERT_TRUE(node->PurgeDeleted().ok());
-  ASSERT_TRUE(Put(node->store("audit"), "young", "bytes-of-young").ok());
-  ASSERT_THAT(AllBytes(folder.path()), HasSubstr("bytes-of-old"));
-  ASSERT_THAT(AllBytes(folder.path()), HasSubstr("bytes-of-young"));
-  ASSERT_TRUE(Put(store, "replaced", "bytes-after-replacing").ok());
+  ASSERT_TRUE(Put(node->store("audit"), "young", kYoung).ok());
+  ASSERT_THAT(AllBytes(folder.path()), HasSubstr(kOld));
+  ASSERT_THAT(AllBytes(folder.path()), HasSubstr(kYoung));
+  ASSERT_TRUE(Put(store, "replaced", kAfter).ok());
   for (const auto& [part, key] : {std::pair{"referral", "old"}, std::pair{"audit", "young"}}) {
     ASSERT_TRUE(TransactAndWait(node->store(part), [key = key](Writer& writer) {
                   writer.Delete(key);
                   return absl::OkStatus();
                 }).ok());
   }
-  ASSERT_THAT(AllBytes(folder.path()), HasSubstr("bytes-of-old"));
+  ASSERT_THAT(AllBytes(folder.path()), HasSubstr(kOld));
   ASSERT_TRUE(node->PurgeDeleted().ok());
   const std::string bytes = AllBytes(folder.path());
-  EXPECT_THAT(bytes, Not(HasSubstr("bytes-of-old")));
-  EXPECT_THAT(bytes, Not(HasSubstr("bytes-of-young")));
-  EXPECT_THAT(bytes, Not(HasSubstr("bytes-before-replacing")));
-  EXPECT_THAT(bytes, HasSubstr("bytes-of-kept"));
-  EXPECT_THAT(bytes, HasSubstr("bytes-after-replacing"));
-  EXPECT_EQ(Get(store, "kept"), "bytes-of-kept");
+  EXPECT_THAT(bytes, Not(HasSubstr(kOld)));
+  EXPECT_THAT(bytes, Not(HasSubstr(kYoung)));
+  EXPECT_THAT(bytes, Not(HasSubstr(kBefore)));
+  EXPECT_THAT(bytes, HasSubstr(kKept));
+  EXPECT_THAT(bytes, HasSubstr(kAfter));
+  EXPECT_EQ(Get(store, "kept"), kKept);
 }
 
 TEST(RocksNode, PurgeWaitsForOldSnapshotsAndSaysWhenItDoesNot) {

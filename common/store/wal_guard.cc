@@ -125,11 +125,4 @@ absl::Status WalGuard::DropUnsynced() {
   return absl::OkStatus();
 }
 
-bool WalGuard::severed() const {
-  const std::shared_ptr<Log> log = Newest();
-  if (log == nullptr) return false;
-  const absl::MutexLock lock(&log->mutex);
-  return log->severed;
-}
-
 }  // namespace waypost::store

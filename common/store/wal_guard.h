@@ -1,10 +1,10 @@
 // Internal to the RocksDB driver: takes a failed group back out of the write-ahead log.
 //
 // When a write to the log fails because the disk is full, the log may hold part or all of the group, and
-// RocksDB keeps the group in a buffer that it writes again when it is resumed. Yet the group is answered
-// "nothing was written". So the log is cut back to its last synced length, durably, before the answer; and
-// whatever is still appended to that file is dropped. Nothing acknowledged goes there: RocksDB refuses
-// writes after the failure until it is resumed, and the driver resumes it onto a new file.
+// RocksDB keeps the group in a buffer that it may write again when it is resumed or closed. Yet the group is
+// answered "nothing was written". So the log is cut back to its last synced length, durably, before the
+// answer, and whatever is still appended to that file is dropped. Nothing acknowledged goes there: RocksDB
+// refuses writes after the failure, and the driver opens the database anew before it writes again.
 #ifndef WAYPOST_COMMON_STORE_WAL_GUARD_H_
 #define WAYPOST_COMMON_STORE_WAL_GUARD_H_
 
@@ -30,10 +30,6 @@ class WalGuard final : public rocksdb::FileSystemWrapper {
   // Takes everything after the last successful sync out of the newest log file, durably. When it returns OK
   // nothing of it comes back, whatever happens next.
   absl::Status DropUnsynced();
-
-  // True from a DropUnsynced that dropped or severed until a newer log file exists: what is written
-  // meanwhile is in memory only.
-  bool severed() const;
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,

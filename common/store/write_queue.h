@@ -20,7 +20,7 @@ namespace waypost::store {
 // the writer thread between them neither allocates nor moves anything.
 struct Transaction {
   Transaction* next = nullptr;
-  size_t part = 0;
+  Store* store = nullptr;  // the part that it was given to
   Body body;
   Done done;
   absl::Status status;

@@ -10,7 +10,7 @@ namespace {
 using store::KeyBuilder;
 
 // By ListBy. Stored: never changed.
-constexpr std::array<std::string_view, 5> kListNames = {"all", "resource", "actor", "type", "acting"};
+constexpr std::array<std::string_view, 4> kListNames = {"all", "resource", "actor", "type"};
 
 std::string Prefix(std::string_view log, std::string_view table) {
   return KeyBuilder().Text(log).Text(table).Take();
@@ -23,7 +23,6 @@ AuditKeys::AuditKeys(std::string_view log)
       tiles_(Prefix(log, "tile")),
       entries_(Prefix(log, "entry")),
       events_(Prefix(log, "event")),
-      resources_(Prefix(log, "resource")),
       revisions_(Prefix(log, "revision")),
       lists_(Prefix(log, "list")) {}
 
@@ -35,16 +34,16 @@ std::string AuditKeys::Event(std::string_view event_id) const {
   return KeyBuilder(events_).Text(event_id).Take();
 }
 
-std::string AuditKeys::Resource(std::string_view resource) const {
-  return KeyBuilder(resources_).Text(resource).Take();
-}
-
 std::string AuditKeys::Revision(std::string_view resource, int64_t revision) const {
   return KeyBuilder(revisions_).Text(resource).Int(revision).Take();
 }
 
-std::string AuditKeys::List(std::string_view body, ListBy by, std::string_view value) const {
-  return KeyBuilder(lists_).Text(body).Text(kListNames[static_cast<size_t>(by)]).Text(value).Take();
+std::string AuditKeys::List(const ListPlace& place) const {
+  return KeyBuilder(lists_)
+      .Text(place.body)
+      .Text(kListNames[static_cast<size_t>(place.by)])
+      .Text(place.value)
+      .Take();
 }
 
 }  // namespace waypost::audit

@@ -18,9 +18,13 @@ namespace {
 
 using storage::v1::EntryRow;
 using storage::v1::EventRow;
-using storage::v1::ResourceRow;
 using storage::v1::RevisionRow;
 using storage::v1::TreeRow;
+
+// Rows of a record besides its lists: entry, event id, revision, and its share of tiles and tree row.
+constexpr size_t kWritesBesideLists = 5;
+// A list that a record joins costs a head, and at times a block.
+constexpr size_t kWritesPerList = 2;
 
 constexpr std::string_view kTreeName = "the tree row of the audit log";
 
@@ -46,15 +50,15 @@ class Appender {
         writer_(writer),
         tree_(std::move(tree)),
         append_time_(std::max(api::FromTimestamp(api::ToTimestamp(now)), tree_.last_append_time)),
+        time_field_(TimeField()),
         tiles_(writer, keys.tiles()),
         lists_(writer) {}
 
-  absl::Status Add(const CheckedRecord& record) {
-    const std::string event_key = keys_.Event(record.event.event_id());
+  absl::Status Add(const PreparedRecord& record) {
     WAYPOST_ASSIGN_OR_RETURN(const std::optional<EventRow> known,
-                             FindRow<EventRow>(writer_, event_key, "an event id of the audit log"));
+                             FindRow<EventRow>(writer_, record.event_key, "an event id of the audit log"));
     if (known.has_value()) {
-      if (known->commitment() != CommitmentOf(record.leaf)) return EventIdReused(record.event.event_id());
+      if (known->commitment() != CommitmentOf(record.leaf)) return EventIdReused(EventIdOf(record.leaf));
       result_.indexes.push_back(known->index());
       return absl::OkStatus();
     }
@@ -64,12 +68,10 @@ class Appender {
     EventRow event_row;
     event_row.set_index(index);
     event_row.set_commitment(std::string(CommitmentOf(record.leaf)));
-    writer_.Put(event_key, EncodeRow(event_row));
-    PutEntry(index, record);
-    if (record.event.kind() == event::v1::Event::KIND_CHANGE) {
-      WAYPOST_RETURN_IF_ERROR(NoteRevision(index, record.event));
-    }
-    WAYPOST_RETURN_IF_ERROR(JoinLists(index, record));
+    writer_.Put(record.event_key, EncodeRow(event_row));
+    writer_.Put(keys_.Entry(index), base::Cat(record.row, time_field_));
+    WAYPOST_RETURN_IF_ERROR(NoteRevision(index, record));
+    for (const std::string& key : record.list_keys) WAYPOST_RETURN_IF_ERROR(lists_.Append(key, index));
     result_.indexes.push_back(index);
     ++result_.added;
     return absl::OkStatus();
@@ -89,43 +91,30 @@ class Appender {
   }
 
  private:
-  void PutEntry(uint64_t index, const CheckedRecord& record) {
+  // The last field of an EntryRow, which completes a prepared row: concatenated fields are a message.
+  std::string TimeField() const {
     EntryRow row;
-    row.set_leaf(record.leaf);
-    *row.mutable_envelope() = record.envelope;
     *row.mutable_append_time() = api::ToTimestamp(append_time_);
-    writer_.Put(keys_.Entry(index), EncodeRow(row));
+    return row.SerializeAsString();
   }
 
-  // Revisions have no gaps: a change that is not the next one of its resource is counted. It is taken all the
-  // same, since the log's order is that of arrival.
-  absl::Status NoteRevision(uint64_t index, const event::v1::Event& event) {
-    const std::string resource_key = keys_.Resource(event.resource());
-    WAYPOST_ASSIGN_OR_RETURN(std::optional<ResourceRow> known,
-                             FindRow<ResourceRow>(writer_, resource_key, "a resource of the audit log"));
-    ResourceRow row = known.value_or(ResourceRow());
-    if (event.revision() != row.last_revision() + 1) ++result_.out_of_order_count;
-    const std::string revision_key = keys_.Revision(event.resource(), event.revision());
-    if (event.revision() <= row.last_revision()) {
-      WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> taken, writer_.Get(revision_key));
-      if (taken.has_value()) return absl::OkStatus();
-    } else {
-      row.set_last_revision(event.revision());
-      row.set_last_index(index);
-      writer_.Put(resource_key, EncodeRow(row));
+  // Revisions have no gaps: a change without the one before it, or with a revision that is taken, is counted.
+  // It is appended all the same, since the log's order is that of arrival.
+  absl::Status NoteRevision(uint64_t index, const PreparedRecord& record) {
+    if (record.revision_key.empty()) return absl::OkStatus();
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> taken, writer_.Get(record.revision_key));
+    if (taken.has_value()) {
+      ++result_.out_of_order_count;
+      return absl::OkStatus();
     }
-    RevisionRow revision_row;
-    revision_row.set_index(index);
-    writer_.Put(revision_key, EncodeRow(revision_row));
-    return absl::OkStatus();
-  }
-
-  absl::Status JoinLists(uint64_t index, const CheckedRecord& record) {
-    for (const std::string& body : record.parties) {
-      for (const auto& [by, value] : ListsOf(record.event)) {
-        WAYPOST_RETURN_IF_ERROR(lists_.Append(keys_.List(body, by, value), index));
-      }
+    if (!record.previous_revision_key.empty()) {
+      WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> previous,
+                               writer_.Get(record.previous_revision_key));
+      if (!previous.has_value()) ++result_.out_of_order_count;
     }
+    RevisionRow row;
+    row.set_index(index);
+    writer_.Put(record.revision_key, EncodeRow(row));
     return absl::OkStatus();
   }
 
@@ -133,12 +122,35 @@ class Appender {
   store::Writer& writer_;
   TreeState tree_;
   const absl::Time append_time_;
+  const std::string time_field_;
   TileWriter tiles_;
   ListWriter lists_;
   Appended result_;
 };
 
 }  // namespace
+
+size_t WritesOf(const PreparedRecord& record) {
+  return kWritesBesideLists + record.list_keys.size() * kWritesPerList;
+}
+
+std::vector<std::span<const PreparedRecord>> SlicesOf(std::span<const PreparedRecord> records) {
+  std::vector<std::span<const PreparedRecord>> slices;
+  size_t begin = 0;
+  size_t writes = 0;
+  for (size_t i = 0; i < records.size(); ++i) {
+    const size_t more = WritesOf(records[i]);
+    const bool full = i - begin == kMaxSliceRecords || writes + more > kMaxSliceWrites;
+    if (full && i > begin) {
+      slices.push_back(records.subspan(begin, i - begin));
+      begin = i;
+      writes = 0;
+    }
+    writes += more;
+  }
+  if (begin < records.size()) slices.push_back(records.subspan(begin));
+  return slices;
+}
 
 absl::StatusOr<TreeState> TreeStateOf(const TreeRow& row) {
   std::vector<Hash> edge;
@@ -168,12 +180,36 @@ absl::StatusOr<LoggedRecord> LoggedRecordOf(uint64_t index, EntryRow row) {
   return record;
 }
 
+std::vector<PreparedRecord> AuditRepository::Prepare(std::span<const CheckedRecord> records) const {
+  std::vector<PreparedRecord> prepared;
+  prepared.reserve(records.size());
+  for (const CheckedRecord& record : records) {
+    const event::v1::Event& event = record.event;
+    EntryRow row;
+    row.set_leaf(record.leaf);
+    *row.mutable_envelope() = *record.envelope;
+    PreparedRecord& made = prepared.emplace_back();
+    made.leaf = record.leaf;
+    made.leaf_hash = record.leaf_hash;
+    made.row = EncodeRow(row);
+    made.event_key = keys_.Event(event.event_id());
+    if (event.kind() == event::v1::Event::KIND_CHANGE) {
+      made.revision_key = keys_.Revision(event.resource(), event.revision());
+      if (event.revision() > 1) {
+        made.previous_revision_key = keys_.Revision(event.resource(), event.revision() - 1);
+      }
+    }
+    for (const ListPlace& place : ListsOf(event)) made.list_keys.push_back(keys_.List(place));
+  }
+  return prepared;
+}
+
 absl::StatusOr<Appended> AuditRepository::Append(store::Writer& writer,
-                                                 std::span<const CheckedRecord> records,
+                                                 std::span<const PreparedRecord> records,
                                                  absl::Time now) const {
   WAYPOST_ASSIGN_OR_RETURN(TreeState tree, Tree(writer));
   Appender appender(keys_, writer, std::move(tree), now);
-  for (const CheckedRecord& record : records) WAYPOST_RETURN_IF_ERROR(appender.Add(record));
+  for (const PreparedRecord& record : records) WAYPOST_RETURN_IF_ERROR(appender.Add(record));
   return appender.Finish();
 }
 
@@ -210,7 +246,7 @@ absl::StatusOr<uint64_t> AuditRepository::FindRevision(const store::Reader& read
 absl::StatusOr<uint64_t> AuditRepository::FindNewest(const store::Reader& reader, std::string_view body,
                                                      std::string_view resource) const {
   WAYPOST_ASSIGN_OR_RETURN(EntryList list,
-                           EntryList::Load(reader, keys_.List(body, ListBy::kResource, resource)));
+                           EntryList::Load(reader, keys_.List({body, ListBy::kResource, resource})));
   if (list.count() == 0) return error::NotFound(resource);
   return list.At(list.count() - 1);
 }
@@ -224,8 +260,10 @@ absl::StatusOr<uint64_t> AuditRepository::FirstEntryAt(const store::Reader& read
   uint64_t high = size;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
-    WAYPOST_ASSIGN_OR_RETURN(const LoggedRecord record, Load(reader, middle));
-    if (record.append_time < time) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<EntryRow> row,
+                             FindRow<EntryRow>(reader, keys_.Entry(middle), NameOfEntry(middle)));
+    if (!row.has_value()) return error::DataLoss(NameOfEntry(middle));
+    if (api::FromTimestamp(row->append_time()) < time) {
       low = middle + 1;
     } else {
       high = middle;
@@ -237,7 +275,7 @@ absl::StatusOr<uint64_t> AuditRepository::FirstEntryAt(const store::Reader& read
 absl::StatusOr<ListPage> AuditRepository::List(const store::Reader& reader, const ListQuery& query,
                                                std::optional<uint64_t> position) const {
   WAYPOST_ASSIGN_OR_RETURN(EntryList list,
-                           EntryList::Load(reader, keys_.List(query.body, query.by, query.value)));
+                           EntryList::Load(reader, keys_.List({query.body, query.by, query.value})));
   WAYPOST_ASSIGN_OR_RETURN(const TreeState tree, Tree(reader));
   WAYPOST_ASSIGN_OR_RETURN(const uint64_t first, FirstEntryAt(reader, query.start, tree.size()));
   WAYPOST_ASSIGN_OR_RETURN(const uint64_t past, FirstEntryAt(reader, query.end, tree.size()));

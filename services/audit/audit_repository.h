@@ -33,12 +33,31 @@ struct TreeState {
   uint64_t size() const { return edge.size(); }
 };
 
+// A record with everything that does not depend on the log: keys and its row. Made before the transaction, on
+// the calling thread, since the transaction's thread is the scarce one.
+struct PreparedRecord {
+  std::string leaf;
+  Hash leaf_hash;
+  std::string row;  // of the entry, but for the time
+  std::string event_key;
+  std::string revision_key;           // empty for a look, which makes no revision
+  std::string previous_revision_key;  // empty for the first
+  std::vector<std::string> list_keys;
+};
+
+// Cuts records into slices that one transaction takes each, in order. Every slice keeps kMaxSliceRecords and
+// kMaxSliceWrites, but that one record alone may pass the latter.
+std::vector<std::span<const PreparedRecord>> SlicesOf(std::span<const PreparedRecord> records);
+
+// How many writes appending `record` takes at most.
+size_t WritesOf(const PreparedRecord& record);
+
 // What an append did.
 struct Appended {
   std::vector<uint64_t> indexes;    // one for each record, in their order
   uint64_t tree_size = 0;           // afterwards
   uint64_t added = 0;               // records that were not in the log before
-  uint64_t out_of_order_count = 0;  // added changes that were not the next revision of their resource
+  uint64_t out_of_order_count = 0;  // added changes that came before the one before them, or again
 };
 
 // A page of a listing. `next` is where the next page begins: hand it to List again with the same query.
@@ -56,10 +75,12 @@ class AuditRepository {
   // `log`: the name that separates this log's keys from another's in the same store.
   explicit AuditRepository(std::string_view log) : keys_(log) {}
 
+  std::vector<PreparedRecord> Prepare(std::span<const CheckedRecord> records) const;
+
   // Within the caller's transaction: appends the records that are not in the log yet, in order, and reads and
   // advances the tree row. `now` is when they were received; an entry is never older than the one before it.
   // REQUIRES: one slice of SlicesOf. Errors: EVENT_ID_REUSED; LOG_FULL.
-  absl::StatusOr<Appended> Append(store::Writer& writer, std::span<const CheckedRecord> records,
+  absl::StatusOr<Appended> Append(store::Writer& writer, std::span<const PreparedRecord> records,
                                   absl::Time now) const;
 
   absl::StatusOr<TreeState> Tree(const store::Reader& reader) const;

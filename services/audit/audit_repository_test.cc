@@ -33,7 +33,7 @@ TreeState TreeOf(const store::Store& store) {
   return *std::move(tree);
 }
 
-// --- Appending ---------------------------------------------------------------------------------------------
+// --- Appending ------------------------------------------------------------------------------------
 
 TEST(Append, AnEmptyLogHasTheEmptyRoot) {
   store::MemoryStore store;
@@ -53,7 +53,7 @@ TEST(Append, GivesIndexesInOrderAndKeepsTheRecordAsItCame) {
   const auto third = Repository().Get(*SnapshotOf(store), 3);
   ASSERT_TRUE(third.ok());
   EXPECT_EQ(third->leaf, records[3].leaf);
-  EXPECT_EQ(third->envelope.SerializeAsString(), records[3].envelope.SerializeAsString());
+  EXPECT_EQ(third->envelope.SerializeAsString(), Seal(TestEvent(3)).SerializeAsString());
   EXPECT_EQ(third->append_time, kTestTime);
 }
 
@@ -72,7 +72,7 @@ TEST(Append, TheSameEventKeepsItsIndex) {
 TEST(Append, TheSameEventTwiceInOneRequestIsOneEntry) {
   store::MemoryStore store;
   const auto appended =
-      AppendTo(store, Check({Seal(TestEvent(0)), Seal(TestEvent(1)), Seal(TestEvent(0))}), kTestTime);
+      AppendTo(store, Prepare({Seal(TestEvent(0)), Seal(TestEvent(1)), Seal(TestEvent(0))}), kTestTime);
   ASSERT_TRUE(appended.ok());
   EXPECT_THAT(appended->indexes, ElementsAre(0, 1, 0));
   EXPECT_EQ(TreeOf(store).size(), 2u);
@@ -84,7 +84,7 @@ TEST(Append, AnOutboxThatMovedMayDeliverAgain) {
   event::v1::Envelope moved = Seal(TestEvent(0));
   moved.set_lane("another");
   moved.set_position(99);
-  EXPECT_THAT(AppendTo(store, Check({moved}), kTestTime)->indexes, ElementsAre(0));
+  EXPECT_THAT(AppendTo(store, Prepare({moved}), kTestTime)->indexes, ElementsAre(0));
 }
 
 TEST(Append, AnotherRecordUnderTheSameIdIsRefusedAndLeavesNoTrace) {
@@ -96,7 +96,7 @@ TEST(Append, AnotherRecordUnderTheSameIdIsRefusedAndLeavesNoTrace) {
   event::v1::Envelope salted = Seal(TestEvent(1));
   salted.set_nonce(std::string(32, 'n'));
   for (const event::v1::Envelope& reused : {Seal(other), salted}) {
-    const absl::Status status = AppendTo(store, Check({Seal(TestEvent(7)), reused}), kTestTime).status();
+    const absl::Status status = AppendTo(store, Prepare({Seal(TestEvent(7)), reused}), kTestTime).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(error::ReasonOf(status), "EVENT_ID_REUSED");
     EXPECT_EQ(error::MetadataOf(status, "event_id"), base::ToHex(other.event_id()));
@@ -106,7 +106,7 @@ TEST(Append, AnotherRecordUnderTheSameIdIsRefusedAndLeavesNoTrace) {
   other.set_event_id(std::string(16, 'i'));
   event::v1::Event twin = other;
   twin.set_state("ACCEPTED");
-  EXPECT_EQ(error::ReasonOf(AppendTo(store, Check({Seal(other), Seal(twin)}), kTestTime).status()),
+  EXPECT_EQ(error::ReasonOf(AppendTo(store, Prepare({Seal(other), Seal(twin)}), kTestTime).status()),
             "EVENT_ID_REUSED");
   EXPECT_EQ(RowsOf(store), rows);
 }
@@ -141,7 +141,7 @@ TEST(Append, HowRequestsAreCutLeavesNoTrace) {
   EXPECT_EQ(RowsOf(one_by_one), RowsOf(at_once));
 }
 
-TEST(Append, CountsChangesThatAreNotTheNextOfTheirResource) {
+TEST(Append, CountsChangesWithoutTheOneBeforeThemAndRepeatedRevisions) {
   const auto change = [](std::string id, int64_t revision) {
     event::v1::Event event = TestEvent(0);
     event.set_event_id(crypto::Sha256(id).substr(0, 16));
@@ -149,13 +149,15 @@ TEST(Append, CountsChangesThatAreNotTheNextOfTheirResource) {
     return Seal(event);
   };
   store::MemoryStore store;
-  ASSERT_TRUE(AppendTo(store, Check({change("a", 1), change("b", 2)}), kTestTime).ok());
+  ASSERT_TRUE(AppendTo(store, Prepare({change("a", 1), change("b", 2)}), kTestTime).ok());
   EXPECT_EQ(TreeOf(store).out_of_order_count, 0u);
-  // 4 overtakes 3; then 3 comes late; then another record claims to be 3.
-  ASSERT_TRUE(AppendTo(store, Check({change("d", 4), change("c", 3), change("e", 3)}), kTestTime).ok());
-  EXPECT_EQ(TreeOf(store).out_of_order_count, 3u);
-  ASSERT_TRUE(AppendTo(store, Check({change("f", 5)}), kTestTime).ok());
-  EXPECT_EQ(TreeOf(store).out_of_order_count, 3u);
+  // 4 overtakes 3, which comes late and in its place; then another record claims to be 3.
+  EXPECT_EQ(AppendTo(store, Prepare({change("d", 4)}), kTestTime)->out_of_order_count, 1u);
+  EXPECT_EQ(AppendTo(store, Prepare({change("c", 3)}), kTestTime)->out_of_order_count, 0u);
+  EXPECT_EQ(AppendTo(store, Prepare({change("e", 3), change("f", 5)}), kTestTime)->out_of_order_count, 1u);
+  // A repetition of a record is none of a revision.
+  EXPECT_EQ(AppendTo(store, Prepare({change("e", 3)}), kTestTime)->out_of_order_count, 0u);
+  EXPECT_EQ(TreeOf(store).out_of_order_count, 2u);
   const auto snapshot = SnapshotOf(store);
   const std::vector<uint64_t> expected = {0, 1, 3, 2, 5};
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -167,6 +169,7 @@ TEST(Append, CountsChangesThatAreNotTheNextOfTheirResource) {
   EXPECT_EQ(Repository().FindNewest(*snapshot, "bodies/b1", "referrals/r0").value(), 5u);
   EXPECT_EQ(Repository().FindNewest(*snapshot, "bodies/b2", "referrals/r0").status().code(),
             absl::StatusCode::kNotFound);
+  EXPECT_THAT(Fsck(*snapshot, kTestLog)->findings, ElementsAre());
 }
 
 TEST(Append, ALookTakesNoRevision) {
@@ -174,7 +177,7 @@ TEST(Append, ALookTakesNoRevision) {
   event::v1::Event look = TestEvent(0);
   look.set_kind(event::v1::Event::KIND_ACCESS);
   look.set_revision(9);
-  ASSERT_TRUE(AppendTo(store, Check({Seal(look)}), kTestTime).ok());
+  ASSERT_TRUE(AppendTo(store, Prepare({Seal(look)}), kTestTime).ok());
   EXPECT_EQ(TreeOf(store).out_of_order_count, 0u);
   EXPECT_FALSE(Repository().FindRevision(*SnapshotOf(store), "referrals/r0", 9).ok());
   EXPECT_EQ(Repository().FindNewest(*SnapshotOf(store), "bodies/b0", "referrals/r0").value(), 0u);
@@ -184,7 +187,9 @@ TEST(Append, LogsInOneStoreDoNotMeet) {
   store::MemoryStore store;
   const AuditRepository other("accesses");
   ASSERT_TRUE(AppendTo(store, TestRecords(0, 20), kTestTime).ok());
-  const auto records = TestRecords(0, 3);
+  const std::vector<event::v1::Envelope> envelopes = {Seal(TestEvent(0)), Seal(TestEvent(1)),
+                                                      Seal(TestEvent(2))};
+  const auto records = other.Prepare(CheckEnvelopes(PointersTo(envelopes)).value());
   ASSERT_TRUE(store::TransactAndWait(store, [&](store::Writer& writer) {
                 return other.Append(writer, records, kTestTime).status();
               }).ok());
@@ -214,8 +219,28 @@ TEST(Append, ADamagedTreeIsNotBuiltUpon) {
   EXPECT_TRUE(AppendTo(store, TestRecords(5, 1), kTestTime).ok());
 }
 
-// --- Proofs
-// --------------------------------------------------------------------------------------------------
+TEST(SlicesOf, KeepsOrderAndBothBounds) {
+  std::vector<PreparedRecord> records = TestRecords(0, 300);
+  event::v1::Event many = TestEvent(1000);
+  for (size_t i = 3; i < kMaxParties; ++i) many.add_parties(base::Cat("bodies/p", i));
+  const auto large = Prepare({Seal(many)});
+  records.insert(records.begin() + 150, large[0]);
+  size_t at = 0;
+  for (const auto slice : SlicesOf(records)) {
+    ASSERT_FALSE(slice.empty());
+    ASSERT_EQ(slice.data(), records.data() + at);
+    at += slice.size();
+    size_t writes = 0;
+    for (const PreparedRecord& record : slice) writes += WritesOf(record);
+    EXPECT_LE(slice.size(), kMaxSliceRecords);
+    EXPECT_TRUE(writes <= kMaxSliceWrites || slice.size() == 1) << writes;
+    EXPECT_LE(writes, store::kMaxWritesPerTransaction);
+  }
+  EXPECT_EQ(at, records.size());
+  EXPECT_TRUE(SlicesOf({}).empty());
+}
+
+// --- Proofs ---------------------------------------------------------------------------------------
 
 TEST(Proofs, OfEveryEntryAtManySizesFromTheStoredTiles) {
   constexpr uint64_t kEntries = 600;  // three stored levels, none of them full
@@ -260,8 +285,7 @@ TEST(Proofs, OfConsistencyBetweenAllSizesAsTheyWereAnnounced) {
   }
 }
 
-// --- Listing
-// -------------------------------------------------------------------------------------------------
+// --- Listing --------------------------------------------------------------------------------------
 
 // What a listing should give, from a plain list of what was appended.
 struct Model {
@@ -271,11 +295,9 @@ struct Model {
   std::vector<uint64_t> Select(const ListQuery& query) const {
     std::vector<uint64_t> indexes;
     for (uint64_t i = 0; i < events.size(); ++i) {
-      const auto parties = PartiesOf(events[i]);
-      if (!std::binary_search(parties.begin(), parties.end(), query.body)) continue;
       const auto lists = ListsOf(events[i]);
-      const auto matches = [&](const auto& list) {
-        return list.first == query.by && list.second == query.value;
+      const auto matches = [&](const ListPlace& list) {
+        return list.body == query.body && list.by == query.by && list.value == query.value;
       };
       if (std::none_of(lists.begin(), lists.end(), matches)) continue;
       if (times[i] < query.start || times[i] >= query.end) continue;
@@ -312,9 +334,8 @@ TEST(List, EveryIndexInBothOrdersAndAnyPageSize) {
   }
   const auto snapshot = SnapshotOf(store);
   const std::vector<std::pair<ListBy, std::string>> selections = {
-      {ListBy::kAll, ""},          {ListBy::kResource, "referrals/r3"},   {ListBy::kActor, "actor2"},
-      {ListBy::kActor, "nobody"},  {ListBy::kType, "referral.type4"},     {ListBy::kActingBody, "bodies/b2"},
-      {ListBy::kType, "referral"}, {ListBy::kActingBody, "bodies/other"},
+      {ListBy::kAll, ""},         {ListBy::kResource, "referrals/r3"}, {ListBy::kActor, "actor2"},
+      {ListBy::kActor, "nobody"}, {ListBy::kType, "referral.type4"},   {ListBy::kType, "referral"},
   };
   for (const std::string body : {"bodies/b0", "bodies/b1", "bodies/b2", "bodies/b"}) {
     for (const auto& [by, value] : selections) {
@@ -376,7 +397,7 @@ TEST(List, APageEndsBeforeItOutgrowsAMessage) {
     (*event.mutable_commitments())["c"] = std::string(kMaxRecordBytes - 1024, 'x');
     large.push_back(Seal(event));
   }
-  ASSERT_TRUE(AppendTo(store, Check(large), kTestTime).ok());
+  ASSERT_TRUE(AppendTo(store, Prepare(large), kTestTime).ok());
   const ListQuery query = {.body = "bodies/b0", .newest_first = false, .limit = 500};
   const auto page = Repository().List(*SnapshotOf(store), query, {});
   ASSERT_TRUE(page.ok());
@@ -389,8 +410,7 @@ TEST(List, APageEndsBeforeItOutgrowsAMessage) {
   EXPECT_EQ(rest->records.front().index, page->records.size());
 }
 
-// --- Many at once, on both drivers
-// ---------------------------------------------------------------------------
+// --- Many at once, on both drivers ----------------------------------------------------------------
 
 class OnEveryStore : public testing::TestWithParam<bool> {
  protected:
@@ -426,7 +446,7 @@ TEST_P(OnEveryStore, WritersThatOverlapGiveOneLogWithoutGapsOrTwins) {
         for (uint64_t i = at; i < std::min(kEvents, at + step); ++i) {
           envelopes.push_back(Seal(TestEvent((i + 60 * w) % kEvents)));
         }
-        const auto appended = AppendTo(store(), Check(envelopes), kTestTime);
+        const auto appended = AppendTo(store(), Prepare(envelopes), kTestTime);
         ASSERT_TRUE(appended.ok()) << appended.status();
         for (size_t i = 0; i < envelopes.size(); ++i) {
           seen[w][(at + i + 60 * w) % kEvents] = appended->indexes[i];
@@ -463,7 +483,7 @@ TEST_P(OnEveryStore, AnyHistoryReadsBackAsItWasWritten) {
         envelopes.push_back(Seal(TestEvent(numbers.back())));
       }
       now += absl::Seconds(random() % 3);
-      const auto appended = AppendTo(store(), Check(envelopes), now);
+      const auto appended = AppendTo(store(), Prepare(envelopes), now);
       ASSERT_TRUE(appended.ok()) << appended.status();
       for (size_t i = 0; i < numbers.size(); ++i) {
         const auto [known, fresh] = index_of.try_emplace(numbers[i], appended->indexes[i]);
@@ -477,7 +497,7 @@ TEST_P(OnEveryStore, AnyHistoryReadsBackAsItWasWritten) {
     const auto snapshot = SnapshotOf(store());
     for (int query_number = 0; query_number < 60; ++query_number) {
       const auto lists = ListsOf(model.events[random() % model.events.size()]);
-      const auto& [by, value] = lists[random() % lists.size()];
+      const auto& [unused, by, value] = lists[random() % lists.size()];
       ListQuery query = {.body = base::Cat("bodies/b", random() % 3),
                          .by = by,
                          .value = std::string(value),

@@ -45,13 +45,14 @@ policy::Caller CallerOf(std::string body, policy::Roles roles) {
 
 TEST(CheckEnvelopes, MakesTheLeafThatIsDocumented) {
   const event::v1::Envelope envelope = Seal(TestEvent(1));
-  const auto records = Check({envelope});
+  const event::v1::Envelope* const pointers[] = {&envelope};
+  const auto records = CheckEnvelopes(pointers).value();
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].leaf,
             base::Cat("\x01", TestEvent(1).event_id(), crypto::Sha256(envelope.nonce() + envelope.event())));
   EXPECT_EQ(records[0].leaf.size(), 49u);
   EXPECT_EQ(records[0].leaf_hash, crypto::Sha256Array(std::string(1, '\0') + records[0].leaf));
-  EXPECT_THAT(records[0].parties, ElementsAre("bodies/b1", "bodies/b2"));
+  EXPECT_EQ(records[0].envelope, &envelope);
 }
 
 TEST(CheckEnvelopes, TheRecordsBytesAreHashedAsTheyCame) {
@@ -64,11 +65,12 @@ TEST(CheckEnvelopes, TheRecordsBytesAreHashedAsTheyCame) {
   tail.set_state(event.state());
   event::v1::Envelope reordered = Seal(event);
   reordered.set_event(tail.SerializeAsString() + head.SerializeAsString());
-  const auto records = Check({Seal(event), reordered});
+  const event::v1::Envelope plain = Seal(event);
+  const event::v1::Envelope* const pointers[] = {&plain, &reordered};
+  const auto records = CheckEnvelopes(pointers).value();
   ASSERT_EQ(records.size(), 2u);
   EXPECT_EQ(records[0].event.SerializeAsString(), records[1].event.SerializeAsString());
   EXPECT_NE(records[0].leaf, records[1].leaf);
-  EXPECT_EQ(records[1].envelope.event(), reordered.event());
 }
 
 TEST(CheckEnvelopes, RefusesEveryMalformedField) {
@@ -153,25 +155,17 @@ TEST(CheckEnvelopes, EveryLimitHoldsExactly) {
   EXPECT_EQ(error::ReasonOf(CheckEnvelopes(pointers).status()), "LIMIT_EXCEEDED");
 }
 
-TEST(SlicesOf, KeepsOrderAndBothBounds) {
-  std::vector<CheckedRecord> records = TestRecords(0, 300);
-  event::v1::Event many = TestEvent(1000);
-  for (size_t i = 3; i < kMaxParties; ++i) many.add_parties(base::Cat("bodies/p", i));
-  const auto large = Check({Seal(many)});
-  records.insert(records.begin() + 150, large[0]);
-  size_t at = 0;
-  for (const auto slice : SlicesOf(records)) {
-    ASSERT_FALSE(slice.empty());
-    ASSERT_EQ(slice.data(), records.data() + at);
-    at += slice.size();
-    size_t writes = 0;
-    for (const CheckedRecord& record : slice) writes += WritesOf(record);
-    EXPECT_LE(slice.size(), kMaxSliceRecords);
-    EXPECT_TRUE(writes <= kMaxSliceWrites || slice.size() == 1) << writes;
-    EXPECT_LE(writes, store::kMaxWritesPerTransaction);
+TEST(ListsOf, EachPartyHasThreeAndOnlyTheActingBodyListsItsPeople) {
+  event::v1::Event event = TestEvent(0);
+  event.add_parties("bodies/b1");  // twice
+  std::vector<std::string> lists;
+  for (const ListPlace& list : ListsOf(event)) {
+    lists.push_back(base::Cat(list.body, " ", static_cast<int>(list.by), " ", list.value));
   }
-  EXPECT_EQ(at, records.size());
-  EXPECT_TRUE(SlicesOf({}).empty());
+  EXPECT_THAT(lists,
+              testing::UnorderedElementsAre("bodies/b0 0 ", "bodies/b0 1 referrals/r0", "bodies/b0 2 actor0",
+                                            "bodies/b0 3 referral.type0", "bodies/b1 0 ",
+                                            "bodies/b1 1 referrals/r0", "bodies/b1 3 referral.type0"));
 }
 
 // --- Names -----------------------------------------------------------------------------------------------
@@ -320,8 +314,6 @@ TEST(CheckListEntries, ReadsEveryFilterAndDefault) {
   EXPECT_EQ(CheckListEntries(request, caller)->by, ListBy::kActor);
   request.set_type("referral.accept");
   EXPECT_EQ(CheckListEntries(request, caller)->by, ListBy::kType);
-  request.set_acting_body("bodies/b2");
-  EXPECT_EQ(CheckListEntries(request, caller)->by, ListBy::kActingBody);
 }
 
 TEST(CheckListEntries, RefusesWhatItCannotServe) {
@@ -330,7 +322,6 @@ TEST(CheckListEntries, RefusesWhatItCannotServe) {
       [](auto& r) { r.set_resource(""); },
       [](auto& r) { r.set_actor("a\nb"); },
       [](auto& r) { r.set_type(std::string(kMaxWordBytes + 1, 'x')); },
-      [](auto& r) { r.set_acting_body(""); },
       [](auto& r) { r.set_body(std::string(kMaxNameBytes + 1, 'x')); },
       [](auto& r) { r.set_page_size(-1); },
       [](auto& r) { r.set_order(static_cast<v1::ListEntriesRequest::Order>(9)); },

@@ -55,22 +55,28 @@ inline event::v1::Envelope Seal(const event::v1::Event& event) {
   return envelope;
 }
 
-inline std::vector<CheckedRecord> Check(const std::vector<event::v1::Envelope>& envelopes) {
+inline std::vector<const event::v1::Envelope*> PointersTo(const std::vector<event::v1::Envelope>& envelopes) {
   std::vector<const event::v1::Envelope*> pointers;
   for (const auto& envelope : envelopes) pointers.push_back(&envelope);
-  auto records = CheckEnvelopes(pointers);
-  EXPECT_TRUE(records.ok()) << records.status();
-  return records.ok() ? *std::move(records) : std::vector<CheckedRecord>();
+  return pointers;
 }
 
-inline std::vector<CheckedRecord> TestRecords(uint64_t first, uint64_t count) {
+// Checked and prepared.
+inline std::vector<PreparedRecord> Prepare(const std::vector<event::v1::Envelope>& envelopes) {
+  const auto records = CheckEnvelopes(PointersTo(envelopes));
+  EXPECT_TRUE(records.ok()) << records.status();
+  if (!records.ok()) return {};
+  return AuditRepository(kTestLog).Prepare(*records);
+}
+
+inline std::vector<PreparedRecord> TestRecords(uint64_t first, uint64_t count) {
   std::vector<event::v1::Envelope> envelopes;
   for (uint64_t i = 0; i < count; ++i) envelopes.push_back(Seal(TestEvent(first + i)));
-  return Check(envelopes);
+  return Prepare(envelopes);
 }
 
 // Appends in slices, one transaction each, all at `now`.
-inline absl::StatusOr<Appended> AppendTo(store::Store& store, const std::vector<CheckedRecord>& records,
+inline absl::StatusOr<Appended> AppendTo(store::Store& store, const std::vector<PreparedRecord>& records,
                                          absl::Time now) {
   const AuditRepository repository(kTestLog);
   Appended all;

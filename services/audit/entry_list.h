@@ -1,7 +1,7 @@
 // Lists of entries that share a value, such as all of one body, in the order of the log. A list knows how
 // many entries it has and gives the n-th at the cost of one read, so that a listing begins anywhere, runs in
 // either direction, and reads nothing that it does not return. A head row holds the entries that do not fill
-// a block of 64 yet; an append rewrites it and no more, however many entries of one transaction join the
+// a block of 32 yet; an append rewrites it and no more, however many entries of one transaction join the
 // list.
 #ifndef WAYPOST_SERVICES_AUDIT_ENTRY_LIST_H_
 #define WAYPOST_SERVICES_AUDIT_ENTRY_LIST_H_
@@ -19,7 +19,7 @@
 
 namespace waypost::audit {
 
-inline constexpr int kListBlockEntries = 64;
+inline constexpr int kListBlockEntries = 32;
 
 // A list as a Reader has it. Not thread-safe.
 class EntryList {

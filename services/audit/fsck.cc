@@ -27,7 +27,6 @@ using storage::v1::EntryRow;
 using storage::v1::EventRow;
 using storage::v1::ListBlockRow;
 using storage::v1::ListRow;
-using storage::v1::ResourceRow;
 using storage::v1::RevisionRow;
 using storage::v1::TreeRow;
 
@@ -155,10 +154,8 @@ class ListCheck {
       : reader_(reader), keys_(keys), findings_(findings) {}
 
   absl::Status Add(uint64_t index, const event::v1::Event& event) {
-    for (const std::string& body : PartiesOf(event)) {
-      for (const auto& [by, value] : ListsOf(event)) {
-        WAYPOST_RETURN_IF_ERROR(Join(keys_.List(body, by, value), index));
-      }
+    for (const ListPlace& place : ListsOf(event)) {
+      WAYPOST_RETURN_IF_ERROR(Join(keys_.List(place), index));
     }
     return absl::OkStatus();
   }
@@ -221,7 +218,7 @@ class ListCheck {
   uint64_t rows_ = 0;
 };
 
-// Rebuilds what the log knows of event ids, resources and revisions.
+// Checks where event ids and revisions lead.
 class NameCheck {
  public:
   NameCheck(const store::Reader& reader, const AuditKeys& keys, Findings& findings)
@@ -239,52 +236,45 @@ class NameCheck {
   }
 
   absl::Status Finish(const std::optional<TreeState>& tree) {
-    for (const auto& [name, known] : resources_) {
-      WAYPOST_ASSIGN_OR_RETURN(const std::optional<ResourceRow> row,
-                               Look<ResourceRow>(reader_, keys_.Resource(name)));
-      if (!row.has_value() || row->last_revision() != known.revision || row->last_index() != known.index) {
-        findings_.Add(Cat("resource ", name), "its last revision is not that of the entries");
-      }
-    }
     if (tree.has_value() && tree->out_of_order_count != out_of_order_) {
       findings_.Add("tree",
                     Cat("counts ", tree->out_of_order_count, " changes out of order, not ", out_of_order_));
     }
     WAYPOST_RETURN_IF_ERROR(CheckCount("event ids", keys_.events(), events_));
-    WAYPOST_RETURN_IF_ERROR(CheckCount("resources", keys_.resources(), resources_.size()));
     return CheckCount("revisions", keys_.revisions(), revisions_);
   }
 
  private:
-  struct Known {
-    int64_t revision = 0;
-    uint64_t index = 0;
-  };
-
   absl::Status AddChange(uint64_t index, const event::v1::Event& event) {
-    Known& known = resources_[event.resource()];
-    if (event.revision() != known.revision + 1) ++out_of_order_;
-    if (event.revision() > known.revision) known = {event.revision(), index};
-    WAYPOST_ASSIGN_OR_RETURN(const std::optional<RevisionRow> row,
-                             Look<RevisionRow>(reader_, keys_.Revision(event.resource(), event.revision())));
-    if (row.has_value() && row->index() == index) {
-      ++revisions_;
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<uint64_t> first, FindRevision(event, event.revision()));
+    if (first.has_value() && *first < index) {  // of repeated revisions the first stays
+      ++out_of_order_;
       return absl::OkStatus();
     }
-    // Of repeated revisions the first stays.
-    if (row.has_value() && row->index() < index) {
-      WAYPOST_ASSIGN_OR_RETURN(const std::optional<EntryRow> first,
-                               Look<EntryRow>(reader_, keys_.Entry(row->index())));
-      event::v1::Event other;
-      if (first.has_value() && other.ParseFromString(first->envelope().event()) &&
-          other.resource() == event.resource() && other.revision() == event.revision()) {
-        return absl::OkStatus();
-      }
-    }
-    findings_.Add(Cat("revision ", event.revision(), " of ", event.resource()),
-                  Cat("does not lead to ", EntryName(index)));
     ++revisions_;
+    if (first != index) {
+      findings_.Add(Cat("revision ", event.revision(), " of ", event.resource()),
+                    Cat("does not lead to ", EntryName(index)));
+    }
+    if (event.revision() == 1) return absl::OkStatus();
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<uint64_t> previous,
+                             FindRevision(event, event.revision() - 1));
+    if (!previous.has_value() || *previous > index) ++out_of_order_;
     return absl::OkStatus();
+  }
+
+  // Where the stored row leads, if that is a record of the same resource and revision.
+  absl::StatusOr<std::optional<uint64_t>> FindRevision(const event::v1::Event& event, int64_t revision) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<RevisionRow> row,
+                             Look<RevisionRow>(reader_, keys_.Revision(event.resource(), revision)));
+    if (!row.has_value()) return std::optional<uint64_t>();
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<EntryRow> entry,
+                             Look<EntryRow>(reader_, keys_.Entry(row->index())));
+    event::v1::Event found;
+    const bool right = entry.has_value() && found.ParseFromString(entry->envelope().event()) &&
+                       found.kind() == event::v1::Event::KIND_CHANGE &&
+                       found.resource() == event.resource() && found.revision() == revision;
+    return right ? std::optional<uint64_t>(row->index()) : std::nullopt;
   }
 
   absl::Status CheckCount(std::string_view place, std::string_view prefix, uint64_t expected) {
@@ -300,7 +290,6 @@ class NameCheck {
   const store::Reader& reader_;
   const AuditKeys& keys_;
   Findings& findings_;
-  absl::flat_hash_map<std::string, Known> resources_;
   uint64_t events_ = 0;
   uint64_t revisions_ = 0;
   uint64_t out_of_order_ = 0;

@@ -21,10 +21,11 @@ struct FsckReport {
   bool sound() const { return findings.empty(); }
 };
 
-// Reads everything that `log` has in the store: about 100,000 entries a second, and memory for each resource
-// and each list. Run it on a checkpoint or a stopped store when the log is large, since a snapshot should be
-// short. It cannot see that entries were never appended, nor that a whole log was replaced by another: that
-// takes tree heads kept elsewhere. Fails only when the store cannot be read.
+// Reads everything that `log` has in the store: some 50,000 entries a second, and memory for each list. Run
+// it on a checkpoint or a stopped store when the log is large, since a snapshot should be short. It cannot
+// see that entries were never appended, nor that a whole log was replaced by another: that takes tree heads
+// kept elsewhere. Nor does the tree commit to append times and outbox positions. Fails only when the store
+// cannot be read.
 absl::StatusOr<FsckReport> Fsck(const store::Reader& reader, std::string_view log);
 
 }  // namespace waypost::audit

@@ -15,4 +15,6 @@ absl::StatusOr<waypost::runtime::Modules> Make(waypost::runtime::Workshop& works
 
 }  // namespace
 
-int main(int argc, char** argv) { return waypost::runtime::Run("waypost-audit", {"audit"}, Make, argc, argv); }
+int main(int argc, char** argv) {
+  return waypost::runtime::Run("waypost-audit", {"audit"}, Make, argc, argv);
+}

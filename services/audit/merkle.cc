@@ -99,7 +99,7 @@ std::optional<Hash> HashFromBytes(std::string_view bytes) {
 std::vector<NodeId> CompleteSubtrees(LeafRange range) {
   std::vector<NodeId> subtrees;
   while (range.begin < range.end) {
-    const int level = std::bit_width(range.end - range.begin) - 1;
+    const int level = static_cast<int>(std::bit_width(range.end - range.begin)) - 1;
     subtrees.push_back({.level = level, .index = range.begin >> level});
     range.begin += uint64_t{1} << level;
   }

@@ -122,7 +122,7 @@ TEST_F(Repository, BytesThatCannotBeReadAreDataLoss) {
 }
 
 TEST_F(Repository, EveryListingOfBodies) {
-  EXPECT_TRUE(Create(Body("femp", "kind: 0")).ok());
+  EXPECT_TRUE(Create(Body("femp")).ok());
   EXPECT_TRUE(
       Change<v1::Body>("bodies/femp", [](v1::Body& b) { b.set_kind(v1::BODY_KIND_ASSOCIATION); }).ok());
   EXPECT_TRUE(
@@ -209,7 +209,8 @@ TEST_F(Repository, WhatABodyRefersToMustExistAndFit) {
   EXPECT_TRUE(Create(Body("town")).ok());
   EXPECT_TRUE(Create(Body("femp", "")).ok());
   const v1::Body body = Body("aa", R"(
-      parent: "bodies/nowhere" memberships { association: "bodies/gone" } memberships { association: "bodies/femp" }
+      parent: "bodies/nowhere" memberships { association: "bodies/gone" }
+      memberships { association: "bodies/femp" }
       contacts { unit: "bodies/aa/units/uu" })");
   EXPECT_THAT(error::ViolationsOf(repository.CheckReferences(*Snapshot(), nullptr, body)),
               ElementsAre("body.parent: does not exist", "body.memberships[0].association: does not exist",
@@ -276,9 +277,9 @@ TEST_F(Repository, AgreementsOfOnePlaceNeverOverlap) {
   EXPECT_EQ(reason("ES300", "start_date: '2026-12-31'"), "AGREEMENT_OVERLAPS");
   EXPECT_EQ(reason("ES300", "start_date: '2027-01-01'"), "");
   EXPECT_EQ(reason("ES30", "start_date: '2026-12-31'"), "");
-  EXPECT_EQ(error::ReasonOf(repository.CheckReferences(*Snapshot(),
-                                                       Agreement("zz", "ES511", "start_date: '2027-01-01'"))),
-            "INVALID_FIELD");
+  EXPECT_EQ(
+      error::ReasonOf(repository.CheckNew(*Snapshot(), Agreement("zz", "ES511", "start_date: '2027-01-01'"))),
+      "INVALID_FIELD");
 }
 
 // --- The feed ---------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ constexpr std::string_view kFuenlabrada = R"(
 
 constexpr std::string_view kAsl = R"(
   provider: "bodies/fr-pont-de-claix" theme: THEME_LANGUAGE kind: OFFER_KIND_ENROLMENT
-  display_name { text { key: "fr" value: "Ateliers sociolinguistiques" } text { key: "en" value: "Socio-linguistic workshops" }
+  display_name { text { key: "fr" value: "Ateliers sociolinguistiques" }
+                 text { key: "en" value: "Socio-linguistic workshops" }
                  original_language: "fr" }
   territories: "FRK24/38317" territories: "FRK24/38151"
   eligibility { age { min_years: 18 } }
@@ -203,7 +204,8 @@ TEST(CheckOffer, ListingByThemeNeedsATerritory) {
 TEST(CheckUnit, ADutyDeskNeedsATelephone) {
   v1::CreateUnitRequest request = Parse<v1::CreateUnitRequest>(R"(
       parent: "bodies/es-fuenlabrada" unit_id: "guardia"
-      unit { display_name { text { key: "es" value: "Guardia" } original_language: "es" } kind: UNIT_KIND_DUTY_DESK
+      unit { display_name { text { key: "es" value: "Guardia" } original_language: "es" }
+             kind: UNIT_KIND_DUTY_DESK
              status: UNIT_STATUS_ACTIVE contact { title: "Guardia" email: "guardia@example.org" }
              themes: THEME_HEALTH })");
   EXPECT_THAT(Fields(request), ElementsAre("unit.contact.telephone"));
@@ -362,7 +364,8 @@ TEST(OfferMachine, DefunctIsFinal) {
 
 TEST(NewBody, BeginsActiveWhateverTheRequestSays) {
   v1::CreateBodyRequest request = NewBodyRequest(R"(
-      name: "bodies/other" status: BODY_STATUS_DISSOLVED status_reason: "x" allowed_actions: "DISSOLVE" etag: "y"
+      name: "bodies/other" status: BODY_STATUS_DISSOLVED status_reason: "x"
+      allowed_actions: "DISSOLVE" etag: "y"
       create_time { seconds: 1 })");
   const auto body = NewBody(request, kNow);
   ASSERT_TRUE(body.ok());

@@ -175,7 +175,7 @@ TEST_F(DirectoryServiceTest, ABodysLife) {
 
   const auto suspend =
       Parse<v1::SuspendBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'audit' etag: '\"1\"'");
-  EXPECT_EQ(Reason(Call(supervisor_, &Stub::SuspendBody, suspend)), "PERMISSION_DENIED");
+  EXPECT_EQ(Reason(Call(supervisor_, &Stub::SuspendBody, suspend)), "NOT_ALLOWED");
   EXPECT_EQ(Call(operator_, &Stub::SuspendBody, suspend)->status(), v1::BODY_STATUS_SUSPENDED);
   EXPECT_EQ(Reason(Call(operator_, &Stub::SuspendBody, suspend)), "ETAG_MISMATCH");
   const auto again = Call(operator_, &Stub::SuspendBody,
@@ -204,10 +204,10 @@ TEST_F(DirectoryServiceTest, WhoMayChangeWhichFieldOfABody) {
                  "update_mask { paths: '", path, "' }"))));
   };
   EXPECT_EQ(update(supervisor_, "languages"), "OK");
-  EXPECT_EQ(update(supervisor_, "territories"), "PERMISSION_DENIED");
+  EXPECT_EQ(update(supervisor_, "territories"), "NOT_ALLOWED");
   EXPECT_EQ(update(operator_, "territories"), "OK");
-  EXPECT_EQ(update(caseworker_, "languages"), "PERMISSION_DENIED");
-  EXPECT_EQ(update(stranger_, "languages"), "PERMISSION_DENIED");
+  EXPECT_EQ(update(caseworker_, "languages"), "NOT_ALLOWED");
+  EXPECT_EQ(update(stranger_, "languages"), "NOT_ALLOWED");
   EXPECT_EQ(update(operator_, "status"), "INVALID_FIELD");
   EXPECT_EQ(update("nobody", "languages"), "TOKEN_REFUSED");
 }
@@ -236,7 +236,7 @@ TEST_F(DirectoryServiceTest, UnitsOffersAndCapacityBelongToTheirBody) {
       "parent: 'bodies/es-fuenlabrada' unit_id: 'vivienda' unit { kind: UNIT_KIND_DEPARTMENT status: "
       "UNIT_STATUS_ACTIVE "
       "display_name { text { key: 'es' value: 'Vivienda' } original_language: 'es' } }");
-  EXPECT_EQ(Reason(Call(stranger_, &Stub::CreateUnit, unit)), "PERMISSION_DENIED");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::CreateUnit, unit)), "NOT_ALLOWED");
   EXPECT_EQ(Call(supervisor_, &Stub::CreateUnit, unit)->name(), "bodies/es-fuenlabrada/units/vivienda");
   EXPECT_EQ(
       Call(caseworker_, &Stub::ListUnits, Parse<v1::ListUnitsRequest>("parent: 'bodies/es-fuenlabrada'"))
@@ -254,7 +254,7 @@ TEST_F(DirectoryServiceTest, UnitsOffersAndCapacityBelongToTheirBody) {
   EXPECT_FALSE(offer->assurance_overdue());
   const auto report = Parse<v1::ReportCapacityRequest>(
       "name: 'offers/flats' group_id: 'all' capacity { places: 8 free: 2 waiting: 15 }");
-  EXPECT_EQ(Reason(Call(stranger_, &Stub::ReportCapacity, report)), "PERMISSION_DENIED");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::ReportCapacity, report)), "NOT_ALLOWED");
   const auto reported = Call(caseworker_, &Stub::ReportCapacity, report);
   ASSERT_TRUE(reported.ok()) << reported.status();
   EXPECT_EQ(reported->groups(0).capacity().free(), 2);
@@ -263,7 +263,7 @@ TEST_F(DirectoryServiceTest, UnitsOffersAndCapacityBelongToTheirBody) {
       Reason(Call(caseworker_, &Stub::UpdateOffer,
                   Parse<v1::UpdateOfferRequest>("offer { name: 'offers/flats' status: OFFER_STATUS_DEFUNCT } "
                                                 "update_mask { paths: 'status' }"))),
-      "PERMISSION_DENIED");
+      "NOT_ALLOWED");
   clock_.Advance(absl::Hours(24 * 400));
   EXPECT_TRUE(Call(caseworker_, &Stub::GetOffer, Parse<v1::GetOfferRequest>("name: 'offers/flats'"))
                   ->assurance_overdue());
@@ -290,14 +290,14 @@ TEST_F(DirectoryServiceTest, ProgrammesAndAgreements) {
       "programme_id: 'milma' programme { lead: 'bodies/es-fuenlabrada' funders: 'EU' "
       "period { start_date: '2018-03-01' end_date: '2021-08-31' } "
       "display_name { text { key: 'en' value: 'MILMA' } original_language: 'en' } }");
-  EXPECT_EQ(Reason(Call(stranger_, &Stub::CreateProgramme, programme)), "PERMISSION_DENIED");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::CreateProgramme, programme)), "NOT_ALLOWED");
   EXPECT_EQ(Call(supervisor_, &Stub::CreateProgramme, programme)->name(), "programmes/milma");
   EXPECT_EQ(Call(caseworker_, &Stub::ListProgrammes, v1::ListProgrammesRequest())->programmes_size(), 1);
 
   auto agreement = Parse<v1::CreateCoordinationAgreementRequest>(
       "coordination_agreement_id: 'aa' coordination_agreement { theme: THEME_HOUSING territory: 'ES300' "
       "body: 'bodies/es-fuenlabrada' reference: 'Convenio 1' period { start_date: '2026-01-01' } }");
-  EXPECT_EQ(Reason(Call(supervisor_, &Stub::CreateCoordinationAgreement, agreement)), "PERMISSION_DENIED");
+  EXPECT_EQ(Reason(Call(supervisor_, &Stub::CreateCoordinationAgreement, agreement)), "NOT_ALLOWED");
   ASSERT_TRUE(Call(operator_, &Stub::CreateCoordinationAgreement, agreement).ok());
   agreement.set_coordination_agreement_id("bb");
   EXPECT_EQ(Reason(Call(operator_, &Stub::CreateCoordinationAgreement, agreement)), "AGREEMENT_OVERLAPS");

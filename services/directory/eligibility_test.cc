@@ -200,7 +200,8 @@ TEST(Explanation, ListsEveryConditionInOrderWithPathAndSense) {
   const v1::EligibilityRule rule = Rule(R"(
       all_of {
         rules { age { min_years: 14 max_years: 26 } }
-        rules { none_of { rules { legal_status { any_of: LEGAL_STATUS_EU_CITIZEN any_of: LEGAL_STATUS_NATIONAL } }
+        rules { none_of { rules { legal_status { any_of: LEGAL_STATUS_EU_CITIZEN
+                                                any_of: LEGAL_STATUS_NATIONAL } }
                           rules { none_of { rules { residence { territories: "AT130/90001/07" } } } } } }
         rules { language { language: "de" max_level: LANGUAGE_LEVEL_A2 } }
       })");
@@ -270,7 +271,8 @@ TEST(CheckRule, RefusesWhatAsksNothingOrCannotBe) {
 TEST(CheckRule, TellsEverythingAtOnceWithItsPlace) {
   const auto violations = Violations(Rule(R"(any_of {
       rules { age { min_years: 131 } }
-      rules { all_of { rules { household { } } rules { language { language: "x" min_level: LANGUAGE_LEVEL_A1 } } } } })"));
+      rules { all_of { rules { household { } }
+                       rules { language { language: "x" min_level: LANGUAGE_LEVEL_A1 } } } } })"));
   ASSERT_EQ(violations.size(), 3u);
   EXPECT_EQ(violations[0].rfind("rule.any_of[0].age.min_years: ", 0), 0u) << violations[0];
   EXPECT_EQ(violations[1].rfind("rule.any_of[1].all_of[0].household: ", 0), 0u) << violations[1];

@@ -118,6 +118,17 @@ TEST_F(Routing, TheNearestLevelComesFirstWhateverElseSpeaksForTheOthers) {
   EXPECT_EQ(response.empty_reason(), v1::ROUTE_EMPTY_REASON_UNSPECIFIED);
 }
 
+TEST_F(Routing, ANearerBodyThatIsExcludedMakesNobodySecond) {
+  v1::Body town = Body("town", "LEVEL_LOCAL", Competence("ES300/28058"));
+  town.set_status(v1::BODY_STATUS_SUSPENDED);
+  Add(town);
+  Add(Body("state", "LEVEL_NATIONAL", Competence("ES")));
+  const auto response = Ask("include_unmatched: true");
+  EXPECT_THAT(Names(response), ElementsAre("bodies/state", "bodies/town"));
+  EXPECT_THAT(Reasons(response.candidates(0)), ElementsAre("COMPETENT", "NEAREST_LEVEL"));
+  EXPECT_THAT(Reasons(response.candidates(1)), ElementsAre("COMPETENT", "BODY_SUSPENDED"));
+}
+
 TEST_F(Routing, WithinALevelTheNarrowestTerritoryThenTheRecordedCompetence) {
   Add(Body("metropole", "LEVEL_LOCAL", Competence("ES300")));
   Add(Body("town", "LEVEL_LOCAL", Competence("ES300/28058")));

@@ -22,22 +22,47 @@ std::string CoordinatorKey(type::v1::Theme theme, std::string_view territory) {
 }
 std::string CursorKey() { return KeyBuilder().Text("dir.cursor").Take(); }
 
-void PutBody(store::Writer& writer, const directory::v1::Body& body, int64_t revision) {
-  writer.Put(BodyKey(body.name()),
-             KeyBuilder().Uint(body.status()).Uint(body.enforcement() ? 1 : 0).Int(revision).Take());
+struct BodyRow {
+  uint64_t status = 0;
+  bool enforcement = false;
+  int64_t revision = 0;
+};
+
+absl::StatusOr<std::optional<BodyRow>> ReadBody(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(BodyKey(name)));
+  if (!value.has_value()) return std::nullopt;
+  BodyRow row;
+  KeyParser parser(*value);
+  WAYPOST_ASSIGN_OR_RETURN(row.status, parser.Uint());
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t enforcement, parser.Uint());
+  row.enforcement = enforcement != 0;
+  WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  return row;
 }
 
-// An agreement that has ended, or has not begun, appoints nobody.
-void PutAgreement(store::Writer& writer, const directory::v1::CoordinationAgreement& agreement, absl::Time now) {
+// What is older than its row changes nothing: changes may come again.
+absl::Status PutBody(store::Writer& writer, const directory::v1::Body& body, int64_t revision) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<BodyRow> row, ReadBody(writer, body.name()));
+  if (row.has_value() && row->revision > revision) return absl::OkStatus();
+  writer.Put(BodyKey(body.name()),
+             KeyBuilder().Uint(body.status()).Uint(body.enforcement() ? 1 : 0).Int(revision).Take());
+  return absl::OkStatus();
+}
+
+// An agreement that has ended, or has not begun, appoints nobody; what another one says stays.
+absl::Status PutAgreement(store::Writer& writer, const directory::v1::CoordinationAgreement& agreement,
+                          absl::Time now) {
   const std::string key = CoordinatorKey(agreement.theme(), agreement.territory());
   const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
   const bool begun = agreement.period().start_date() <= today;
   const bool ended = !agreement.period().end_date().empty() && agreement.period().end_date() < today;
   if (begun && !ended) {
     writer.Put(key, agreement.body());
-  } else {
-    writer.Delete(key);
+    return absl::OkStatus();
   }
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> appointed, writer.Get(key));
+  if (appointed == agreement.body()) writer.Delete(key);
+  return absl::OkStatus();
 }
 
 // From the code itself to the widest that covers it: local units end at their last slash, NUTS codes lose a
@@ -69,16 +94,12 @@ absl::Duration DirectoryReplica::Age(absl::Time now) const {
 }
 
 absl::StatusOr<BodyFacts> DirectoryReplica::Find(const store::Reader& reader, std::string_view body) const {
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(BodyKey(body)));
-  if (!value.has_value()) return BodyFacts{};
-  KeyParser parser(*value);
-  WAYPOST_ASSIGN_OR_RETURN(const uint64_t status, parser.Uint());
-  WAYPOST_ASSIGN_OR_RETURN(const uint64_t enforcement, parser.Uint());
-  WAYPOST_ASSIGN_OR_RETURN(const int64_t revision, parser.Int());
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<BodyRow> row, ReadBody(reader, body));
+  if (!row.has_value()) return BodyFacts{};
   return BodyFacts{.exists = true,
-                   .active = status == directory::v1::BODY_STATUS_ACTIVE,
-                   .enforcement = enforcement != 0,
-                   .revision = revision};
+                   .active = row->status == directory::v1::BODY_STATUS_ACTIVE,
+                   .enforcement = row->enforcement,
+                   .revision = row->revision};
 }
 
 absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& reader, type::v1::Theme theme,
@@ -92,10 +113,12 @@ absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& r
 
 absl::Status DirectoryReplica::Apply(const directory::v1::WatchChangesResponse& changes, absl::Time now) {
   if (changes.changes_size() > 0) {
-    WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store_, [&](store::Writer& writer) {
+    WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
       for (const directory::v1::Change& change : changes.changes()) {
-        if (change.has_body()) PutBody(writer, change.body(), change.revision());
-        if (change.has_coordination_agreement()) PutAgreement(writer, change.coordination_agreement(), now);
+        if (change.has_body()) WAYPOST_RETURN_IF_ERROR(PutBody(writer, change.body(), change.revision()));
+        if (change.has_coordination_agreement()) {
+          WAYPOST_RETURN_IF_ERROR(PutAgreement(writer, change.coordination_agreement(), now));
+        }
       }
       writer.Put(CursorKey(), changes.next_cursor());
       return absl::OkStatus();

@@ -5,7 +5,9 @@
 
 #include "common/base/status_macros.h"
 #include "common/runtime/outbox_module.h"
+#include "common/status/errors.h"
 #include "services/referral/directory_replica.h"
+#include "services/referral/key_renewal.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
 
@@ -38,6 +40,11 @@ class ReferralModule final : public runtime::Module {
   }
 
   bool Ready() const override { return replica_.CheckFresh(context_.node.clock.Now()).ok(); }
+  absl::Status RenewKeys(absl::Time now) override {
+    WAYPOST_ASSIGN_OR_RETURN(const RenewalReport report, referral::RenewKeys(context_.store, sealing_, now));
+    if (report.missed == 0) return absl::OkStatus();
+    return error::Unavailable("key renewal", "referrals were changed meanwhile; it is tried again");
+  }
   void Tick(absl::Time now) override { outbox_->Tick(now); }
 
  private:

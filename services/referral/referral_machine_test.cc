@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "common/base/abseil.h"
 #include "common/status/errors.h"
@@ -18,12 +19,16 @@ namespace waypost::referral {
 namespace {
 
 // The table of the domain once more, in its own words and independent of the machine: event, from, to, who.
-// "=" is no change of state, "<" back to where it was; "later" is designed and not to be called.
+// "=" is no change of state, "<" back to where it was; "later" is designed and not to be called. "any-open"
+// and "any-end" stand for the states named here.
+constexpr std::string_view kAnyOpen =
+    "REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED";
+constexpr std::string_view kAnyEnd = "DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED";
 constexpr std::string_view kDomain = R"(
 CREATE              | NOTHING | DRAFT | referring
 UPDATE              | DRAFT | = | referring
-APPROVE             | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring
-APPROVE             | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED COMPLETED | = | receiving
+APPROVE             | DRAFT any-open COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring
+APPROVE             | any-open COMPLETED | = | receiving
 SUBMIT              | NOTHING DRAFT | REQUESTED | referring
 OPEN_LINKED         | NOTHING | REQUESTED | system
 ACKNOWLEDGE         | REQUESTED | ACKNOWLEDGED | receiving
@@ -55,30 +60,30 @@ CANCEL              | DRAFT REQUESTED WAITLISTED OFFERED | CANCELLED | referring
 CANCEL              | ACKNOWLEDGED NEEDS_INFO ACCEPTED IN_PROGRESS ON_HOLD | CANCEL_REQUESTED | referring
 CONFIRM_CANCEL      | CANCEL_REQUESTED | CANCELLED | receiving
 REFUSE_CANCEL       | CANCEL_REQUESTED | < | receiving
-ESCALATE            | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | system
+ESCALATE            | any-open | = | system
 LAPSE               | REQUESTED ACKNOWLEDGED | LAPSED | system
 REOPEN              | COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | REQUESTED | referring
 REOPEN              | COMPLETED | IN_PROGRESS | receiving
-REPORT_MISDIRECTED  | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | CANCELLED | referring system
-REMIND              | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | coordinating | later
-RULE                | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | FORWARDED | coordinating | later
-ASSUME              | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | FORWARDED | coordinating | later
+REPORT_MISDIRECTED  | any-open | CANCELLED | referring system
+REMIND              | any-open | = | coordinating | later
+RULE                | any-open | FORWARDED | coordinating | later
+ASSUME              | any-open | FORWARDED | coordinating | later
 ASSIGN              | DRAFT | = | referring
-ASSIGN              | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+ASSIGN              | any-open | = | referring receiving
 CLAIM               | DRAFT | = | referring
-CLAIM               | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+CLAIM               | any-open | = | referring receiving
 NOTE                | DRAFT DECLINED FORWARDED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring
-NOTE                | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED COMPLETED | = | referring receiving
-PROPOSE_DATE        | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
-AGREE_DATE          | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
-REFUSE_DATE         | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
+NOTE                | any-open COMPLETED | = | referring receiving
+PROPOSE_DATE        | any-open | = | referring receiving
+AGREE_DATE          | any-open | = | referring receiving
+REFUSE_DATE         | any-open | = | referring receiving
 RECORD_APPOINTMENT  | ACCEPTED IN_PROGRESS ON_HOLD | = | receiving
-CHANGE_PRIORITY     | REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED | = | referring receiving
-WITHDRAW            | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
-OBJECT              | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
-RECTIFY             | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
-RESTRICT            | DRAFT REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving | later
-ERASE               | DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring receiving
+CHANGE_PRIORITY     | any-open | = | referring receiving
+WITHDRAW            | DRAFT any-open any-end | = | referring receiving | later
+OBJECT              | DRAFT any-open any-end | = | referring receiving | later
+RECTIFY             | DRAFT any-open any-end | = | referring receiving | later
+RESTRICT            | DRAFT any-open any-end | = | referring receiving | later
+ERASE               | any-end | = | referring receiving
 )";
 
 struct Row {
@@ -94,6 +99,8 @@ Model ReadDomain() {
     std::vector<std::string> columns = absl::StrSplit(line, '|');
     for (std::string& column : columns) absl::StripAsciiWhitespace(&column);
     const bool later = columns.size() > 4 && columns[4] == "later";
+    absl::StrReplaceAll({{"any-open", base::ToAbsl(kAnyOpen)}, {"any-end", base::ToAbsl(kAnyEnd)}},
+                        &columns[1]);
     for (const std::string& from : std::vector<std::string>(absl::StrSplit(columns[1], ' '))) {
       for (const std::string& actor : std::vector<std::string>(absl::StrSplit(columns[3], ' '))) {
         const bool added = model.insert({{from, columns[0], actor}, {columns[2], later}}).second;

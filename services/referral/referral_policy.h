@@ -141,96 +141,55 @@ inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kAddNote,           &kApproveReferral,     &kEraseReferral,
 });
 
-// The method that causes an event; nullptr where no caller can (the system's events, and what comes later).
+// The method that causes each event. The system's events have none, nor has what comes later.
+struct EventMethod {
+  Event event;
+  const policy::MethodRule* rule;
+};
+inline constexpr auto kEventMethods = std::to_array<EventMethod>({
+    {Event::kCreate, &kCreateReferral},
+    {Event::kUpdate, &kUpdateReferral},
+    {Event::kApprove, &kApproveReferral},
+    {Event::kSubmit, &kSubmitReferral},
+    {Event::kAcknowledge, &kAcknowledgeReferral},
+    {Event::kRequestInformation, &kRequestInformation},
+    {Event::kProvideInformation, &kProvideInformation},
+    {Event::kWaitlist, &kWaitlistReferral},
+    {Event::kOfferPlace, &kOfferPlace},
+    {Event::kTakePlace, &kAnswerOffer},
+    {Event::kStayOnList, &kAnswerOffer},
+    {Event::kLeaveList, &kAnswerOffer},
+    {Event::kAccept, &kAcceptReferral},
+    {Event::kDecline, &kDeclineReferral},
+    {Event::kProposeForward, &kProposeForward},
+    {Event::kConfirmForward, &kConfirmForward},
+    {Event::kForwardByDuty, &kForwardByDuty},
+    {Event::kHandOver, &kHandOverReferral},
+    {Event::kStart, &kStartReferral},
+    {Event::kHold, &kHoldReferral},
+    {Event::kResume, &kResumeReferral},
+    {Event::kComplete, &kCompleteReferral},
+    {Event::kEndWithoutResult, &kEndReferralWithoutResult},
+    {Event::kCancel, &kCancelReferral},
+    {Event::kConfirmCancel, &kConfirmCancel},
+    {Event::kRefuseCancel, &kRefuseCancel},
+    {Event::kReopen, &kReopenReferral},
+    {Event::kMisdirected, &kReportMisdirected},
+    {Event::kAssign, &kAssignReferral},
+    {Event::kClaim, &kClaimReferral},
+    {Event::kNote, &kAddNote},
+    {Event::kProposeDate, &kProposeDate},
+    {Event::kAgreeDate, &kAnswerDate},
+    {Event::kRefuseDate, &kAnswerDate},
+    {Event::kRecordAppointment, &kRecordAppointment},
+    {Event::kChangePriority, &kChangePriority},
+    {Event::kErase, &kEraseReferral},
+});
+
+// nullptr where no caller can cause it.
 constexpr const policy::MethodRule* RuleOf(Event event) {
-  switch (event) {
-    case Event::kCreate:
-      return &kCreateReferral;
-    case Event::kUpdate:
-      return &kUpdateReferral;
-    case Event::kApprove:
-      return &kApproveReferral;
-    case Event::kSubmit:
-      return &kSubmitReferral;
-    case Event::kAcknowledge:
-      return &kAcknowledgeReferral;
-    case Event::kRequestInformation:
-      return &kRequestInformation;
-    case Event::kProvideInformation:
-      return &kProvideInformation;
-    case Event::kWaitlist:
-      return &kWaitlistReferral;
-    case Event::kOfferPlace:
-      return &kOfferPlace;
-    case Event::kTakePlace:
-    case Event::kStayOnList:
-    case Event::kLeaveList:
-      return &kAnswerOffer;
-    case Event::kAccept:
-      return &kAcceptReferral;
-    case Event::kDecline:
-      return &kDeclineReferral;
-    case Event::kProposeForward:
-      return &kProposeForward;
-    case Event::kConfirmForward:
-      return &kConfirmForward;
-    case Event::kForwardByDuty:
-      return &kForwardByDuty;
-    case Event::kHandOver:
-      return &kHandOverReferral;
-    case Event::kStart:
-      return &kStartReferral;
-    case Event::kHold:
-      return &kHoldReferral;
-    case Event::kResume:
-      return &kResumeReferral;
-    case Event::kComplete:
-      return &kCompleteReferral;
-    case Event::kEndWithoutResult:
-      return &kEndReferralWithoutResult;
-    case Event::kCancel:
-      return &kCancelReferral;
-    case Event::kConfirmCancel:
-      return &kConfirmCancel;
-    case Event::kRefuseCancel:
-      return &kRefuseCancel;
-    case Event::kReopen:
-      return &kReopenReferral;
-    case Event::kMisdirected:
-      return &kReportMisdirected;
-    case Event::kAssign:
-      return &kAssignReferral;
-    case Event::kClaim:
-      return &kClaimReferral;
-    case Event::kNote:
-      return &kAddNote;
-    case Event::kProposeDate:
-      return &kProposeDate;
-    case Event::kAgreeDate:
-    case Event::kRefuseDate:
-      return &kAnswerDate;
-    case Event::kRecordAppointment:
-      return &kRecordAppointment;
-    case Event::kChangePriority:
-      return &kChangePriority;
-    case Event::kErase:
-      return &kEraseReferral;
-    case Event::kOpenLinked:
-    case Event::kInformationLapse:
-    case Event::kOfferLapse:
-    case Event::kHandOverTaken:
-    case Event::kHandOverNotTaken:
-    case Event::kHandOverMoved:
-    case Event::kEscalate:
-    case Event::kLapse:
-    case Event::kRemind:
-    case Event::kRule:
-    case Event::kAssume:
-    case Event::kWithdraw:
-    case Event::kObject:
-    case Event::kRectify:
-    case Event::kRestrict:
-      return nullptr;
+  for (const EventMethod& row : kEventMethods) {
+    if (row.event == event) return row.rule;
   }
   return nullptr;
 }

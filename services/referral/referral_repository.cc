@@ -192,6 +192,21 @@ absl::StatusOr<ReferralRecord> Get(const store::Reader& reader, std::string_view
   return record;
 }
 
+absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, std::string_view after, int limit) {
+  const std::string prefix = KeyBuilder().Text("r").Take();
+  KeyRange range = PrefixRange(prefix);
+  if (!after.empty()) range = store::PrefixRangeAfter(prefix, RecordKey(after));
+  std::vector<std::string> names;
+  const auto at = reader.Scan(range);
+  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    names.push_back(NameOfId(id));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return names;
+}
+
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name) {
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(RecordKey(name)));
   return value.has_value();

@@ -63,6 +63,8 @@ inline constexpr int kMaxUnitsMerged = 200;
 // --- Referrals
 // NOT_FOUND when there is none.
 absl::StatusOr<storage::v1::ReferralRecord> Get(const store::Reader& reader, std::string_view name);
+// Names in order, after `after` (empty: from the first), at most `limit`.
+absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, std::string_view after, int limit);
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name);
 
 // A referral's listing rows, as each side may see them.

@@ -22,11 +22,51 @@ constexpr policy::MethodRule kAnything = {
         {Role::kSupervisor},
         {Relation::kReferring, Relation::kReceiving, Relation::kCoordinating, Relation::kOwnBody}}}};
 
-absl::Time HourAgo() { return Now() - absl::Hours(1); }
+// Commands that say nothing more, or the same every time.
+const std::map<Event, Command>& SimpleCommands() {
+  static const auto* const commands = new std::map<Event, Command>{
+      {Event::kApprove, command::Approve{}},
+      {Event::kAcknowledge, command::Acknowledge{}},
+      {Event::kRequestInformation, command::RequestInformation{}},
+      {Event::kProvideInformation, command::ProvideInformation{}},
+      {Event::kInformationLapse, command::InformationLapse{}},
+      {Event::kTakePlace, command::TakePlace{}},
+      {Event::kStayOnList, command::StayOnList{}},
+      {Event::kLeaveList, command::LeaveList{}},
+      {Event::kOfferLapse, command::OfferLapse{}},
+      {Event::kAccept, command::Accept{}},
+      {Event::kHandOverTaken, command::HandOverTaken{std::string(kThirdBody)}},
+      {Event::kHandOverNotTaken, command::HandOverNotTaken{}},
+      {Event::kHandOverMoved, command::HandOverMoved{"referrals/01jd0000000000000000000003"}},
+      {Event::kStart, command::Start{}},
+      {Event::kResume, command::Resume{}},
+      {Event::kCancel, command::Cancel{v1::CANCEL_REASON_NEED_MET}},
+      {Event::kConfirmCancel, command::ConfirmCancel{}},
+      {Event::kRefuseCancel, command::RefuseCancel{}},
+      {Event::kEscalate, command::Escalate{}},
+      {Event::kLapse, command::Lapse{}},
+      {Event::kReopen, command::Reopen{}},
+      {Event::kMisdirected, command::Misdirected{}},
+      {Event::kAssign, command::Assign{"", "p-somebody"}},
+      {Event::kClaim, command::Claim{}},
+      {Event::kNote, command::AddNote{}},
+      {Event::kAgreeDate, command::AgreeDate{}},
+      {Event::kRefuseDate, command::RefuseDate{}},
+      {Event::kChangePriority, command::ChangePriority{v1::PRIORITY_URGENT, {}}},
+      {Event::kErase, command::Erase{}},
+  };
+  return *commands;
+}
+
+absl::Time HourAgo() {
+  return Now() - absl::Hours(1);
+}
 
 }  // namespace
 
-absl::Time Now() { return absl::FromCivil(absl::CivilSecond(2026, 5, 4, 10, 0, 0), absl::UTCTimeZone()); }
+absl::Time Now() {
+  return absl::FromCivil(absl::CivilSecond(2026, 5, 4, 10, 0, 0), absl::UTCTimeZone());
+}
 
 policy::Caller CallerOf(std::string_view body, std::string_view actor) {
   policy::Caller caller;
@@ -184,38 +224,7 @@ bool HasCommand(Event event) {
 
 Command CommandFor(Event event) {
   const absl::Time next_week = Now() + absl::Hours(24 * 7);
-  static const auto* const simple = new std::map<Event, Command>{
-      {Event::kApprove, command::Approve{}},
-      {Event::kAcknowledge, command::Acknowledge{}},
-      {Event::kRequestInformation, command::RequestInformation{}},
-      {Event::kProvideInformation, command::ProvideInformation{}},
-      {Event::kInformationLapse, command::InformationLapse{}},
-      {Event::kTakePlace, command::TakePlace{}},
-      {Event::kStayOnList, command::StayOnList{}},
-      {Event::kLeaveList, command::LeaveList{}},
-      {Event::kOfferLapse, command::OfferLapse{}},
-      {Event::kAccept, command::Accept{}},
-      {Event::kHandOverTaken, command::HandOverTaken{std::string(kThirdBody)}},
-      {Event::kHandOverNotTaken, command::HandOverNotTaken{}},
-      {Event::kHandOverMoved, command::HandOverMoved{"referrals/01jd0000000000000000000003"}},
-      {Event::kStart, command::Start{}},
-      {Event::kResume, command::Resume{}},
-      {Event::kCancel, command::Cancel{v1::CANCEL_REASON_NEED_MET}},
-      {Event::kConfirmCancel, command::ConfirmCancel{}},
-      {Event::kRefuseCancel, command::RefuseCancel{}},
-      {Event::kEscalate, command::Escalate{}},
-      {Event::kLapse, command::Lapse{}},
-      {Event::kReopen, command::Reopen{}},
-      {Event::kMisdirected, command::Misdirected{}},
-      {Event::kAssign, command::Assign{"", "p-somebody"}},
-      {Event::kClaim, command::Claim{}},
-      {Event::kNote, command::AddNote{}},
-      {Event::kAgreeDate, command::AgreeDate{}},
-      {Event::kRefuseDate, command::RefuseDate{}},
-      {Event::kChangePriority, command::ChangePriority{v1::PRIORITY_URGENT, {}}},
-      {Event::kErase, command::Erase{}},
-  };
-  if (const auto found = simple->find(event); found != simple->end()) return found->second;
+  if (const auto found = SimpleCommands().find(event); found != SimpleCommands().end()) return found->second;
   switch (event) {
     case Event::kCreate:
       return CreateCommand();
@@ -256,7 +265,8 @@ Command CommandFor(Event event) {
   }
 }
 
-absl::StatusOr<Decision> DecideBy(Actor actor, const ReferralRecord& record, const Command& command, absl::Time now) {
+absl::StatusOr<Decision> DecideBy(Actor actor, const ReferralRecord& record, const Command& command,
+                                  absl::Time now) {
   switch (actor) {
     case Actor::kReferring:
       return Decide(record, command, As(Referrer(), {Relation::kReferring}), now);
@@ -273,8 +283,8 @@ absl::StatusOr<Decision> DecideBy(Actor actor, const ReferralRecord& record, con
 ReferralRecord After(Actor actor, const ReferralRecord& record, const Command& command, absl::Time now) {
   auto decision = DecideBy(actor, record, command, now);
   if (!decision.ok()) {
-    std::cerr << EventName(EventOf(command)) << " in " << StateName(record.state()) << ": " << decision.status()
-              << std::endl;
+    std::cerr << EventName(EventOf(command)) << " in " << StateName(record.state()) << ": "
+              << decision.status() << std::endl;
     std::abort();
   }
   return std::move(decision->next);
@@ -316,7 +326,8 @@ ReferralRecord RecordIn(State state) {
     case kCancelled:
       return by(Actor::kReferring, kRequested, Event::kCancel);
     case kLapsed:
-      return After(Actor::kSystem, by(Actor::kSystem, kRequested, Event::kEscalate), command::Lapse{}, HourAgo());
+      return After(Actor::kSystem, by(Actor::kSystem, kRequested, Event::kEscalate), command::Lapse{},
+                   HourAgo());
     default:
       return ReferralRecord();
   }
@@ -332,8 +343,8 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
       record = After(Actor::kReferring, record, command::Cancel{v1::CANCEL_REASON_NEED_MET}, HourAgo());
     }
   }
-  const bool dates = event == Event::kProposeDate || event == Event::kAgreeDate || event == Event::kRefuseDate ||
-                     event == Event::kEscalate;
+  const bool dates = event == Event::kProposeDate || event == Event::kAgreeDate ||
+                     event == Event::kRefuseDate || event == Event::kEscalate;
   if (dates && state != kNothing && !record.has_due()) {
     record.mutable_due()->set_clock(v1::CLOCK_REVIEW);
     *record.mutable_due()->mutable_time() = api::ToTimestamp(Now());

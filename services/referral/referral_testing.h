@@ -58,7 +58,8 @@ Command CommandFor(Event event);
 // By the actor's usual person; the system decides as the system. Dies when it is refused.
 absl::StatusOr<Decision> DecideBy(Actor actor, const ReferralRecord& record, const Command& command,
                                   absl::Time now = Now());
-ReferralRecord After(Actor actor, const ReferralRecord& record, const Command& command, absl::Time now = Now());
+ReferralRecord After(Actor actor, const ReferralRecord& record, const Command& command,
+                     absl::Time now = Now());
 
 // A referral in that state, with one person, come there by events an hour ago.
 ReferralRecord RecordIn(State state);

@@ -299,6 +299,10 @@ TEST(Validate, UnknownEnumValuesAreRefusedEverywhere) {
         set(unknown);
         EXPECT_FALSE(sample.validate(*sample.request).ok()) << sample.name() << " " << field.full_name();
       }
+      if (index >= 0) {
+        set(0);
+        EXPECT_FALSE(sample.validate(*sample.request).ok()) << sample.name() << " " << field.full_name();
+      }
       set(before);
       ++checked;
     });

@@ -124,6 +124,7 @@ ReferralRecord Telltale(State state) {
   disclosure.set_retention_rule("law/retention");
   disclosure.set_informed_language("qac");
   person.mutable_parental_responsibility()->set_holders(v1::PARENTAL_HOLDERS_GUARDIAN);
+  record.add_appointments()->set_number(1);
   record.mutable_referring()->set_assignee("assignee-referring");
   record.mutable_receiving()->set_assignee("assignee-receiving");
   record.set_draft_actor("actor-draft");

@@ -1,5 +1,6 @@
 """The chapters about the directory: filling it, counting it, asking it the way."""
 
+import concurrent.futures
 import hashlib
 import json
 
@@ -9,6 +10,7 @@ from client import DIRECTORY, ToolFailed
 
 _METHODS = {"bodies": "CreateBody", "units": "CreateUnit", "programmes": "CreateProgramme",
             "offers": "CreateOffer"}
+_AT_ONCE = 6
 COUNTRIES = {"es": "Spain", "el": "Greece", "it": "Italy", "be": "Belgium", "fr": "France", "at": "Austria",
              "lv": "Latvia"}
 LEVELS = {"LEVEL_LOCAL": "local", "LEVEL_REGIONAL": "regional", "LEVEL_NATIONAL": "national",
@@ -30,32 +32,53 @@ def _request_id(method, request):
     return "story-" + hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def fill(cast):
-    """Sends every record that is not there yet. Returns how many were sent and how many were there."""
-    sent = there = 0
-    for kind, method in _METHODS.items():
+def _create(cast, kind, request):
+    """True when it was written, False when it was there."""
+    who = cast.operator
+    if kind == "units":
+        who = cast.supervisor_of(request["parent"])
+    elif kind == "offers":
+        who = cast.supervisor_of(request["offer"]["provider"])
+    method = _METHODS[kind]
+    answer = who.call(DIRECTORY, method, {**request, "requestId": _request_id(method, request)})
+    if not answer.ok and answer.code != "ALREADY_EXISTS":
+        raise ToolFailed(f"{method} {sources.KINDS[kind][2](request)}: {answer} {answer.text} "
+                         f"{answer.violations}")
+    return answer.ok
+
+
+def _waves():
+    """The records in waves: what a record refers to is in an earlier one."""
+    wave_of = {}
+    waves = []
+    for kind, (_, field, name_of) in sources.KINDS.items():
         for record in sources.load(kind):
             request = record["request"]
-            who = cast.operator
-            if kind == "units":
-                who = cast.supervisor_of(request["parent"])
-            elif kind == "offers":
-                who = cast.supervisor_of(request["offer"]["provider"])
-            answer = who.call(DIRECTORY, method, {**request, "requestId": _request_id(method, request)})
-            if answer.ok:
-                sent += 1
-            elif answer.code == "ALREADY_EXISTS":
-                there += 1
-            else:
-                raise ToolFailed(f"{method} {sources.KINDS[kind][2](request)}: {answer} {answer.text} "
-                                 f"{answer.violations}")
-    return sent, there
+            texts = list(sources.strings(request[field])) + [request.get("parent", "")]
+            wave = 1 + max((wave_of[text] for text in texts if text in wave_of), default=-1)
+            wave_of[name_of(request)] = wave
+            while len(waves) <= wave:
+                waves.append([])
+            waves[wave].append((kind, request))
+    return waves
+
+
+def fill(cast):
+    """Sends every record that is not there yet. Returns how many were sent and how many were there."""
+    done = []
+    pool = concurrent.futures.ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for wave in _waves():
+            done += pool.map(lambda each: _create(cast, *each), wave)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return sum(done), len(done) - sum(done)
 
 
 def is_filled(cast):
-    """True when the last record is there, which comes last."""
-    name = sources.KINDS["offers"][2](sources.load("offers")[-1]["request"])
-    return cast.operator.call(DIRECTORY, "GetOffer", {"name": name}).ok
+    """True when all that comes last is there."""
+    return all(cast.operator.call(DIRECTORY, "GetOffer", {"name": sources.KINDS[kind][2](request)}).ok
+               for kind, request in _waves()[-1])
 
 
 def all_bodies(cast):
@@ -133,11 +156,11 @@ def _explain(report, answer, limit=4):
     for candidate in answer.message.get("candidates", [])[:limit]:
         what = text_of(candidate.get("offerDisplayName", {})) or "by its competence, without an offer"
         mark = "match" if candidate.get("matches") else "no match"
-        report.row(f"{candidate['rank']}. {text_of(candidate['bodyDisplayName'])}: {what}  [{mark}]")
+        report.table_row(f"{candidate['rank']}. {text_of(candidate['bodyDisplayName'])}: {what}  [{mark}]")
         for reason in candidate.get("reasons", []):
             effect = {"ROUTE_EFFECT_FOR": "+", "ROUTE_EFFECT_EXCLUDES": "-"}.get(reason["effect"], "·")
             subject = f" ({reason['subject']})" if reason.get("subject") else ""
-            report.row(f"     {effect} {short(reason['code'], 'ROUTE_REASON_CODE_')}{subject}")
+            report.table_row(f"     {effect} {short(reason['code'], 'ROUTE_REASON_CODE_')}{subject}")
     if answer.message.get("emptyReason"):
         report.row("empty, because: " + short(answer.message["emptyReason"], "ROUTE_EMPTY_REASON_"))
     for exclusion in answer.message.get("exclusions", []):

@@ -50,20 +50,23 @@ def _failure(text):
 
 
 class Tool:
-    """The command line tool of one server. `data_dir` is where tokens are made."""
+    """The command line tool for one node. Thread-safe."""
 
-    def __init__(self, binary, server, data_dir):
-        self.binary, self.server, self.data_dir = binary, server, data_dir
-        self.calls = 0
+    def __init__(self, binary, node):
+        self.binary, self.server, self.data_dir = binary, node.server, node.data_dir
+        self._node = node
         self._tokens = {}
 
-    def run(self, arguments, token="", text=None):
-        """Runs the tool and waits. Takes `text` as its input."""
-        self.calls += 1
+    def run(self, arguments, token="", text=""):
+        """Runs the tool with `text` as its input, and waits. Raises ToolFailed when the node is gone."""
         environment = {**os.environ, "WAYPOST_SERVER": self.server, "WAYPOST_TOKEN": token}
-        done = subprocess.run([self.binary, *arguments], input=text, capture_output=True, text=True,
-                              timeout=_TIMEOUT_SECONDS, env=environment, check=False,
-                              **({} if text is not None else {"stdin": subprocess.DEVNULL}))
+        if not self._node.is_running():
+            raise ToolFailed(f"the node has ended:\n{self._node.log_tail()}")
+        try:
+            done = subprocess.run([self.binary, *arguments], input=text, capture_output=True, text=True,
+                                  timeout=_TIMEOUT_SECONDS, env=environment, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise ToolFailed(f"waypost {arguments[0]} took longer than {_TIMEOUT_SECONDS} s") from error
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def start(self, arguments, token):

@@ -21,7 +21,7 @@ import chapters_referral
 import node as nodes
 from cast import Cast
 from client import Tool, ToolFailed
-from desk import Desk
+from desk import Desk, StoryBroken
 from listener import Listener
 from report import Report
 
@@ -40,7 +40,7 @@ def arguments():
     parser.add_argument("--data-dir", help="play in this folder and keep it")
     parser.add_argument("--port", type=int, help=f"where to listen on 127.0.0.1 ({nodes.DEFAULT_PORT}; "
                         "0 for any free port)")
-    parser.add_argument("--no-build", action="store_true", help="use the programs that are built already")
+    parser.add_argument("--bin", help="build nothing; use the programs in this folder")
     return parser.parse_args()
 
 
@@ -74,10 +74,21 @@ def play(report, tool, folder):
     chapters_referral.waited_for(report, cast, desk, run)
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))
     catch_up(report, cast, desk, completed, heard)
-    evidence = chapters_audit.Evidence(report, cast, desk, folder, completed)
+    evidence = chapters_audit.Evidence(report, cast, desk, folder, completed, family.receiver_reference)
     evidence.play(first_head)
     evidence.erased()
     return cast
+
+
+def tell(report, tool, folder):
+    """Plays and sums up. What breaks the story off counts as a failed check."""
+    try:
+        return play(report, tool, folder)
+    except (StoryBroken, ToolFailed) as error:
+        report.check("the story can go on", False, str(error))
+        return Cast(tool)
+    finally:
+        report.summary()
 
 
 def catch_up(report, cast, desk, name, heard):
@@ -101,7 +112,7 @@ def catch_up(report, cast, desk, name, heard):
 
 
 def how_to_go_on(report, node, cast):
-    waypost = nodes.binary("waypost")
+    waypost = cast.fuenlabrada.tool.binary
     person = cast.fuenlabrada
     token = (f"{shlex.quote(waypost)} token --data-dir {shlex.quote(node.data_dir)} --body {person.body} "
              f"--role caseworker --unit {person.unit} --subject me")
@@ -110,13 +121,13 @@ def how_to_go_on(report, node, cast):
     report.line()
     report.line(f"  export WAYPOST_SERVER={node.server}")
     report.line(f"  export WAYPOST_TOKEN=$({token})")
-    for command in ("referral outbox --state completed --state forwarded", "referral --help",
-                    "route language FR714/200040715/38317 --language prs", "body list --level local",
-                    "call --list"):
+    for command in ("referral list --box outbox --state completed --state forwarded "
+                    "--unit bodies/es-fuenlabrada/units/social-welfare",
+                    "route language FR714/200040715/38317 --language prs --include-unmatched", "bodies tree",
+                    "referral --help"):
         report.line(f"  {shlex.quote(waypost)} {command}")
     report.line()
-    if node.ports.get("metrics_port"):
-        report.line(f"Metrics: http://127.0.0.1:{node.ports['metrics_port']}/metrics")
+    report.line(f"Metrics: http://127.0.0.1:{node.ports['metrics']}/metrics")
     report.line("Ctrl-C ends it.")
 
 
@@ -126,14 +137,14 @@ def run(options):
     os.makedirs(folder, exist_ok=True)
     node = None
     try:
-        if not options.no_build:
+        programs = nodes.Programs(os.path.abspath(options.bin)) if options.bin else nodes.Programs()
+        if not options.bin:
             nodes.build(report.line)
-        node = nodes.Node(folder, choose_port(options.port, report.line))
+        node = nodes.Node(programs, folder, choose_port(options.port, report.line))
         report.line("starting a node in demonstration mode (no real data belongs in it) …")
         node.start()
         report.line(f"  it serves at {node.server}; its folder is {folder}")
-        cast = play(report, Tool(nodes.binary("waypost"), node.server, node.data_dir), folder)
-        report.summary()
+        cast = tell(report, Tool(programs.waypost, node), folder)
         if not options.exit:
             how_to_go_on(report, node, cast)
             node.wait()

@@ -1,6 +1,7 @@
 """What the referral chapters have in common: sending with a fresh request id, and saying what came back."""
 
 import datetime
+import shlex
 import uuid
 
 from client import REFERRAL
@@ -15,12 +16,21 @@ def in_days(days, hour=9, minute=30):
     return day.replace(hour=hour, minute=minute, second=0, microsecond=0).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def minutes_ago(minutes):
+    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=minutes)
+    return then.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 
 
 def short_state(referral):
     return referral.get("state", "").removeprefix("REFERRAL_STATE_")
+
+
+class StoryBroken(Exception):
+    """Nothing after this can be played; the checks so far stand."""
 
 
 class Desk:
@@ -43,6 +53,13 @@ class Desk:
     def get(self, person, name):
         return self.read(person, "GetReferral", {"name": name}).message
 
+    def type(self, person, *arguments):
+        """A command as a person types it."""
+        self.report.sent("waypost " + shlex.join(arguments))
+        answer = person.tell(*arguments)
+        self.report.came(self.about(answer))
+        return answer
+
     def tell(self, method, request, answer):
         extra = [f"{key} {value}" for key, value in request.items()
                  if key in ("reason", "declinedBy", "answer", "body", "reviewTime", "answerByTime")]
@@ -53,9 +70,9 @@ class Desk:
     @staticmethod
     def about(answer):
         if not answer.ok:
-            wrong = "; ".join(f"{field} {what}" for field, what in answer.violations[:4])
-            more = f" and {len(answer.violations) - 4} more" if len(answer.violations) > 4 else ""
-            return f"{answer}: {answer.text}" + (f" [{wrong}{more}]" if wrong else "")
+            wrong = "; ".join(f"{field}: {what}" for field, what in answer.violations[:4])
+            more = f"; and {len(answer.violations) - 4} more" if len(answer.violations) > 4 else ""
+            return f"{answer}: " + (wrong + more if wrong else answer.text)
         referral = answer.message
         if "state" not in referral:
             return "OK"
@@ -67,6 +84,14 @@ class Desk:
             parts.append(f"{due['party'].removeprefix('PARTY_').lower()} body owes "
                          f"{due['clock'].removeprefix('CLOCK_').lower().replace('_', ' ')} by {due['time']}")
         return ", ".join(parts)
+
+    def submit(self, person, request):
+        """Sends a referral. Returns its name; without one there is no going on."""
+        answer = self.send(person, "SubmitReferral", request)
+        self.state_is(answer, "REQUESTED")
+        if not answer.message.get("name"):
+            raise StoryBroken("a referral could not be sent")
+        return answer
 
     def state_is(self, answer, state):
         return self.report.equal(f"it is {state.replace('_', ' ')}", short_state(answer.message), state)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,8 +23,12 @@ class NotReady(Exception):
     """Says what is missing, for the person who started the demonstration."""
 
 
-def binary(name):
-    return os.path.join(BUILD, "bin", name)
+class Programs:
+    """Where the two programs are."""
+
+    def __init__(self, folder=os.path.join(BUILD, "bin")):
+        self.waypost = os.path.join(folder, "waypost")
+        self.node = os.path.join(folder, "waypost-node")
 
 
 def build(say):
@@ -39,12 +44,17 @@ def build(say):
 def _step(say, what, command):
     say(what + " …")
     began = time.monotonic()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
-    if done.returncode != 0:
-        tail = "\n".join(done.stdout.splitlines()[-30:])
-        raise NotReady(f"{' '.join(command)} failed with exit code {done.returncode}:\n{tail}")
-    say(f"  done in {time.monotonic() - began:.1f} s")
+    lines = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True) as child:
+        for line in child.stdout:
+            lines.append(line.rstrip())
+            if sys.stdout.isatty() and line.startswith("["):
+                print("\r  " + line.split("]")[0] + "]", end="", flush=True)
+    if child.returncode != 0:
+        tail = "\n".join(lines[-30:])
+        raise NotReady(f"{' '.join(command)} failed with exit code {child.returncode}:\n{tail}")
+    say(("\r" if sys.stdout.isatty() else "") + f"  done in {time.monotonic() - began:.1f} s")
 
 
 def is_free(port):
@@ -65,7 +75,8 @@ def _die_with_parent():
 class Node:
     """A node in demonstration mode over the embedded store in `folder`. Port 0 takes any free one."""
 
-    def __init__(self, folder, port):
+    def __init__(self, programs, folder, port):
+        self._program = programs.node
         self.folder = folder
         self.data_dir = os.path.join(folder, "data")
         self.key_dir = os.path.join(folder, "keys")
@@ -76,15 +87,15 @@ class Node:
 
     @property
     def server(self):
-        return f"127.0.0.1:{self.ports['port']}"
+        return f"127.0.0.1:{self.ports['grpc']}"
 
     def start(self):
         port_file = os.path.join(self.folder, "ports.json")
         if os.path.exists(port_file):
             os.remove(port_file)
-        command = [binary("waypost-node"), "--demo", "--data-dir", self.data_dir, "--key-dir", self.key_dir,
+        command = [self._program, "--demo", "--data-dir", self.data_dir, "--key-dir", self.key_dir,
                    "--listen", f"127.0.0.1:{self._port}", "--metrics-listen", "127.0.0.1:0",
-                   "--port-file", port_file]
+                   "--access-log", os.path.join(self.folder, "access.log"), "--port-file", port_file]
         with open(self.log_path, "ab") as log:
             self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                            start_new_session=True, preexec_fn=_die_with_parent)
@@ -105,11 +116,14 @@ class Node:
                 self.ports = json.load(file)
         except (OSError, json.JSONDecodeError):
             return False
-        return bool(self.ports.get("port"))
+        return bool(self.ports.get("grpc"))
 
     def log_tail(self, lines=20):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return "\n".join(file.read().splitlines()[-lines:])
+
+    def is_running(self):
+        return self._child is not None and self._child.poll() is None
 
     def wait(self):
         """Until the node ends by itself. Returns its exit code."""
@@ -117,7 +131,7 @@ class Node:
 
     def stop(self):
         """Returns the exit code; None when it had to be killed. Harmless when nothing runs."""
-        if self._child is None or self._child.poll() is not None:
+        if not self.is_running():
             return None if self._child is None else self._child.returncode
         self._child.send_signal(signal.SIGTERM)
         try:

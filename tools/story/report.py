@@ -55,6 +55,10 @@ class Report:
         self._wrapped(text, "    ← ", "      ")
 
     def row(self, text):
+        self._wrapped(text, "      ", "        ")
+
+    def table_row(self, text):
+        """As it is, however long."""
         self.line("      " + text)
 
     # --- checks -------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=nodes.DEFAULT_PORT,
                         help=f"where to listen on 127.0.0.1 ({nodes.DEFAULT_PORT}; 0 for any free port)")
     parser.add_argument("--empty", action="store_true", help="leave the directory empty")
-    parser.add_argument("--no-build", action="store_true", help="use the programs that are built already")
+    parser.add_argument("--bin", help="build nothing; use the programs in this folder")
     return parser.parse_args()
 
 
@@ -40,14 +40,14 @@ def say(text):
     print(text, flush=True)
 
 
-def serve(node, options):
+def serve(programs, node, options):
     node.start()
-    tool = Tool(nodes.binary("waypost"), node.server, node.data_dir)
+    tool = Tool(programs.waypost, node)
     cast = Cast(tool)
     if not options.empty and not chapters_directory.is_filled(cast):
         sent, _ = chapters_directory.fill(cast)
         say(f"the directory of the source papers: {sent} records")
-    waypost = shlex.quote(nodes.binary("waypost"))
+    waypost = shlex.quote(programs.waypost)
     say(f"serving at {node.server}, data in {node.folder}; Ctrl-C ends it")
     say(f"  export WAYPOST_SERVER={node.server}")
     say(f"  export WAYPOST_TOKEN=$({waypost} token --data-dir {shlex.quote(node.data_dir)} "
@@ -61,12 +61,13 @@ def main():
     options = arguments()
     folder = os.path.abspath(options.data_dir or tempfile.mkdtemp(prefix="waypost-up-"))
     os.makedirs(folder, exist_ok=True)
-    node = nodes.Node(folder, options.port)
+    programs = nodes.Programs(os.path.abspath(options.bin)) if options.bin else nodes.Programs()
+    node = nodes.Node(programs, folder, options.port)
     code = None
     try:
-        if not options.no_build:
+        if not options.bin:
             nodes.build(say)
-        code = serve(node, options)
+        code = serve(programs, node, options)
         say(f"the node ended by itself:\n{node.log_tail()}")
         return code or 1
     except KeyboardInterrupt:

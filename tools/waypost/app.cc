@@ -32,7 +32,7 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
       ->type_name("FILE");
   app.add_option("--output", options.output, "how results are written")
       ->group(group)
-      ->type_name("")
+      ->type_name("WORD")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   app.add_option("--timeout", options.timeout, "for each attempt of a call, as 10s or 2m")
@@ -62,7 +62,12 @@ ExitCode TellUsage(const CLI::App& app, const CLI::ParseError& error,
     return ExitCode::kOk;
   }
   if (WantsJson(arguments)) session.options().output = "json";
-  session.TellFailure(error::Make(absl::StatusCode::kInvalidArgument, "USAGE", error.what()));
+  // An unknown command shows as none at all.
+  const std::vector<std::string> unknown = app.remaining(true);
+  const std::string problem = error.get_name() == "RequiredError" && !unknown.empty()
+                                  ? base::Cat("no such command or argument: ", unknown.front())
+                                  : std::string(error.what());
+  session.TellFailure(error::Make(absl::StatusCode::kInvalidArgument, "USAGE", problem));
   session.Hint("Run with --help for more information.");
   return ExitCode::kUsage;
 }
@@ -78,6 +83,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   app->set_help_all_flag("--help-all", "Help for every command");
   app->get_formatter()->column_width(36);
   AddGlobalFlags(*app, session);
+  app->footer("What every command takes, and the exit codes: waypost --help");  // the commands inherit it
   AddBodyCommands(*app, session);
   AddUnitCommands(*app, session);
   AddOfferCommands(*app, session);

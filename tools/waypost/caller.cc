@@ -76,7 +76,7 @@ Caller::Caller(std::shared_ptr<grpc::Channel> channel, rpc::RetryPolicy policy, 
 
 absl::Status Caller::Unary(const std::string& method, const google::protobuf::Message& request,
                            google::protobuf::Message& response, bool idempotent) {
-  return rpc::CallWithRetry(policy_, idempotent, sleep_, token_, [&](grpc::ClientContext& context) {
+  return rpc::CallWithRetry(policy_, idempotent, sleep_, random_, token_, [&](grpc::ClientContext& context) {
     std::promise<grpc::Status> done;
     stub_.UnaryCall(&context, "/" + method, grpc::StubOptions(), &request, &response,
                     [&done](grpc::Status status) { done.set_value(std::move(status)); });

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/crypto/random.h"
 #include "common/rpc/client.h"
 
 namespace waypost::cli {
@@ -73,6 +74,7 @@ class Caller {
   Stub stub_;
   rpc::RetryPolicy policy_;
   rpc::Sleeper sleep_;
+  crypto::SystemRandom random_;
   rpc::TokenSource token_;
 };
 

@@ -226,7 +226,7 @@ void AddCompletionCommand(CLI::App& root, Session& session) {
   auto shell = std::make_shared<std::string>();
   leaf.add_option("shell", *shell, "which")
       ->required()
-      ->type_name("")
+      ->type_name("WORD")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   leaf.footer(
       "bash:  waypost completion bash > /etc/bash_completion.d/waypost\n"

@@ -19,7 +19,8 @@ void Check(bool holds) {
 }
 
 std::string Written(const CsvFile& file) {
-  std::string text = waypost::cli::CsvLine(file.header);
+  // With a byte order mark, since the first name of the header may begin with another one.
+  std::string text = "\xEF\xBB\xBF" + waypost::cli::CsvLine(file.header);
   for (const CsvRow& row : file.rows) text += waypost::cli::CsvLine(row.fields);
   return text;
 }

@@ -37,6 +37,9 @@ std::string FailureText(const absl::Status& status, std::string_view request_id)
   std::string text = base::Cat("waypost: ", Printable(base::ToStd(status.message())), "\n");
   const google::rpc::BadRequest bad_request = BadRequestOf(status);
   for (const auto& violation : bad_request.field_violations()) {
+    // One violation is often the message itself.
+    if (base::ToStd(status.message()) == base::Cat(violation.field(), ": ", violation.description()))
+      continue;
     text += base::Cat("  ", Printable(violation.field()), ": ", Printable(violation.description()), "\n");
   }
   const std::string reason = error::ReasonOf(status);

@@ -171,8 +171,8 @@ absl::StatusOr<ExitCode> Import(Session& session, const ImportOptions& options) 
   if (!outcome.stopped_by.ok()) session.TellFailure(outcome.stopped_by);
   const ExitCode code = CodeOf(outcome);
   if (code != ExitCode::kOk && !options.dry_run) {
-    session.Hint(base::Cat("Correct the rows where they stand and run again with --import-id ", id,
-                           "; rows that were submitted are not sent twice"));
+    session.Hint(base::Cat("Correct what is wrong where it stands, and run again with --import-id ", id,
+                           ": what was submitted is not submitted twice"));
   }
   return code;
 }

@@ -61,7 +61,7 @@ std::string TypeName(const FieldDescriptor& field) {
     case FieldDescriptor::CPPTYPE_STRING:
       return "TEXT";
     case FieldDescriptor::CPPTYPE_ENUM:
-      return "";
+      return "WORD";
     case FieldDescriptor::CPPTYPE_MESSAGE:
       if (IsMessage(field, "google.protobuf.Timestamp")) return "TIME";
       if (IsMessage(field, "waypost.type.v1.LocalizedText")) return "LANGUAGE=TEXT";
@@ -213,10 +213,7 @@ CLI::Validator EnumChoice(const google::protobuf::EnumDescriptor& type) {
   const std::string list = "{" + CLI::detail::join(choices, ",") + "}";
   return CLI::Validator(
       [&type, list](std::string& text) -> std::string {
-        const auto* value = FindEnumValue(type, text);
-        if (value == nullptr) return text + " is not one of " + list;
-        text = value->name();
-        return "";
+        return FindEnumValue(type, text) != nullptr ? "" : text + " is not one of " + list;
       },
       list);
 }

@@ -64,7 +64,7 @@ void AddOutcomeFlags(CLI::App& leaf, OutcomeFlags& flags) {
   leaf.add_option("--date", flags.date, "the day of all outcomes, YYYY-MM-DD; today if absent");
   const auto choice = [&leaf](const char* name, std::string& into, const char* help,
                               const google::protobuf::EnumDescriptor* type) {
-    leaf.add_option(name, into, help)->type_name("")->check(EnumChoice(*type));
+    leaf.add_option(name, into, help)->type_name("WORD")->check(EnumChoice(*type));
   };
   choice("--informed-by", flags.informed_by, "who told the people", pb::InformedBy_descriptor());
   choice("--informed-how", flags.informed_how, "how", pb::InformedHow_descriptor());
@@ -138,6 +138,9 @@ void AddAction(CLI::App& group, Session& session, const ReferralAction& action) 
   };
   CLI::App& leaf = AddCall(group, session, std::move(command));
   if (has_outcomes) AddOutcomeFlags(leaf, *outcomes);
+  if (action.method == "EraseReferral") {
+    leaf.add_flag("--yes")->description("surely; what is erased cannot be brought back")->required();
+  }
 }
 
 }  // namespace

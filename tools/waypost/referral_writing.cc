@@ -66,6 +66,8 @@ class ReferralFlags {
       WAYPOST_RETURN_IF_ERROR(referral_.Fill(*request.mutable_referral(), session.values()));
     }
     if (!own_reference_->empty()) request.set_own_reference(*own_reference_);
+    if (person_ == nullptr || (person_->Given().empty() && sections_->Given().empty()))
+      return absl::OkStatus();
     return FillPerson(session, *request.mutable_referral(), *request.mutable_sections());
   }
 

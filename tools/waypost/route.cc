@@ -135,7 +135,7 @@ void AddRouteCommand(CLI::App& root, Session& session) {
   CLI::App& leaf = AddCall(root, session, std::move(route));
   leaf.add_option("theme", *theme, "what the need is about")
       ->required()
-      ->type_name("")
+      ->type_name("WORD")
       ->check(EnumChoice(*type::v1::Theme_descriptor()));
   leaf.add_option("territory", *territory, "where the person is: EU, ES300, ES300/28058")->required();
   leaf.add_option("--language-skill", *skills, "command of a language, as fr=a2; may be repeated")

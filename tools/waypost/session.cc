@@ -71,6 +71,7 @@ void Session::OnWithCode(CLI::App& leaf, CommandWithCode command) {
 ExitCode Session::Run() {
   const absl::StatusOr<ExitCode> code = command_();
   env_.out.flush();
+  if (!last_hint_.empty()) Hint(last_hint_);
   if (code.ok() && env_.out) return *code;
   const absl::Status status =
       code.ok() ? error::Make(absl::StatusCode::kInternal, "OUTPUT_FAILED", "the output cannot be written")
@@ -167,7 +168,7 @@ absl::Status Session::ListAll(const std::string& method, const PageOptions& page
     if (token.empty()) return absl::OkStatus();
     const int64_t now_have = response.GetReflection()->FieldSize(response, items);
     if (page.limit > 0 && now_have >= page.limit) {
-      Hint(base::Cat("There are more: --limit 0 for all, or --page-token ", token));
+      last_hint_ = base::Cat("There are more: --limit 0 for all, or --page-token ", token);
       return absl::OkStatus();
     }
     if (env_.err_is_terminal) env_.err << '\r' << now_have << " …" << std::flush;

@@ -98,6 +98,7 @@ class Session {
   std::unique_ptr<Caller> caller_;
   std::string request_id_;
   bool used_request_id_ = false;
+  std::string last_hint_;  // for after the results
 };
 
 // --limit and --page-token.

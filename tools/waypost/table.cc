@@ -128,6 +128,7 @@ std::string Table::ToText(bool colour) const {
       }
       owed += widths[i] - WidthInLocale(cells[i]) + 2;
     }
+    text.erase(text.find_last_not_of(' ') + 1);
     return text;
   };
   std::string text = colour ? base::Cat("\x1b[1m", line(headings_), "\x1b[0m\n") : line(headings_) + "\n";

@@ -1,5 +1,6 @@
 // waypost token: for demonstrations, where the node is its own issuer.
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include "common/base/status_macros.h"
@@ -33,11 +34,15 @@ std::string RoleChoices() {
 }
 
 // "funding-officer" and "funding officer" are "funding_officer".
+std::optional<policy::Role> RoleOf(std::string text) {
+  for (char& c : text) c = c == '-' || c == ' ' ? '_' : c;
+  return policy::RoleFromName(text);
+}
+
 CLI::Validator RoleChoice() {
   return CLI::Validator(
       [](std::string& text) -> std::string {
-        for (char& c : text) c = c == '-' || c == ' ' ? '_' : c;
-        return policy::RoleFromName(text).has_value() ? "" : text + " is not one of " + RoleChoices();
+        return RoleOf(text).has_value() ? "" : text + " is not one of " + RoleChoices();
       },
       RoleChoices());
 }
@@ -51,8 +56,9 @@ absl::StatusOr<identity::DemoIssuer::Grant> MakeGrant(const TokenOptions& option
                                                               : unit);
   }
   for (const std::string& role : options.roles) {
-    const auto known = policy::RoleFromName(role);
-    if (known.has_value()) grant.roles.Add(*known);
+    const auto known = RoleOf(role);
+    if (!known.has_value()) return error::InvalidField("--role", base::Cat("must be one of ", RoleChoices()));
+    grant.roles.Add(*known);
   }
   const auto ttl = ParseSpan(options.ttl);
   if (!ttl.has_value()) return error::InvalidField("--ttl", "must be a span as 8h");
@@ -93,7 +99,7 @@ void AddTokenCommand(CLI::App& root, Session& session) {
   leaf.add_option("--body", options->body, "the body acted for, as bodies/es-fuenlabrada")->required();
   leaf.add_option("--role", options->roles, "may be repeated")
       ->required()
-      ->type_name("")
+      ->type_name("WORD")
       ->allow_extra_args(false)
       ->check(RoleChoice());
   leaf.add_option("--unit", options->units, "a unit that the caller is a member of; may be repeated")

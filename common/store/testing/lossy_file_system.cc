@@ -192,6 +192,7 @@ void LossyFileSystem::OnSynced(const std::string& path) {
 void LossyFileSystem::OnTruncated(const std::string& path, uint64_t size) {
   const absl::MutexLock lock(&mutex_);
   FileState& state = files_[path];
+  if (free_bytes_.has_value() && size < state.written) *free_bytes_ += state.written - size;
   state.written = size;
   state.synced = std::min(state.synced, size);
 }
@@ -264,6 +265,7 @@ IOStatus LossyFileSystem::DeleteFile(const std::string& given, const IOOptions& 
   if (!status.ok()) return status;
   if (const auto old = files_.find(path); old != files_.end()) {
     change.old_state = old->second;
+    if (free_bytes_.has_value()) *free_bytes_ += old->second.written;
     files_.erase(old);
   }
   pending_.push_back(std::move(change));

@@ -48,7 +48,8 @@ class LossyFileSystem final : public rocksdb::FileSystemWrapper {
 
   void Inject(Fault fault);
   void ClearFaults();
-  // Room left on the disk from now on; nullopt: as much as the real one has. Deleting files does not add.
+  // Room left on the disk from now on; nullopt: as much as the real one has. Deleting and truncating
+  // add what was written through this object.
   void SetFreeBytes(std::optional<uint64_t> bytes);
 
   // The power goes after so many more changes: from then on every change fails and leaves nothing.

@@ -1,0 +1,32 @@
+#include "common/runtime/key_rotation.h"
+
+#include <vector>
+
+#include "common/base/status_macros.h"
+#include "common/crypto/key_provider.h"
+
+namespace waypost::runtime {
+
+absl::StatusOr<int> RotateKeys(crypto::BodyKeys& keys, const RotationWork& work, absl::Time now) {
+  crypto::KeyProvider& provider = keys.provider();
+  if (provider.RotationDue(now)) WAYPOST_RETURN_IF_ERROR(provider.Rotate(now).status());
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<crypto::KeyInfo> live, provider.List());
+  std::vector<uint32_t> retired;
+  for (const crypto::KeyInfo& key : live) {
+    if (key.state == crypto::KeyState::kRetired) retired.push_back(key.id);
+  }
+  if (retired.empty()) return 0;
+  WAYPOST_RETURN_IF_ERROR(work.renew(now));
+  int destroyed = 0;
+  for (const uint32_t id : retired) {
+    const absl::Status status = keys.Destroy(id, now);
+    // Too soon after the rotation: a command under way may still use it. The next pass comes back to it.
+    if (status.code() == absl::StatusCode::kFailedPrecondition) continue;
+    WAYPOST_RETURN_IF_ERROR(status);
+    ++destroyed;
+  }
+  if (destroyed > 0) WAYPOST_RETURN_IF_ERROR(work.purge());
+  return destroyed;
+}
+
+}  // namespace waypost::runtime

@@ -1,0 +1,162 @@
+// The replica of the directory: what is kept, how fresh it is, and who coordinates where.
+#include "services/referral/directory_replica.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/strings.h"
+#include "common/store/memory_store.h"
+
+namespace waypost::referral {
+namespace {
+
+using directory::v1::WatchChangesResponse;
+
+const absl::Time kNow = absl::FromCivil(absl::CivilSecond(2026, 5, 4, 10, 0, 0), absl::UTCTimeZone());
+
+class ReplicaTest : public ::testing::Test {
+ protected:
+  static void AddBody(WatchChangesResponse& changes, std::string_view name, directory::v1::BodyStatus status,
+                      int64_t revision, bool enforcement = false) {
+    directory::v1::Change& change = *changes.add_changes();
+    change.set_resource(std::string(name));
+    change.set_revision(revision);
+    change.mutable_body()->set_name(std::string(name));
+    change.mutable_body()->set_status(status);
+    change.mutable_body()->set_enforcement(enforcement);
+  }
+  static void AddAgreement(WatchChangesResponse& changes, std::string_view territory, std::string_view body,
+                           std::string_view start = "2020-01-01", std::string_view end = "",
+                           type::v1::Theme theme = type::v1::THEME_HOUSING) {
+    directory::v1::CoordinationAgreement& agreement = *changes.add_changes()->mutable_coordination_agreement();
+    agreement.set_name(base::Cat("coordinationAgreements/", changes.changes_size()));
+    agreement.set_theme(theme);
+    agreement.set_territory(std::string(territory));
+    agreement.set_body(std::string(body));
+    agreement.mutable_period()->set_start_date(std::string(start));
+    agreement.mutable_period()->set_end_date(std::string(end));
+  }
+  void Apply(WatchChangesResponse changes, std::string_view cursor, bool up_to_date = true) {
+    changes.set_next_cursor(std::string(cursor));
+    changes.set_up_to_date(up_to_date);
+    ASSERT_TRUE(replica_.Apply(changes, kNow).ok());
+  }
+  BodyFacts Find(std::string_view body) { return *replica_.Find(**store_.Snapshot(), body); }
+  std::string Coordinator(std::string_view territory, type::v1::Theme theme = type::v1::THEME_HOUSING) {
+    return *replica_.Coordinator(**store_.Snapshot(), theme, territory);
+  }
+
+  store::MemoryStore store_;
+  DirectoryReplica replica_{store_};
+};
+
+TEST_F(ReplicaTest, KnowsBodiesAsTheyLastWere) {
+  EXPECT_FALSE(Find("bodies/a").exists);
+  WatchChangesResponse changes;
+  AddBody(changes, "bodies/a", directory::v1::BODY_STATUS_ACTIVE, 1);
+  AddBody(changes, "bodies/p", directory::v1::BODY_STATUS_ACTIVE, 1, /*enforcement=*/true);
+  AddBody(changes, "bodies/s", directory::v1::BODY_STATUS_SUSPENDED, 4);
+  AddBody(changes, "bodies/d", directory::v1::BODY_STATUS_DISSOLVED, 2);
+  Apply(changes, "c1");
+  EXPECT_TRUE(Find("bodies/a").active);
+  EXPECT_FALSE(Find("bodies/a").enforcement);
+  EXPECT_TRUE(Find("bodies/p").enforcement);
+  EXPECT_TRUE(Find("bodies/s").exists);
+  EXPECT_FALSE(Find("bodies/s").active);
+  EXPECT_EQ(Find("bodies/s").revision, 4);
+  EXPECT_FALSE(Find("bodies/d").active);
+  WatchChangesResponse later;
+  AddBody(later, "bodies/a", directory::v1::BODY_STATUS_SUSPENDED, 2);
+  Apply(later, "c2");
+  EXPECT_FALSE(Find("bodies/a").active);
+}
+
+TEST_F(ReplicaTest, WhatCameBeforeChangesNothingWhenItComesAgain) {
+  WatchChangesResponse first;
+  AddBody(first, "bodies/a", directory::v1::BODY_STATUS_ACTIVE, 1);
+  WatchChangesResponse second;
+  AddBody(second, "bodies/a", directory::v1::BODY_STATUS_SUSPENDED, 2);
+  Apply(first, "c1");
+  Apply(second, "c2");
+  Apply(second, "c2");
+  EXPECT_EQ(Find("bodies/a").revision, 2);
+  Apply(first, "c1");
+  EXPECT_EQ(Find("bodies/a").revision, 2) << "a suspension is not undone by what is older";
+  EXPECT_FALSE(Find("bodies/a").active);
+}
+
+TEST_F(ReplicaTest, TheCursorIsDurableWithTheChanges) {
+  EXPECT_EQ(*replica_.Cursor(), "");
+  WatchChangesResponse changes;
+  AddBody(changes, "bodies/a", directory::v1::BODY_STATUS_ACTIVE, 1);
+  Apply(changes, "c1");
+  DirectoryReplica another(store_);
+  EXPECT_EQ(*another.Cursor(), "c1");
+  EXPECT_TRUE(another.Find(**store_.Snapshot(), "bodies/a")->active);
+  EXPECT_FALSE(another.CheckFresh(kNow).ok()) << "until it has heard from the directory";
+}
+
+TEST_F(ReplicaTest, IsReliedOnForAMinuteAfterItWasComplete) {
+  EXPECT_EQ(replica_.CheckFresh(kNow).code(), absl::StatusCode::kUnavailable);
+  WatchChangesResponse changes;
+  AddBody(changes, "bodies/a", directory::v1::BODY_STATUS_ACTIVE, 1);
+  Apply(changes, "c1", /*up_to_date=*/false);
+  EXPECT_FALSE(replica_.CheckFresh(kNow).ok()) << "there is more to come";
+  Apply({}, "c1");
+  EXPECT_TRUE(replica_.CheckFresh(kNow).ok());
+  EXPECT_TRUE(replica_.CheckFresh(kNow + kMaxReplicaAge).ok());
+  EXPECT_FALSE(replica_.CheckFresh(kNow + kMaxReplicaAge + absl::Microseconds(1)).ok());
+  EXPECT_EQ(replica_.Age(kNow + absl::Seconds(5)), absl::Seconds(5));
+}
+
+TEST_F(ReplicaTest, TheNearestAgreementThatCoversATerritoryCounts) {
+  WatchChangesResponse changes;
+  AddAgreement(changes, "EU", "bodies/eu");
+  AddAgreement(changes, "ES", "bodies/es");
+  AddAgreement(changes, "ES30", "bodies/madrid");
+  AddAgreement(changes, "ES300/28058", "bodies/fuenlabrada");
+  AddAgreement(changes, "ES3", "bodies/language", "2020-01-01", "", type::v1::THEME_LANGUAGE);
+  Apply(changes, "c1");
+  EXPECT_EQ(Coordinator("ES300/28058"), "bodies/fuenlabrada");
+  EXPECT_EQ(Coordinator("ES300/28058/01"), "bodies/fuenlabrada");
+  EXPECT_EQ(Coordinator("ES300/28079"), "bodies/madrid");
+  EXPECT_EQ(Coordinator("ES300"), "bodies/madrid");
+  EXPECT_EQ(Coordinator("ES3"), "bodies/es");
+  EXPECT_EQ(Coordinator("ES51"), "bodies/es");
+  EXPECT_EQ(Coordinator("FR101"), "bodies/eu");
+  EXPECT_EQ(Coordinator("EU"), "bodies/eu");
+  EXPECT_EQ(Coordinator("ES300", type::v1::THEME_LANGUAGE), "bodies/language");
+  EXPECT_EQ(Coordinator("FR101", type::v1::THEME_LANGUAGE), "");
+}
+
+TEST_F(ReplicaTest, AnAgreementCountsFromItsFirstDayToItsLast) {
+  WatchChangesResponse changes;
+  AddAgreement(changes, "ES1", "bodies/begins-today", "2026-05-04");
+  AddAgreement(changes, "ES2", "bodies/begins-tomorrow", "2026-05-05");
+  AddAgreement(changes, "ES3", "bodies/ends-today", "2020-01-01", "2026-05-04");
+  AddAgreement(changes, "ES4", "bodies/ended-yesterday", "2020-01-01", "2026-05-03");
+  Apply(changes, "c1");
+  EXPECT_EQ(Coordinator("ES1"), "bodies/begins-today");
+  EXPECT_EQ(Coordinator("ES2"), "");
+  EXPECT_EQ(Coordinator("ES3"), "bodies/ends-today");
+  EXPECT_EQ(Coordinator("ES4"), "");
+}
+
+TEST_F(ReplicaTest, AnAgreementThatEndsIsGoneAndLeavesItsSuccessor) {
+  WatchChangesResponse first;
+  AddAgreement(first, "ES1", "bodies/old");
+  Apply(first, "c1");
+  EXPECT_EQ(Coordinator("ES1"), "bodies/old");
+  WatchChangesResponse second;
+  AddAgreement(second, "ES1", "bodies/new", "2026-05-01");
+  AddAgreement(second, "ES1", "bodies/old", "2020-01-01", "2026-04-30");
+  Apply(second, "c2");
+  EXPECT_EQ(Coordinator("ES1"), "bodies/new");
+  WatchChangesResponse third;
+  AddAgreement(third, "ES1", "bodies/new", "2026-05-01", "2026-05-03");
+  Apply(third, "c3");
+  EXPECT_EQ(Coordinator("ES1"), "");
+}
+
+}  // namespace
+}  // namespace waypost::referral

@@ -1,0 +1,81 @@
+#include "services/referral/key_renewal.h"
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/status_macros.h"
+#include "common/rpc/mutate.h"
+#include "services/referral/referral_repository.h"
+
+namespace waypost::referral {
+namespace {
+
+constexpr int kBatch = 200;
+
+// What one referral needs.
+struct Renewal {
+  std::vector<Wrap> based_on;
+  std::vector<Wrap> wraps;
+  std::vector<std::pair<std::string, storage::v1::OwnReferenceRecord>> references;  // by body
+
+  bool empty() const { return wraps.empty() && references.empty(); }
+};
+
+absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, const std::string& name, absl::Time now) {
+  Renewal renewal;
+  WAYPOST_ASSIGN_OR_RETURN(renewal.based_on, rows::ListWraps(reader, name));
+  WAYPOST_ASSIGN_OR_RETURN(renewal.wraps, sealing.Rewrap(name, renewal.based_on, now));
+  std::set<std::string> bodies;
+  for (const Wrap& wrap : renewal.based_on) bodies.insert(wrap.body);
+  for (const std::string& body : bodies) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto reference, rows::GetOwnReference(reader, name, body));
+    if (!reference.has_value()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(auto renewed, sealing.RenewLookup(name, body, renewal.based_on, *reference));
+    if (renewed.has_value()) renewal.references.emplace_back(body, *std::move(renewed));
+  }
+  return renewal;
+}
+
+absl::Status Write(store::Writer& writer, const std::string& name, const Renewal& renewal) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, name));
+  if (!SameWraps(renewal.based_on, wraps)) return rpc::PrepareAgain();
+  for (const Wrap& wrap : renewal.wraps) rows::PutWrap(writer, name, wrap);
+  for (const auto& [body, reference] : renewal.references) {
+    WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, body));
+    rows::PutOwnReference(writer, name, body, reference);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<RenewalReport> RenewKeys(store::Store& store, Sealing& sealing, absl::Time now) {
+  RenewalReport report;
+  std::string after;
+  while (true) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto reader, store.Snapshot());
+    WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> names, rows::ListNames(*reader, after, kBatch));
+    for (const std::string& name : names) {
+      ++report.referrals;
+      WAYPOST_ASSIGN_OR_RETURN(const Renewal renewal, Plan(*reader, sealing, name, now));
+      if (renewal.empty()) continue;
+      const absl::Status written = store::TransactAndWait(
+          store, [&](store::Writer& writer) { return Write(writer, name, renewal); });
+      if (written.code() == absl::StatusCode::kAborted) {
+        ++report.missed;
+        continue;
+      }
+      WAYPOST_RETURN_IF_ERROR(written);
+      report.wraps += renewal.wraps.size();
+      report.lookups += renewal.references.size();
+    }
+    if (static_cast<int>(names.size()) < kBatch) return report;
+    after = names.back();
+  }
+}
+
+}  // namespace waypost::referral

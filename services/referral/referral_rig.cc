@@ -1,0 +1,208 @@
+#include "services/referral/referral_rig.h"
+
+#include <algorithm>
+
+#include "common/base/strings.h"
+
+namespace waypost::referral::testing {
+namespace {
+
+using policy::Role;
+
+std::string Text(std::string_view text) {
+  return std::string(text);
+}
+
+template <typename Request>
+void Fill(int persons, Request& request) {
+  *request.mutable_referral() = CompleteReferral();
+  request.mutable_referral()->clear_persons();
+  for (int i = 1; i <= persons; ++i) {
+    *request.mutable_referral()->add_persons() = CompletePerson(static_cast<uint32_t>(i));
+    *request.add_sections() = MarkedSections(static_cast<uint32_t>(i));
+  }
+  request.set_own_reference(Text(kOwnReference));
+}
+
+}  // namespace
+
+RigOptions ReferralOptions(bool on_disk) {
+  RigOptions options;
+  options.service = "referral";
+  options.on_disk = on_disk;
+  options.now = Now();
+  return options;
+}
+
+v1::PersonSections MarkedSections(uint32_t number) {
+  v1::PersonSections sections;
+  sections.set_person(number);
+  sections.mutable_screening()->set_text(base::Cat(kScreening, "-", number));
+  sections.mutable_details()->set_given_name(base::Cat(kGivenName, "-", number));
+  sections.mutable_details()->set_needs(base::Cat(kNeeds, "-", number));
+  sections.mutable_alerts()->add_alerts(base::Cat(kAlert, "-", number));
+  return sections;
+}
+
+ReferralRig::ReferralRig(RigOptions options)
+    : rig(std::move(options)),
+      key_provider(rig.random(), rig.clock().Now()),
+      keys(key_provider, rig.random()),
+      sealing(keys, rig.random()),
+      replica(rig.store()),
+      service(rig.env(), sealing, replica) {
+  for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody, kSixthBody,
+                                      kSeventhBody, kCoordinatingBody}) {
+    SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
+  }
+  SetBody(kSuspendedBody, directory::v1::BODY_STATUS_SUSPENDED);
+  SetBody(kDissolvedBody, directory::v1::BODY_STATUS_DISSOLVED);
+  SetBody(kEnforcementBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/true);
+  directory::v1::WatchChangesResponse changes;
+  directory::v1::CoordinationAgreement& agreement = *changes.add_changes()->mutable_coordination_agreement();
+  agreement.set_name("coordinationAgreements/madrid-language");
+  agreement.set_theme(type::v1::THEME_LANGUAGE);
+  agreement.set_territory("ES30");
+  agreement.set_body(Text(kCoordinatingBody));
+  agreement.mutable_period()->set_start_date("2025-01-01");
+  changes.set_next_cursor("agreements");
+  changes.set_up_to_date(true);
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+
+  rig.Serve(service);
+  stub = v1::ReferralService::NewStub(rig.channel());
+  referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
+  receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
+  coordinator = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
+  third = rig.TokenOf(kThirdBody, {Role::kSupervisor}, {}, "p-carmen");
+  fourth = rig.TokenOf(kFourthBody, {Role::kSupervisor}, {}, "p-jorge");
+  referring_caseworker = rig.TokenOf(kReferringBody, {Role::kCaseworker}, {Text(kReferringUnit)}, "p-eva");
+  receiving_caseworker = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {Text(kReceivingUnit)}, "p-raul");
+  referring_safeguarding = rig.TokenOf(kReferringBody, {Role::kSafeguardingOfficer}, {}, "p-sonia");
+  receiving_safeguarding = rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer}, {}, "p-teresa");
+}
+
+ReferralRig::~ReferralRig() {
+  stub.reset();
+  rig.StopServing();
+}
+
+void ReferralRig::SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement) {
+  directory::v1::WatchChangesResponse changes;
+  directory::v1::Change& change = *changes.add_changes();
+  change.set_resource(Text(body));
+  change.set_revision(++directory_revision_);
+  change.mutable_body()->set_name(Text(body));
+  change.mutable_body()->set_status(status);
+  change.mutable_body()->set_enforcement(enforcement);
+  changes.set_next_cursor(base::Cat(directory_revision_));
+  changes.set_up_to_date(true);
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+void ReferralRig::Refresh() {
+  directory::v1::WatchChangesResponse changes;
+  changes.set_up_to_date(true);
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+v1::SubmitReferralRequest ReferralRig::NewReferral(int persons) const {
+  v1::SubmitReferralRequest request;
+  Fill(persons, request);
+  return request;
+}
+
+v1::CreateReferralRequest ReferralRig::NewDraft(int persons) const {
+  v1::CreateReferralRequest request;
+  Fill(persons, request);
+  return request;
+}
+
+v1::CompleteReferralRequest ReferralRig::Complete(std::string_view name, int persons) const {
+  auto request = On<v1::CompleteReferralRequest>(name);
+  for (int i = 1; i <= persons; ++i) {
+    v1::PersonOutcome& outcome = *request.add_outcomes();
+    outcome.set_person(static_cast<uint32_t>(i));
+    *outcome.mutable_outcome() = i == 1 ? PositiveOutcome() : NegativeOutcome();
+  }
+  return request;
+}
+
+v1::DeclineReferralRequest ReferralRig::Decline(std::string_view name) const {
+  auto request = On<v1::DeclineReferralRequest>(name);
+  request.set_reason(v1::DECLINE_REASON_NO_CAPACITY);
+  request.set_declined_by(v1::DECLINED_BY_PROVIDER);
+  return request;
+}
+
+v1::DiscloseReferralRequest ReferralRig::Disclose(std::string_view name, const std::vector<v1::SectionKind>& sections,
+                                                  v1::Purpose purpose) const {
+  auto request = On<v1::DiscloseReferralRequest>(name);
+  for (const v1::SectionKind section : sections) request.add_sections(section);
+  request.set_purpose(purpose);
+  return request;
+}
+
+std::string ReferralRig::Requested(int persons) {
+  return Must(Do(referrer, &Stub::SubmitReferral, NewReferral(persons))).name();
+}
+
+std::string ReferralRig::Acknowledged(int persons) {
+  const std::string name = Requested(persons);
+  return Must(Do(receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name))).name();
+}
+
+std::string ReferralRig::Accepted(int persons) {
+  const std::string name = Requested(persons);
+  return Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name))).name();
+}
+
+std::string ReferralRig::InProgress(int persons) {
+  const std::string name = Accepted(persons);
+  return Must(Do(receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(name))).name();
+}
+
+std::string ReferralRig::Completed(int persons) {
+  const std::string name = InProgress(persons);
+  return Must(Do(receiver, &Stub::CompleteReferral, Complete(name, persons))).name();
+}
+
+std::string ReferralRig::Declined(int persons) {
+  const std::string name = Requested(persons);
+  return Must(Do(receiver, &Stub::DeclineReferral, Decline(name))).name();
+}
+
+storage::v1::ReferralRecord ReferralRig::Record(std::string_view name) {
+  return Must(rows::Get(**rig.store().Snapshot(), name));
+}
+
+std::vector<Wrap> ReferralRig::Wraps(std::string_view name, std::string_view body) {
+  std::vector<Wrap> wraps = Must(rows::ListWraps(**rig.store().Snapshot(), name));
+  if (!body.empty()) std::erase_if(wraps, [body](const Wrap& wrap) { return wrap.body != body; });
+  return wraps;
+}
+
+std::vector<storage::v1::SectionRecord> ReferralRig::Sections(std::string_view name) {
+  return Must(rows::ListSections(**rig.store().Snapshot(), name));
+}
+
+std::vector<storage::v1::NoteRecord> ReferralRig::Notes(std::string_view name) {
+  return Must(rows::ListNotes(**rig.store().Snapshot(), name, 0, 10'000));
+}
+
+std::vector<storage::v1::HistoryRecord> ReferralRig::History(std::string_view name) {
+  return Must(rows::ListHistory(**rig.store().Snapshot(), name, "", 10'000, nullptr));
+}
+
+std::vector<event::v1::Event> ReferralRig::EventsOf(std::string_view name) {
+  std::vector<event::v1::Event> events = rig.Events();
+  std::erase_if(events, [name](const event::v1::Event& event) { return event.resource() != name; });
+  return events;
+}
+
+std::vector<v1::PersonSections> ReferralRig::OpenableBy(std::string_view name, std::string_view body) {
+  const OpenedKeys opened = Must(sealing.OpenKeys(name, Wraps(name, body), body));
+  return Must(sealing.OpenSections(name, opened, Sections(name), {}, {}));
+}
+
+}  // namespace waypost::referral::testing

@@ -1,0 +1,163 @@
+// The referral service over gRPC with everything around it, and people of several bodies who use it. For tests
+// only.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
+
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/strings.h"
+#include "common/crypto/body_keys.h"
+#include "common/crypto/memory_key_provider.h"
+#include "common/status/errors.h"
+#include "common/testing/service_rig.h"
+#include "services/referral/directory_replica.h"
+#include "services/referral/referral_sealing.h"
+#include "services/referral/referral_service.h"
+#include "services/referral/referral_testing.h"
+#include "waypost/referral/v1/referral_service.grpc.pb.h"
+
+namespace waypost::referral::testing {
+
+using Stub = v1::ReferralService::Stub;
+using ::waypost::testing::RigOptions;
+using ::waypost::testing::ServiceRig;
+
+inline constexpr std::string_view kFifthBody = "bodies/es-parla";
+inline constexpr std::string_view kSixthBody = "bodies/es-pinto";
+inline constexpr std::string_view kSeventhBody = "bodies/es-mostoles";
+inline constexpr std::string_view kSuspendedBody = "bodies/es-suspended";
+inline constexpr std::string_view kDissolvedBody = "bodies/es-dissolved";
+inline constexpr std::string_view kEnforcementBody = "bodies/es-border-police";
+inline constexpr std::string_view kOtherReferringUnit = "bodies/es-fuenlabrada/units/housing";
+inline constexpr std::string_view kOtherReceivingUnit = "bodies/es-madrid/units/housing";
+
+// What only those with a key may ever see: no byte of it may lie anywhere in the clear.
+inline constexpr std::string_view kGivenName = "Olena-given-in-the-clear";
+inline constexpr std::string_view kNeeds = "needs-given-in-the-clear";
+inline constexpr std::string_view kScreening = "screening-given-in-the-clear";
+inline constexpr std::string_view kAlert = "alert-given-in-the-clear";
+inline constexpr std::string_view kOwnReference = "REF-given-in-the-clear-77";
+inline constexpr std::string_view kQuestion = "question-given-in-the-clear";
+
+// The options of a rig for this service.
+RigOptions ReferralOptions(bool on_disk = true);
+
+// A request about a referral.
+template <typename Request>
+Request On(std::string_view name, std::string_view etag = {}) {
+  Request request;
+  request.set_name(std::string(name));
+  if constexpr (requires { request.set_etag(""); }) request.set_etag(std::string(etag));
+  return request;
+}
+
+// All sections of a person, each with its mark.
+v1::PersonSections MarkedSections(uint32_t number);
+
+class ReferralRig {
+ public:
+  explicit ReferralRig(RigOptions options = ReferralOptions());
+  ~ReferralRig();
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Do(std::string_view token,
+                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                              const Request& request) {
+    return rig.Call(*stub, token, method, request);
+  }
+
+  // --- Requests that are complete
+  v1::SubmitReferralRequest NewReferral(int persons = 1) const;
+  v1::CreateReferralRequest NewDraft(int persons = 1) const;
+  template <typename Request>
+  Request ToBody(std::string_view name, std::string_view body, int persons = 1) const {
+    auto request = On<Request>(name);
+    request.set_body(std::string(body));
+    for (int i = 1; i <= persons; ++i) {
+      *request.add_disclosures() = NewDisclosures()[0];
+      request.mutable_disclosures(i - 1)->set_person(static_cast<uint32_t>(i));
+    }
+    return request;
+  }
+  v1::CompleteReferralRequest Complete(std::string_view name, int persons = 1) const;
+  v1::DeclineReferralRequest Decline(std::string_view name) const;
+  v1::DiscloseReferralRequest Disclose(std::string_view name, const std::vector<v1::SectionKind>& sections,
+                                       v1::Purpose purpose = v1::PURPOSE_DELIVER_SERVICE) const;
+
+  // --- Ways to a state; each fails the test when it is refused
+  std::string Requested(int persons = 1);
+  std::string Acknowledged(int persons = 1);
+  std::string Accepted(int persons = 1);
+  std::string InProgress(int persons = 1);
+  std::string Completed(int persons = 1);
+  std::string Declined(int persons = 1);
+
+  // --- What is stored
+  storage::v1::ReferralRecord Record(std::string_view name);
+  std::vector<Wrap> Wraps(std::string_view name, std::string_view body = {});
+  std::vector<storage::v1::SectionRecord> Sections(std::string_view name);
+  std::vector<storage::v1::NoteRecord> Notes(std::string_view name);
+  std::vector<storage::v1::HistoryRecord> History(std::string_view name);
+  // Events about one referral.
+  std::vector<event::v1::Event> EventsOf(std::string_view name);
+  // What the wraps of one body alone open of a referral: what a copy of the store and that body's keys give.
+  std::vector<v1::PersonSections> OpenableBy(std::string_view name, std::string_view body);
+
+  absl::StatusOr<v1::Referral> Get(std::string_view token, std::string_view name) {
+    return Do(token, &Stub::GetReferral, On<v1::GetReferralRequest>(name));
+  }
+
+  // The directory says so of a body from now on.
+  void SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement = false);
+  // Nothing has changed; the replica is fresh.
+  void Refresh();
+
+  ServiceRig rig;
+  crypto::MemoryKeyProvider key_provider;
+  crypto::BodyKeys keys;
+  Sealing sealing;
+  DirectoryReplica replica;
+  ReferralService service;
+  std::unique_ptr<Stub> stub;
+
+  // Supervisors.
+  std::string referrer;
+  std::string receiver;
+  std::string coordinator;
+  std::string third;
+  std::string fourth;
+  // Of the units that the complete referral names.
+  std::string referring_caseworker;
+  std::string receiving_caseworker;
+  // Of both sides, and a supervisor of nothing.
+  std::string referring_safeguarding;
+  std::string receiving_safeguarding;
+
+ private:
+  int64_t directory_revision_ = 0;
+};
+
+// The value; without one the test fails at once.
+template <typename Value>
+Value Must(absl::StatusOr<Value> value) {
+  if (!value.ok()) throw std::runtime_error(std::string(base::ToStd(value.status().ToString())));
+  return *std::move(value);
+}
+
+// "OK", or the reason.
+template <typename Value>
+std::string ReasonOf(const absl::StatusOr<Value>& value) {
+  if (value.ok()) return "OK";
+  const std::string reason = error::ReasonOf(value.status());
+  return reason.empty() ? std::string(base::ToStd(value.status().ToString())) : reason;
+}
+
+}  // namespace waypost::referral::testing
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_

@@ -1,0 +1,191 @@
+// Sends one kind of call for some seconds and prints, as JSON, what came of it. tools/bench runs it beside the
+// servers it measures.
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/bench/load.h"
+#include "tests/bench/requests.h"
+#include "waypost/bench/v1/echo_service.grpc.pb.h"
+#include "waypost/referral/v1/referral_service.grpc.pb.h"
+
+namespace {
+
+using waypost::bench::BeginCall;
+using waypost::bench::MakeSubmit;
+namespace echo = waypost::bench::v1;
+namespace referral = waypost::referral::v1;
+
+struct Options {
+  std::string mode = "echo";
+  int port = 0;
+  int channels = 2;
+  std::string token;
+  std::string from = "bodies/es-bench-from";
+  std::string to = "bodies/es-bench-to";
+  std::string run = "r";
+  std::string names_file;  // where submit writes, and disclose reads, names of referrals
+  uint32_t reply_bytes = 0;
+  waypost::bench::LoadOptions load;
+};
+
+std::vector<std::shared_ptr<grpc::Channel>> Connect(const Options& options) {
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (int i = 0; i < options.channels; ++i) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt("waypost.bench.channel", i);  // else they would share one connection
+    channels.push_back(grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(options.port),
+                                                 grpc::InsecureChannelCredentials(), arguments));
+  }
+  return channels;
+}
+
+// One call's objects, used again by the next call of the same slot.
+template <typename Request, typename Response>
+struct Slot {
+  std::unique_ptr<grpc::ClientContext> context;
+  Request request;
+  Response response;
+
+  grpc::ClientContext* Fresh(const std::string& token) {
+    context = std::make_unique<grpc::ClientContext>();
+    if (!token.empty()) context->AddMetadata("authorization", "Bearer " + token);
+    response.Clear();
+    return context.get();
+  }
+};
+
+template <typename Service, typename Request, typename Response>
+class Caller {
+ public:
+  using Stub = typename Service::Stub;
+  Caller(const Options& options) : options_(options), slots_(static_cast<size_t>(options.load.in_flight)) {
+    for (const auto& channel : Connect(options)) stubs_.push_back(Service::NewStub(channel));
+  }
+  Stub& stub(int slot) { return *stubs_[static_cast<size_t>(slot) % stubs_.size()]; }
+  Slot<Request, Response>& slot(int slot) { return slots_[static_cast<size_t>(slot)]; }
+  const Options& options() const { return options_; }
+
+ private:
+  const Options& options_;
+  std::vector<std::unique_ptr<Stub>> stubs_;
+  std::vector<Slot<Request, Response>> slots_;
+};
+
+waypost::bench::LoadResult RunEcho(const Options& options) {
+  Caller<echo::EchoService, echo::EchoRequest, echo::EchoResponse> caller(options);
+  const size_t bytes = MakeSubmit(options.from, options.to, options.run, 1).ByteSizeLong();
+  return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t, auto done) {
+    auto& mine = caller.slot(slot);
+    mine.request.mutable_payload()->assign(options.reply_bytes == 0 ? bytes : 64, 'x');
+    mine.request.set_reply_bytes(options.reply_bytes);
+    caller.stub(slot).async()->Echo(mine.Fresh(""), &mine.request, &mine.response, std::move(done));
+  });
+}
+
+waypost::bench::LoadResult RunSubmit(const Options& options) {
+  Caller<referral::ReferralService, referral::SubmitReferralRequest, referral::Referral> caller(options);
+  std::vector<std::vector<std::string>> names(static_cast<size_t>(options.load.in_flight));
+  const auto result = waypost::bench::RunLoad(options.load, [&](int slot, uint64_t number, auto done) {
+    auto& mine = caller.slot(slot);
+    mine.request = MakeSubmit(options.from, options.to, options.run, number);
+    caller.stub(slot).async()->SubmitReferral(
+        mine.Fresh(options.token), &mine.request, &mine.response,
+        [&, slot, done = std::move(done)](grpc::Status status) {
+          if (status.ok()) names[static_cast<size_t>(slot)].push_back(caller.slot(slot).response.name());
+          done(std::move(status));
+        });
+  });
+  if (!options.names_file.empty()) {
+    std::ofstream file(options.names_file);
+    for (const auto& list : names) {
+      for (const std::string& name : list) file << name << "\n";
+    }
+  }
+  return result;
+}
+
+waypost::bench::LoadResult RunDisclose(const Options& options) {
+  Caller<referral::ReferralService, referral::DiscloseReferralRequest, referral::DiscloseReferralResponse> caller(
+      options);
+  std::vector<std::string> names;
+  std::ifstream file(options.names_file);
+  for (std::string name; std::getline(file, name);) names.push_back(name);
+  return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t number, auto done) {
+    auto& mine = caller.slot(slot);
+    mine.request.set_name(names[number % names.size()]);
+    mine.request.clear_sections();
+    mine.request.add_sections(referral::SECTION_KIND_DETAILS);
+    mine.request.set_purpose(referral::PURPOSE_DELIVER_SERVICE);
+    caller.stub(slot).async()->DiscloseReferral(mine.Fresh(options.token), &mine.request, &mine.response,
+                                                std::move(done));
+  });
+}
+
+waypost::bench::LoadResult RunList(const Options& options) {
+  Caller<referral::ReferralService, referral::ListReferralsRequest, referral::ListReferralsResponse> caller(options);
+  return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t, auto done) {
+    auto& mine = caller.slot(slot);
+    mine.request.set_box(referral::BOX_INBOX);
+    mine.request.set_page_size(50);
+    caller.stub(slot).async()->ListReferrals(mine.Fresh(options.token), &mine.request, &mine.response,
+                                             std::move(done));
+  });
+}
+
+// The size of one page of the inbox, to compare an echo of as many bytes with.
+int PrintPageBytes(const Options& options) {
+  const auto stub = referral::ReferralService::NewStub(Connect(options).front());
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + options.token);
+  referral::ListReferralsRequest request;
+  request.set_box(referral::BOX_INBOX);
+  request.set_page_size(50);
+  referral::ListReferralsResponse response;
+  const grpc::Status status = stub->ListReferrals(&context, request, &response);
+  if (!status.ok()) {
+    std::fprintf(stderr, "%s\n", status.error_message().c_str());
+    return 1;
+  }
+  std::printf("{\"rows\": %d, \"bytes\": %zu}\n", response.referrals_size(), response.ByteSizeLong());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app{"One kind of call, under load."};
+  app.add_option("--mode", options.mode)
+      ->check(CLI::IsMember({"echo", "submit", "disclose", "list", "page-bytes", "request-bytes"}));
+  app.add_option("--port", options.port);
+  app.add_option("--channels", options.channels);
+  app.add_option("--token", options.token);
+  app.add_option("--from", options.from);
+  app.add_option("--to", options.to);
+  app.add_option("--run", options.run);
+  app.add_option("--names-file", options.names_file);
+  app.add_option("--reply-bytes", options.reply_bytes);
+  app.add_option("--in-flight", options.load.in_flight);
+  app.add_option("--seconds", options.load.seconds);
+  app.add_option("--warm-up", options.load.warm_up_seconds);
+  app.add_option("--rate", options.load.rate);
+  CLI11_PARSE(app, argc, argv);
+  if (options.mode == "page-bytes") return PrintPageBytes(options);
+  if (options.mode == "request-bytes") {
+    std::printf("{\"bytes\": %zu}\n", MakeSubmit(options.from, options.to, options.run, 1).ByteSizeLong());
+    return 0;
+  }
+  const auto result = options.mode == "echo"       ? RunEcho(options)
+                      : options.mode == "submit"   ? RunSubmit(options)
+                      : options.mode == "disclose" ? RunDisclose(options)
+                                                   : RunList(options);
+  std::printf("%s\n", waypost::bench::ToJson(result).c_str());
+  return result.errors == 0 ? 0 : 1;
+}

@@ -1,0 +1,114 @@
+#include "tests/bench/load.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace waypost::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// One slot's calls, one after the other.
+struct Slot {
+  std::vector<float> latencies_ms;
+  uint64_t errors = 0;
+  std::string first_error;
+};
+
+class Load {
+ public:
+  Load(const LoadOptions& options, const BeginCall& begin)
+      : options_(options), begin_(begin), slots_(static_cast<size_t>(options.in_flight)), live_(options.in_flight) {}
+
+  LoadResult Run() {
+    start_ = Clock::now();
+    measure_from_ = start_ + ToDuration(options_.warm_up_seconds);
+    stop_at_ = measure_from_ + ToDuration(options_.seconds);
+    for (int i = 0; i < options_.in_flight; ++i) Next(i);
+    while (live_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return Summarize();
+  }
+
+ private:
+  static Clock::duration ToDuration(double seconds) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
+
+  // With a rate, the call's place in an even schedule; otherwise now.
+  Clock::time_point DueOf(uint64_t number) const {
+    if (options_.rate <= 0) return Clock::now();
+    return start_ + ToDuration(static_cast<double>(number) / options_.rate);
+  }
+
+  void Next(int slot) {
+    const uint64_t number = next_.fetch_add(1);
+    const Clock::time_point due = DueOf(number);
+    if (due >= stop_at_) {
+      live_.fetch_sub(1);
+      return;
+    }
+    if (due <= Clock::now()) return Send(slot, number, due);
+    // Paced calls are few a slot: a thread that sleeps for each slot keeps the schedule.
+    std::thread([this, slot, number, due] {
+      std::this_thread::sleep_until(due);
+      Send(slot, number, due);
+    }).detach();
+  }
+
+  void Send(int slot, uint64_t number, Clock::time_point due) {
+    begin_(slot, number, [this, slot, due](const grpc::Status& status) {
+      Slot& mine = slots_[static_cast<size_t>(slot)];
+      if (!status.ok()) {
+        if (mine.errors++ == 0) mine.first_error = status.error_message();
+      } else if (due >= measure_from_) {
+        mine.latencies_ms.push_back(static_cast<float>(Seconds(Clock::now() - due) * 1000));
+      }
+      Next(slot);
+    });
+  }
+
+  LoadResult Summarize() const {
+    LoadResult result;
+    std::vector<float> all;
+    for (const Slot& slot : slots_) {
+      all.insert(all.end(), slot.latencies_ms.begin(), slot.latencies_ms.end());
+      result.errors += slot.errors;
+      if (result.first_error.empty()) result.first_error = slot.first_error;
+    }
+    std::sort(all.begin(), all.end());
+    result.calls = all.size();
+    result.seconds = Seconds(stop_at_ - measure_from_);
+    result.per_second = static_cast<double>(all.size()) / result.seconds;
+    if (all.empty()) return result;
+    result.p50_ms = all[all.size() / 2];
+    result.p99_ms = all[all.size() * 99 / 100];
+    result.max_ms = all.back();
+    return result;
+  }
+
+  const LoadOptions options_;
+  const BeginCall& begin_;
+  std::vector<Slot> slots_;
+  std::atomic<uint64_t> next_{0};
+  std::atomic<int> live_;
+  Clock::time_point start_, measure_from_, stop_at_;
+};
+
+}  // namespace
+
+LoadResult RunLoad(const LoadOptions& options, const BeginCall& begin) { return Load(options, begin).Run(); }
+
+std::string ToJson(const LoadResult& result) {
+  return nlohmann::json{{"calls", result.calls},           {"errors", result.errors}, {"first_error", result.first_error},
+                        {"seconds", result.seconds},       {"per_second", result.per_second},
+                        {"p50_ms", result.p50_ms},         {"p99_ms", result.p99_ms}, {"max_ms", result.max_ms}}
+      .dump();
+}
+
+}  // namespace waypost::bench

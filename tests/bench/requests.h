@@ -1,0 +1,18 @@
+// The requests that the benchmarks send.
+#ifndef WAYPOST_TESTS_BENCH_REQUESTS_H_
+#define WAYPOST_TESTS_BENCH_REQUESTS_H_
+
+#include <string>
+#include <string_view>
+
+#include "waypost/referral/v1/referral.pb.h"
+
+namespace waypost::bench {
+
+// A referral of one person with screening and details, from `from` to `to`, ready to be sent. `run` and
+// `number` make its request_id, and its own reference, unlike every other's.
+referral::v1::SubmitReferralRequest MakeSubmit(std::string_view from, std::string_view to, std::string_view run, uint64_t number);
+
+}  // namespace waypost::bench
+
+#endif  // WAYPOST_TESTS_BENCH_REQUESTS_H_

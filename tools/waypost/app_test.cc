@@ -1,0 +1,235 @@
+#include "tools/waypost/app.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nlohmann/json.hpp"
+#include "tools/waypost/cli_test_util.h"
+
+namespace waypost::cli {
+namespace {
+
+namespace dir = directory::v1;
+using ::testing::ElementsAre;
+using testing::FakeServer;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::Runner;
+using testing::RunResult;
+using testing::TestFolder;
+
+dir::Body MakeBody(const std::string& id, const std::string& name, const std::string& parent) {
+  dir::Body body;
+  body.set_name("bodies/" + id);
+  body.set_kind(dir::BODY_KIND_MUNICIPALITY);
+  body.set_level(type::v1::LEVEL_LOCAL);
+  body.set_status(dir::BODY_STATUS_ACTIVE);
+  body.set_parent(parent);
+  (*body.mutable_display_name()->mutable_text())["es"] = name;
+  body.mutable_display_name()->set_original_language("es");
+  return body;
+}
+
+TEST(AppTest, ListsAcrossPages) {
+  FakeServer server;
+  for (const char* id : {"a", "b", "c", "d", "e"})
+    server.directory.bodies.push_back(MakeBody(id, "Móstoles", ""));
+  Runner runner;
+  const RunResult result = runner.Run({"bodies", "list", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("NAME      KIND          LEVEL  STATUS  PARENT  DISPLAY NAME\n"
+                                    "bodies/a  municipality  local  active          Móstoles\n"));
+  EXPECT_THAT(result.out, HasSubstr("bodies/e"));
+  const RunResult three = runner.Run({"bodies", "list", "--limit", "3", "--server", server.address()});
+  EXPECT_THAT(three.out, Not(HasSubstr("bodies/d")));
+  EXPECT_THAT(three.err, HasSubstr("--page-token 3"));
+  const RunResult rest = runner.Run({"bodies", "list", "--page-token", "3", "--server", server.address()});
+  EXPECT_THAT(rest.out, HasSubstr("bodies/d"));
+  EXPECT_THAT(rest.out, Not(HasSubstr("bodies/c")));
+}
+
+TEST(AppTest, WritesJson) {
+  FakeServer server;
+  server.directory.bodies = {MakeBody("a", "A", "")};
+  const RunResult result = Runner().Run({"bodies", "list", "--output", "json", "--server", server.address()});
+  EXPECT_EQ(nlohmann::json::parse(result.out).at("bodies").at(0).at("name"), "bodies/a");
+  EXPECT_EQ(result.err, "");
+}
+
+TEST(AppTest, DrawsTheTree) {
+  FakeServer server;
+  server.directory.bodies = {MakeBody("a", "A", ""), MakeBody("b", "B", "bodies/a"),
+                             MakeBody("c", "C", "bodies/b"), MakeBody("d", "D", "bodies/a"),
+                             MakeBody("e", "E", "bodies/elsewhere")};
+  const RunResult result = Runner().Run({"bodies", "tree", "--server", server.address()});
+  EXPECT_EQ(result.out,
+            "├─ bodies/a  A (municipality)\n"
+            "│  ├─ bodies/b  B (municipality)\n"
+            "│  │  └─ bodies/c  C (municipality)\n"
+            "│  └─ bodies/d  D (municipality)\n"
+            "└─ bodies/e  E (municipality)\n");
+}
+
+TEST(AppTest, MakesTheUpdateMaskOfWhatIsGiven) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file =
+      folder.Write("body.json", R"({"website":"https://example.org","territories":["ES300"]})");
+  Runner runner;
+  RunResult result = runner.Run({"bodies", "update", "bodies/a", "--file", file, "--language", "es",
+                                 "--language", "ar", "--etag", "e1", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  const dir::UpdateBodyRequest& request = server.directory.updated;
+  EXPECT_EQ(request.body().name(), "bodies/a");
+  EXPECT_EQ(request.body().etag(), "e1");
+  EXPECT_THAT(request.body().languages(), ElementsAre("es", "ar"));
+  EXPECT_THAT(request.update_mask().paths(),
+              ::testing::UnorderedElementsAre("website", "territories", "languages"));
+  EXPECT_FALSE(request.request_id().empty());
+  EXPECT_EQ(runner.Run({"bodies", "update", "bodies/a", "--server", server.address()}).code,
+            ExitCode::kUsage);
+}
+
+TEST(AppTest, ExplainsARoute) {
+  FakeServer server;
+  auto& candidate = *server.directory.route.add_candidates();
+  candidate.set_rank(1);
+  candidate.set_body("bodies/a");
+  candidate.set_level(type::v1::LEVEL_LOCAL);
+  candidate.set_matches(true);
+  auto& reason = *candidate.add_reasons();
+  reason.set_code(dir::ROUTE_REASON_CODE_COMPETENT);
+  reason.set_effect(dir::ROUTE_EFFECT_FOR);
+  reason.set_subject("ES300");
+  const RunResult result =
+      Runner().Run({"route", "mental-health", "ES300/28058", "--age", "30", "--language-skill", "es=a2",
+                    "--no-with-minors", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_EQ(server.directory.asked.theme(), type::v1::THEME_MENTAL_HEALTH);
+  EXPECT_EQ(server.directory.asked.territory(), "ES300/28058");
+  EXPECT_EQ(server.directory.asked.attributes().age_years(), 30u);
+  EXPECT_EQ(server.directory.asked.attributes().language_skills(0).level(), type::v1::LANGUAGE_LEVEL_A2);
+  EXPECT_TRUE(server.directory.asked.attributes().has_household_has_minors());
+  EXPECT_THAT(result.out, HasSubstr("1. bodies/a"));
+  EXPECT_THAT(result.out, HasSubstr("+ it has a recorded competence here [ES300]"));
+}
+
+TEST(AppTest, ExplainsAnEmptyRoute) {
+  FakeServer server;
+  server.directory.route.set_empty_reason(dir::ROUTE_EMPTY_REASON_ALL_EXCLUDED);
+  auto& exclusion = *server.directory.route.add_exclusions();
+  exclusion.set_code(dir::ROUTE_REASON_CODE_BODY_SUSPENDED);
+  exclusion.set_count(3);
+  const RunResult result = Runner().Run({"route", "housing", "ES300", "--server", server.address()});
+  EXPECT_EQ(result.code, ExitCode::kOk);
+  EXPECT_THAT(result.out, HasSubstr("3 x the body is suspended"));
+}
+
+TEST(AppTest, SubmitsOnePersonFromFlags) {
+  FakeServer server;
+  const RunResult result = Runner().Run({"referral",
+                                         "submit",
+                                         "--theme",
+                                         "housing",
+                                         "--priority",
+                                         "urgent",
+                                         "--receiving-body",
+                                         "bodies/b",
+                                         "--territory",
+                                         "ES300",
+                                         "--age-band",
+                                         "25-to-39",
+                                         "--referring-article-6",
+                                         "public-task",
+                                         "--given-name",
+                                         "Layla",
+                                         "--alert",
+                                         "one",
+                                         "--own-reference",
+                                         "AB-1",
+                                         "--server",
+                                         server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  ASSERT_EQ(server.referrals.submitted.size(), 1u);
+  const auto& request = server.referrals.submitted[0];
+  EXPECT_EQ(request.referral().receiving().body(), "bodies/b");
+  ASSERT_EQ(request.referral().persons_size(), 1);
+  EXPECT_EQ(request.referral().persons(0).number(), 1u);
+  EXPECT_EQ(request.referral().persons(0).disclosure().referring_basis().article_6(),
+            referral::v1::LEGAL_BASIS_PUBLIC_TASK);
+  EXPECT_EQ(request.sections(0).details().given_name(), "Layla");
+  EXPECT_THAT(request.sections(0).alerts().alerts(), ElementsAre("one"));
+  EXPECT_EQ(request.own_reference(), "AB-1");
+}
+
+TEST(AppTest, SubmitsADraft) {
+  FakeServer server;
+  Runner runner;
+  ASSERT_EQ(runner.Run({"referral", "submit", "01jd", "--etag", "e", "--server", server.address()}).code,
+            ExitCode::kOk);
+  EXPECT_EQ(server.referrals.submitted[0].name(), "referrals/01jd");
+  EXPECT_FALSE(server.referrals.submitted[0].has_referral());
+  EXPECT_EQ(runner.Run({"referral", "submit", "--server", server.address()}).code, ExitCode::kUsage);
+}
+
+TEST(AppTest, SendsTheTokenItIsGiven) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file = folder.Write("token", "from-file\n");
+  Runner runner;
+  runner.variables = {{"WAYPOST_SERVER", server.address()}, {"WAYPOST_TOKEN", "from-variable"}};
+  ASSERT_EQ(runner.Run({"referral", "submit", "01jd"}).code, ExitCode::kOk);
+  ASSERT_EQ(runner.Run({"referral", "submit", "01jd", "--token-file", file}).code, ExitCode::kOk);
+  ASSERT_EQ(runner.Run({"referral", "submit", "01jd", "--token", "from-flag"}).code, ExitCode::kOk);
+  EXPECT_THAT(server.referrals.authorizations,
+              ElementsAre("Bearer from-variable", "Bearer from-file", "Bearer from-flag"));
+  EXPECT_EQ(runner.Run({"referral", "submit", "01jd", "--token", "a b"}).code, ExitCode::kUsage);
+}
+
+TEST(AppTest, NeverSendsATokenInPlainTextToAnotherMachine) {
+  Runner runner;
+  const RunResult result = runner.Run({"bodies", "list", "--server", "192.0.2.1:7400", "--token", "t"});
+  EXPECT_EQ(result.code, ExitCode::kUsage);
+  EXPECT_THAT(result.err, HasSubstr("plain text"));
+}
+
+TEST(AppTest, TellsWrongUsage) {
+  Runner runner;
+  const RunResult unknown = runner.Run({"bodies", "lst"});
+  EXPECT_EQ(unknown.code, ExitCode::kUsage);
+  EXPECT_THAT(unknown.err, HasSubstr("lst"));
+  EXPECT_EQ(runner.Run({}).code, ExitCode::kUsage);
+  EXPECT_EQ(runner.Run({"bodies", "list", "--none-such"}).code, ExitCode::kUsage);
+  EXPECT_EQ(runner.Run({"bodies", "list", "--kind", "castle"}).code, ExitCode::kUsage);
+  EXPECT_EQ(runner.Run({"bodies", "list", "--timeout", "soon", "--server", "127.0.0.1:1"}).code,
+            ExitCode::kUsage);
+  const RunResult json = runner.Run({"bodies", "lst", "--output", "json"});
+  EXPECT_EQ(nlohmann::json::parse(json.err).at("error").at("exitCode"), 2);
+}
+
+TEST(AppTest, HelpsAndNamesItsExitCodes) {
+  Runner runner;
+  const RunResult help = runner.Run({"--help"});
+  EXPECT_EQ(help.code, ExitCode::kOk);
+  EXPECT_THAT(help.out, HasSubstr("7  verification failed"));
+  EXPECT_THAT(help.out, HasSubstr("WAYPOST_TOKEN_FILE"));
+  const RunResult leaf = runner.Run({"referral", "decline", "--help"});
+  EXPECT_EQ(leaf.code, ExitCode::kOk);
+  EXPECT_THAT(leaf.out, HasSubstr("no-capacity"));
+  EXPECT_EQ(runner.Run({"--version"}).code, ExitCode::kOk);
+}
+
+TEST(AppTest, ColoursOnlyATerminalThatWantsIt) {
+  FakeServer server;
+  server.directory.bodies = {MakeBody("a", "A", "")};
+  Runner runner;
+  const std::vector<std::string> words = {"bodies", "list", "--server", server.address()};
+  EXPECT_THAT(runner.Run(words).out, Not(HasSubstr("\x1b")));
+  runner.out_is_terminal = true;
+  EXPECT_THAT(runner.Run(words).out, HasSubstr("\x1b[1m"));
+  runner.variables["NO_COLOR"] = "1";
+  EXPECT_THAT(runner.Run(words).out, Not(HasSubstr("\x1b")));
+}
+
+}  // namespace
+}  // namespace waypost::cli

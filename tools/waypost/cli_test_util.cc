@@ -1,0 +1,197 @@
+#include "tools/waypost/cli_test_util.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "common/base/strings.h"
+#include "common/rpc/status_conversion.h"
+#include "common/status/errors.h"
+#include "tools/waypost/app.h"
+
+namespace waypost::cli::testing {
+
+absl::Time TestNow() {
+  return absl::FromUnixSeconds(1772366400);
+}
+
+std::string CountingRandom::Bytes(size_t size) {
+  std::string bytes;
+  for (size_t i = 0; i < size; ++i) bytes += static_cast<char>(next_++);
+  return bytes;
+}
+
+RunResult Runner::Run(const std::vector<std::string>& arguments) {
+  std::istringstream in(input);
+  std::ostringstream out;
+  std::ostringstream err;
+  const TestClock clock;
+  CountingRandom random;
+  const Environment env = {
+      .in = in,
+      .out = out,
+      .err = err,
+      .out_is_terminal = out_is_terminal,
+      .err_is_terminal = err_is_terminal,
+      .variable = [this](const std::string& name) -> std::optional<std::string> {
+        const auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
+      },
+      .clock = clock,
+      .random = random,
+      .zone = absl::FixedTimeZone(3600),
+      .sleep =
+          [this](absl::Duration wait) {
+            slept += wait;
+            if (on_sleep) on_sleep();
+          },
+      .interrupts = interrupts,
+  };
+  RunResult result;
+  result.code = RunCli(arguments, env);
+  result.out = out.str();
+  result.err = err.str();
+  return result;
+}
+
+TestFolder::TestFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "waypost-cli-XXXXXX").string();
+  path_ = mkdtemp(name.data());
+}
+
+TestFolder::~TestFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TestFolder::Write(const std::string& name, const std::string& content) const {
+  std::ofstream(Path(name), std::ios::binary) << content;
+  return Path(name);
+}
+
+std::string TestFolder::Read(const std::string& name) const {
+  std::ifstream file(Path(name), std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  return content.str();
+}
+
+bool TestFolder::Has(const std::string& name) const {
+  return std::filesystem::exists(Path(name));
+}
+
+grpc::Status FakeDirectory::ListBodies(grpc::ServerContext*, const directory::v1::ListBodiesRequest* request,
+                                       directory::v1::ListBodiesResponse* response) {
+  size_t at = request->page_token().empty() ? 0 : std::stoul(request->page_token());
+  // Pages of at most two, so that a listing has several.
+  for (int given = 0; given < std::min(2, request->page_size()) && at < bodies.size(); ++given) {
+    *response->add_bodies() = bodies[at++];
+  }
+  if (at < bodies.size()) response->set_next_page_token(std::to_string(at));
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::UpdateBody(grpc::ServerContext*, const directory::v1::UpdateBodyRequest* request,
+                                       directory::v1::Body* response) {
+  updated = *request;
+  *response = request->body();
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::ResolveRoute(grpc::ServerContext*,
+                                         const directory::v1::ResolveRouteRequest* request,
+                                         directory::v1::ResolveRouteResponse* response) {
+  asked = *request;
+  *response = route;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::SubmitReferral(grpc::ServerContext* context,
+                                           const referral::v1::SubmitReferralRequest* request,
+                                           referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex);
+  submitted.push_back(*request);
+  const auto [first, last] = context->client_metadata().equal_range("authorization");
+  for (auto entry = first; entry != last; ++entry)
+    authorizations.emplace_back(entry->second.data(), entry->second.size());
+  if (on_submit) {
+    if (const grpc::Status status = on_submit(*request); !status.ok()) return status;
+  }
+  *response = request->referral();
+  response->set_name("referrals/" + request->request_id());
+  response->set_state(referral::v1::REFERRAL_STATE_REQUESTED);
+  response->set_revision(1);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::DeclineReferral(grpc::ServerContext*,
+                                            const referral::v1::DeclineReferralRequest* request,
+                                            referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex);
+  declined.push_back(*request);
+  if (on_decline) {
+    if (const grpc::Status status = on_decline(); !status.ok()) return status;
+  }
+  response->set_name(request->name());
+  response->set_state(referral::v1::REFERRAL_STATE_DECLINED);
+  response->add_allowed_actions("NOTE");
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
+                                             const referral::v1::CompleteReferralRequest* request,
+                                             referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex);
+  completed = *request;
+  response->set_name(request->name());
+  response->set_state(referral::v1::REFERRAL_STATE_COMPLETED);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::DiscloseReferral(grpc::ServerContext*,
+                                             const referral::v1::DiscloseReferralRequest*,
+                                             referral::v1::DiscloseReferralResponse*) {
+  const std::lock_guard lock(mutex);
+  ++disclosures;
+  return rpc::ToGrpc(error::Unavailable("the store", "it is starting"));
+}
+
+grpc::Status FakeReferrals::WatchReferrals(grpc::ServerContext* context,
+                                           const referral::v1::WatchReferralsRequest* request,
+                                           grpc::ServerWriter<referral::v1::WatchReferralsResponse>* writer) {
+  {
+    const std::lock_guard lock(mutex);
+    watched_from = request->cursor();
+  }
+  for (const auto& change : changes) writer->Write(change);
+  std::unique_lock lock(mutex);
+  while (!context->IsCancelled()) never_.wait_for(lock, std::chrono::milliseconds(5));
+  return grpc::Status::OK;
+}
+
+FakeServer::FakeServer() {
+  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&directory, &referrals});
+  if (!server.ok()) {
+    ADD_FAILURE() << server.status();
+    std::abort();
+  }
+  server_ = *std::move(server);
+  server_->SetServing(true);
+}
+
+FakeServer::~FakeServer() {
+  server_->Shutdown(absl::Seconds(1));
+}
+
+std::string FakeServer::address() const {
+  return base::Cat("127.0.0.1:", server_->port());
+}
+
+}  // namespace waypost::cli::testing

@@ -1,0 +1,152 @@
+// Runs the tool in the test's own process, against services that the test decides.
+#ifndef WAYPOST_TOOLS_WAYPOST_CLI_TEST_UTIL_H_
+#define WAYPOST_TOOLS_WAYPOST_CLI_TEST_UTIL_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/rpc/server.h"
+#include "tools/waypost/environment.h"
+#include "tools/waypost/exit_codes.h"
+#include "waypost/directory/v1/directory_service.grpc.pb.h"
+#include "waypost/referral/v1/referral_service.grpc.pb.h"
+
+namespace waypost::cli::testing {
+
+// 2026-03-01T12:00:00Z.
+absl::Time TestNow();
+
+class TestClock final : public base::Clock {
+ public:
+  absl::Time Now() const override { return TestNow(); }
+};
+
+// Bytes 0, 1, 2, …
+class CountingRandom final : public base::Random {
+ public:
+  std::string Bytes(size_t size) override;
+
+ private:
+  unsigned char next_ = 0;
+};
+
+// What one run left behind.
+struct RunResult {
+  ExitCode code = ExitCode::kOk;
+  std::string out;
+  std::string err;
+};
+
+// Runs the tool with these words, in UTC+1 without a terminal.
+class Runner {
+ public:
+  std::map<std::string, std::string> variables;
+  std::string input;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  // How long it would have slept between attempts.
+  absl::Duration slept;
+  // Called at each such time.
+  std::function<void()> on_sleep;
+  Interrupts interrupts;
+
+  RunResult Run(const std::vector<std::string>& arguments);
+};
+
+// A folder for one test, gone with it.
+class TestFolder {
+ public:
+  TestFolder();
+  ~TestFolder();
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+
+  std::string Path(const std::string& name) const { return path_ + "/" + name; }
+  // The path of a new file with this content.
+  std::string Write(const std::string& name, const std::string& content) const;
+  std::string Read(const std::string& name) const;
+  bool Has(const std::string& name) const;
+
+ private:
+  std::string path_;
+};
+
+// Answers from a few methods, and what they were asked. Handlers may be called by several threads.
+class FakeDirectory final : public directory::v1::DirectoryService::Service {
+ public:
+  grpc::Status ListBodies(grpc::ServerContext* context, const directory::v1::ListBodiesRequest* request,
+                          directory::v1::ListBodiesResponse* response) override;
+  grpc::Status UpdateBody(grpc::ServerContext* context, const directory::v1::UpdateBodyRequest* request,
+                          directory::v1::Body* response) override;
+  grpc::Status ResolveRoute(grpc::ServerContext* context, const directory::v1::ResolveRouteRequest* request,
+                            directory::v1::ResolveRouteResponse* response) override;
+
+  std::vector<directory::v1::Body> bodies;
+  directory::v1::UpdateBodyRequest updated;
+  directory::v1::ResolveRouteRequest asked;
+  directory::v1::ResolveRouteResponse route;
+};
+
+class FakeReferrals final : public referral::v1::ReferralService::Service {
+ public:
+  grpc::Status SubmitReferral(grpc::ServerContext* context,
+                              const referral::v1::SubmitReferralRequest* request,
+                              referral::v1::Referral* response) override;
+  grpc::Status DeclineReferral(grpc::ServerContext* context,
+                               const referral::v1::DeclineReferralRequest* request,
+                               referral::v1::Referral* response) override;
+  grpc::Status CompleteReferral(grpc::ServerContext* context,
+                                const referral::v1::CompleteReferralRequest* request,
+                                referral::v1::Referral* response) override;
+  grpc::Status DiscloseReferral(grpc::ServerContext* context,
+                                const referral::v1::DiscloseReferralRequest* request,
+                                referral::v1::DiscloseReferralResponse* response) override;
+  grpc::Status WatchReferrals(grpc::ServerContext* context,
+                              const referral::v1::WatchReferralsRequest* request,
+                              grpc::ServerWriter<referral::v1::WatchReferralsResponse>* writer) override;
+
+  // How to answer a submit; accepts everything unless set.
+  std::function<grpc::Status(const referral::v1::SubmitReferralRequest& request)> on_submit;
+  // How to answer a decline.
+  std::function<grpc::Status()> on_decline;
+  std::vector<referral::v1::WatchReferralsResponse> changes;
+
+  std::mutex mutex;  // guards all below
+  std::vector<referral::v1::SubmitReferralRequest> submitted;
+  std::vector<referral::v1::DeclineReferralRequest> declined;
+  referral::v1::CompleteReferralRequest completed;
+  std::vector<std::string> authorizations;
+  int disclosures = 0;
+  std::string watched_from;
+
+ private:
+  std::condition_variable never_;
+};
+
+// A server with both on a free port of this machine.
+class FakeServer {
+ public:
+  FakeServer();
+  ~FakeServer();
+
+  FakeDirectory directory;
+  FakeReferrals referrals;
+  // "127.0.0.1:…".
+  std::string address() const;
+
+ private:
+  std::unique_ptr<rpc::Server> server_;
+};
+
+}  // namespace waypost::cli::testing
+
+#endif  // WAYPOST_TOOLS_WAYPOST_CLI_TEST_UTIL_H_

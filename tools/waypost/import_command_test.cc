@@ -1,0 +1,147 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/rpc/status_conversion.h"
+#include "common/status/errors.h"
+#include "nlohmann/json.hpp"
+#include "tools/waypost/cli_test_util.h"
+#include "tools/waypost/csv_import.h"
+
+namespace waypost::cli {
+namespace {
+
+using testing::FakeServer;
+using ::testing::HasSubstr;
+using testing::Runner;
+using testing::RunResult;
+using testing::TestFolder;
+
+constexpr char kRows[] =
+    "theme,territory,own_reference\n"
+    "housing,ES300,A\n"
+    "health,ES300,B\n"
+    "language,ES300,C\n";
+
+TEST(ImportCommandTest, SubmitsEveryRow) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  Runner runner;
+  const RunResult result =
+      runner.Run({"referral", "import", file, "--server", server.address(), "--import-id", "spring"});
+  EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_EQ(result.out,
+            "row 2: referrals/imp-spring-2 requested\n"
+            "row 3: referrals/imp-spring-3 requested\n"
+            "row 4: referrals/imp-spring-4 requested\n");
+  EXPECT_EQ(server.referrals.submitted.size(), 3u);
+  EXPECT_FALSE(folder.Has("cases.csv.errors.csv"));
+}
+
+TEST(ImportCommandTest, RepeatsWithTheSameIds) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  Runner runner;
+  runner.Run({"referral", "import", file, "--server", server.address(), "--in-flight", "1"});
+  runner.Run({"referral", "import", file, "--server", server.address(), "--in-flight", "1"});
+  ASSERT_EQ(server.referrals.submitted.size(), 6u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(server.referrals.submitted[i].SerializeAsString(),
+              server.referrals.submitted[i + 3].SerializeAsString());
+  }
+}
+
+TEST(ImportCommandTest, KeepsAFileOfErrorsUntilNoneAreLeft) {
+  FakeServer server;
+  server.referrals.on_submit = [](const referral::v1::SubmitReferralRequest& request) {
+    if (request.own_reference() != "B") return grpc::Status::OK;
+    return rpc::ToGrpc(error::InvalidField("referral.territory", "is no territory"));
+  };
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", std::string(kRows) + "casa,ES300,D\n");
+  Runner runner;
+  const RunResult result =
+      runner.Run({"referral", "import", file, "--server", server.address(), "--import-id", "spring"});
+  EXPECT_EQ(result.code, ExitCode::kPartial);
+  EXPECT_THAT(result.err, HasSubstr("2 submitted, 2 failed, 0 not sent"));
+  EXPECT_THAT(result.err, HasSubstr("--import-id spring"));
+  const auto errors = ParseCsv(folder.Read("cases.csv.errors.csv"));
+  ASSERT_TRUE(errors.ok());
+  ASSERT_EQ(errors->rows.size(), 2u);
+  EXPECT_EQ(errors->rows[0].fields[0], "3");
+  EXPECT_EQ(errors->rows[0].fields[2], "referral.territory");
+  EXPECT_EQ(errors->rows[1].fields[0], "5");
+  EXPECT_EQ(errors->rows[1].fields[2], "theme");
+
+  folder.Write(
+      "cases.csv",
+      "theme,territory,own_reference\nhousing,ES300,A\nhealth,ES300,b\nlanguage,ES300,C\nhealth,ES300,D\n");
+  EXPECT_EQ(
+      runner.Run({"referral", "import", file, "--server", server.address(), "--import-id", "spring"}).code,
+      ExitCode::kOk);
+  EXPECT_FALSE(folder.Has("cases.csv.errors.csv"));
+}
+
+TEST(ImportCommandTest, SendsNothingOfAFileThatCannotBeRead) {
+  FakeServer server;
+  const TestFolder folder;
+  for (const auto& [name, content] : {std::pair("a.csv", "theme\nhousing\n\"open\n"),
+                                      {"b.csv", "colour\nred\n"},
+                                      {"c.json", "[{}"},
+                                      {"d.xlsx", "theme\n"}}) {
+    const std::string file = folder.Write(name, content);
+    EXPECT_EQ(Runner().Run({"referral", "import", file, "--server", server.address()}).code, ExitCode::kUsage)
+        << name;
+  }
+  EXPECT_EQ(
+      Runner().Run({"referral", "import", folder.Path("absent.csv"), "--server", server.address()}).code,
+      ExitCode::kUsage);
+  EXPECT_TRUE(server.referrals.submitted.empty());
+}
+
+TEST(ImportCommandTest, OnlyChecksInADryRun) {
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", std::string(kRows) + "casa,ES300,D\n");
+  const RunResult result = Runner().Run({"referral", "import", file, "--dry-run", "--server", "127.0.0.1:1"});
+  EXPECT_EQ(result.code, ExitCode::kPartial);
+  EXPECT_THAT(result.err, HasSubstr("3 can be sent, 1 failed"));
+  EXPECT_THAT(result.out, HasSubstr("row 5: failed"));
+}
+
+TEST(ImportCommandTest, TellsAMissingServer) {
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  const RunResult result =
+      Runner().Run({"referral", "import", file, "--server", "127.0.0.1:1", "--in-flight", "1"});
+  EXPECT_EQ(result.code, ExitCode::kUnavailable);
+  EXPECT_THAT(result.out, HasSubstr("row 4: not sent"));
+  EXPECT_TRUE(folder.Has("cases.csv.errors.csv"));
+}
+
+TEST(ImportCommandTest, WritesALineOfJsonForEachRow) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", std::string(kRows) + "casa,ES300,D\n");
+  const RunResult result = Runner().Run({"referral", "import", file, "--server", server.address(),
+                                         "--import-id", "spring", "--output", "json"});
+  std::istringstream lines(result.out);
+  std::vector<nlohmann::json> rows;
+  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0].at("referral"), "referrals/imp-spring-2");
+  EXPECT_EQ(rows[0].at("state"), "REFERRAL_STATE_REQUESTED");
+  EXPECT_EQ(rows[3].at("problems").at(0).at("field"), "theme");
+  EXPECT_EQ(result.err, "");
+}
+
+TEST(ImportCommandTest, ShowsProgressWhenAsked) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  EXPECT_THAT(Runner().Run({"referral", "import", file, "--server", server.address(), "--progress"}).err,
+              HasSubstr("3 of 3 referrals, 0 failed"));
+}
+
+}  // namespace
+}  // namespace waypost::cli

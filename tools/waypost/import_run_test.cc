@@ -1,0 +1,162 @@
+#include "tools/waypost/import_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <mutex>
+
+#include "common/status/errors.h"
+#include "tools/waypost/csv_import.h"
+
+namespace waypost::cli {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::vector<ImportItem> Items(int count) {
+  std::vector<ImportItem> items(static_cast<size_t>(count));
+  for (size_t i = 0; i < items.size(); ++i) {
+    items[i].row = i + 2;
+    items[i].line = i + 2;
+    items[i].request.set_request_id(RowRequestId("test", i + 2));
+  }
+  return items;
+}
+
+// What a run told, in its order.
+struct Told {
+  std::vector<uint64_t> rows;
+  std::vector<size_t> done;
+  std::string errors;
+};
+
+ImportRunOptions Options(Told& told, std::function<absl::Status(const std::string& id)> answer) {
+  ImportRunOptions options;
+  options.submit = [answer](const referral::v1::SubmitReferralRequest& request,
+                            referral::v1::Referral& response) {
+    response.set_name("referrals/" + request.request_id());
+    return answer(request.request_id());
+  };
+  options.on_result = [&told](const ImportItem& item, const RowResult& result) {
+    told.rows.push_back(item.row);
+    told.errors += ErrorFileLines(item, result);
+  };
+  options.on_progress = [&told](const ImportProgress& progress) { told.done.push_back(progress.done); };
+  return options;
+}
+
+TEST(RunImportTest, TellsRowsInTheirOrder) {
+  Told told;
+  const Interrupts interrupts;
+  const std::vector<ImportItem> items = Items(500);
+  const ImportOutcome outcome =
+      RunImport(items, Options(told, [](const std::string&) { return absl::OkStatus(); }), interrupts);
+  EXPECT_EQ(outcome.submitted, 500u);
+  EXPECT_EQ(outcome.failed + outcome.not_sent, 0u);
+  ASSERT_EQ(told.rows.size(), 500u);
+  for (size_t i = 0; i < told.rows.size(); ++i) ASSERT_EQ(told.rows[i], i + 2);
+  for (size_t i = 0; i < told.done.size(); ++i) ASSERT_EQ(told.done[i], i + 1);
+  EXPECT_EQ(told.errors, "");
+}
+
+TEST(RunImportTest, HasSeveralInFlightAndNoMore) {
+  Told told;
+  const Interrupts interrupts;
+  std::atomic<int> now = 0;
+  std::atomic<int> most = 0;
+  std::latch all_there(4);
+  ImportRunOptions options = Options(told, [&](const std::string&) {
+    const int present = ++now;
+    int seen = most;
+    while (seen < present && !most.compare_exchange_weak(seen, present)) {
+    }
+    all_there.arrive_and_wait();  // passes only when four are in flight at once
+    --now;
+    return absl::OkStatus();
+  });
+  options.in_flight = 4;
+  RunImport(Items(4), options, interrupts);
+  EXPECT_EQ(most, 4);
+}
+
+TEST(RunImportTest, GoesOnAfterARefusedRow) {
+  Told told;
+  const Interrupts interrupts;
+  std::vector<ImportItem> items = Items(4);
+  items[1].problems.push_back({3, 3, "theme", "must be one of a, b"});
+  const ImportOutcome outcome = RunImport(items,
+                                          Options(told,
+                                                  [](const std::string& id) {
+                                                    if (id != "imp-test-4") return absl::OkStatus();
+                                                    error::FieldViolations violations;
+                                                    violations.Add("referral.territory", "is required");
+                                                    violations.Add("referral.theme", "is required");
+                                                    return violations.ToStatus();
+                                                  }),
+                                          interrupts);
+  EXPECT_EQ(outcome.submitted, 2u);
+  EXPECT_EQ(outcome.failed, 2u);
+  EXPECT_TRUE(outcome.stopped_by.ok());
+  const auto errors = ParseCsv(ErrorFileHeader() + told.errors);
+  ASSERT_TRUE(errors.ok()) << errors.status();
+  EXPECT_THAT(errors->header, ElementsAre("row", "line", "field", "problem", "reason", "request_id"));
+  ASSERT_EQ(errors->rows.size(), 3u);
+  EXPECT_THAT(errors->rows[0].fields,
+              ElementsAre("3", "3", "theme", "must be one of a, b", "ROW_INVALID", "imp-test-3"));
+  EXPECT_THAT(errors->rows[1].fields,
+              ElementsAre("4", "4", "referral.territory", "is required", "INVALID_FIELD", "imp-test-4"));
+}
+
+TEST(RunImportTest, EndsWhenNoRowCouldFareBetter) {
+  for (const absl::Status& status :
+       {error::TokenRefused("expired"), error::Unavailable("the server", "is away"),
+        absl::DeadlineExceededError("late")}) {
+    Told told;
+    const Interrupts interrupts;
+    ImportRunOptions options = Options(told, [&status](const std::string&) { return status; });
+    options.in_flight = 2;
+    const ImportOutcome outcome = RunImport(Items(100), options, interrupts);
+    EXPECT_EQ(outcome.stopped_by.code(), status.code());
+    EXPECT_LE(outcome.failed, 2u);
+    EXPECT_GE(outcome.not_sent, 98u);
+    EXPECT_EQ(told.rows.size(), 100u);
+    EXPECT_NE(told.errors.find("NOT_SENT"), std::string::npos);
+  }
+}
+
+TEST(RunImportTest, EndsAfterAnInterrupt) {
+  Told told;
+  Interrupts interrupts;
+  ImportRunOptions options = Options(told, [&interrupts](const std::string& id) {
+    if (id == "imp-test-4") interrupts.Request();
+    return absl::OkStatus();
+  });
+  options.in_flight = 1;
+  const ImportOutcome outcome = RunImport(Items(10), options, interrupts);
+  EXPECT_EQ(outcome.submitted, 3u);
+  EXPECT_EQ(outcome.not_sent, 7u);
+  EXPECT_TRUE(outcome.stopped_by.ok());
+}
+
+TEST(RunImportTest, TakesAnEmptyFile) {
+  Told told;
+  const Interrupts interrupts;
+  const ImportOutcome outcome =
+      RunImport({}, Options(told, [](const std::string&) { return absl::OkStatus(); }), interrupts);
+  EXPECT_EQ(outcome.submitted + outcome.failed + outcome.not_sent, 0u);
+}
+
+TEST(InterruptsTest, EndTheProgramUnlessSomeoneHandlesThem) {
+  Interrupts alone;
+  EXPECT_FALSE(alone.Request());
+  Interrupts handled;
+  const Interrupts::Handling handling(handled);
+  EXPECT_TRUE(handled.Request());
+  EXPECT_FALSE(handled.Request());  // the second time
+  EXPECT_TRUE(handled.requested());
+}
+
+}  // namespace
+}  // namespace waypost::cli

@@ -1,0 +1,204 @@
+#include "tools/waypost/referral_actions.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "common/rpc/status_conversion.h"
+#include "common/status/errors.h"
+#include "tools/waypost/app.h"
+#include "tools/waypost/cli_test_util.h"
+#include "tools/waypost/completion.h"
+
+namespace waypost::cli {
+namespace {
+
+namespace pb = referral::v1;
+using testing::FakeServer;
+using ::testing::HasSubstr;
+using testing::Runner;
+using testing::RunResult;
+
+// The methods of a service, as its proto file says.
+std::vector<std::string> MethodsOf(const std::string& proto) {
+  const char* root = std::getenv("WAYPOST_SOURCE_DIR");
+  std::ifstream file(std::string(root == nullptr ? "." : root) + "/proto/waypost/" + proto);
+  std::stringstream content;
+  content << file.rdbuf();
+  const std::string text = content.str();
+  std::vector<std::string> methods;
+  const std::regex rpc(R"(\n  rpc (\w+)\()");
+  for (std::sregex_iterator at(text.begin(), text.end(), rpc), end; at != end; ++at)
+    methods.push_back((*at)[1]);
+  return methods;
+}
+
+std::set<std::string> Commands() {
+  Runner runner;
+  const RunResult result = runner.Run({"completion", "fish"});
+  std::set<std::string> commands;
+  const std::regex line(R"(-n '__fish_seen_subcommand_from (\w+)' -a ([a-z-]+) -d)");
+  for (std::sregex_iterator at(result.out.begin(), result.out.end(), line), end; at != end; ++at) {
+    commands.insert((*at)[1].str() + " " + (*at)[2].str());
+  }
+  return commands;
+}
+
+TEST(ReferralActionsTest, EveryMethodHasACommand) {
+  const std::map<std::string, std::string> others = {
+      {"GetReferral", "show"},          {"ListReferrals", "list"},
+      {"WatchReferrals", "watch"},      {"ListReferralHistory", "history"},
+      {"ListNotes", "notes"},           {"FindByOwnReference", "find"},
+      {"DiscloseReferral", "disclose"}, {"DiscloseNotes", "disclose-notes"},
+      {"CreateReferral", "create"},     {"UpdateReferral", "update"},
+      {"SubmitReferral", "submit"}};
+  const std::set<std::string> commands = Commands();
+  const std::vector<std::string> methods = MethodsOf("referral/v1/referral_service.proto");
+  ASSERT_GT(methods.size(), 30u);
+  for (const std::string& method : methods) {
+    const auto other = others.find(method);
+    const std::string command = other != others.end() ? other->second : ActionName(method);
+    EXPECT_EQ(commands.count("referral " + command), 1u) << method << " has no command " << command;
+  }
+}
+
+TEST(ReferralActionsTest, EveryActionFitsItsMethod) {
+  const std::vector<std::string> methods = MethodsOf("referral/v1/referral_service.proto");
+  for (const ReferralAction& action : ReferralActions()) {
+    EXPECT_THAT(methods, ::testing::Contains(action.method));
+    EXPECT_EQ(action.request.GetDescriptor()->name(), action.method + "Request");
+    EXPECT_NE(action.request.GetDescriptor()->FindFieldByName("name"), nullptr);
+    for (const std::string& field : action.required) {
+      EXPECT_NE(action.request.GetDescriptor()->FindFieldByName(field), nullptr)
+          << action.method << " " << field;
+    }
+  }
+}
+
+TEST(ReferralActionsTest, SendsADecline) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result =
+      runner.Run({"referral", "decline", "01jd", "--reason", "no-capacity", "--declined-by", "provider",
+                  "--server", server.address(), "--etag", "e1"});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  ASSERT_EQ(server.referrals.declined.size(), 1u);
+  const pb::DeclineReferralRequest& request = server.referrals.declined[0];
+  EXPECT_EQ(request.name(), "referrals/01jd");
+  EXPECT_EQ(request.reason(), pb::DECLINE_REASON_NO_CAPACITY);
+  EXPECT_EQ(request.declined_by(), pb::DECLINED_BY_PROVIDER);
+  EXPECT_EQ(request.etag(), "e1");
+  EXPECT_EQ(request.request_id(), "00010203-0405-4607-8809-0a0b0c0d0e0f");
+  EXPECT_EQ(result.out, "referrals/01jd: declined (revision 0, etag )\n  next: NOTE\n");
+}
+
+TEST(ReferralActionsTest, TakesTheRequestAsJsonUnderTheFlags) {
+  FakeServer server;
+  Runner runner;
+  runner.input = R"({"reason":"DECLINE_REASON_OTHER","declinedBy":"DECLINED_BY_PERSON","text":"x"})";
+  const RunResult result = runner.Run({"referral", "decline", "referrals/01jd", "--json", "-", "--reason",
+                                       "unreachable", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_EQ(server.referrals.declined[0].reason(), pb::DECLINE_REASON_UNREACHABLE);
+  EXPECT_EQ(server.referrals.declined[0].text(), "x");
+}
+
+TEST(ReferralActionsTest, RefusesAnIncompleteActionWithoutSending) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result =
+      runner.Run({"referral", "decline", "01jd", "--reason", "no-capacity", "--server", server.address()});
+  EXPECT_EQ(result.code, ExitCode::kUsage);
+  EXPECT_THAT(result.err, HasSubstr("--declined-by"));
+  EXPECT_TRUE(server.referrals.declined.empty());
+}
+
+TEST(ReferralActionsTest, TellsAConflict) {
+  FakeServer server;
+  server.referrals.on_decline = [] {
+    return rpc::ToGrpc(
+        error::InvalidTransition("referrals/01jd", "COMPLETED", "DECLINE", {"NOTE", "REOPEN"}));
+  };
+  Runner runner;
+  const std::vector<std::string> words = {"referral", "decline",     "01jd",
+                                          "--reason", "no-capacity", "--declined-by",
+                                          "provider", "--server",    server.address()};
+  const RunResult text = runner.Run(words);
+  EXPECT_EQ(text.code, ExitCode::kConflict);
+  EXPECT_EQ(text.out, "");
+  EXPECT_THAT(text.err, HasSubstr("INVALID_TRANSITION"));
+  EXPECT_THAT(text.err, HasSubstr("--request-id 00010203-0405-4607-8809-0a0b0c0d0e0f"));
+  EXPECT_EQ(server.referrals.declined.size(), 1u);  // never repeated
+
+  std::vector<std::string> json_words = words;
+  json_words.insert(json_words.end(), {"--output", "json", "--request-id", "mine-1234"});
+  const RunResult json = runner.Run(json_words);
+  const auto failure = nlohmann::json::parse(json.err).at("error");
+  EXPECT_EQ(failure.at("reason"), "INVALID_TRANSITION");
+  EXPECT_EQ(failure.at("requestId"), "mine-1234");
+  EXPECT_EQ(failure.at("exitCode"), 4);
+}
+
+TEST(ReferralActionsTest, RepeatsWhatIsSafeToRepeatWithTheSameId) {
+  FakeServer server;
+  int calls = 0;
+  server.referrals.on_decline = [&calls] {
+    return ++calls < 3 ? rpc::ToGrpc(error::Overloaded("the executor")) : grpc::Status::OK;
+  };
+  Runner runner;
+  const RunResult result = runner.Run({"referral", "decline", "01jd", "--reason", "no-capacity",
+                                       "--declined-by", "provider", "--server", server.address()});
+  EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
+  ASSERT_EQ(server.referrals.declined.size(), 3u);
+  EXPECT_EQ(server.referrals.declined[0].request_id(), server.referrals.declined[2].request_id());
+  EXPECT_GT(runner.slept, absl::ZeroDuration());
+}
+
+TEST(ReferralActionsTest, OpensPersonalDataOnceOnly) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result = runner.Run({"referral", "disclose", "01jd", "--section", "details", "--purpose",
+                                       "deliver-service", "--server", server.address()});
+  EXPECT_EQ(result.code, ExitCode::kUnavailable);
+  EXPECT_EQ(server.referrals.disclosures, 1);
+}
+
+TEST(ReferralActionsTest, ErasesOnlyWhenSure) {
+  Runner runner;
+  EXPECT_EQ(runner.Run({"referral", "erase", "01jd", "--server", "127.0.0.1:1"}).code, ExitCode::kUsage);
+  EXPECT_EQ(runner.Run({"referral", "erase", "01jd", "--yes", "--server", "127.0.0.1:1"}).code,
+            ExitCode::kUnavailable);
+}
+
+TEST(ReferralActionsTest, FillsTheOutcomesOfPeople) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result =
+      runner.Run({"referral", "complete", "01jd", "--outcome", "1=provided", "--outcome", "2=no-place",
+                  "--informed-by", "receiving-body", "--informed-how", "in-person", "--informed-language",
+                  "es", "--remedy", "objection", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  const pb::CompleteReferralRequest& request = server.referrals.completed;
+  ASSERT_EQ(request.outcomes_size(), 2);
+  EXPECT_EQ(request.outcomes(0).person(), 1u);
+  EXPECT_EQ(request.outcomes(0).outcome().kind(), pb::OUTCOME_KIND_PROVIDED);
+  EXPECT_EQ(request.outcomes(0).outcome().date(), "2026-03-01");
+  EXPECT_EQ(request.outcomes(0).outcome().remedy(), pb::REMEDY_UNSPECIFIED);  // nothing to remedy
+  EXPECT_EQ(request.outcomes(1).outcome().kind(), pb::OUTCOME_KIND_NO_PLACE);
+  EXPECT_EQ(request.outcomes(1).outcome().remedy(), pb::REMEDY_OBJECTION);
+  EXPECT_EQ(request.outcomes(1).outcome().informed_language(), "es");
+  for (const char* bad : {"provided", "1", "1=", "x=provided", "1=none-such", "-1=provided"}) {
+    EXPECT_EQ(
+        runner.Run({"referral", "complete", "01jd", "--outcome", bad, "--server", server.address()}).code,
+        ExitCode::kUsage)
+        << bad;
+  }
+}
+
+}  // namespace
+}  // namespace waypost::cli
