@@ -10,6 +10,7 @@ find_package(CLI11 CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(GTest CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 pkg_check_modules(rhonabwy REQUIRED IMPORTED_TARGET librhonabwy)
 
 find_program(WAYPOST_PROTOC protoc REQUIRED)

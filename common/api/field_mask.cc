@@ -37,12 +37,13 @@ std::string List(const std::vector<std::string_view>& names) {
 
 }  // namespace
 
-absl::Status ApplyMask(const FieldMask& mask, const std::vector<std::string_view>& updatable, const Message& source,
-                       Message& target) {
+absl::Status ApplyMask(const FieldMask& mask, const std::vector<std::string_view>& updatable,
+                       const Message& source, Message& target) {
   error::FieldViolations violations;
   for (const std::string& path : mask.paths()) {
     if (std::find(updatable.begin(), updatable.end(), path) == updatable.end()) {
-      violations.Add("update_mask", base::Cat("'", path, "' cannot be updated; these can: ", List(updatable)));
+      violations.Add("update_mask",
+                     base::Cat("'", path, "' cannot be updated; these can: ", List(updatable)));
     }
   }
   WAYPOST_RETURN_IF_ERROR(violations.ToStatus());

@@ -15,7 +15,8 @@ namespace waypost::api {
 // whole; a field that `source` lacks is cleared. `updatable` lists the top-level fields a client may name. An
 // empty mask means every updatable field that `source` has set. INVALID_FIELD on "update_mask" for a path
 // that is not updatable, "*" included.
-absl::Status ApplyMask(const google::protobuf::FieldMask& mask, const std::vector<std::string_view>& updatable,
+absl::Status ApplyMask(const google::protobuf::FieldMask& mask,
+                       const std::vector<std::string_view>& updatable,
                        const google::protobuf::Message& source, google::protobuf::Message& target);
 
 }  // namespace waypost::api

@@ -9,7 +9,9 @@
 namespace waypost::api {
 namespace {
 
-bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool IsLowerOrDigit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 // Crockford's base 32 without i, l, o and u, which people misread.
 constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -35,7 +37,8 @@ std::optional<std::vector<std::string>> SplitName(std::string_view name,
 }  // namespace
 
 bool IsId(std::string_view id) {
-  return id.size() >= 2 && id.size() <= kMaxIdLength && IsLowerOrDigit(id.front()) && IsLowerOrDigit(id.back()) &&
+  return id.size() >= 2 && id.size() <= kMaxIdLength && IsLowerOrDigit(id.front()) &&
+         IsLowerOrDigit(id.back()) &&
          std::all_of(id.begin(), id.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
 }
 
@@ -48,9 +51,9 @@ absl::StatusOr<std::vector<std::string>> ParseName(std::string_view name,
   for (const std::string_view collection : collections) {
     pattern += base::Cat(pattern.empty() ? "" : "/", collection, "/{id}");
   }
-  return error::InvalidField(
-      field, base::Cat("must be a name of the form ", pattern,
-                       " with ids of 2 to 63 lower-case letters, digits and inner hyphens"));
+  return error::InvalidField(field,
+                             base::Cat("must be a name of the form ", pattern,
+                                       " with ids of 2 to 63 lower-case letters, digits and inner hyphens"));
 }
 
 bool IsName(std::string_view name, const std::vector<std::string_view>& collections) {

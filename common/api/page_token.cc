@@ -2,8 +2,8 @@
 
 #include "absl/strings/escaping.h"
 #include "common/base/abseil.h"
-#include "common/base/strings.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/status/errors.h"
 
 namespace waypost::api {
@@ -33,6 +33,8 @@ absl::StatusOr<std::string> PageTokens::Open(std::string_view token, const PageS
   if (token.size() > kMaxTokenBytes || !absl::WebSafeBase64Unescape(base::ToAbsl(token), &sealed)) {
     return error::PageTokenInvalid();
   }
+  // Abseil also reads white space, padding and stray last bits: of one token there shall be one spelling.
+  if (absl::WebSafeBase64Escape(sealed) != token) return error::PageTokenInvalid();
   const std::string data = AssociatedData(scope);
   for (const crypto::SecretKey* key : {&current_, &previous_}) {
     auto position = crypto::Open(*key, data, sealed);

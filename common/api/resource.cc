@@ -7,7 +7,9 @@
 
 namespace waypost::api {
 
-std::string EtagOf(int64_t revision) { return base::Cat("\"", revision, "\""); }
+std::string EtagOf(int64_t revision) {
+  return base::Cat("\"", revision, "\"");
+}
 
 absl::Status CheckEtag(std::string_view resource_name, std::string_view given, int64_t revision) {
   if (given.empty() || given == EtagOf(revision)) return absl::OkStatus();

@@ -15,10 +15,10 @@
 #define WAYPOST_RETURN_IF_ERROR(expr) \
   WAYPOST_RETURN_IF_ERROR_IMPL_(WAYPOST_STATUS_CONCAT_(waypost_status_, __COUNTER__), expr)
 
-#define WAYPOST_RETURN_IF_ERROR_IMPL_(name, expr)     \
-  do {                                                \
-    absl::Status name = (expr);                       \
-    if (!name.ok()) return name;                      \
+#define WAYPOST_RETURN_IF_ERROR_IMPL_(name, expr) \
+  do {                                            \
+    absl::Status name = (expr);                   \
+    if (!name.ok()) return name;                  \
   } while (false)
 
 #define WAYPOST_ASSIGN_OR_RETURN(lhs, expr) \

@@ -29,7 +29,9 @@ bool SecondByteAllowed(uint8_t lead, uint8_t second) {
 
 }  // namespace
 
-std::string ToHex(std::string_view bytes) { return absl::BytesToHexString(ToAbsl(bytes)); }
+std::string ToHex(std::string_view bytes) {
+  return absl::BytesToHexString(ToAbsl(bytes));
+}
 
 bool IsValidUtf8(std::string_view text) {
   size_t at = 0;

@@ -12,10 +12,11 @@
 namespace waypost::base {
 
 namespace internal {
-inline absl::AlphaNum Piece(std::string_view text) { return absl::AlphaNum(ToAbsl(text)); }
+inline absl::AlphaNum Piece(std::string_view text) {
+  return absl::AlphaNum(ToAbsl(text));
+}
 template <typename Number>
-  requires std::is_arithmetic_v<Number>
-absl::AlphaNum Piece(Number number) {
+requires std::is_arithmetic_v<Number> absl::AlphaNum Piece(Number number) {
   return absl::AlphaNum(number);
 }
 }  // namespace internal

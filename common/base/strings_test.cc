@@ -20,9 +20,9 @@ TEST(IsValidUtf8, TakesWhatPeopleWrite) {
 }
 
 TEST(IsValidUtf8, RefusesWhatTheStandardRefuses) {
-  for (const std::string_view text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80",
-                                      "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82",
-                                      "a\xFF"}) {
+  for (const std::string_view text :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82", "a\xFF"}) {
     EXPECT_FALSE(IsValidUtf8(text)) << ToHex(text);
   }
 }

@@ -11,7 +11,9 @@
 namespace waypost::outbox {
 
 // epoch and last position of a lane, eight big-endian bytes each.
-inline std::string HeadKey(std::string_view lane) { return store::KeyBuilder().Text("outbox.head").Text(lane).Take(); }
+inline std::string HeadKey(std::string_view lane) {
+  return store::KeyBuilder().Text("outbox.head").Text(lane).Take();
+}
 // waypost.event.v1.Envelope.
 inline std::string EventPrefix(std::string_view lane) {
   return store::KeyBuilder().Text("outbox.event").Text(lane).Take();

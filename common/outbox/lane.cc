@@ -52,7 +52,8 @@ absl::StatusOr<Lane> Lane::Open(store::Store& store, std::string_view name) {
   return Lane(std::string(name), epoch);
 }
 
-absl::StatusOr<uint64_t> Lane::Append(store::Writer& writer, std::string_view event, std::string_view nonce) const {
+absl::StatusOr<uint64_t> Lane::Append(store::Writer& writer, std::string_view event,
+                                      std::string_view nonce) const {
   WAYPOST_ASSIGN_OR_RETURN(Head head, ReadHead(writer, head_key_));
   if (head.epoch != epoch_) {
     return error::Make(absl::StatusCode::kAborted, "LANE_FENCED",

@@ -21,7 +21,8 @@ class Lane {
 
   // Within the caller's transaction: appends canonical event bytes and their 32-byte nonce. Returns the
   // position, from 1, without gaps among committed transactions.
-  absl::StatusOr<uint64_t> Append(store::Writer& writer, std::string_view event, std::string_view nonce) const;
+  absl::StatusOr<uint64_t> Append(store::Writer& writer, std::string_view event,
+                                  std::string_view nonce) const;
 
   const std::string& name() const { return name_; }
   uint64_t epoch() const { return epoch_; }

@@ -53,7 +53,8 @@ class OutboxTest : public ::testing::Test {
   size_t Waiting() {
     auto snapshot = store_.Snapshot();
     size_t count = 0;
-    for (auto at = (*snapshot)->Scan(store::PrefixRange(EventPrefix("test"))); at->Valid(); at->Next()) ++count;
+    for (auto at = (*snapshot)->Scan(store::PrefixRange(EventPrefix("test"))); at->Valid(); at->Next())
+      ++count;
     return count;
   }
   RelayOptions Options(std::vector<std::string> sinks) {

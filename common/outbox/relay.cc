@@ -38,7 +38,9 @@ Relay::Relay(store::Store& store, std::string_view service, std::string_view lan
       options_(std::move(options)),
       cursor_key_(CursorKey(lane, sink.name())) {}
 
-Relay::~Relay() { Stop(); }
+Relay::~Relay() {
+  Stop();
+}
 
 void Relay::Start() {
   thread_ = std::thread([this] { Run(); });
@@ -131,13 +133,15 @@ absl::Status Relay::Advance(uint64_t from, uint64_t to) {
     // What another sink has not passed stays; that sink's own relay lets it go, since `from` is then older.
     const uint64_t first = options_.all_sinks.size() > 1 ? 0 : from + 1;
     if (first > 0) {
-      for (uint64_t position = first; position <= slowest; ++position) writer.Delete(EventKey(lane_, position));
+      for (uint64_t position = first; position <= slowest; ++position)
+        writer.Delete(EventKey(lane_, position));
       return absl::OkStatus();
     }
     std::vector<std::string> passed;
     store::KeyRange range = store::PrefixRange(EventPrefix(lane_));
     range.end = EventKey(lane_, slowest + 1);
-    for (auto at = writer.Scan(range); at->Valid() && passed.size() < store::kMaxWritesPerTransaction / 2; at->Next()) {
+    for (auto at = writer.Scan(range); at->Valid() && passed.size() < store::kMaxWritesPerTransaction / 2;
+         at->Next()) {
       passed.emplace_back(at->key());
     }
     for (const std::string& key : passed) writer.Delete(key);

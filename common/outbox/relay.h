@@ -60,7 +60,8 @@ class Relay {
   // There may be something new. Cheap; may be called from any thread.
   void Notify();
 
-  // Delivers one batch and returns how many events it held; for Start's thread and for tests. Not beside Start.
+  // Delivers one batch and returns how many events it held; for Start's thread and for tests. Not beside
+  // Start.
   absl::StatusOr<int> RunOnce();
 
  private:

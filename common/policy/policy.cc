@@ -8,10 +8,15 @@
 namespace waypost::policy {
 namespace {
 
-constexpr std::array<std::string_view, kRoleCount> kRoleNames = {
-    "caseworker",      "supervisor", "safeguarding_officer", "consultation_officer",
-    "funding_officer", "evaluator",  "auditor",              "operator",
-    "service"};
+constexpr std::array<std::string_view, kRoleCount> kRoleNames = {"caseworker",
+                                                                 "supervisor",
+                                                                 "safeguarding_officer",
+                                                                 "consultation_officer",
+                                                                 "funding_officer",
+                                                                 "evaluator",
+                                                                 "auditor",
+                                                                 "operator",
+                                                                 "service"};
 
 constexpr std::array<std::string_view, kRelationCount> kRelationNames = {
     "anyone", "own body", "referring", "receiving", "coordinating", "unit member", "assignee", "party"};
@@ -24,7 +29,9 @@ Role First(Roles roles) {
 
 }  // namespace
 
-std::string_view RoleName(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
+std::string_view RoleName(Role role) {
+  return kRoleNames[static_cast<size_t>(role)];
+}
 
 std::optional<Role> RoleFromName(std::string_view name) {
   const auto* const found = std::find(kRoleNames.begin(), kRoleNames.end(), name);
@@ -32,7 +39,9 @@ std::optional<Role> RoleFromName(std::string_view name) {
   return static_cast<Role>(found - kRoleNames.begin());
 }
 
-std::string_view RelationName(Relation relation) { return kRelationNames[static_cast<size_t>(relation)]; }
+std::string_view RelationName(Relation relation) {
+  return kRelationNames[static_cast<size_t>(relation)];
+}
 
 bool Caller::MemberOf(std::string_view unit) const {
   return unit.empty() || std::find(units.begin(), units.end(), unit) != units.end();
@@ -48,8 +57,8 @@ absl::StatusOr<Authorized> Authorize(const MethodRule& rule, const Caller& calle
   if (relations.empty()) return error::NotFound(resource_name);
   const Roles relied_on = rule.Allows(caller.roles, relations);
   if (relied_on.empty()) {
-    return error::PermissionDenied(rule.method,
-                                   base::Cat("your roles and your part in '", resource_name, "' do not allow it"));
+    return error::PermissionDenied(
+        rule.method, base::Cat("your roles and your part in '", resource_name, "' do not allow it"));
   }
   return Authorized(caller, relations, First(relied_on));
 }

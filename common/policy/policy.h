@@ -37,14 +37,14 @@ inline constexpr int kRoleCount = 9;
 
 // How the caller stands to the resource at hand. A caller may stand in several relations at once.
 enum class Relation : uint8_t {
-  kAnyone,       // every authenticated caller, to every resource that is public within Waypost
-  kOwnBody,      // the resource belongs to the caller's body
-  kReferring,    // the caller's body refers the case
-  kReceiving,    // the caller's body is asked to take it, or has taken it
-  kCoordinating, // the caller's body coordinates the case
-  kUnitMember,   // the caller is a member of the unit that has the case on its side
-  kAssignee,     // the case is assigned to the caller
-  kParty,        // the caller's body is a party to an event
+  kAnyone,        // every authenticated caller, to every resource that is public within Waypost
+  kOwnBody,       // the resource belongs to the caller's body
+  kReferring,     // the caller's body refers the case
+  kReceiving,     // the caller's body is asked to take it, or has taken it
+  kCoordinating,  // the caller's body coordinates the case
+  kUnitMember,    // the caller is a member of the unit that has the case on its side
+  kAssignee,      // the case is assigned to the caller
+  kParty,         // the caller's body is a party to an event
 };
 inline constexpr int kRelationCount = 8;
 
@@ -82,8 +82,8 @@ std::string_view RelationName(Relation relation);
 
 // A person or a system acting for exactly one body. Immutable once made by identity.
 struct Caller {
-  std::string body;                // "bodies/es-fuenlabrada"
-  std::string actor;               // a pseudonym, stable within the body
+  std::string body;   // "bodies/es-fuenlabrada"
+  std::string actor;  // a pseudonym, stable within the body
   Roles roles;
   std::vector<std::string> units;  // "bodies/es-fuenlabrada/units/social-services"
   absl::Time expires = absl::InfiniteFuture();
@@ -142,8 +142,8 @@ class Authorized {
  private:
   Authorized(const Caller& caller, Relations relations, Role role)
       : caller_(&caller), relations_(relations), role_(role) {}
-  friend absl::StatusOr<Authorized> Authorize(const MethodRule& rule, const Caller& caller, Relations relations,
-                                              std::string_view resource_name);
+  friend absl::StatusOr<Authorized> Authorize(const MethodRule& rule, const Caller& caller,
+                                              Relations relations, std::string_view resource_name);
 
   const Caller* caller_;  // outlives this: both belong to one call
   Relations relations_;
@@ -154,7 +154,8 @@ class Authorized {
 absl::Status MayCallAtAll(const MethodRule& rule, const Caller& caller);
 
 // With `relations` of the caller to the resource: NOT_FOUND when it has none (the resource must not be
-// known to exist), PERMISSION_DENIED when the relations it has do not suffice. `caller` must outlive the result.
+// known to exist), PERMISSION_DENIED when the relations it has do not suffice. `caller` must outlive the
+// result.
 absl::StatusOr<Authorized> Authorize(const MethodRule& rule, const Caller& caller, Relations relations,
                                      std::string_view resource_name);
 

@@ -17,7 +17,9 @@ constexpr MethodRule kRead = {
                      {Relation::kReferring, Relation::kReceiving},
                      {Relation::kUnitMember, Relation::kAssignee}}}};
 
-Caller With(Roles roles) { return {.body = "bodies/a", .actor = "x", .roles = roles, .units = {"bodies/a/units/u"}}; }
+Caller With(Roles roles) {
+  return {.body = "bodies/a", .actor = "x", .roles = roles, .units = {"bodies/a/units/u"}};
+}
 
 TEST(Authorize, WithoutARelationTheResourceIsNotThere) {
   const Caller caller = With({Role::kSupervisor});

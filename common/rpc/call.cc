@@ -58,16 +58,17 @@ chain::Incoming IncomingOf(const grpc::CallbackServerContext& context) {
 
 absl::Status CheckRequestId(std::string_view request_id) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == ':' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == ':' || c == '-';
   };
   if (request_id.size() >= kMinRequestId && request_id.size() <= kMaxRequestId &&
       std::all_of(request_id.begin(), request_id.end(), allowed)) {
     return absl::OkStatus();
   }
-  return error::InvalidField("request_id",
-                             "is required on every change: 8 to 64 of A-Z, a-z, 0-9, '.', '_', ':', '-'; a new "
-                             "random UUID for each new request, the same one when you repeat it");
+  return error::InvalidField(
+      "request_id",
+      "is required on every change: 8 to 64 of A-Z, a-z, 0-9, '.', '_', ':', '-'; a new "
+      "random UUID for each new request, the same one when you repeat it");
 }
 
 }  // namespace waypost::rpc

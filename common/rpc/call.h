@@ -24,10 +24,11 @@ namespace waypost::rpc {
 struct Call {
   const policy::MethodRule& rule;
   std::shared_ptr<const policy::Caller> caller;  // never null in a handler
-  absl::Time now;                                // when the request was received: stamped once, decides deadlines
+  absl::Time now;  // when the request was received: stamped once, decides deadlines
   telemetry::TraceContext trace;
 
-  absl::StatusOr<policy::Authorized> Authorize(policy::Relations relations, std::string_view resource_name) const {
+  absl::StatusOr<policy::Authorized> Authorize(policy::Relations relations,
+                                               std::string_view resource_name) const {
     return policy::Authorize(rule, *caller, relations, resource_name);
   }
 };

@@ -26,6 +26,11 @@ void ChangeHub::Unsubscribe(std::string_view feed, uint64_t id) {
   if (list.empty()) listeners_.erase(found);
 }
 
+void ChangeHub::Close() {
+  closing_.store(true, std::memory_order_relaxed);
+  Changed(kTickFeed);
+}
+
 int ChangeHub::listeners() const {
   const absl::MutexLock lock(&mutex_);
   return count_;

@@ -3,6 +3,7 @@
 #ifndef WAYPOST_COMMON_RPC_CHANGE_HUB_H_
 #define WAYPOST_COMMON_RPC_CHANGE_HUB_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -35,14 +36,20 @@ class ChangeHub {
 
   void Changed(std::string_view feed);
 
+  // The process is stopping: watches end themselves at once, and new ones at their first step.
+  void Close();
+  bool closing() const { return closing_.load(std::memory_order_relaxed); }
+
   // Subscriptions, of every feed.
   int listeners() const;
 
  private:
+  std::atomic<bool> closing_{false};
   mutable absl::Mutex mutex_;
   int count_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
-  absl::flat_hash_map<std::string, std::vector<std::pair<uint64_t, Listener>>> listeners_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, std::vector<std::pair<uint64_t, Listener>>> listeners_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace waypost::rpc

@@ -12,14 +12,18 @@
 namespace waypost::rpc {
 namespace {
 
-std::string FeedPrefix(std::string_view feed) { return store::KeyBuilder().Text("feed").Text(feed).Take(); }
+std::string FeedPrefix(std::string_view feed) {
+  return store::KeyBuilder().Text("feed").Text(feed).Take();
+}
 
 std::string EntryKey(std::string_view feed, uint64_t position) {
   return store::KeyBuilder(FeedPrefix(feed)).Uint(position).Take();
 }
 
 // The position up to which entries have been removed.
-std::string TrimKey(std::string_view feed) { return store::KeyBuilder().Text("feed.trim").Text(feed).Take(); }
+std::string TrimKey(std::string_view feed) {
+  return store::KeyBuilder().Text("feed.trim").Text(feed).Take();
+}
 
 // The value is an ordered tuple as well: (resource, revision, type, state, time).
 absl::StatusOr<FeedEntry> Decode(std::string_view key, std::string_view value) {
@@ -56,8 +60,8 @@ void AppendToFeed(store::Writer& writer, std::string_view feed, const FeedEntry&
                                                  .Take());
 }
 
-absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std::string_view feed, uint64_t after,
-                                                int limit) {
+absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std::string_view feed,
+                                                uint64_t after, int limit) {
   WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, TrimmedUpTo(reader, feed));
   if (after < trimmed) return error::CursorTooOld(base::Cat(trimmed));
   std::vector<FeedEntry> entries;

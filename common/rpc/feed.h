@@ -26,8 +26,8 @@ struct FeedEntry {
 void AppendToFeed(store::Writer& writer, std::string_view feed, const FeedEntry& entry);
 
 // The entries after `after`, at most `limit`. CURSOR_TOO_OLD when entries after it have been trimmed.
-absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std::string_view feed, uint64_t after,
-                                                int limit);
+absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std::string_view feed,
+                                                uint64_t after, int limit);
 
 // Removes entries older than `before`, at most `limit`, and remembers where the feed now begins.
 absl::StatusOr<int> TrimFeed(store::Store& store, std::string_view feed, absl::Time before, int limit);

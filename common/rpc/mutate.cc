@@ -135,8 +135,9 @@ void RunMutation(std::unique_ptr<UnaryCall> call, const google::protobuf::Messag
   auto running = std::make_unique<RunningMutation>(std::move(call), response, std::move(body));
   SetRequest(running->state, request, request_id);
   RunningMutation* const raw = running.get();
-  env.store.Transact([raw](store::Writer& writer) { return raw->Run(writer); },
-                     [running = std::move(running)](absl::Status status) mutable { running->Done(std::move(status)); });
+  env.store.Transact(
+      [raw](store::Writer& writer) { return raw->Run(writer); },
+      [running = std::move(running)](absl::Status status) mutable { running->Done(std::move(status)); });
 }
 
 void RunPrepared(std::unique_ptr<UnaryCall> call, const google::protobuf::Message& request,
@@ -151,8 +152,9 @@ void RunApply(std::unique_ptr<UnaryCall> call, MutationBody body) {
   const Environment& env = call->env;
   auto running = std::make_unique<RunningMutation>(std::move(call), nullptr, std::move(body));
   RunningMutation* const raw = running.get();
-  env.store.Transact([raw](store::Writer& writer) { return raw->Run(writer); },
-                     [running = std::move(running)](absl::Status status) mutable { running->Done(std::move(status)); });
+  env.store.Transact(
+      [raw](store::Writer& writer) { return raw->Run(writer); },
+      [running = std::move(running)](absl::Status status) mutable { running->Done(std::move(status)); });
 }
 
 void RunQuery(std::unique_ptr<UnaryCall> call, QueryBody body) {

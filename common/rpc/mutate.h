@@ -55,7 +55,8 @@ namespace internal {
 
 // A unary call from arrival to answer.
 struct UnaryCall {
-  UnaryCall(const Environment& environment, grpc::CallbackServerContext* context, const policy::MethodRule& rule);
+  UnaryCall(const Environment& environment, grpc::CallbackServerContext* context,
+            const policy::MethodRule& rule);
 
   absl::Status Admit() { return pending.Admit(incoming); }
   void Answer(const absl::Status& status);
@@ -98,10 +99,11 @@ grpc::ServerUnaryReactor* MutateAfter(const Environment& env, grpc::CallbackServ
 
 template <typename Request, typename Response, typename Validate, typename Body>
 grpc::ServerUnaryReactor* Mutate(const Environment& env, grpc::CallbackServerContext* context,
-                                 const policy::MethodRule& rule, const Validate& validate, const Request& request,
-                                 Response* response, Body body) {
-  return MutateAfter(env, context, rule, validate, request, response,
-                     [&body](const Call&) -> absl::StatusOr<MutationBody> { return MutationBody(std::move(body)); });
+                                 const policy::MethodRule& rule, const Validate& validate,
+                                 const Request& request, Response* response, Body body) {
+  return MutateAfter(
+      env, context, rule, validate, request, response,
+      [&body](const Call&) -> absl::StatusOr<MutationBody> { return MutationBody(std::move(body)); });
 }
 
 template <typename Request, typename Response, typename Validate, typename Prepare>
@@ -114,7 +116,8 @@ grpc::ServerUnaryReactor* MutatePrepared(const Environment& env, grpc::CallbackS
   if (status.ok()) status = CheckRequestId(request.request_id());
   if (status.ok()) status = validate(request);
   if (status.ok()) {
-    internal::RunPrepared(std::move(call), request, request.request_id(), response, Preparation(std::move(prepare)));
+    internal::RunPrepared(std::move(call), request, request.request_id(), response,
+                          Preparation(std::move(prepare)));
   } else {
     call->Answer(status);
   }
@@ -123,8 +126,8 @@ grpc::ServerUnaryReactor* MutatePrepared(const Environment& env, grpc::CallbackS
 
 template <typename Request, typename Validate, typename Body>
 grpc::ServerUnaryReactor* Apply(const Environment& env, grpc::CallbackServerContext* context,
-                                const policy::MethodRule& rule, const Validate& validate, const Request& request,
-                                Body body) {
+                                const policy::MethodRule& rule, const Validate& validate,
+                                const Request& request, Body body) {
   auto call = std::make_unique<internal::UnaryCall>(env, context, rule);
   grpc::ServerUnaryReactor* reactor = call->reactor;
   absl::Status status = call->Admit();
@@ -139,8 +142,8 @@ grpc::ServerUnaryReactor* Apply(const Environment& env, grpc::CallbackServerCont
 
 template <typename Request, typename Validate, typename Body>
 grpc::ServerUnaryReactor* Query(const Environment& env, grpc::CallbackServerContext* context,
-                                const policy::MethodRule& rule, const Validate& validate, const Request& request,
-                                Body body) {
+                                const policy::MethodRule& rule, const Validate& validate,
+                                const Request& request, Body body) {
   auto call = std::make_unique<internal::UnaryCall>(env, context, rule);
   grpc::ServerUnaryReactor* reactor = call->reactor;
   absl::Status status = call->Admit();
@@ -155,8 +158,8 @@ grpc::ServerUnaryReactor* Query(const Environment& env, grpc::CallbackServerCont
 
 template <typename Request, typename Validate, typename Body>
 grpc::ServerUnaryReactor* Disclose(const Environment& env, grpc::CallbackServerContext* context,
-                                   const policy::MethodRule& rule, const Validate& validate, const Request& request,
-                                   Body body) {
+                                   const policy::MethodRule& rule, const Validate& validate,
+                                   const Request& request, Body body) {
   auto call = std::make_unique<internal::UnaryCall>(env, context, rule);
   grpc::ServerUnaryReactor* reactor = call->reactor;
   absl::Status status = call->Admit();

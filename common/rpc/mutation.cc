@@ -29,7 +29,9 @@ std::string DayKey(uint64_t day, std::string_view id) {
 }
 
 // Passed through the body and recognised by MutationState::replayed, never answered with.
-absl::Status Replayed() { return absl::AbortedError("replayed"); }
+absl::Status Replayed() {
+  return absl::AbortedError("replayed");
+}
 
 }  // namespace
 
@@ -92,9 +94,9 @@ absl::Status Mutation::Publish(const policy::Authorized& as, const Change& chang
   event.set_state(std::string(change.state));
   event.set_purpose(std::string(change.purpose));
   event.set_kind(change.access ? event::v1::Event::KIND_ACCESS : event::v1::Event::KIND_CHANGE);
-  WAYPOST_ASSIGN_OR_RETURN(
-      const uint64_t position,
-      state_.env.lane.Append(writer_, event.SerializeAsString(), std::string_view(random).substr(kEventIdBytes)));
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t position,
+                           state_.env.lane.Append(writer_, event.SerializeAsString(),
+                                                  std::string_view(random).substr(kEventIdBytes)));
   if (change.feeds.empty()) return absl::OkStatus();
   const FeedEntry entry{.position = position,
                         .resource = event.resource(),

@@ -35,9 +35,9 @@ struct Target {
 
 // A change, as told to the audit log and to watchers. Views need only live for Publish.
 struct Change {
-  std::string_view type;      // "referral.accepted"
+  std::string_view type;  // "referral.accepted"
   std::string_view resource;
-  int64_t revision = 0;       // after the change
+  int64_t revision = 0;  // after the change
   absl::Time time;
   std::string_view state = {};
   std::vector<std::string_view> parties;

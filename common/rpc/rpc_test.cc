@@ -107,7 +107,12 @@ TEST(ChangeHub, TellsListenersOfTheirFeedUntilTheyLeave) {
 }
 
 FeedEntry Entry(uint64_t position, absl::Time time) {
-  return {.position = position, .resource = "referrals/x", .revision = 1, .type = "t", .state = "S", .time = time};
+  return {.position = position,
+          .resource = "referrals/x",
+          .revision = 1,
+          .type = "t",
+          .state = "S",
+          .time = time};
 }
 
 TEST(Feed, ReadsInOrderFromACursorAndSaysWhenThatIsTooOld) {
@@ -159,11 +164,10 @@ TEST(Retry, WaitsAsTheServerAskedAndGivesUp) {
   EXPECT_THAT(waits, ElementsAre(absl::Seconds(7), absl::Seconds(7)));
 }
 
-constexpr policy::MethodRule kWrite = {
-    .service = "test.S",
-    .method = "Write",
-    .mutation = true,
-    .grants = {policy::Grant{{Role::kCaseworker}, {Relation::kOwnBody}}}};
+constexpr policy::MethodRule kWrite = {.service = "test.S",
+                                       .method = "Write",
+                                       .mutation = true,
+                                       .grants = {policy::Grant{{Role::kCaseworker}, {Relation::kOwnBody}}}};
 
 // Runs bodies against a store, as the framework does, without a server.
 class MutationTest : public ::testing::Test {
@@ -173,7 +177,10 @@ class MutationTest : public ::testing::Test {
     caller.body = body;
     caller.actor = actor;
     caller.roles = {Role::kCaseworker};
-    return {.rule = kWrite, .caller = std::make_shared<const policy::Caller>(caller), .now = clock_.Now(), .trace = {}};
+    return {.rule = kWrite,
+            .caller = std::make_shared<const policy::Caller>(caller),
+            .now = clock_.Now(),
+            .trace = {}};
   }
 
   // Writes "k" = value under a request id; returns the response remembered or made.
@@ -189,8 +196,9 @@ class MutationTest : public ::testing::Test {
       const auto before = writer.Get("k");
       const int64_t revision = before->has_value() ? std::stoll(**before) : 0;
       const auto as = mutation.Authorize({.name = "things/k",
-                                          .relations = call.caller->body == "bodies/a" ? policy::Relations{Relation::kOwnBody}
-                                                                                       : policy::Relations{},
+                                          .relations = call.caller->body == "bodies/a"
+                                                           ? policy::Relations{Relation::kOwnBody}
+                                                           : policy::Relations{},
                                           .revision = revision,
                                           .etag = etag});
       if (!as.ok()) return as.status();
@@ -222,7 +230,8 @@ class MutationTest : public ::testing::Test {
   Executor executor_{1, 10};
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_{stderr};
-  api::PageTokens page_tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_), random_};
+  api::PageTokens page_tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_),
+                               random_};
   std::string idempotency_key_ = "key";
   outbox::Lane lane_ = *outbox::Lane::Open(store_, "test");
   ChangeHub hub_;
@@ -248,7 +257,8 @@ TEST_F(MutationTest, TheSameIdWithOtherContentIsRefused) {
 
 TEST_F(MutationTest, AFailedCallIsNotRemembered) {
   const Call call = CallOf("bodies/a", "x");
-  EXPECT_EQ(Write(call, "request-1", "one", {}, /*fail=*/true).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Write(call, "request-1", "one", {}, /*fail=*/true).status().code(),
+            absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(*Write(call, "request-1", "one"), "1");
 }
 

@@ -19,7 +19,8 @@ namespace {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   const std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(base::Cat("cannot read '", path, "': check that it exists and is readable"));
+  if (!file)
+    return absl::NotFoundError(base::Cat("cannot read '", path, "': check that it exists and is readable"));
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
@@ -42,7 +43,8 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsOf(const Ser
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const std::vector<grpc::Service*>& services) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, CredentialsOf(options));
+  WAYPOST_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                           CredentialsOf(options));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   auto server = std::unique_ptr<Server>(new Server());
@@ -65,7 +67,9 @@ Server::~Server() {
   if (server_ != nullptr) Shutdown(absl::ZeroDuration());
 }
 
-void Server::SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus(serving); }
+void Server::SetServing(bool serving) {
+  server_->GetHealthCheckService()->SetServingStatus(serving);
+}
 
 std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
   grpc::ChannelArguments arguments;

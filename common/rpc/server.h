@@ -37,7 +37,8 @@ class Server {
   // Calls to this very process, without a socket.
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
-  // Refuses new calls, gives those under way up to `grace`, cancels the rest, and returns when all have ended.
+  // Refuses new calls, gives those under way up to `grace`, cancels the rest, and returns when all have
+  // ended.
   void Shutdown(absl::Duration grace);
 
  private:

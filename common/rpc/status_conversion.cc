@@ -23,7 +23,8 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), base::ToAbsl(status.error_message()));
+  absl::Status result(static_cast<absl::StatusCode>(status.error_code()),
+                      base::ToAbsl(status.error_message()));
   google::rpc::Status wire;
   if (wire.ParseFromString(status.error_details())) {
     for (const auto& detail : wire.details()) {

@@ -51,8 +51,8 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
  public:
   // `open(const Call&)` authorizes and returns the plan; it runs on the calling thread and reads no store.
   template <typename Open>
-  static Watch* Begin(const Environment& env, grpc::CallbackServerContext* context, const policy::MethodRule& rule,
-                      Open&& open) {
+  static Watch* Begin(const Environment& env, grpc::CallbackServerContext* context,
+                      const policy::MethodRule& rule, Open&& open) {
     auto* watch = new Watch(env, context, rule);
     absl::Status status = watch->pending_.Admit(watch->incoming_);
     if (status.ok() && env.hub.listeners() > kMaxWatches * 2) {
@@ -108,7 +108,8 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
     Wake();
   }
 
-  // There may be something new: read, unless a read or a write is under way, after which it is looked at again.
+  // There may be something new: read, unless a read or a write is under way, after which it is looked at
+  // again.
   void Wake() {
     const absl::MutexLock lock(&mutex_);
     stale_ = true;
@@ -131,12 +132,14 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
   }
 
   void Read() {
+    const uint64_t before = cursor_;
     absl::StatusOr<std::vector<Response>> batch = [this]() -> absl::StatusOr<std::vector<Response>> {
       WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
       return plan_.read(*reader, cursor_);
     }();
     {
       const absl::MutexLock lock(&mutex_);
+      moved_ = cursor_ != before;
       if (batch.ok()) {
         batch_ = *std::move(batch);
         next_ = 0;
@@ -152,9 +155,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
     absl::Status end;
     {
       const absl::MutexLock lock(&mutex_);
-      if (ended_ || writing_) {
-        if (!cancelled_ || ended_) return;
-      }
+      if (ended_ || writing_) return;  // OnWriteDone comes back here
       if (cancelled_) {
         end = absl::CancelledError("the client has gone");
       } else if (next_ < batch_.size()) {
@@ -165,9 +166,14 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
         return;
       } else if (const absl::Time now = env_.node.clock.Now(); now >= pending_.call().caller->expires) {
         end = error::TokenRefused("expired while watching");
-      } else if (stale_ || !batch_.empty()) {
+      } else if (stale_ || moved_ || !batch_.empty()) {
+        moved_ = false;
         batch_.clear();
         return StartRead();
+      } else if (env_.hub.closing()) {
+        end = error::Unavailable("the node", "it is stopping; continue from your last cursor");
+      } else if (HeartbeatDue(now)) {
+        return WriteHeartbeat(now);
       } else {
         busy_ = false;
         return;
@@ -175,6 +181,20 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
       ended_ = true;
     }
     Finish(end);
+  }
+
+  bool HeartbeatDue(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return plan_.heartbeat > absl::ZeroDuration() && now - last_heartbeat_ >= plan_.heartbeat;
+  }
+
+  // Says that everything up to the cursor has been sent: at once when that is first so, and then now and
+  // again.
+  void WriteHeartbeat(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    last_heartbeat_ = now;
+    busy_ = true;
+    batch_ = {plan_.make_heartbeat(cursor_)};
+    next_ = 1;
+    Write(&batch_[0]);
   }
 
   void Write(const Response* message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -195,15 +215,12 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
                           "you read more slowly than changes come: continue from your last cursor");
       } else if (now >= pending_.call().caller->expires && !writing_) {
         end = error::TokenRefused("expired while watching");
+      } else if (env_.hub.closing() && !writing_) {
+        end = error::Unavailable("the node", "it is stopping; continue from your last cursor");
       } else if (stale_ && !busy_) {
         return StartRead();
-      } else if (!busy_ && !writing_ && plan_.heartbeat > absl::ZeroDuration() &&
-                 now - last_heartbeat_ >= plan_.heartbeat) {
-        last_heartbeat_ = now;
-        busy_ = true;
-        batch_ = {plan_.make_heartbeat(cursor_)};
-        next_ = 1;
-        return Write(&batch_[0]);
+      } else if (!busy_ && !writing_ && HeartbeatDue(now)) {
+        return WriteHeartbeat(now);
       } else {
         return;
       }
@@ -238,8 +255,10 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
   std::vector<Response> batch_ ABSL_GUARDED_BY(mutex_);
   size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
-  bool busy_ ABSL_GUARDED_BY(mutex_) = false;     // a read is queued or its batch is not written out
-  bool stale_ ABSL_GUARDED_BY(mutex_) = false;    // something may have come since the last read began
+  bool busy_ ABSL_GUARDED_BY(mutex_) = false;   // a read is queued or its batch is not written out
+  bool stale_ ABSL_GUARDED_BY(mutex_) = false;  // something may have come since the last read began
+  // The last read passed entries, perhaps none of them for this caller: there may be more behind them.
+  bool moved_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

@@ -59,27 +59,35 @@ absl::StatusOr<NodeConfig> ParseConfig(const std::string& text, const std::strin
 absl::Status CompleteConfig(NodeConfig& config) {
   if (config.listen().empty()) config.set_listen(base::Cat("127.0.0.1:", kDefaultPort));
   auto& limits = *config.mutable_limits();
-  SetDefault(2, [&](int32_t n) { limits.set_read_threads(n); }, limits.read_threads());
-  SetDefault(1024, [&](int32_t n) { limits.set_read_queue(n); }, limits.read_queue());
-  SetDefault(8192, [&](int32_t n) { limits.set_write_queue(n); }, limits.write_queue());
-  SetDefault(4096, [&](int32_t n) { limits.set_in_flight(n); }, limits.in_flight());
-  SetDefault(20'000, [&](int32_t n) { limits.set_body_rate(n); }, limits.body_rate());
+  SetDefault(
+      2, [&](int32_t n) { limits.set_read_threads(n); }, limits.read_threads());
+  SetDefault(
+      1024, [&](int32_t n) { limits.set_read_queue(n); }, limits.read_queue());
+  SetDefault(
+      8192, [&](int32_t n) { limits.set_write_queue(n); }, limits.write_queue());
+  SetDefault(
+      4096, [&](int32_t n) { limits.set_in_flight(n); }, limits.in_flight());
+  SetDefault(
+      20'000, [&](int32_t n) { limits.set_body_rate(n); }, limits.body_rate());
   error::FieldViolations violations;
-  for (const auto& [name, value] :
-       {std::pair{"limits.read_threads", limits.read_threads()}, {"limits.read_queue", limits.read_queue()},
-        {"limits.write_queue", limits.write_queue()}, {"limits.in_flight", limits.in_flight()},
-        {"limits.body_rate", limits.body_rate()}}) {
+  for (const auto& [name, value] : {std::pair{"limits.read_threads", limits.read_threads()},
+                                    {"limits.read_queue", limits.read_queue()},
+                                    {"limits.write_queue", limits.write_queue()},
+                                    {"limits.in_flight", limits.in_flight()},
+                                    {"limits.body_rate", limits.body_rate()}}) {
     if (value < 1 || value > 10'000'000) violations.Add(name, "must be from 1 to 10,000,000");
   }
   if (config.data_dir().empty()) violations.Add("data_dir", "is required: where the store is to be");
-  if (config.key_dir().empty()) violations.Add("key_dir", "is required: a folder for keys, apart from data_dir");
+  if (config.key_dir().empty())
+    violations.Add("key_dir", "is required: a folder for keys, apart from data_dir");
   const bool tls = !config.tls_certificate_file().empty();
   if (tls != !config.tls_key_file().empty()) {
     violations.Add("tls_key_file", "a certificate and a key are needed, or neither");
   }
   if (!tls && !identity::IsLoopback(config.listen())) {
-    violations.Add("listen", base::Cat("'", config.listen(),
-                                       "' is not a loopback address: give tls_certificate_file and tls_key_file"));
+    violations.Add("listen",
+                   base::Cat("'", config.listen(),
+                             "' is not a loopback address: give tls_certificate_file and tls_key_file"));
   }
   if (config.demo() && !identity::IsLoopback(config.listen())) {
     violations.Add("listen", "a demonstration listens on loopback addresses only");
@@ -96,8 +104,10 @@ absl::Status CompleteConfig(NodeConfig& config) {
   return violations.ToStatus();
 }
 
-absl::StatusOr<std::optional<CommandLine>> ParseCommandLine(const std::string& program, int argc, char** argv) {
-  CLI::App app{base::Cat(program, ": a Waypost process. Flags go before the file; docs/operating explains both.")};
+absl::StatusOr<std::optional<CommandLine>> ParseCommandLine(const std::string& program, int argc,
+                                                            char** argv) {
+  CLI::App app{
+      base::Cat(program, ": a Waypost process. Flags go before the file; docs/operating explains both.")};
   std::string file;
   CommandLine line;
   NodeConfig flags;
@@ -118,7 +128,8 @@ absl::StatusOr<std::optional<CommandLine>> ParseCommandLine(const std::string& p
        [&](const std::string& v) { flags.set_audit_address(v); });
   text("--service-secret-file", "the secret that the services of a cluster share",
        [&](const std::string& v) { flags.set_service_secret_file(v); });
-  app.add_flag_callback("--demo", [&] { flags.set_demo(true); }, "a demonstration, on a folder of its own");
+  app.add_flag_callback(
+      "--demo", [&] { flags.set_demo(true); }, "a demonstration, on a folder of its own");
   app.add_option("--port-file", line.port_file, "write the ports taken to this file, as JSON, once serving");
   try {
     app.parse(argc, argv);

@@ -23,7 +23,8 @@ struct CommandLine {
 
 // Reads `--config FILE` and the flags; see `--help`, which prints and returns nullopt. INVALID_ARGUMENT with
 // the line or flag that is wrong.
-absl::StatusOr<std::optional<CommandLine>> ParseCommandLine(const std::string& program, int argc, char** argv);
+absl::StatusOr<std::optional<CommandLine>> ParseCommandLine(const std::string& program, int argc,
+                                                            char** argv);
 
 // Parses the text format; unknown keys and wrong values are refused with their line and column.
 absl::StatusOr<config::v1::NodeConfig> ParseConfig(const std::string& text, const std::string& path);

@@ -1,5 +1,5 @@
-// The job that keeps erasure complete: keys are replaced every 30 days, what is stored under the old one is renewed,
-// the old one is destroyed, and what was deleted is rewritten out of the files.
+// The job that keeps erasure complete: keys are replaced every 30 days, what is stored under the old one is
+// renewed, the old one is destroyed, and what was deleted is rewritten out of the files.
 #ifndef WAYPOST_COMMON_RUNTIME_KEY_ROTATION_H_
 #define WAYPOST_COMMON_RUNTIME_KEY_ROTATION_H_
 

@@ -46,8 +46,11 @@ class Module {
   virtual void Stop() = 0;
   // True once the module can answer as it should; health waits for it. Thread-safe.
   virtual bool Ready() const { return true; }
-  // Renews whatever is stored under a key that was retired; OK once nothing is left under one. Blocks; called on
-  // the housekeeping thread.
+  // True for a service that stores wraps and lookups. Only a process that has such a service rotates keys:
+  // any other would find nothing to renew, and destroy keys that are still needed.
+  virtual bool KeepsKeys() const { return false; }
+  // Renews whatever is stored under a key that was retired; OK once nothing is left under one. Blocks; called
+  // on the housekeeping thread.
   virtual absl::Status RenewKeys(absl::Time) { return absl::OkStatus(); }
   // Called every second or so on the housekeeping thread: sweeps, trims, ticks watches. May block a little.
   virtual void Tick(absl::Time now) = 0;

@@ -5,6 +5,7 @@
 #include <prometheus/exposer.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -51,7 +52,8 @@ constexpr absl::Duration kTick = absl::Seconds(1);
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(base::Cat("cannot read '", path, "': check that it exists and is readable"));
+  if (!file)
+    return absl::NotFoundError(base::Cat("cannot read '", path, "': check that it exists and is readable"));
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
@@ -66,8 +68,19 @@ absl::StatusOr<std::string> ServiceSecret(const NodeConfig& config, base::Random
 
 absl::StatusOr<std::shared_ptr<identity::JwksSource>> KeysOf(const std::string& where) {
   if (where.find("://") == std::string::npos) return std::make_shared<identity::FileJwksSource>(where);
-  WAYPOST_ASSIGN_OR_RETURN(std::unique_ptr<identity::HttpJwksSource> source, identity::HttpJwksSource::Create(where));
+  WAYPOST_ASSIGN_OR_RETURN(std::unique_ptr<identity::HttpJwksSource> source,
+                           identity::HttpJwksSource::Create(where));
   return std::shared_ptr<identity::JwksSource>(std::move(source));
+}
+
+// What an organisation's provider may give: every role but that of Waypost's own services.
+policy::Roles RolesOfPeople() {
+  policy::Roles roles;
+  for (int i = 0; i < policy::kRoleCount; ++i) {
+    const auto role = static_cast<policy::Role>(i);
+    if (role != policy::Role::kService) roles.Add(role);
+  }
+  return roles;
 }
 
 absl::StatusOr<std::vector<identity::TrustedIssuer>> IssuersOf(const NodeConfig& config,
@@ -83,7 +96,8 @@ absl::StatusOr<std::vector<identity::TrustedIssuer>> IssuersOf(const NodeConfig&
     issuers.push_back({.issuer = issuer.issuer(),
                        .audience = issuer.audience(),
                        .keys = std::move(keys),
-                       .bodies = {issuer.bodies().begin(), issuer.bodies().end()}});
+                       .bodies = {issuer.bodies().begin(), issuer.bodies().end()},
+                       .roles = RolesOfPeople()});
   }
   return issuers;
 }
@@ -116,10 +130,11 @@ class GroupObserver final : public store::StoreObserver {
 };
 
 [[noreturn]] void EndOnStoreFailure(const absl::Status& status) {
-  std::fprintf(stderr,
-               "waypost: the store has failed: %s. Nothing that was acknowledged is lost; the process ends so that "
-               "its supervisor restarts it. Check the disk.\n",
-               std::string(status.message()).c_str());
+  std::fprintf(
+      stderr,
+      "waypost: the store has failed: %s. Nothing that was acknowledged is lost; the process ends so that "
+      "its supervisor restarts it. Check the disk.\n",
+      std::string(status.message()).c_str());
   std::fflush(stderr);
   std::_Exit(kExitStoreFailed);
 }
@@ -134,7 +149,8 @@ using File = std::unique_ptr<std::FILE, FileCloser>;
 absl::StatusOr<File> OpenLog(const std::string& path) {
   if (path.empty() || path == "-") return File(stdout);
   File file(std::fopen(path.c_str(), "ae"));
-  if (file == nullptr) return error::InvalidField("access_log_file", base::Cat("cannot append to '", path, "'"));
+  if (file == nullptr)
+    return error::InvalidField("access_log_file", base::Cat("cannot append to '", path, "'"));
   return file;
 }
 
@@ -156,11 +172,14 @@ class RunningNode final : public Node, public Workshop {
 
  private:
   absl::Status OpenIdentity();
+  absl::Status OpenFolder();
   absl::Status OpenStore(const std::vector<std::string>& parts);
   absl::Status ExposeMetrics();
   absl::Status StartModules();
   void Housekeep();
   void KeepKeys();
+  void CountDroppedLines();
+  void LogRefresh(const absl::Status& status);
   void UpdateHealth();
 
   const NodeConfig config_;
@@ -187,6 +206,7 @@ class RunningNode final : public Node, public Workshop {
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<prometheus::Exposer> exposer_;
   int metrics_port_ = 0;
+  uint64_t dropped_counted_ = 0;  // the housekeeping thread's own
   std::atomic<bool> serving_{false};
 
   absl::Mutex mutex_;
@@ -196,6 +216,11 @@ class RunningNode final : public Node, public Workshop {
 };
 
 absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
+  if (parts.size() == 1 && config_.service_secret_file().empty()) {
+    return error::InvalidField(
+        "service_secret_file",
+        "is required where a service runs in a process of its own: its peers know it by it");
+  }
   WAYPOST_RETURN_IF_ERROR(identity::CheckListeners(config_.demo(), {config_.listen()}));
   WAYPOST_ASSIGN_OR_RETURN(log_file_, OpenLog(config_.access_log_file()));
   log_.emplace(log_file_.get());
@@ -206,36 +231,48 @@ absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
   admission_.emplace(rpc::chain::AdmissionLimits{.in_flight = limits.in_flight(),
                                                  .body_rate = static_cast<double>(limits.body_rate()),
                                                  .body_burst = static_cast<double>(limits.body_rate())});
-  environment_.emplace(rpc::NodeEnvironment{*authenticator_, *admission_, clock_, random_, *executor_, metrics_,
-                                            *log_, *page_tokens_, idempotency_key_});
+  environment_.emplace(rpc::NodeEnvironment{*authenticator_, *admission_, clock_, random_, *executor_,
+                                            metrics_, *log_, *page_tokens_, idempotency_key_});
   return absl::OkStatus();
 }
 
 absl::Status RunningNode::OpenIdentity() {
   // The first start makes the keys, before anything can be sealed under them; later ones must find them.
   WAYPOST_ASSIGN_OR_RETURN(const bool unused, identity::DataFolder::IsUnused(config_.data_dir()));
+  // A folder that has content says first whether it is ours.
+  if (!unused) WAYPOST_RETURN_IF_ERROR(OpenFolder());
   WAYPOST_ASSIGN_OR_RETURN(
-      key_provider_, crypto::FileKeyProvider::Open(
-                         {.dir = config_.key_dir(), .data_dir = config_.data_dir(), .create = unused}, clock_, random_));
-  WAYPOST_ASSIGN_OR_RETURN(
-      folder_, identity::DataFolder::Open({.dir = config_.data_dir(),
-                                           .demo = config_.demo(),
-                                           .other_issuer = config_.issuers_size() > 0,
-                                           .now = clock_.Now()},
-                                          random_));
+      key_provider_,
+      crypto::FileKeyProvider::Open(
+          {.dir = config_.key_dir(), .data_dir = config_.data_dir(), .create = unused}, clock_, random_));
+  if (unused) WAYPOST_RETURN_IF_ERROR(OpenFolder());
   body_keys_.emplace(*key_provider_, random_);
-  identity::TokenVerifier::Options options{
-      .issuers = {}, .actor_key = crypto::SecretKey::Generate(random_)};
+  identity::TokenVerifier::Options options{.issuers = {}, .actor_key = crypto::SecretKey::Generate(random_)};
   WAYPOST_ASSIGN_OR_RETURN(options.issuers, IssuersOf(config_, *folder_, random_));
   WAYPOST_ASSIGN_OR_RETURN(options.actor_key, key_provider_->NodeSecret("actor"));
   WAYPOST_ASSIGN_OR_RETURN(verifier_, identity::TokenVerifier::Create(std::move(options), clock_));
-  refresher_ = std::make_unique<identity::KeyRefresher>(*verifier_, identity::KeyRefresher::Options{});
+  // What is in a file or built in must be right; what is fetched may come later.
+  const absl::Status refreshed = verifier_->Refresh();
+  if (!refreshed.ok() && refreshed.code() != absl::StatusCode::kUnavailable) return refreshed;
+  refresher_ = std::make_unique<identity::KeyRefresher>(
+      *verifier_,
+      identity::KeyRefresher::Options{.report = [this](const absl::Status& status) { LogRefresh(status); }});
   WAYPOST_ASSIGN_OR_RETURN(service_secret_, ServiceSecret(config_, random_));
   authenticator_.emplace(*verifier_, service_secret_);
-  WAYPOST_ASSIGN_OR_RETURN(crypto::PeriodSecrets page, key_provider_->NodePeriodSecrets("page-token", clock_.Now()));
+  WAYPOST_ASSIGN_OR_RETURN(crypto::PeriodSecrets page,
+                           key_provider_->NodePeriodSecrets("page-token", clock_.Now()));
   page_tokens_.emplace(std::move(page.current), std::move(page.previous), random_);
   WAYPOST_ASSIGN_OR_RETURN(const crypto::SecretKey idempotency, key_provider_->NodeSecret("idempotency"));
   idempotency_key_ = idempotency.bytes();
+  return absl::OkStatus();
+}
+
+absl::Status RunningNode::OpenFolder() {
+  WAYPOST_ASSIGN_OR_RETURN(folder_, identity::DataFolder::Open({.dir = config_.data_dir(),
+                                                                .demo = config_.demo(),
+                                                                .other_issuer = config_.issuers_size() > 0,
+                                                                .now = clock_.Now()},
+                                                               random_));
   return absl::OkStatus();
 }
 
@@ -254,14 +291,17 @@ absl::Status RunningNode::Serve(const MakeModules& make) {
   WAYPOST_ASSIGN_OR_RETURN(modules_, make(*this));
   std::vector<grpc::Service*> services;
   for (const auto& module : modules_) services.push_back(&module->service());
-  WAYPOST_ASSIGN_OR_RETURN(server_, rpc::Server::Start({.listen = config_.listen(),
-                                                        .tls_certificate_file = config_.tls_certificate_file(),
-                                                        .tls_key_file = config_.tls_key_file()},
-                                                       services));
+  WAYPOST_ASSIGN_OR_RETURN(server_,
+                           rpc::Server::Start({.listen = config_.listen(),
+                                               .tls_certificate_file = config_.tls_certificate_file(),
+                                               .tls_key_file = config_.tls_key_file()},
+                                              services));
   WAYPOST_RETURN_IF_ERROR(ExposeMetrics());
   WAYPOST_RETURN_IF_ERROR(StartModules());
   housekeeping_ = std::thread([this] { Housekeep(); });
-  key_keeping_ = std::thread([this] { KeepKeys(); });
+  const bool keeps_keys =
+      std::any_of(modules_.begin(), modules_.end(), [](const auto& module) { return module->KeepsKeys(); });
+  if (keeps_keys) key_keeping_ = std::thread([this] { KeepKeys(); });
   return absl::OkStatus();
 }
 
@@ -297,10 +337,10 @@ void RunningNode::Housekeep() {
   absl::Time next_tick = absl::InfinitePast();
   while (true) {
     UpdateHealth();
-    if (absl::Now() >= next_tick) {
+    if (clock_.Now() >= next_tick) {
       for (const auto& module : modules_) module->Tick(clock_.Now());
-      metrics_.CountDroppedLogLines(0);
-      next_tick = absl::Now() + kTick;
+      CountDroppedLines();
+      next_tick = clock_.Now() + kTick;
     }
     const absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), serving_ ? kTick : kReadyPoll);
@@ -308,17 +348,33 @@ void RunningNode::Housekeep() {
   }
 }
 
+// Keys of an issuer that cannot be fetched: people are refused once the known ones are a day old.
+void RunningNode::LogRefresh(const absl::Status& status) {
+  if (status.ok()) return;
+  log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kWarning,
+                                "an issuer's keys could not be fetched",
+                                {{"error", std::string(base::ToStd(status.message()))}}));
+}
+
+void RunningNode::CountDroppedLines() {
+  const uint64_t dropped = log_->dropped();
+  metrics_.CountDroppedLogLines(static_cast<double>(dropped - dropped_counted_));
+  dropped_counted_ = dropped;
+}
+
 // Apart from housekeeping: with many referrals it takes minutes.
 void RunningNode::KeepKeys() {
   const RotationWork work{.renew = [this](absl::Time now) -> absl::Status {
-                            for (const auto& module : modules_) WAYPOST_RETURN_IF_ERROR(module->RenewKeys(now));
+                            for (const auto& module : modules_)
+                              WAYPOST_RETURN_IF_ERROR(module->RenewKeys(now));
                             return absl::OkStatus();
                           },
                           .purge = [this] { return store_->PurgeDeleted(); }};
   while (true) {
     const auto destroyed = RotateKeys(*body_keys_, work, clock_.Now());
     if (!destroyed.ok()) {
-      log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kError, "key rotation failed; it is tried again",
+      log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kError,
+                                    "key rotation failed; it is tried again",
                                     {{"error", std::string(base::ToStd(destroyed.status().message()))}}));
     } else if (*destroyed > 0) {
       log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kInfo, "retired keys destroyed",
@@ -358,8 +414,8 @@ absl::Status WritePorts(const std::string& path, const Node& node) {
   const std::string temporary = base::Cat(path, ".tmp");
   {
     std::ofstream file(temporary);
-    file << "{\"grpc\": " << node.port() << ", \"metrics\": " << node.metrics_port() << ", \"pid\": " << getpid()
-         << "}\n";
+    file << "{\"grpc\": " << node.port() << ", \"metrics\": " << node.metrics_port()
+         << ", \"pid\": " << getpid() << "}\n";
     if (!file.flush()) return error::InvalidField("--port-file", base::Cat("cannot write '", path, "'"));
   }
   if (std::rename(temporary.c_str(), path.c_str()) == 0) return absl::OkStatus();
@@ -378,7 +434,8 @@ void WaitForSignal(const sigset_t& signals) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Node>> Node::Start(const NodeConfig& config, const std::vector<std::string>& parts,
+absl::StatusOr<std::unique_ptr<Node>> Node::Start(const NodeConfig& config,
+                                                  const std::vector<std::string>& parts,
                                                   const MakeModules& make, const base::Clock& clock) {
   auto node = std::make_unique<RunningNode>(config, clock);
   WAYPOST_RETURN_IF_ERROR(node->Open(parts));

@@ -34,9 +34,9 @@ using Modules = std::vector<std::unique_ptr<Module>>;
 using MakeModules = std::function<absl::StatusOr<Modules>(Workshop&)>;
 
 // A whole process: reads the command line, starts, serves until SIGTERM or SIGINT, ends. `parts` are the
-// services it runs, each with a part of the store. Returns the exit code: 0 after a clean end, 2 for a command
-// line or configuration that is refused, 1 for what could not be started. When the store fails the process
-// ends at once with code 74 and a last message that says so.
+// services it runs, each with a part of the store. Returns the exit code: 0 after a clean end, 2 for a
+// command line or configuration that is refused, 1 for what could not be started. When the store fails the
+// process ends at once with code 74 and a last message that says so.
 int Run(const std::string& program, const std::vector<std::string>& parts, const MakeModules& make, int argc,
         char** argv);
 
@@ -44,8 +44,8 @@ int Run(const std::string& program, const std::vector<std::string>& parts, const
 class Node {
  public:
   static absl::StatusOr<std::unique_ptr<Node>> Start(const config::v1::NodeConfig& config,
-                                                     const std::vector<std::string>& parts, const MakeModules& make,
-                                                     const base::Clock& clock);
+                                                     const std::vector<std::string>& parts,
+                                                     const MakeModules& make, const base::Clock& clock);
   virtual ~Node() = default;
 
   virtual int port() const = 0;

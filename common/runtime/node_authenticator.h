@@ -1,5 +1,5 @@
-// Who calls a node: people and systems with a token of a trusted issuer, and the services of the same cluster,
-// which share a secret.
+// Who calls a node: people and systems with a token of a trusted issuer, and the services of the same
+// cluster, which share a secret.
 #ifndef WAYPOST_COMMON_RUNTIME_NODE_AUTHENTICATOR_H_
 #define WAYPOST_COMMON_RUNTIME_NODE_AUTHENTICATOR_H_
 
@@ -30,7 +30,8 @@ class NodeAuthenticator final : public rpc::chain::Authenticator {
     service_ = std::make_shared<const policy::Caller>(std::move(caller));
   }
 
-  absl::StatusOr<std::shared_ptr<const policy::Caller>> Authenticate(std::string_view token, absl::Time) override {
+  absl::StatusOr<std::shared_ptr<const policy::Caller>> Authenticate(std::string_view token,
+                                                                     absl::Time) override {
     if (crypto::ConstantTimeEquals(token, service_secret_)) return service_;
     return verifier_.Verify(token);
   }

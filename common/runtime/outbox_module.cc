@@ -4,11 +4,12 @@
 
 #include "common/base/status_macros.h"
 #include "common/rpc/mutation.h"
-#include "common/runtime/audit_sink.h"
+#include "common/runtime/audit_client.h"
 
 namespace waypost::runtime {
 
-absl::StatusOr<std::unique_ptr<OutboxBase>> OutboxBase::Open(const ModuleContext& context, std::string_view service) {
+absl::StatusOr<std::unique_ptr<OutboxBase>> OutboxBase::Open(const ModuleContext& context,
+                                                             std::string_view service) {
   WAYPOST_ASSIGN_OR_RETURN(outbox::Lane lane, outbox::Lane::Open(context.store, service));
   return std::unique_ptr<OutboxBase>(new OutboxBase(context, service, std::move(lane)));
 }
@@ -16,19 +17,22 @@ absl::StatusOr<std::unique_ptr<OutboxBase>> OutboxBase::Open(const ModuleContext
 OutboxBase::OutboxBase(const ModuleContext& context, std::string_view service, outbox::Lane lane)
     : service_(service), lane_(std::move(lane)), env_{context.node, context.store, lane_, hub_} {}
 
-OutboxBase::~OutboxBase() { Stop(); }
+OutboxBase::~OutboxBase() {
+  Stop();
+}
 
 void OutboxBase::Start(const Peers& peers) {
   sink_ = MakeAuditSink(peers.audit, peers.token);
   outbox::RelayOptions options;
   options.all_sinks = {std::string(sink_->name())};
-  relay_ = std::make_unique<outbox::Relay>(env_.store, service_, lane_.name(), *sink_, env_.node.metrics, env_.node.clock,
-                                           std::move(options));
+  relay_ = std::make_unique<outbox::Relay>(env_.store, service_, lane_.name(), *sink_, env_.node.metrics,
+                                           env_.node.clock, std::move(options));
   subscription_ = hub_.Subscribe(rpc::kOutboxFeed, [this] { relay_->Notify(); });
   relay_->Start();
 }
 
 void OutboxBase::Stop() {
+  hub_.Close();
   if (relay_ == nullptr) return;
   hub_.Unsubscribe(rpc::kOutboxFeed, subscription_);
   relay_.reset();

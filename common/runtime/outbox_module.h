@@ -23,7 +23,8 @@ inline constexpr int kSweepPerTick = 2000;
 
 class OutboxBase {
  public:
-  static absl::StatusOr<std::unique_ptr<OutboxBase>> Open(const ModuleContext& context, std::string_view service);
+  static absl::StatusOr<std::unique_ptr<OutboxBase>> Open(const ModuleContext& context,
+                                                          std::string_view service);
   ~OutboxBase();
 
   const rpc::Environment& env() const { return env_; }

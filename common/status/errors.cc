@@ -144,8 +144,8 @@ absl::Status InvalidTransition(std::string_view resource_name, std::string_view 
                                const std::vector<std::string>& allowed) {
   const std::string list = absl::StrJoin(allowed, ", ");
   return Make(absl::StatusCode::kFailedPrecondition, "INVALID_TRANSITION",
-              Cat("'", resource_name, "' is ", state, ", which does not take ", event, "; it takes: ",
-                  list.empty() ? "nothing more" : list),
+              Cat("'", resource_name, "' is ", state, ", which does not take ", event,
+                  "; it takes: ", list.empty() ? "nothing more" : list),
               {{"resource", std::string(resource_name)},
                {"state", std::string(state)},
                {"event", std::string(event)},
@@ -164,10 +164,10 @@ absl::Status CursorTooOld(std::string_view oldest) {
 }
 
 absl::Status Overloaded(std::string_view what) {
-  return WithRetry(Make(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                        Cat("too much work is waiting for ", what, ": try again shortly"),
-                        {{"what", std::string(what)}}),
-                   absl::Milliseconds(200));
+  return WithRetry(
+      Make(absl::StatusCode::kResourceExhausted, "OVERLOADED",
+           Cat("too much work is waiting for ", what, ": try again shortly"), {{"what", std::string(what)}}),
+      absl::Milliseconds(200));
 }
 
 absl::Status LimitExceeded(std::string_view limit, int64_t allowed, int64_t given) {

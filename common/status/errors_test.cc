@@ -17,7 +17,8 @@ TEST(FieldViolations, TellsEverythingWrongAtOnce) {
   const absl::Status status = violations.ToStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
-  EXPECT_THAT(ViolationsOf(status), ElementsAre("persons[0].age_band: is required", "theme: unknown value 99"));
+  EXPECT_THAT(ViolationsOf(status),
+              ElementsAre("persons[0].age_band: is required", "theme: unknown value 99"));
 }
 
 TEST(Errors, InvalidTransitionNamesWhatTheStateTakes) {
@@ -39,7 +40,9 @@ TEST(Errors, OverloadSaysWhenToComeBack) {
   EXPECT_THAT(std::string(StoreFailed().message()), HasSubstr("same request_id"));
 }
 
-TEST(Errors, AStatusFromElsewhereHasNoReason) { EXPECT_EQ(ReasonOf(absl::InternalError("x")), ""); }
+TEST(Errors, AStatusFromElsewhereHasNoReason) {
+  EXPECT_EQ(ReasonOf(absl::InternalError("x")), "");
+}
 
 }  // namespace
 }  // namespace waypost::error

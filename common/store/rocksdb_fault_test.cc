@@ -278,7 +278,8 @@ TEST(FailedSync, IsFatalAcknowledgesNothingAndIsRecoveredByARestart) {
   }
 }
 
-TEST(FailedSync, AFailedBodyIsNotAnsweredFromWritesThatWereLost) {
+// A body that fails because of what its neighbour wrote, in one group with it; returns its answer.
+absl::Status AnswerToADuplicate(const IOStatus& sync_failure) {
   Machine machine;
   const auto node = OpenOrDie(machine.Options());
   Store& store = node->store("p");
@@ -293,7 +294,7 @@ TEST(FailedSync, AFailedBodyIsNotAnsweredFromWritesThatWereLost) {
       },
       [&](absl::Status) { left.DecrementCount(); });
   held.WaitForNotification();
-  machine.disk().Inject({Operation::kSync, ".log"});
+  if (!sync_failure.ok()) machine.disk().Inject({Operation::kSync, ".log", 0, false, false, sync_failure});
   absl::Status duplicate;
   store.Transact(
       [](Writer& writer) {
@@ -312,7 +313,13 @@ TEST(FailedSync, AFailedBodyIsNotAnsweredFromWritesThatWereLost) {
       });
   go.Notify();
   left.Wait();
-  EXPECT_EQ(duplicate.code(), absl::StatusCode::kUnavailable);
+  return duplicate;
+}
+
+TEST(FailedSync, AFailedBodyIsNotAnsweredFromWritesThatWereLost) {
+  EXPECT_EQ(AnswerToADuplicate(IOStatus::OK()).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(AnswerToADuplicate(IOStatus::IOError("injected")).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(error::ReasonOf(AnswerToADuplicate(IOStatus::NoSpace("injected"))), "DISK_FULL");
 }
 
 TEST(FullDisk, IsRefusedBeforeItIsQuiteFullAndReadsGoOn) {
@@ -341,8 +348,6 @@ TEST(FullDisk, IsRefusedBeforeItIsQuiteFullAndReadsGoOn) {
   EXPECT_EQ(machine.fatal_calls(), 0);
 }
 
-// The first write of a new log, with nothing in memory to flush: RocksDB alone would go on with the log file
-// that the failed write was taken out of.
 TEST(FullDisk, TheFirstWriteOfALogMayFail) {
   for (const bool partial : {false, true}) {
     for (const Operation operation : {Operation::kAppend, Operation::kSync}) {
@@ -363,6 +368,31 @@ TEST(FullDisk, TheFirstWriteOfALogMayFail) {
       EXPECT_EQ(machine.fatal_calls(), 0);
     }
   }
+}
+
+TEST(FullDisk, AReaderIsNeverCutOffByAReopening) {
+  Machine machine;
+  RocksOptions options = machine.Options();
+  options.readers_leave_max = absl::ZeroDuration();
+  const auto node = OpenOrDie(std::move(options));
+  Store& store = node->store("p");
+  Ledger ledger(1);
+  ASSERT_TRUE(ledger.RunOne(store, 0).ok());
+  auto reader = *store.Snapshot();
+  auto cursor = reader->Scan({});
+  machine.disk().Inject({Operation::kSync, ".log", 0, false, false, IOStatus::NoSpace("injected")});
+  EXPECT_EQ(error::ReasonOf(ledger.RunOne(store, 0)), "DISK_FULL");
+  EXPECT_EQ(error::ReasonOf(ledger.RunOne(store, 0)), "DISK_FULL") << "the reader is still there";
+  int rows = 0;
+  for (; cursor->Valid(); cursor->Next()) ++rows;
+  EXPECT_EQ(rows, 3);
+  EXPECT_THAT(ledger.Check(store), testing::IsEmpty());
+  reader.reset();
+  EXPECT_EQ(error::ReasonOf(ledger.RunOne(store, 0)), "DISK_FULL") << "its cursor is still there";
+  cursor.reset();
+  EXPECT_TRUE(ledger.RunOne(store, 0).ok());
+  EXPECT_THAT(ledger.Check(store), testing::IsEmpty());
+  EXPECT_EQ(machine.fatal_calls(), 0);
 }
 
 // The disk fills at random places of log, table files and manifest, and has room again, many times.

@@ -28,8 +28,6 @@ using Properties = rocksdb::DB::Properties;
 
 // A larger batch gives its memory back.
 constexpr size_t kBatchBytesKept = 8 * 1024 * 1024;
-// Readers live for seconds; a reopening that they outstay is put off.
-constexpr std::chrono::seconds kReadersLeaveWithin{10};
 
 class Node;
 
@@ -254,7 +252,7 @@ absl::Status Node::Reopen() {
       const absl::MutexLock lock(&mutex_);
       closing.swap(database_);
     }
-    const auto deadline = SteadyClock::now() + kReadersLeaveWithin;
+    const auto deadline = SteadyClock::now() + absl::ToChronoNanoseconds(options_.readers_leave_max);
     while (closing.use_count() > 1 && SteadyClock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

@@ -51,6 +51,9 @@ struct RocksOptions {
   // With less room than this left on the disk, writes are answered RESOURCE_EXHAUSTED / DISK_FULL and reads
   // go on, so that RocksDB still has room to work in.
   uint64_t free_bytes_min = 128 * 1024 * 1024;
+  // How long a reopening after a full disk waits for the readers to end, which should live for seconds; when
+  // they outstay it, it is put off.
+  absl::Duration readers_leave_max = absl::Seconds(10);
   // How long PurgeDeleted waits for the readers of older snapshots.
   absl::Duration purge_wait_max = absl::Seconds(60);
 

@@ -12,11 +12,21 @@ constexpr size_t kFlushBytes = 64 * 1024;
 void AppendEscaped(unsigned char c, std::string& out) {
   constexpr std::string_view kHex = "0123456789abcdef";
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
     default:
       out += "\\u00";
       out += kHex[c >> 4];
@@ -35,7 +45,8 @@ void AppendField(std::string_view name, std::string_view value, std::string& out
 void AppendTime(absl::Time time, std::string& out) {
   // RFC 3339 in UTC with microseconds, without absl::FormatTime's cost for each request.
   const absl::CivilSecond second = absl::ToCivilSecond(time, absl::UTCTimeZone());
-  const int64_t micros = absl::ToUnixMicros(time) - absl::ToUnixMicros(absl::FromCivil(second, absl::UTCTimeZone()));
+  const int64_t micros =
+      absl::ToUnixMicros(time) - absl::ToUnixMicros(absl::FromCivil(second, absl::UTCTimeZone()));
   char text[64];
   const int size = std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
                                  static_cast<int>(second.year()), second.month(), second.day(), second.hour(),
@@ -45,9 +56,12 @@ void AppendTime(absl::Time time, std::string& out) {
 
 std::string_view SeverityName(Severity severity) {
   switch (severity) {
-    case Severity::kInfo: return "info";
-    case Severity::kWarning: return "warning";
-    case Severity::kError: return "error";
+    case Severity::kInfo:
+      return "info";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kError:
+      return "error";
   }
   return "error";
 }

@@ -13,12 +13,14 @@ using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 
 const std::vector<double>& LatencyBounds() {
-  static const auto* const bounds = new std::vector<double>{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                                            0.1,    0.25,  0.5,    1,     2.5,  10};
+  static const auto* const bounds =
+      new std::vector<double>{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
   return *bounds;
 }
 
-prometheus::Histogram::BucketBoundaries GroupBounds() { return {1, 2, 4, 8, 16, 32, 64, 128, 256}; }
+prometheus::Histogram::BucketBoundaries GroupBounds() {
+  return {1, 2, 4, 8, 16, 32, 64, 128, 256};
+}
 
 }  // namespace
 
@@ -75,12 +77,12 @@ Metrics::Metrics()
                        .Name("waypost_replica_age_seconds")
                        .Help("Time since a service's replica of the directory was last known to be complete")
                        .Register(*registry_)),
-      watches_(BuildGauge().Name("waypost_watches").Help("Open watch streams").Register(*registry_).Add({})),
-      dropped_log_lines_(BuildCounter()
-                             .Name("waypost_log_lines_dropped_total")
-                             .Help("Access log lines dropped because the log could not be written fast enough")
-                             .Register(*registry_)
-                             .Add({})) {}
+      dropped_log_lines_(
+          BuildCounter()
+              .Name("waypost_log_lines_dropped_total")
+              .Help("Access log lines dropped because the log could not be written fast enough")
+              .Register(*registry_)
+              .Add({})) {}
 
 MethodMetrics& Metrics::ForMethod(std::string_view service, std::string_view method) {
   const absl::MutexLock lock(&mutex_);
@@ -117,8 +119,8 @@ void Metrics::SetReplicaAge(std::string_view service, double seconds) {
   replica_age_.Add({{"service", std::string(service)}}).Set(seconds);
 }
 
-void Metrics::SetWatches(double count) { watches_.Set(count); }
-
-void Metrics::CountDroppedLogLines(double count) { dropped_log_lines_.Increment(count); }
+void Metrics::CountDroppedLogLines(double count) {
+  dropped_log_lines_.Increment(count);
+}
 
 }  // namespace waypost::telemetry

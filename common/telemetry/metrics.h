@@ -47,7 +47,6 @@ class Metrics {
   // The relay: how many events a sink has yet to take, and for how long the oldest has waited.
   void SetRelayLag(std::string_view service, std::string_view sink, double events, double oldest_seconds);
   void SetReplicaAge(std::string_view service, double seconds);
-  void SetWatches(double count);
   void CountDroppedLogLines(double count);
 
   std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
@@ -64,7 +63,6 @@ class Metrics {
   prometheus::Family<prometheus::Gauge>& relay_lag_events_;
   prometheus::Family<prometheus::Gauge>& relay_lag_seconds_;
   prometheus::Family<prometheus::Gauge>& replica_age_;
-  prometheus::Gauge& watches_;
   prometheus::Counter& dropped_log_lines_;
 
   absl::Mutex mutex_;

@@ -25,22 +25,21 @@ class CountingRandom final : public base::Random {
 
 TEST(ContinueTrace, KeepsTheTraceAndMakesItsOwnSpan) {
   CountingRandom random;
-  const TraceContext trace =
-      ContinueTrace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", random);
+  const TraceContext trace = ContinueTrace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", random);
   EXPECT_EQ(trace.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
   EXPECT_EQ(trace.span_id, "0101010101010101");
   EXPECT_EQ(trace.ToTraceparent(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0101010101010101-01");
 }
 
 TEST(ContinueTrace, BeginsAFreshOneOnAnythingMalformed) {
-  for (const std::string_view header :
-       {"", "00", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01"}) {
+  for (const std::string_view header : {"", "00", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                                        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                                        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                                        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                                        "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01"}) {
     CountingRandom random;
-    EXPECT_EQ(ContinueTrace(header, random).trace_id, std::string(32, '0').replace(0, 32, "01010101010101010101010101010101"))
+    EXPECT_EQ(ContinueTrace(header, random).trace_id,
+              std::string(32, '0').replace(0, 32, "01010101010101010101010101010101"))
         << header;
   }
 }
@@ -90,7 +89,8 @@ TEST(Metrics, CountsByMethodAndCode) {
   method.Record(absl::StatusCode::kNotFound, absl::Milliseconds(3));
   std::ostringstream text;
   prometheus::TextSerializer().Serialize(text, metrics.registry()->Collect());
-  EXPECT_THAT(text.str(), HasSubstr("waypost_requests_total{code=\"NOT_FOUND\",method=\"M\",service=\"a.S\"} 1"));
+  EXPECT_THAT(text.str(),
+              HasSubstr("waypost_requests_total{code=\"NOT_FOUND\",method=\"M\",service=\"a.S\"} 1"));
   EXPECT_THAT(text.str(), HasSubstr("waypost_requests_in_flight{method=\"M\",service=\"a.S\"} 0"));
 }
 

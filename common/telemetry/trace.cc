@@ -14,12 +14,15 @@ bool IsLowerHex(std::string_view text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-bool AllZero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
+bool AllZero(std::string_view text) {
+  return text.find_first_not_of('0') == std::string_view::npos;
+}
 
 bool IsTraceparent(std::string_view header) {
   return header.size() == kTraceparentSize && header.substr(0, 3) == "00-" && header[35] == '-' &&
          header[52] == '-' && IsLowerHex(header.substr(3, 32)) && IsLowerHex(header.substr(36, 16)) &&
-         IsLowerHex(header.substr(53, 2)) && !AllZero(header.substr(3, 32)) && !AllZero(header.substr(36, 16));
+         IsLowerHex(header.substr(53, 2)) && !AllZero(header.substr(3, 32)) &&
+         !AllZero(header.substr(36, 16));
 }
 
 }  // namespace

@@ -88,8 +88,9 @@ ServiceRig::ServiceRig(RigOptions options)
   failing_ = std::make_unique<FailingStore>(*rerunning_);
   lane_ = std::make_unique<outbox::Lane>(OrDie(outbox::Lane::Open(*failing_, options_.service)));
   executor_ = std::make_unique<rpc::Executor>(options_.executor_threads, options_.executor_queue);
-  node_ = std::make_unique<rpc::NodeEnvironment>(rpc::NodeEnvironment{
-      authenticator_, admission_, clock_, *random_, *executor_, metrics_, *log_, page_tokens_, idempotency_key_});
+  node_ = std::make_unique<rpc::NodeEnvironment>(rpc::NodeEnvironment{authenticator_, admission_, clock_,
+                                                                      *random_, *executor_, metrics_, *log_,
+                                                                      page_tokens_, idempotency_key_});
   env_ = std::make_unique<rpc::Environment>(rpc::Environment{*node_, *failing_, *lane_, hub_});
 }
 
@@ -104,7 +105,8 @@ void ServiceRig::Serve(grpc::Service& service) {
   server_ = OrDie(rpc::Server::Start({.listen = "127.0.0.1:0"}, {&service}));
   server_->SetServing(true);
   if (options_.over_socket) {
-    channel_ = grpc::CreateChannel(base::Cat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
+    channel_ =
+        grpc::CreateChannel(base::Cat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
   } else {
     channel_ = server_->InProcessChannel();
   }
@@ -140,7 +142,8 @@ std::vector<event::v1::Envelope> ServiceRig::Envelopes() const {
   const auto reader = OrDie(failing_->Snapshot());
   const auto at = reader->Scan(store::PrefixRange(outbox::EventPrefix(options_.service)));
   for (; at->Valid(); at->Next()) {
-    if (!envelopes.emplace_back().ParseFromString(std::string(at->value()))) Die(absl::DataLossError("envelope"));
+    if (!envelopes.emplace_back().ParseFromString(std::string(at->value())))
+      Die(absl::DataLossError("envelope"));
   }
   if (!at->status().ok()) Die(at->status());
   return envelopes;
@@ -170,7 +173,8 @@ std::string ServiceRig::EndLog() {
   log_.reset();
   std::string text;
   std::rewind(log_file_);
-  for (int c = std::fgetc(log_file_); c != EOF; c = std::fgetc(log_file_)) text.push_back(static_cast<char>(c));
+  for (int c = std::fgetc(log_file_); c != EOF; c = std::fgetc(log_file_))
+    text.push_back(static_cast<char>(c));
   return text;
 }
 

@@ -122,7 +122,8 @@ class ServiceRig {
   // The same with the request just as it is.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> CallAsItIs(Stub& stub, std::string_view token,
-                                      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                   Response*),
                                       const Request& request) {
     grpc::ClientContext context;
     context.AddMetadata("authorization", base::Cat("Bearer ", token));

@@ -50,10 +50,6 @@ inline constexpr int kMaxLanguageSkills = 20;
 inline constexpr uint32_t kMaxAgeYears = 130;
 inline constexpr uint32_t kMaxHouseholdPersons = 50;
 
-// Territory codes.
-inline constexpr size_t kMaxTerritoryBytes = 48;
-inline constexpr int kMaxLocalParts = 3;
-
 // Routing.
 inline constexpr int kMaxRouteLanguages = 10;
 inline constexpr int kDefaultRouteCandidates = 20;

@@ -14,12 +14,12 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
+#include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_rules.h"
 #include "services/directory/errors.h"
 #include "services/directory/field_checks.h"
 #include "services/directory/names.h"
-#include "services/directory/territory.h"
 #include "waypost/directory/storage/v1/directory_storage.pb.h"
 
 namespace waypost::directory {
@@ -443,7 +443,7 @@ absl::StatusOr<bool> HasParts(const Reader& reader, PrefixOf prefix_of, type::v1
   };
   const bool local = code.find('/') != std::string_view::npos;
   const std::string begins =
-      code == kWholeUnion ? open("") : open(local ? base::Cat(code, "/") : std::string(code));
+      code == territory::kWholeUnion ? open("") : open(local ? base::Cat(code, "/") : std::string(code));
   const std::unique_ptr<Cursor> at = reader.Scan({.begin = begins, .end = begins + '\xFF'});
   const std::string itself = prefix_of(theme, code);
   while (at->Valid() && at->key().starts_with(itself)) at->Next();
@@ -498,7 +498,7 @@ absl::Status Gathering::AddOffer(std::string_view code, std::string_view offer_i
 absl::Status Gathering::WalkPlaces(
     PrefixOf prefix_of, absl::FunctionRef<absl::Status(std::string_view code, KeyParser rest)> take) {
   int left = kMaxRouteEntries;
-  for (const std::string_view code : CoveringCodes(request_.territory())) {
+  for (const std::string_view code : territory::CoveringCodes(request_.territory())) {
     const std::string prefix = prefix_of(request_.theme(), code);
     const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(prefix));
     for (; at->Valid(); at->Next()) {
@@ -710,7 +710,7 @@ absl::StatusOr<Page<v1::Offer>> DirectoryRepository::List(const Reader& reader,
     prefixes.push_back(Table("offer.programme").Text(ProgrammeId(request.programme())).Take());
   } else if (request.theme() != type::v1::THEME_UNSPECIFIED) {
     // An offer's territories never cover each other, so that none is met under two of these.
-    for (const std::string_view code : CoveringCodes(request.territory())) {
+    for (const std::string_view code : territory::CoveringCodes(request.territory())) {
       prefixes.push_back(OfferPlacePrefix(request.theme(), code));
     }
   } else {
@@ -747,7 +747,7 @@ absl::StatusOr<std::string> DirectoryRepository::CoordinatingBody(const Reader& 
                                                                   std::string_view territory,
                                                                   absl::Time now) const {
   const absl::CivilDay today = DayOf(now);
-  for (const std::string_view code : CoveringCodes(territory)) {
+  for (const std::string_view code : territory::CoveringCodes(territory)) {
     std::string body;
     const std::string prefix = AgreementPlacePrefix(theme, code);
     const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {

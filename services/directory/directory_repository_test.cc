@@ -17,9 +17,9 @@
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 #include "common/store/memory_store.h"
+#include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/names.h"
-#include "services/directory/territory.h"
 
 namespace waypost::directory {
 namespace {
@@ -396,8 +396,9 @@ class Random : public Repository, public testing::WithParamInterface<int> {
     for (int i = 1 + Pick(3); i > 0; --i) {
       const std::string code = Place();
       const bool covered =
-          std::any_of(offer.territories().begin(), offer.territories().end(),
-                      [&](const auto& other) { return Covers(other, code) || Covers(code, other); });
+          std::any_of(offer.territories().begin(), offer.territories().end(), [&](const auto& other) {
+            return territory::Covers(other, code) || territory::Covers(code, other);
+          });
       if (!covered) offer.add_territories(code);
     }
     return offer;
@@ -505,20 +506,20 @@ void Random::ExpectRoutes() {
       const auto competent = [&](const v1::Body& body) {
         return std::any_of(body.competences().begin(), body.competences().end(),
                            [&](const v1::Competence& each) {
-                             return each.theme() == theme && Covers(each.territory(), code);
+                             return each.theme() == theme && territory::Covers(each.territory(), code);
                            });
       };
       const auto serves = [&](const v1::Offer& offer) {
         return offer.theme() == theme &&
                std::any_of(offer.territories().begin(), offer.territories().end(),
-                           [&](const std::string& each) { return Covers(each, code); });
+                           [&](const std::string& each) { return territory::Covers(each, code); });
       };
       const auto material = repository.Gather(*Snapshot(), request, kNow);
       ASSERT_TRUE(material.ok()) << material.status();
       std::vector<std::string> found;
       for (const FoundOffer& offer : material->offers) {
         found.push_back(offer.offer.name());
-        EXPECT_TRUE(Covers(offer.territory, code));
+        EXPECT_TRUE(territory::Covers(offer.territory, code));
       }
       std::sort(found.begin(), found.end());
       EXPECT_EQ(found, Those(offers_, serves));

@@ -13,10 +13,10 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/eligibility.h"
 #include "services/directory/field_checks.h"
-#include "services/directory/territory.h"
 
 namespace waypost::directory {
 namespace {
@@ -166,7 +166,7 @@ void CheckBody(const Fields& fields, const v1::Body& body, FieldViolations& viol
 
 bool IsOwnTerritory(const v1::Body& body, std::string_view code) {
   return std::any_of(body.territories().begin(), body.territories().end(),
-                     [code](const std::string& own) { return Covers(own, code); });
+                     [code](const std::string& own) { return territory::Covers(own, code); });
 }
 
 // What only the whole body can contradict.

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "common/base/strings.h"
+#include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/field_checks.h"
-#include "services/directory/territory.h"
 
 namespace waypost::directory {
 namespace {
@@ -357,8 +357,8 @@ v1::Outcome Evaluation::Status(const v1::LegalStatusCondition& condition) const 
 v1::Outcome Evaluation::Residence(const v1::ResidenceCondition& condition) const {
   bool partly = false;
   for (const std::string& code : condition.territories()) {
-    if (Covers(code, territory_)) return v1::OUTCOME_MET;
-    partly = partly || Covers(territory_, code);
+    if (territory::Covers(code, territory_)) return v1::OUTCOME_MET;
+    partly = partly || territory::Covers(territory_, code);
   }
   return partly ? v1::OUTCOME_UNKNOWN : v1::OUTCOME_NOT_MET;
 }

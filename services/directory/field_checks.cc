@@ -4,8 +4,8 @@
 #include <charconv>
 #include <vector>
 
+#include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
-#include "services/directory/territory.h"
 
 namespace waypost::directory {
 namespace {
@@ -168,7 +168,7 @@ void CheckName(std::string_view field, ResourceKind kind, std::string_view name,
 void CheckTerritory(std::string_view field, std::string_view code, error::FieldViolations& violations) {
   if (code.empty()) {
     violations.Add(field, "is required");
-  } else if (!IsTerritory(code)) {
+  } else if (!territory::IsTerritory(code)) {
     violations.Add(field, "is not a territory code as in ES300 or ES300/28058");
   }
 }
@@ -178,9 +178,9 @@ void CheckTerritories(std::string_view field, const google::protobuf::RepeatedPt
   if (!CheckCount(field, codes.size(), max, violations)) return;
   for (int i = 0; i < codes.size(); ++i) {
     CheckTerritory(At(field, i), codes[i], violations);
-    if (!IsTerritory(codes[i])) continue;
+    if (!territory::IsTerritory(codes[i])) continue;
     for (int j = 0; j < codes.size(); ++j) {
-      if (i == j || !IsTerritory(codes[j]) || !Covers(codes[j], codes[i])) continue;
+      if (i == j || !territory::IsTerritory(codes[j]) || !territory::Covers(codes[j], codes[i])) continue;
       if (codes[i] == codes[j] && j > i) continue;  // tell of the second of two equals
       violations.Add(At(field, i), base::Cat("is covered by ", At(field, j)));
       break;

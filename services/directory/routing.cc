@@ -6,11 +6,11 @@
 #include <tuple>
 #include <utility>
 
+#include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_rules.h"
 #include "services/directory/eligibility.h"
 #include "services/directory/field_checks.h"
-#include "services/directory/territory.h"
 
 namespace waypost::directory {
 namespace {
@@ -121,18 +121,20 @@ std::optional<v1::RouteReasonCode> Ranking::WhyNot(const v1::Competence& compete
 Standing Ranking::StandingOf(const v1::Body& body) const {
   Standing standing;
   for (const v1::Competence& competence : body.competences()) {
-    if (competence.theme() != request_.theme() || !Covers(competence.territory(), request_.territory()))
+    if (competence.theme() != request_.theme() ||
+        !territory::Covers(competence.territory(), request_.territory()))
       continue;
     const std::optional<v1::RouteReasonCode> why_not = WhyNot(competence);
     if (why_not) {
       if (!standing.code) standing = {.code = why_not, .territory = competence.territory()};
       continue;
     }
-    if (standing.competent && TerritoryDepth(competence.territory()) <= TerritoryDepth(standing.territory))
+    if (standing.competent &&
+        territory::TerritoryDepth(competence.territory()) <= territory::TerritoryDepth(standing.territory))
       continue;
     const bool own =
         std::any_of(body.territories().begin(), body.territories().end(),
-                    [&](const std::string& code) { return Covers(code, competence.territory()); });
+                    [&](const std::string& code) { return territory::Covers(code, competence.territory()); });
     standing = {.code = own ? v1::ROUTE_REASON_CODE_COMPETENT : v1::ROUTE_REASON_CODE_COMPETENT_BY_AGREEMENT,
                 .competent = true,
                 .territory = competence.territory()};
@@ -280,7 +282,7 @@ void Ranking::Language(const google::protobuf::RepeatedPtrField<std::string>& se
 }
 
 void Ranking::Finish(Ranked ranked) {
-  ranked.breadth = -TerritoryDepth(ranked.candidate.territory());
+  ranked.breadth = -territory::TerritoryDepth(ranked.candidate.territory());
   ranked.candidate.set_matches(!HasExclusion(ranked.candidate));
   ranked_.push_back(std::move(ranked));
 }

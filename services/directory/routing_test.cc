@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "common/base/strings.h"
+#include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
-#include "services/directory/territory.h"
 
 namespace waypost::directory {
 namespace {
@@ -398,7 +398,7 @@ TEST_P(RandomRouting, MatchesComeFirstInOrderOfLevelAndNearness) {
     if (before.matches() != each.matches()) continue;
     EXPECT_LE(before.level(), each.level());
     if (before.level() != each.level()) continue;
-    EXPECT_GE(TerritoryDepth(before.territory()), TerritoryDepth(each.territory()));
+    EXPECT_GE(territory::TerritoryDepth(before.territory()), territory::TerritoryDepth(each.territory()));
   }
   EXPECT_EQ(matches, response.match_count());
   EXPECT_EQ(response.match_count() == 0, response.empty_reason() != v1::ROUTE_EMPTY_REASON_UNSPECIFIED);

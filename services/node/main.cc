@@ -17,7 +17,8 @@ using waypost::runtime::Workshop;
 absl::StatusOr<Modules> MakeAll(Workshop& workshop) {
   Modules modules;
   WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(), waypost::audit::MakeModule(workshop.ContextOf("audit")));
-  WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(), waypost::directory::MakeModule(workshop.ContextOf("directory")));
+  WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
+                           waypost::directory::MakeModule(workshop.ContextOf("directory")));
   WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
                            waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys()));
   return modules;

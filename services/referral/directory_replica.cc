@@ -2,13 +2,11 @@
 
 #include <optional>
 #include <utility>
-#include <vector>
 
-#include "common/api/resource.h"
 #include "common/base/status_macros.h"
-#include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
+#include "common/territory/territory.h"
 
 namespace waypost::referral {
 namespace {
@@ -16,11 +14,18 @@ namespace {
 using store::KeyBuilder;
 using store::KeyParser;
 
-std::string BodyKey(std::string_view name) { return KeyBuilder().Text("dir.body").Text(name).Take(); }
-std::string CoordinatorKey(type::v1::Theme theme, std::string_view territory) {
+std::string BodyKey(std::string_view name) {
+  return KeyBuilder().Text("dir.body").Text(name).Take();
+}
+std::string AgreementPrefix(type::v1::Theme theme, std::string_view territory) {
   return KeyBuilder().Text("dir.coord").Uint(theme).Text(territory).Take();
 }
-std::string CursorKey() { return KeyBuilder().Text("dir.cursor").Take(); }
+std::string AgreementKey(type::v1::Theme theme, std::string_view territory, std::string_view name) {
+  return KeyBuilder().Text("dir.coord").Uint(theme).Text(territory).Text(name).Take();
+}
+std::string CursorKey() {
+  return KeyBuilder().Text("dir.cursor").Take();
+}
 
 struct BodyRow {
   uint64_t status = 0;
@@ -49,37 +54,46 @@ absl::Status PutBody(store::Writer& writer, const directory::v1::Body& body, int
   return absl::OkStatus();
 }
 
-// An agreement that has ended, or has not begun, appoints nobody; what another one says stays.
+struct AgreementRow {
+  std::string body;
+  // Days as in "2026-05-04", the last included; no end: empty.
+  std::string start;
+  std::string end;
+  int64_t revision = 0;
+};
+
+absl::StatusOr<AgreementRow> ParseAgreement(std::string_view value) {
+  AgreementRow row;
+  KeyParser parser(value);
+  WAYPOST_ASSIGN_OR_RETURN(row.body, parser.Text());
+  WAYPOST_ASSIGN_OR_RETURN(row.start, parser.Text());
+  WAYPOST_ASSIGN_OR_RETURN(row.end, parser.Text());
+  WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  return row;
+}
+
+// Kept whatever its period is: whether it counts is asked when it is read. What is older changes nothing.
 absl::Status PutAgreement(store::Writer& writer, const directory::v1::CoordinationAgreement& agreement,
-                          absl::Time now) {
-  const std::string key = CoordinatorKey(agreement.theme(), agreement.territory());
-  const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
-  const bool begun = agreement.period().start_date() <= today;
-  const bool ended = !agreement.period().end_date().empty() && agreement.period().end_date() < today;
-  if (begun && !ended) {
-    writer.Put(key, agreement.body());
-    return absl::OkStatus();
+                          int64_t revision) {
+  const std::string key = AgreementKey(agreement.theme(), agreement.territory(), agreement.name());
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, writer.Get(key));
+  if (value.has_value()) {
+    WAYPOST_ASSIGN_OR_RETURN(const AgreementRow row, ParseAgreement(*value));
+    if (row.revision > revision) return absl::OkStatus();
   }
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> appointed, writer.Get(key));
-  if (appointed == agreement.body()) writer.Delete(key);
+  const directory::v1::Period& period = agreement.period();
+  writer.Put(key, KeyBuilder()
+                      .Text(agreement.body())
+                      .Text(period.start_date())
+                      .Text(period.end_date())
+                      .Int(revision)
+                      .Take());
   return absl::OkStatus();
 }
 
-// From the code itself to the widest that covers it: local units end at their last slash, NUTS codes lose a
-// character a level, and the Union covers all.
-std::vector<std::string_view> CoveringCodes(std::string_view code) {
-  std::vector<std::string_view> codes;
-  while (!code.empty()) {
-    codes.push_back(code);
-    const size_t slash = code.rfind('/');
-    if (slash != std::string_view::npos) {
-      code = code.substr(0, slash);
-    } else {
-      code = code.size() > 2 ? code.substr(0, code.size() - 1) : std::string_view();
-    }
-  }
-  codes.push_back("EU");
-  return codes;
+// Days in this form sort as the days do.
+bool Counts(const AgreementRow& row, std::string_view today) {
+  return row.start <= today && (row.end.empty() || today <= row.end);
 }
 
 }  // namespace
@@ -103,10 +117,16 @@ absl::StatusOr<BodyFacts> DirectoryReplica::Find(const store::Reader& reader, st
 }
 
 absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                                          std::string_view territory) const {
-  for (const std::string_view code : CoveringCodes(territory)) {
-    WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> body, reader.Get(CoordinatorKey(theme, code)));
-    if (body.has_value()) return *std::move(body);
+                                                          std::string_view territory, absl::Time now) const {
+  const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
+  for (const std::string_view code : territory::CoveringCodes(territory)) {
+    const auto cursor = reader.Scan(store::PrefixRange(AgreementPrefix(theme, code)));
+    for (; cursor->Valid(); cursor->Next()) {
+      WAYPOST_ASSIGN_OR_RETURN(AgreementRow row, ParseAgreement(cursor->value()));
+      // The directory lets no two agreements of one theme and territory overlap: at most one counts.
+      if (Counts(row, today)) return std::move(row.body);
+    }
+    WAYPOST_RETURN_IF_ERROR(cursor->status());
   }
   return std::string();
 }
@@ -117,7 +137,7 @@ absl::Status DirectoryReplica::Apply(const directory::v1::WatchChangesResponse& 
       for (const directory::v1::Change& change : changes.changes()) {
         if (change.has_body()) WAYPOST_RETURN_IF_ERROR(PutBody(writer, change.body(), change.revision()));
         if (change.has_coordination_agreement()) {
-          WAYPOST_RETURN_IF_ERROR(PutAgreement(writer, change.coordination_agreement(), now));
+          WAYPOST_RETURN_IF_ERROR(PutAgreement(writer, change.coordination_agreement(), change.revision()));
         }
       }
       writer.Put(CursorKey(), changes.next_cursor());

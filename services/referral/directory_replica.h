@@ -2,7 +2,8 @@
 // that no command waits for the directory. A follower applies the directory's changes in order.
 //
 //   ("dir.body", name)                   status, enforcement, revision
-//   ("dir.coord", theme, territory)      coordinating body
+//   ("dir.coord", theme, territory, agreement)
+//                                        coordinating body, first and last day, revision
 //   ("dir.cursor")                       what to resume after
 #ifndef WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_
 #define WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_
@@ -44,7 +45,7 @@ class DirectoryReplica final : public BodyRegistry {
   absl::Status CheckFresh(absl::Time now) const override;
   absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const override;
   absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                          std::string_view territory) const override;
+                                          std::string_view territory, absl::Time now) const override;
 
   // Durable together: the changes and the cursor after them. Applying them again changes nothing.
   absl::Status Apply(const directory::v1::WatchChangesResponse& changes, absl::Time now);

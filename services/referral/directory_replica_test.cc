@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "common/base/strings.h"
 #include "common/store/memory_store.h"
 
@@ -27,9 +29,13 @@ class ReplicaTest : public ::testing::Test {
   }
   static void AddAgreement(WatchChangesResponse& changes, std::string_view territory, std::string_view body,
                            std::string_view start = "2020-01-01", std::string_view end = "",
-                           type::v1::Theme theme = type::v1::THEME_HOUSING) {
-    directory::v1::CoordinationAgreement& agreement = *changes.add_changes()->mutable_coordination_agreement();
-    agreement.set_name(base::Cat("coordinationAgreements/", changes.changes_size()));
+                           type::v1::Theme theme = type::v1::THEME_HOUSING, std::string_view id = "",
+                           int64_t revision = 1) {
+    directory::v1::Change& change = *changes.add_changes();
+    change.set_revision(revision);
+    directory::v1::CoordinationAgreement& agreement = *change.mutable_coordination_agreement();
+    agreement.set_name(base::Cat("coordinationAgreements/",
+                                 id.empty() ? base::Cat("a", changes.changes_size()) : std::string(id)));
     agreement.set_theme(theme);
     agreement.set_territory(std::string(territory));
     agreement.set_body(std::string(body));
@@ -42,8 +48,13 @@ class ReplicaTest : public ::testing::Test {
     ASSERT_TRUE(replica_.Apply(changes, kNow).ok());
   }
   BodyFacts Find(std::string_view body) { return *replica_.Find(**store_.Snapshot(), body); }
-  std::string Coordinator(std::string_view territory, type::v1::Theme theme = type::v1::THEME_HOUSING) {
-    return *replica_.Coordinator(**store_.Snapshot(), theme, territory);
+  std::string Coordinator(std::string_view territory, type::v1::Theme theme = type::v1::THEME_HOUSING,
+                          absl::Time now = kNow) {
+    return *replica_.Coordinator(**store_.Snapshot(), theme, territory, now);
+  }
+  // The first moment of a day of 2026.
+  static absl::Time Day(int month, int day) {
+    return absl::FromCivil(absl::CivilDay(2026, month, day), absl::UTCTimeZone());
   }
 
   store::MemoryStore store_;
@@ -140,21 +151,56 @@ TEST_F(ReplicaTest, AnAgreementCountsFromItsFirstDayToItsLast) {
   EXPECT_EQ(Coordinator("ES2"), "");
   EXPECT_EQ(Coordinator("ES3"), "bodies/ends-today");
   EXPECT_EQ(Coordinator("ES4"), "");
+  // Days pass and the directory says nothing new.
+  const absl::Time tomorrow = kNow + absl::Hours(24);
+  EXPECT_EQ(Coordinator("ES2", type::v1::THEME_HOUSING, tomorrow), "bodies/begins-tomorrow");
+  EXPECT_EQ(Coordinator("ES3", type::v1::THEME_HOUSING, tomorrow), "");
 }
 
-TEST_F(ReplicaTest, AnAgreementThatEndsIsGoneAndLeavesItsSuccessor) {
+TEST_F(ReplicaTest, TheEndOfAnOldAgreementLeavesItsSuccessor) {
   WatchChangesResponse first;
-  AddAgreement(first, "ES1", "bodies/old");
+  AddAgreement(first, "ES1", "bodies/old", "2020-01-01", "2026-04-30");
+  AddAgreement(first, "ES1", "bodies/new", "2026-05-01");
   Apply(first, "c1");
-  EXPECT_EQ(Coordinator("ES1"), "bodies/old");
-  WatchChangesResponse second;
-  AddAgreement(second, "ES1", "bodies/new", "2026-05-01");
-  AddAgreement(second, "ES1", "bodies/old", "2020-01-01", "2026-04-30");
+  EXPECT_EQ(Coordinator("ES1"), "bodies/new");
+  WatchChangesResponse second;  // the same body as the current one, in an agreement of its own
+  AddAgreement(second, "ES1", "bodies/new", "2020-01-01", "2026-04-29", type::v1::THEME_HOUSING, "a1", 2);
   Apply(second, "c2");
   EXPECT_EQ(Coordinator("ES1"), "bodies/new");
-  WatchChangesResponse third;
-  AddAgreement(third, "ES1", "bodies/new", "2026-05-01", "2026-05-03");
-  Apply(third, "c3");
+  EXPECT_EQ(Coordinator("ES1", type::v1::THEME_HOUSING, Day(4, 30)), "") << "its last day was moved back";
+}
+
+TEST_F(ReplicaTest, AFutureAgreementTakesEffectOnItsFirstDayWithoutAnotherChange) {
+  WatchChangesResponse changes;
+  AddAgreement(changes, "ES1", "bodies/old", "2020-01-01", "2026-05-31");
+  AddAgreement(changes, "ES1", "bodies/new", "2026-06-01");
+  Apply(changes, "c1");
+  EXPECT_EQ(Coordinator("ES1"), "bodies/old");
+  EXPECT_EQ(Coordinator("ES1", type::v1::THEME_HOUSING, Day(5, 31) + absl::Hours(23)), "bodies/old");
+  EXPECT_EQ(Coordinator("ES1", type::v1::THEME_HOUSING, Day(6, 1)), "bodies/new");
+}
+
+TEST_F(ReplicaTest, AnEndSetAheadTakesEffectAfterItsLastDayAndAWiderAgreementCountsAgain) {
+  WatchChangesResponse first;
+  AddAgreement(first, "ES", "bodies/es");
+  AddAgreement(first, "ES1", "bodies/near");
+  Apply(first, "c1");
+  EXPECT_EQ(Coordinator("ES1", type::v1::THEME_HOUSING, Day(7, 1)), "bodies/near");
+  WatchChangesResponse second;
+  AddAgreement(second, "ES1", "bodies/near", "2020-01-01", "2026-06-30", type::v1::THEME_HOUSING, "a2", 2);
+  Apply(second, "c2");
+  EXPECT_EQ(Coordinator("ES1"), "bodies/near");
+  EXPECT_EQ(Coordinator("ES1", type::v1::THEME_HOUSING, Day(6, 30) + absl::Hours(23)), "bodies/near");
+  EXPECT_EQ(Coordinator("ES1", type::v1::THEME_HOUSING, Day(7, 1)), "bodies/es");
+}
+
+TEST_F(ReplicaTest, AnOlderRevisionOfAnAgreementChangesNothing) {
+  WatchChangesResponse ended;
+  AddAgreement(ended, "ES1", "bodies/a", "2020-01-01", "2026-04-30", type::v1::THEME_HOUSING, "a1", 2);
+  Apply(ended, "c2");
+  WatchChangesResponse before;
+  AddAgreement(before, "ES1", "bodies/a", "2020-01-01", "", type::v1::THEME_HOUSING, "a1", 1);
+  Apply(before, "c1");
   EXPECT_EQ(Coordinator("ES1"), "");
 }
 

@@ -20,12 +20,18 @@ constexpr int kBatch = 200;
 struct Renewal {
   std::vector<Wrap> based_on;
   std::vector<Wrap> wraps;
-  std::vector<std::pair<std::string, storage::v1::OwnReferenceRecord>> references;  // by body
+  struct Reference {
+    std::string body;
+    storage::v1::OwnReferenceRecord before;
+    storage::v1::OwnReferenceRecord renewed;
+  };
+  std::vector<Reference> references;
 
   bool empty() const { return wraps.empty() && references.empty(); }
 };
 
-absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, const std::string& name, absl::Time now) {
+absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, const std::string& name,
+                             absl::Time now) {
   Renewal renewal;
   WAYPOST_ASSIGN_OR_RETURN(renewal.based_on, rows::ListWraps(reader, name));
   WAYPOST_ASSIGN_OR_RETURN(renewal.wraps, sealing.Rewrap(name, renewal.based_on, now));
@@ -35,7 +41,7 @@ absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, cons
     WAYPOST_ASSIGN_OR_RETURN(const auto reference, rows::GetOwnReference(reader, name, body));
     if (!reference.has_value()) continue;
     WAYPOST_ASSIGN_OR_RETURN(auto renewed, sealing.RenewLookup(name, body, renewal.based_on, *reference));
-    if (renewed.has_value()) renewal.references.emplace_back(body, *std::move(renewed));
+    if (renewed.has_value()) renewal.references.push_back({body, *reference, *std::move(renewed)});
   }
   return renewal;
 }
@@ -44,9 +50,13 @@ absl::Status Write(store::Writer& writer, const std::string& name, const Renewal
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, name));
   if (!SameWraps(renewal.based_on, wraps)) return rpc::PrepareAgain();
   for (const Wrap& wrap : renewal.wraps) rows::PutWrap(writer, name, wrap);
-  for (const auto& [body, reference] : renewal.references) {
-    WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, body));
-    rows::PutOwnReference(writer, name, body, reference);
+  for (const Renewal::Reference& reference : renewal.references) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto now, rows::GetOwnReference(writer, name, reference.body));
+    const bool same = now.has_value() && now->sealed() == reference.before.sealed() &&
+                      now->lookup() == reference.before.lookup();
+    if (!same) return rpc::PrepareAgain();
+    WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, reference.body));
+    rows::PutOwnReference(writer, name, reference.body, reference.renewed);
   }
   return absl::OkStatus();
 }
@@ -63,8 +73,8 @@ absl::StatusOr<RenewalReport> RenewKeys(store::Store& store, Sealing& sealing, a
       ++report.referrals;
       WAYPOST_ASSIGN_OR_RETURN(const Renewal renewal, Plan(*reader, sealing, name, now));
       if (renewal.empty()) continue;
-      const absl::Status written = store::TransactAndWait(
-          store, [&](store::Writer& writer) { return Write(writer, name, renewal); });
+      const absl::Status written =
+          store::TransactAndWait(store, [&](store::Writer& writer) { return Write(writer, name, renewal); });
       if (written.code() == absl::StatusCode::kAborted) {
         ++report.missed;
         continue;

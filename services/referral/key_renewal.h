@@ -1,5 +1,5 @@
-// Renews what is wrapped or looked up under a retired key, so that the key can be destroyed: from then on what was
-// erased is gone from every copy and backup.
+// Renews what is wrapped or looked up under a retired key, so that the key can be destroyed: from then on
+// what was erased is gone from every copy and backup.
 #ifndef WAYPOST_SERVICES_REFERRAL_KEY_RENEWAL_H_
 #define WAYPOST_SERVICES_REFERRAL_KEY_RENEWAL_H_
 

@@ -9,10 +9,13 @@ namespace {
 
 absl::StatusOr<waypost::runtime::Modules> Make(waypost::runtime::Workshop& workshop) {
   waypost::runtime::Modules modules;
-  WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(), waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys()));
+  WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
+                           waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys()));
   return modules;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return waypost::runtime::Run("waypost-referral", {"referral"}, Make, argc, argv); }
+int main(int argc, char** argv) {
+  return waypost::runtime::Run("waypost-referral", {"referral"}, Make, argc, argv);
+}

@@ -40,6 +40,7 @@ class ReferralModule final : public runtime::Module {
   }
 
   bool Ready() const override { return replica_.CheckFresh(context_.node.clock.Now()).ok(); }
+  bool KeepsKeys() const override { return true; }
   absl::Status RenewKeys(absl::Time now) override {
     WAYPOST_ASSIGN_OR_RETURN(const RenewalReport report, referral::RenewKeys(context_.store, sealing_, now));
     if (report.missed == 0) return absl::OkStatus();

@@ -1,5 +1,5 @@
-// Who may call what, through gRPC: every method × every role × every part that somebody can have in a referral,
-// against a table written down here and nowhere else.
+// Who may call what, through gRPC: every method × every role × every part that somebody can have in a
+// referral, against a table written down here and nowhere else.
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
@@ -41,8 +41,8 @@ enum class Part {
   kCoordinating,
   kStranger,
 };
-constexpr std::array kParts = {Part::kReferringMember, Part::kReferringOther,  Part::kReferringAssignee,
-                               Part::kReceivingMember, Part::kReceivingOther,  Part::kReceivingAssignee,
+constexpr std::array kParts = {Part::kReferringMember, Part::kReferringOther, Part::kReferringAssignee,
+                               Part::kReceivingMember, Part::kReceivingOther, Part::kReceivingAssignee,
                                Part::kCoordinating,    Part::kStranger};
 
 constexpr bool IsReferring(Part part) {
@@ -106,44 +106,50 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
   }
 
   template <typename Request>
-  void Add(std::string_view name, Who who, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Referral*),
+  void Add(std::string_view name, Who who,
+           grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Referral*),
            std::function<void(Request&)> fill = nullptr) {
-    methods_.push_back({std::string(name), who, [this, method, fill](const std::string& token, const std::string& referral) {
-                          Request request;
-                          if (fill != nullptr) fill(request);
-                          request.set_name(referral);
-                          request.set_etag(stale_ ? "\"999\"" : "");
-                          return Do(token, method, request).status();
-                        }});
+    methods_.push_back(
+        {std::string(name), who, [this, method, fill](const std::string& token, const std::string& referral) {
+           Request request;
+           if (fill != nullptr) fill(request);
+           request.set_name(referral);
+           request.set_etag(stale_ ? "\"999\"" : "");
+           return Do(token, method, request).status();
+         }});
   }
 
   void AddReferringMethods() {
     const auto text = [](auto& request) { request.set_text("why"); };
     Add<v1::SubmitReferralRequest>("SubmitReferral", Who::kReferring, &Stub::SubmitReferral);
-    Add<v1::ProvideInformationRequest>("ProvideInformation", Who::kReferring, &Stub::ProvideInformation, text);
+    Add<v1::ProvideInformationRequest>("ProvideInformation", Who::kReferring, &Stub::ProvideInformation,
+                                       text);
     Add<v1::AnswerOfferRequest>("AnswerOffer", Who::kReferring, &Stub::AnswerOffer, [](auto& request) {
       request.set_answer(v1::AnswerOfferRequest::ANSWER_TAKE_PLACE);
     });
-    Add<v1::ConfirmForwardRequest>("ConfirmForward", Who::kReferring, &Stub::ConfirmForward, [this](auto& request) {
-      request = ToBody<v1::ConfirmForwardRequest>("", kThirdBody);
-    });
+    Add<v1::ConfirmForwardRequest>(
+        "ConfirmForward", Who::kReferring, &Stub::ConfirmForward,
+        [this](auto& request) { request = ToBody<v1::ConfirmForwardRequest>("", kThirdBody); });
     Add<v1::CancelReferralRequest>("CancelReferral", Who::kReferring, &Stub::CancelReferral,
                                    [](auto& request) { request.set_reason(v1::CANCEL_REASON_NEED_MET); });
     Add<v1::ReportMisdirectedRequest>("ReportMisdirected", Who::kReferring, &Stub::ReportMisdirected, text);
-    methods_.push_back({"UpdateReferral", Who::kReferring, [this](const std::string& token, const std::string& name) {
-                          v1::UpdateReferralRequest request;
-                          request.mutable_referral()->set_name(name);
-                          request.mutable_referral()->set_etag(stale_ ? "\"999\"" : "");
-                          request.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
-                          request.mutable_update_mask()->add_paths("theme");
-                          return Do(token, &Stub::UpdateReferral, request).status();
-                        }});
-    methods_.push_back({"CreateReferral", Who::kAnyReferrer, [this](const std::string& token, const std::string&) {
-                          return Do(token, &Stub::CreateReferral, NewDraft()).status();
-                        }});
-    methods_.push_back({"SubmitReferral", Who::kAnyReferrer, [this](const std::string& token, const std::string&) {
-                          return Do(token, &Stub::SubmitReferral, NewReferral()).status();
-                        }});
+    methods_.push_back(
+        {"UpdateReferral", Who::kReferring, [this](const std::string& token, const std::string& name) {
+           v1::UpdateReferralRequest request;
+           request.mutable_referral()->set_name(name);
+           request.mutable_referral()->set_etag(stale_ ? "\"999\"" : "");
+           request.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+           request.mutable_update_mask()->add_paths("theme");
+           return Do(token, &Stub::UpdateReferral, request).status();
+         }});
+    methods_.push_back(
+        {"CreateReferral", Who::kAnyReferrer, [this](const std::string& token, const std::string&) {
+           return Do(token, &Stub::CreateReferral, NewDraft()).status();
+         }});
+    methods_.push_back(
+        {"SubmitReferral", Who::kAnyReferrer, [this](const std::string& token, const std::string&) {
+           return Do(token, &Stub::SubmitReferral, NewReferral()).status();
+         }});
   }
 
   void AddReceivingMethods() {
@@ -160,25 +166,28 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
                                     [this](auto& request) { request = Decline(""); });
     Add<v1::ProposeForwardRequest>("ProposeForward", Who::kReceiving, &Stub::ProposeForward,
                                    [](auto& request) { request.set_body(std::string(kThirdBody)); });
-    Add<v1::ForwardByDutyRequest>("ForwardByDuty", Who::kReceiving, &Stub::ForwardByDuty, [this](auto& request) {
-      request = ToBody<v1::ForwardByDutyRequest>("", kThirdBody);
-      request.set_law("es/ley-40-2015/art-14");
-    });
-    Add<v1::HandOverReferralRequest>("HandOverReferral", Who::kReceiving, &Stub::HandOverReferral, [this](auto& request) {
-      request = ToBody<v1::HandOverReferralRequest>("", kThirdBody);
-    });
+    Add<v1::ForwardByDutyRequest>("ForwardByDuty", Who::kReceiving, &Stub::ForwardByDuty,
+                                  [this](auto& request) {
+                                    request = ToBody<v1::ForwardByDutyRequest>("", kThirdBody);
+                                    request.set_law("es/ley-40-2015/art-14");
+                                  });
+    Add<v1::HandOverReferralRequest>(
+        "HandOverReferral", Who::kReceiving, &Stub::HandOverReferral,
+        [this](auto& request) { request = ToBody<v1::HandOverReferralRequest>("", kThirdBody); });
     Add<v1::StartReferralRequest>("StartReferral", Who::kReceiving, &Stub::StartReferral);
-    Add<v1::HoldReferralRequest>("HoldReferral", Who::kReceiving, &Stub::HoldReferral, [later](auto& request) {
-      request.set_reason(v1::HOLD_REASON_NO_CAPACITY);
-      *request.mutable_review_time() = later();
-    });
+    Add<v1::HoldReferralRequest>("HoldReferral", Who::kReceiving, &Stub::HoldReferral,
+                                 [later](auto& request) {
+                                   request.set_reason(v1::HOLD_REASON_NO_CAPACITY);
+                                   *request.mutable_review_time() = later();
+                                 });
     Add<v1::ResumeReferralRequest>("ResumeReferral", Who::kReceiving, &Stub::ResumeReferral);
     Add<v1::CompleteReferralRequest>("CompleteReferral", Who::kReceiving, &Stub::CompleteReferral,
                                      [this](auto& request) { request = Complete(""); });
-    Add<v1::EndReferralWithoutResultRequest>(
-        "EndReferralWithoutResult", Who::kReceiving, &Stub::EndReferralWithoutResult, [](auto& request) {
-          for (const auto& outcome : Outcomes(NegativeOutcome())) *request.add_outcomes() = outcome;
-        });
+    Add<v1::EndReferralWithoutResultRequest>("EndReferralWithoutResult", Who::kReceiving,
+                                             &Stub::EndReferralWithoutResult, [](auto& request) {
+                                               for (const auto& outcome : Outcomes(NegativeOutcome()))
+                                                 *request.add_outcomes() = outcome;
+                                             });
     Add<v1::ConfirmCancelRequest>("ConfirmCancel", Who::kReceiving, &Stub::ConfirmCancel);
     Add<v1::RefuseCancelRequest>("RefuseCancel", Who::kReceiving, &Stub::RefuseCancel,
                                  [](auto& request) { request.set_text("why"); });
@@ -202,8 +211,9 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
     Add<v1::ProposeDateRequest>("ProposeDate", Who::kEither, &Stub::ProposeDate, [](auto& request) {
       *request.mutable_time() = api::ToTimestamp(Now() + absl::Hours(48));
     });
-    Add<v1::AnswerDateRequest>("AnswerDate", Who::kEither, &Stub::AnswerDate,
-                               [](auto& request) { request.set_answer(v1::AnswerDateRequest::ANSWER_AGREE); });
+    Add<v1::AnswerDateRequest>("AnswerDate", Who::kEither, &Stub::AnswerDate, [](auto& request) {
+      request.set_answer(v1::AnswerDateRequest::ANSWER_AGREE);
+    });
     Add<v1::AddNoteRequest>("AddNote", Who::kEither, &Stub::AddNote, [](auto& request) {
       request.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
       request.set_text("note");
@@ -213,28 +223,32 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
   }
 
   template <typename Request, typename Response>
-  void AddRead(std::string_view name, Who who, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+  void AddRead(std::string_view name, Who who,
+               grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                std::function<void(Request&, const std::string&)> fill) {
-    methods_.push_back({std::string(name), who, [this, method, fill](const std::string& token, const std::string& referral) {
-                          Request request;
-                          fill(request, referral);
-                          return Do(token, method, request).status();
-                        }});
+    methods_.push_back(
+        {std::string(name), who, [this, method, fill](const std::string& token, const std::string& referral) {
+           Request request;
+           fill(request, referral);
+           return Do(token, method, request).status();
+         }});
   }
 
   void AddReads() {
     const auto named = [](auto& request, const std::string& referral) { request.set_name(referral); };
     AddRead<v1::GetReferralRequest, v1::Referral>("GetReferral", Who::kReaders, &Stub::GetReferral, named);
-    AddRead<v1::ListReferralHistoryRequest, v1::ListReferralHistoryResponse>("ListReferralHistory", Who::kReaders,
-                                                                            &Stub::ListReferralHistory, named);
-    AddRead<v1::ListNotesRequest, v1::ListNotesResponse>("ListNotes", Who::kEitherAndAlerted, &Stub::ListNotes, named);
+    AddRead<v1::ListReferralHistoryRequest, v1::ListReferralHistoryResponse>(
+        "ListReferralHistory", Who::kReaders, &Stub::ListReferralHistory, named);
+    AddRead<v1::ListNotesRequest, v1::ListNotesResponse>("ListNotes", Who::kEitherAndAlerted,
+                                                         &Stub::ListNotes, named);
     AddRead<v1::DiscloseReferralRequest, v1::DiscloseReferralResponse>(
         "DiscloseReferral", Who::kEitherAndAlerted, &Stub::DiscloseReferral,
         [this](auto& request, const std::string& referral) {
           request = Disclose(referral, {v1::SECTION_KIND_SCREENING});
         });
     AddRead<v1::DiscloseNotesRequest, v1::DiscloseNotesResponse>(
-        "DiscloseNotes", Who::kEitherAndAlerted, &Stub::DiscloseNotes, [](auto& request, const std::string& referral) {
+        "DiscloseNotes", Who::kEitherAndAlerted, &Stub::DiscloseNotes,
+        [](auto& request, const std::string& referral) {
           request.set_name(referral);
           request.add_notes(referral + "/notes/1");
           request.set_purpose(v1::PURPOSE_COORDINATE_CASE);
@@ -245,19 +259,20 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
     AddRead<v1::FindByOwnReferenceRequest, v1::FindByOwnReferenceResponse>(
         "FindByOwnReference", Who::kOwnBody, &Stub::FindByOwnReference,
         [](auto& request, const std::string&) { request.set_own_reference("none"); });
-    methods_.push_back({"WatchReferrals", Who::kOwnBody, [this](const std::string& token, const std::string&) {
-                          grpc::ClientContext context;
-                          context.AddMetadata("authorization", base::Cat("Bearer ", token));
-                          // A cursor that cannot be read ends the watches of those who may watch.
-                          v1::WatchReferralsRequest request;
-                          request.set_cursor("x");
-                          const auto reader = stub->WatchReferrals(&context, request);
-                          v1::WatchReferralsResponse response;
-                          while (reader->Read(&response)) {
-                          }
-                          const absl::Status status = rpc::FromGrpc(reader->Finish());
-                          return error::ReasonOf(status) == "INVALID_FIELD" ? absl::OkStatus() : status;
-                        }});
+    methods_.push_back(
+        {"WatchReferrals", Who::kOwnBody, [this](const std::string& token, const std::string&) {
+           grpc::ClientContext context;
+           context.AddMetadata("authorization", base::Cat("Bearer ", token));
+           // A cursor that cannot be read ends the watches of those who may watch.
+           v1::WatchReferralsRequest request;
+           request.set_cursor("x");
+           const auto reader = stub->WatchReferrals(&context, request);
+           v1::WatchReferralsResponse response;
+           while (reader->Read(&response)) {
+           }
+           const absl::Status status = rpc::FromGrpc(reader->Finish());
+           return error::ReasonOf(status) == "INVALID_FIELD" ? absl::OkStatus() : status;
+         }});
   }
 
   // A referral in the usual units, assigned on both sides, with a note that both may open.
@@ -319,13 +334,14 @@ TEST_F(AuthorityTest, EveryMethodRoleAndPart) {
     for (int role = 0; role < policy::kRoleCount; ++role) {
       const std::string token = TokenFor(static_cast<Role>(role), part);
       for (const Method& method : methods_) {
-        // Made for the unit that the request names, of whatever body; another body's unit is no unit of its own.
+        // Made for the unit that the request names, of whatever body; another body's unit is no unit of its
+        // own.
         if (method.who == Who::kAnyReferrer && !IsReferring(part)) continue;
         const absl::Status status = method.call(token, name);
         const Answer expected = Expected(method.who, static_cast<Role>(role), part);
         EXPECT_EQ(AnswerOf(status), expected)
-            << method.name << " as " << policy::RoleName(static_cast<Role>(role)) << ", part " << static_cast<int>(part)
-            << ": expected " << NameOf(expected) << ", got " << status;
+            << method.name << " as " << policy::RoleName(static_cast<Role>(role)) << ", part "
+            << static_cast<int>(part) << ": expected " << NameOf(expected) << ", got " << status;
         const bool is_change = method.who != Who::kAnyReferrer && method.who != Who::kOwnBody &&
                                method.who != Who::kEitherAndAlerted && method.who != Who::kReaders;
         if (expected == Answer::kAllowed && is_change) {
@@ -357,7 +373,8 @@ TEST_F(AuthorityTest, WithoutATokenOrWithABadOneNothingIsAnswered) {
 // The status as text, payloads and all, with the name taken out.
 std::string Shape(const absl::Status& status, const std::string& name) {
   std::string text(base::ToStd(status.ToString(absl::StatusToStringMode::kWithEverything)));
-  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name)) text.replace(at, name.size(), "NAME");
+  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name))
+    text.replace(at, name.size(), "NAME");
   return text;
 }
 
@@ -393,7 +410,8 @@ TEST_F(AuthorityTest, AnothersReferralLooksJustLikeOneThatDoesNotExist) {
 TEST_F(AuthorityTest, ACaseworkerActsForTheUnitsSheIsAMemberOf) {
   const std::string other_unit =
       rig.TokenOf(kReferringBody, {Role::kCaseworker}, {std::string(kOtherReferringUnit)});
-  EXPECT_EQ(Do(other_unit, &Stub::SubmitReferral, NewReferral()).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Do(other_unit, &Stub::SubmitReferral, NewReferral()).status().code(),
+            absl::StatusCode::kPermissionDenied);
   v1::SubmitReferralRequest own = NewReferral();
   own.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
   EXPECT_EQ(ReasonOf(Do(other_unit, &Stub::SubmitReferral, own)), "OK");
@@ -413,7 +431,8 @@ TEST_F(AuthorityTest, ACaseworkerActsForTheUnitsSheIsAMemberOf) {
 
 TEST_F(AuthorityTest, AnAssignmentOpensTheCaseAndItsEndClosesIt) {
   const std::string name = Requested();
-  const std::string helper = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kOtherReceivingUnit)}, "p-helper");
+  const std::string helper =
+      rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kOtherReceivingUnit)}, "p-helper");
   EXPECT_EQ(Get(helper, name).status().code(), absl::StatusCode::kPermissionDenied);
   auto assign = On<v1::AssignReferralRequest>(name);
   assign.set_assignee("p-helper");

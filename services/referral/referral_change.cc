@@ -24,7 +24,12 @@ bool IsAnyOf(const Command& command) {
 
 Sides SidesOf(const ReferralRecord& record) {
   return {.referring = record.referring().body(),
-          .receiving = record.state() == kDraft ? std::string() : record.receiving().body()};
+          .receiving = record.has_submit_time() ? record.receiving().body() : std::string()};
+}
+
+bool ReceiverReads(const ReferralRecord& record) {
+  return record.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
+         record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
 }
 
 // Time never goes backwards within a referral.
@@ -47,14 +52,31 @@ rows::Summaries SummariesOf(const ReferralRecord& record) {
   return {.outbox = ToSummary(record, referring), .inbox = ToSummary(record, receiving)};
 }
 
-void WriteContent(store::Writer& writer, std::string_view name, std::string_view body, const SealedContent& content) {
+absl::Status WriteContent(store::Writer& writer, std::string_view name, std::string_view body,
+                          const SealedContent& content) {
   for (const auto& section : content.sections) rows::PutSection(writer, name, section);
   for (const Wrap& wrap : content.wraps) rows::PutWrap(writer, name, wrap);
-  if (content.own_reference.has_value()) rows::PutOwnReference(writer, name, body, *content.own_reference);
+  if (!content.own_reference.has_value()) return absl::OkStatus();
+  // With the lookup of the one before, which would find the referral for ever.
+  WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, body));
+  rows::PutOwnReference(writer, name, body, *content.own_reference);
+  return absl::OkStatus();
+}
+
+// What the request replaces goes first: sections given anew are under a new key, which opens no older ones.
+absl::Status DeleteReplaced(store::Writer& writer, std::string_view body, const Asked& asked) {
+  if (asked.name.empty()) return absl::OkStatus();
+  if (asked.sections != nullptr) {
+    for (const v1::PersonSections& person : *asked.sections) {
+      WAYPOST_RETURN_IF_ERROR(rows::DeletePerson(writer, asked.name, person.person()));
+    }
+  }
+  return asked.clears_own_reference ? rows::DeleteOwnReference(writer, asked.name, body) : absl::OkStatus();
 }
 
 // Takes from a body what `scopes` says. Section rows stay: others hold keys to them.
-absl::Status TakeWraps(store::Writer& writer, std::string_view name, std::string_view body, bool own_key_too) {
+absl::Status TakeWraps(store::Writer& writer, std::string_view name, std::string_view body,
+                       bool own_key_too) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, name));
   for (const Wrap& wrap : wraps) {
     const bool own_key = wrap.record.scope() == storage::v1::KEY_SCOPE_BODY;
@@ -81,33 +103,43 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
   if (effects.Has(Effect::kEraseReceivingShare)) {
     WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.receiving().body()));
   }
-  if (effects.Has(Effect::kDropSections)) WAYPOST_RETURN_IF_ERROR(rows::DeleteContent(writer, name));
+  if (effects.Has(Effect::kDropSections)) {
+    WAYPOST_RETURN_IF_ERROR(rows::DeleteContent(writer, name));
+    // A body that was cut off can erase nothing itself any more.
+    const bool cut = decision.next.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+    if (cut) WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.receiving().body()));
+  }
   for (const uint32_t person : decision.removed_persons) {
     WAYPOST_RETURN_IF_ERROR(rows::DeletePerson(writer, name, person));
   }
   return absl::OkStatus();
 }
 
-void WriteHistory(store::Writer& writer, const Authorized& as, const Decision& decision) {
+// `as` is null for what the system did.
+void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& decision) {
   HistoryRecord entry;
   entry.set_format_version(kRecordFormat);
   entry.set_revision(decision.next.revision());
   entry.set_event(std::string(EventName(decision.event)));
   entry.set_state(decision.next.state());
   *entry.mutable_time() = decision.next.update_time();
-  entry.set_body(as.caller().body);
-  entry.set_actor(as.caller().actor);
+  if (as != nullptr) {
+    entry.set_body(as->caller().body);
+    entry.set_actor(as->caller().actor);
+  }
   rows::PutHistory(writer, decision.next.name(), entry);
 }
 
+enum class DoneBy { kCaller, kSystem };
+
 // Row, history and event of one decided referral.
-absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
-                           const Decision& decision,
+absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy by,
+                           const ReferralRecord& before, const Decision& decision,
                            const std::vector<std::pair<std::string, std::string>>& commitments) {
   const ReferralRecord& next = decision.next;
   const bool is_new = before.state() == kNothing;
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
-  WriteHistory(mutation.writer(), as, decision);
+  WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision);
   const std::vector<std::string> parties = PartiesOf(before, next);
   rpc::Change change{.type = EventType(decision.event),
                      .resource = next.name(),
@@ -120,8 +152,8 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, const 
   return mutation.Publish(as, change);
 }
 
-absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const std::vector<FollowUp>& follow_ups,
-                          int depth) {
+absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as,
+                          const std::vector<FollowUp>& follow_ups, int depth) {
   constexpr int kMaxDepth = 8;  // more than the hops of a chain
   if (depth > kMaxDepth) return absl::InternalError("a chain of referrals is longer than its hops allow");
   for (const FollowUp& follow_up : follow_ups) {
@@ -130,7 +162,7 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const s
         const Decision decision,
         DecideAsSystem(current, follow_up.command, NotBefore(mutation.call().now, current)));
     WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
-    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, current, decision, {}));
+    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}));
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, depth + 1));
   }
   return absl::OkStatus();
@@ -138,12 +170,13 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const s
 
 absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& linked,
                          const SealedContent& content) {
-  WriteContent(mutation.writer(), linked.name(), linked.referring().body(), content);
+  WAYPOST_RETURN_IF_ERROR(WriteContent(mutation.writer(), linked.name(), linked.referring().body(), content));
   const Decision opened{.next = linked, .event = Event::kOpenLinked};
-  return WriteDecision(mutation, as, ReferralRecord(), opened, content.commitments);
+  return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments);
 }
 
-policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked, const policy::Caller& caller) {
+policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked,
+                               const policy::Caller& caller) {
   if (current.state() != kNothing) return RelationsOf(current, caller);
   const v1::Referral* referral = nullptr;
   if (const auto* create = std::get_if<command::Create>(&asked.command)) referral = &create->referral;
@@ -155,10 +188,13 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
 
 }  // namespace
 
-std::string FeedOf(std::string_view body) { return base::Cat("referral/", body); }
+std::string FeedOf(std::string_view body) {
+  return base::Cat("referral/", body);
+}
 
 bool ReferralChange::NeedsPreparation(const Asked& asked) {
-  return !asked.text.empty() || !asked.own_reference.empty() || (asked.sections != nullptr && !asked.sections->empty()) ||
+  return !asked.text.empty() || !asked.own_reference.empty() ||
+         (asked.sections != nullptr && !asked.sections->empty()) ||
          IsAnyOf<command::Submit, command::Accept, command::ConfirmForward, command::ForwardByDuty,
                  command::HandOver, command::Reopen>(asked.command);
 }
@@ -167,10 +203,12 @@ absl::Status ReferralChange::CheckRecipient(const store::Reader& reader, std::st
                                             std::string_view field) const {
   WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader, body));
   if (!facts.exists) {
-    return error::InvalidField(field, base::Cat("'", body, "' is not in the directory: look it up with ListBodies"));
+    return error::InvalidField(field,
+                               base::Cat("'", body, "' is not in the directory: look it up with ListBodies"));
   }
   if (facts.enforcement) {
-    return error::InvalidField(field, base::Cat("'", body, "' is an enforcement body, which receives no referral"));
+    return error::InvalidField(field,
+                               base::Cat("'", body, "' is an enforcement body, which receives no referral"));
   }
   if (!facts.active) {
     return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
@@ -181,8 +219,16 @@ absl::Status ReferralChange::CheckRecipient(const store::Reader& reader, std::st
 }
 
 absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reader, const rpc::Call& call,
-                                                      const Command& command, const ReferralRecord& current) const {
-  const auto check_new = [&](const command::NewRecipient& to) { return CheckRecipient(reader, to.body, "body"); };
+                                                      const Command& command,
+                                                      const ReferralRecord& current) const {
+  // Whoever is named now must be known to be active now.
+  if (IsAnyOf<command::Submit, command::ProposeForward, command::ConfirmForward, command::ForwardByDuty,
+              command::HandOver>(command)) {
+    WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call.now));
+  }
+  const auto check_new = [&](const command::NewRecipient& to) {
+    return CheckRecipient(reader, to.body, "body");
+  };
   if (const auto* forward = std::get_if<command::ConfirmForward>(&command)) {
     WAYPOST_RETURN_IF_ERROR(check_new(forward->to));
   } else if (const auto* duty = std::get_if<command::ForwardByDuty>(&command)) {
@@ -194,7 +240,6 @@ absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reade
   }
   const auto* submit = std::get_if<command::Submit>(&command);
   if (submit == nullptr) return command;
-  WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call.now));
   command::Submit filled = *submit;
   const bool created = filled.created.has_value();
   const std::string& to = created ? filled.created->referral.receiving().body() : current.receiving().body();
@@ -205,11 +250,12 @@ absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reade
   WAYPOST_ASSIGN_OR_RETURN(
       filled.coordinating_body,
       bodies_.Coordinator(reader, created ? filled.created->referral.theme() : current.theme(),
-                          created ? filled.created->referral.territory() : current.territory()));
+                          created ? filled.created->referral.territory() : current.territory(), call.now));
   return Command(std::move(filled));
 }
 
-absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const Asked& asked, const Sides& sides) {
+absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const Asked& asked,
+                                                    const Sides& sides) {
   Prepared prepared{.made = true};
   const std::string name = std::visit(
       [](const auto& command) -> std::string {
@@ -243,8 +289,9 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   return prepared;
 }
 
-absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,
-                                         const ReferralRecord& current, Decision& decision, Prepared& prepared) {
+absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Reader& reader,
+                                         const Asked& asked, const ReferralRecord& current,
+                                         Decision& decision, Prepared& prepared) {
   const std::string& name = current.name();
   const Sides sides = SidesOf(decision.next);
   SealedContent& content = prepared.content;
@@ -256,8 +303,8 @@ absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Rea
   };
   if (asked.sections != nullptr && !asked.sections->empty()) {
     WAYPOST_ASSIGN_OR_RETURN(SealedContent sealed,
-                             sealing_.SealNew(name, {.referring = sides.referring, .receiving = {}}, *asked.sections,
-                                              "", call.now));
+                             sealing_.SealNew(name, {.referring = sides.referring, .receiving = {}},
+                                              *asked.sections, "", call.now));
     add(std::move(sealed));
   }
   const bool full = decision.effects.Has(Effect::kOpenAll);
@@ -271,9 +318,8 @@ absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Rea
   std::vector<Wrap> wraps = prepared.based_on;
   wraps.insert(wraps.end(), content.wraps.begin(), content.wraps.end());
   if (!asked.own_reference.empty()) {
-    WAYPOST_ASSIGN_OR_RETURN(
-        SealedContent sealed,
-        sealing_.SealOwnReference(name, call.caller->body, wraps, asked.own_reference, call.now));
+    WAYPOST_ASSIGN_OR_RETURN(SealedContent sealed, sealing_.SealOwnReference(name, call.caller->body, wraps,
+                                                                             asked.own_reference, call.now));
     wraps.insert(wraps.end(), sealed.wraps.begin(), sealed.wraps.end());
     add(std::move(sealed));
   }
@@ -289,15 +335,17 @@ absl::Status ReferralChange::PrepareNote(const rpc::Call& call, const Asked& ask
   WAYPOST_ASSIGN_OR_RETURN(const uint32_t number, TakeNoteNumber(next));
   note.set_number(number);
   note.set_kind(NoteKindOf(asked.command));
-  note.set_visibility(next.state() == kDraft ? v1::NOTE_VISIBILITY_OWN_SIDE : asked.visibility);
+  note.set_visibility(next.has_submit_time() ? asked.visibility : v1::NOTE_VISIBILITY_OWN_SIDE);
   note.set_body(call.caller->body);
   note.set_actor(call.caller->actor);
   *note.mutable_create_time() = next.update_time();
   note.set_event(std::string(EventName(EventOf(asked.command))));
   const bool full = next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
-  WAYPOST_ASSIGN_OR_RETURN(
-      SealedContent sealed,
-      sealing_.SealNote(next.name(), SidesOf(next), full, wraps, asked.text, call.now, note));
+  Sides sides = SidesOf(next);
+  // No key for a body whose access ends with this very command.
+  if (!ReceiverReads(next)) sides.receiving.clear();
+  WAYPOST_ASSIGN_OR_RETURN(SealedContent sealed,
+                           sealing_.SealNote(next.name(), sides, full, wraps, asked.text, call.now, note));
   for (Wrap& wrap : sealed.wraps) prepared.content.wraps.push_back(std::move(wrap));
   for (auto& commitment : sealed.commitments) prepared.content.commitments.push_back(std::move(commitment));
   return absl::OkStatus();
@@ -336,7 +384,8 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
                           .relations = RelationsFor(current, asked, mutation.caller()),
                           .revision = current.revision(),
                           .etag = asked.etag}));
-  WAYPOST_ASSIGN_OR_RETURN(const Command command, WithDirectory(writer, mutation.call(), asked.command, current));
+  WAYPOST_ASSIGN_OR_RETURN(const Command command,
+                           WithDirectory(writer, mutation.call(), asked.command, current));
   const absl::Time now = NotBefore(mutation.call().now, current);
   WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, now));
   if (!asked.name.empty() && NeedsPreparation(asked)) {
@@ -350,8 +399,11 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
     rows::PutNote(writer, decision.next.name(), *prepared.note);
   }
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
-  WriteContent(writer, decision.next.name(), mutation.caller().body, prepared.content);
-  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, current, decision, prepared.content.commitments));
+  WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
+  WAYPOST_RETURN_IF_ERROR(
+      WriteContent(writer, decision.next.name(), mutation.caller().body, prepared.content));
+  WAYPOST_RETURN_IF_ERROR(
+      WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments));
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/policy/policy.h"
 #include "common/rpc/mutation.h"
 #include "services/referral/referral_commands.h"
@@ -25,9 +26,9 @@ namespace waypost::referral {
 struct BodyFacts {
   bool exists = false;
   bool active = false;
-  bool enforcement = false;         // never receives a referral
-  bool approval_required = false;   // its supervisor approves what it sends
-  int64_t revision = 0;             // of the directory's row, which the decision relied on
+  bool enforcement = false;        // never receives a referral
+  bool approval_required = false;  // its supervisor approves what it sends
+  int64_t revision = 0;            // of the directory's row, which the decision relied on
 };
 
 // Thread-safe.
@@ -37,34 +38,32 @@ class BodyRegistry {
   // UNAVAILABLE when the replica is too old to be relied on.
   virtual absl::Status CheckFresh(absl::Time now) const = 0;
   virtual absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const = 0;
-  // Who coordinates cases of a theme in a territory; empty: nobody is appointed.
+  // Who coordinates cases of a theme in a territory on the day of `now`, in UTC; empty: nobody is appointed.
   virtual absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                                  std::string_view territory) const = 0;
+                                                  std::string_view territory, absl::Time now) const = 0;
 };
 
 // What a request asks, apart from who asks.
 struct Asked {
-  std::string name;                      // empty: a referral is created
+  std::string name;  // empty: a referral is created
   std::string etag;
   Command command;
-  std::string text;                      // becomes a note
+  std::string text;  // becomes a note
   v1::NoteVisibility visibility = v1::NOTE_VISIBILITY_BOTH_SIDES;
   std::string own_reference;
+  bool clears_own_reference = false;  // the one there is goes, and none takes its place
   const google::protobuf::RepeatedPtrField<v1::PersonSections>* sections = nullptr;  // outlives the call
 };
 
 // Sealed rows, made before the transaction.
 struct Prepared {
   bool made = false;
-  int64_t revision = 0;          // of the record that it was made for; 0 for a new one
-  std::vector<Wrap> based_on = {};    // the wraps that it was made with
-  SealedContent content = {};         // of the referral itself
+  int64_t revision = 0;             // of the record that it was made for; 0 for a new one
+  std::vector<Wrap> based_on = {};  // the wraps that it was made with
+  SealedContent content = {};       // of the referral itself
   std::optional<storage::v1::NoteRecord> note = std::nullopt;
-  SealedContent linked = {};          // of a referral that it opens
+  SealedContent linked = {};  // of a referral that it opens
 };
-
-// The feed that watchers of a body follow.
-std::string FeedOf(std::string_view body);
 
 // The feed that watchers of a body follow.
 std::string FeedOf(std::string_view body);
@@ -86,16 +85,18 @@ class ReferralChange {
   absl::StatusOr<Prepared> Prepare(const rpc::Call& call, const store::Reader& reader, const Asked& asked);
 
   // In the transaction. Returns rpc::PrepareAgain() when `prepared` is out of date.
-  absl::Status Run(rpc::Mutation& mutation, const Asked& asked, const Prepared& prepared, v1::Referral& response);
+  absl::Status Run(rpc::Mutation& mutation, const Asked& asked, const Prepared& prepared,
+                   v1::Referral& response);
 
  private:
-  absl::StatusOr<Command> WithDirectory(const store::Reader& reader, const rpc::Call& call, const Command& command,
-                                        const ReferralRecord& current) const;
-  absl::Status CheckRecipient(const store::Reader& reader, std::string_view body, std::string_view field) const;
+  absl::StatusOr<Command> WithDirectory(const store::Reader& reader, const rpc::Call& call,
+                                        const Command& command, const ReferralRecord& current) const;
+  absl::Status CheckRecipient(const store::Reader& reader, std::string_view body,
+                              std::string_view field) const;
   absl::Status PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,
                            const ReferralRecord& current, Decision& decision, Prepared& prepared);
-  absl::Status PrepareLinked(const rpc::Call& call, const store::Reader& reader, const ReferralRecord& current,
-                             const ReferralRecord& linked, Prepared& prepared);
+  absl::Status PrepareLinked(const rpc::Call& call, const store::Reader& reader,
+                             const ReferralRecord& current, const ReferralRecord& linked, Prepared& prepared);
   absl::Status PrepareNote(const rpc::Call& call, const Asked& asked, ReferralRecord& next,
                            const std::vector<Wrap>& wraps, Prepared& prepared);
 

@@ -27,16 +27,18 @@ class ErasureTest : public ::testing::Test, protected ReferralRig {
     std::vector<std::pair<std::string, std::string>> bytes;  // what it is, and the bytes
   };
 
-  // Everything of a referral that could, with a key, give a person away: ciphertexts, wrapped keys, lookups. A
-  // piece from the middle of each: what was written in one go stands in one piece on the disk, too.
+  // Everything of a referral that could, with a key, give a person away: ciphertexts, wrapped keys, lookups.
+  // A piece from the middle of each: what was written in one go stands in one piece on the disk, too.
   Traces TracesOf(const std::string& name) {
     Traces traces;
     const auto add = [&traces](std::string what, const std::string& bytes) {
       ASSERT_GE(bytes.size(), 20U) << what;
       traces.bytes.emplace_back(std::move(what), bytes.substr(bytes.size() / 2 - 8, 16));
     };
-    for (const auto& section : Sections(name)) add(base::Cat("section ", static_cast<int>(section.section())), section.sealed());
-    for (const auto& section : Sections(name)) add(base::Cat("commitment ", static_cast<int>(section.section())), section.commitment());
+    for (const auto& section : Sections(name))
+      add(base::Cat("section ", static_cast<int>(section.section())), section.sealed());
+    for (const auto& section : Sections(name))
+      add(base::Cat("commitment ", static_cast<int>(section.section())), section.commitment());
     for (const Wrap& wrap : Wraps(name)) add(base::Cat("wrap of ", wrap.body), wrap.record.wrapped());
     for (const auto& note : Notes(name)) add(base::Cat("note ", note.number()), note.sealed());
     for (const std::string_view body : {kReferringBody, kReceivingBody}) {
@@ -158,7 +160,8 @@ TEST_F(ErasureTest, RenewalLosesNoChangeThatIsMadeMeanwhile) {
   const RenewalReport report = Must(RenewKeys(racing, sealing, rig.clock().Now()));
   EXPECT_EQ(report.missed, 1U);
   EXPECT_EQ(Must(RenewKeys(rig.store(), sealing, rig.clock().Now())).missed, 0U);
-  const auto shown = Must(Do(referrer, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_SCREENING})));
+  const auto shown =
+      Must(Do(referrer, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_SCREENING})));
   EXPECT_EQ(shown.own_reference(), "OTHER-1");
 }
 

@@ -1,5 +1,5 @@
-// What is refused, through gRPC: every field beyond its limit, malformed names, unknown enum values, bad pages,
-// missing request ids. Each is answered as documented, and the store is byte for byte what it was.
+// What is refused, through gRPC: every field beyond its limit, malformed names, unknown enum values, bad
+// pages, missing request ids. Each is answered as documented, and the store is byte for byte what it was.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +26,8 @@ class RefusalTest : public ::testing::Test, protected ReferralRig {
 
   // Refused as INVALID_FIELD that names `field`; nothing is written, nothing is repeated in the message.
   template <typename Request, typename Response>
-  void Refused(const std::string& token, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+  void Refused(const std::string& token,
+               grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                const Request& request, std::string_view field) {
     const auto before = rig.Dump();
     const auto answer = Do(token, method, request);
@@ -68,18 +69,30 @@ TEST_F(RefusalTest, TextsBeyondTheirLimits) {
     std::function<void(v1::PersonSections&, std::string)> set;
   };
   const std::vector<Limit> limits = {
-      {"screening.text", 4'000, [](auto& person, std::string text) { person.mutable_screening()->set_text(text); }},
-      {"details.given_name", 200, [](auto& person, std::string text) { person.mutable_details()->set_given_name(text); }},
-      {"details.family_name", 200, [](auto& person, std::string text) { person.mutable_details()->set_family_name(text); }},
-      {"details.contact", 1'000, [](auto& person, std::string text) { person.mutable_details()->set_contact(text); }},
-      {"details.legal_status", 200, [](auto& person, std::string text) { person.mutable_details()->set_legal_status(text); }},
-      {"details.needs", 10'000, [](auto& person, std::string text) { person.mutable_details()->set_needs(text); }},
-      {"details.reason", 10'000, [](auto& person, std::string text) { person.mutable_details()->set_reason(text); }},
-      {"details.documents", 4'000, [](auto& person, std::string text) { person.mutable_details()->set_documents(text); }},
-      {"details.child_view", 4'000, [](auto& person, std::string text) { person.mutable_details()->set_child_view(text); }},
+      {"screening.text", 4'000,
+       [](auto& person, std::string text) { person.mutable_screening()->set_text(text); }},
+      {"details.given_name", 200,
+       [](auto& person, std::string text) { person.mutable_details()->set_given_name(text); }},
+      {"details.family_name", 200,
+       [](auto& person, std::string text) { person.mutable_details()->set_family_name(text); }},
+      {"details.contact", 1'000,
+       [](auto& person, std::string text) { person.mutable_details()->set_contact(text); }},
+      {"details.legal_status", 200,
+       [](auto& person, std::string text) { person.mutable_details()->set_legal_status(text); }},
+      {"details.needs", 10'000,
+       [](auto& person, std::string text) { person.mutable_details()->set_needs(text); }},
+      {"details.reason", 10'000,
+       [](auto& person, std::string text) { person.mutable_details()->set_reason(text); }},
+      {"details.documents", 4'000,
+       [](auto& person, std::string text) { person.mutable_details()->set_documents(text); }},
+      {"details.child_view", 4'000,
+       [](auto& person, std::string text) { person.mutable_details()->set_child_view(text); }},
       {"details.parental_responsibility_holders[0]", 400,
-       [](auto& person, std::string text) { person.mutable_details()->add_parental_responsibility_holders(text); }},
-      {"alerts.alerts[0]", 2'000, [](auto& person, std::string text) { person.mutable_alerts()->set_alerts(0, text); }},
+       [](auto& person, std::string text) {
+         person.mutable_details()->add_parental_responsibility_holders(text);
+       }},
+      {"alerts.alerts[0]", 2'000,
+       [](auto& person, std::string text) { person.mutable_alerts()->set_alerts(0, text); }},
   };
   for (const Limit& limit : limits) {
     AcceptedNew([&](auto& request) { limit.set(*request.mutable_sections(0), Long(limit.most)); });
@@ -102,14 +115,16 @@ TEST_F(RefusalTest, CountsBeyondTheirLimits) {
   });
   RefusedNew("referral.persons[0].accessibility_needs", [](auto& request) {
     for (int i = 0; i < 9; ++i) {
-      request.mutable_referral()->mutable_persons(0)->add_accessibility_needs(v1::ACCESSIBILITY_NEED_EASY_LANGUAGE);
+      request.mutable_referral()->mutable_persons(0)->add_accessibility_needs(
+          v1::ACCESSIBILITY_NEED_EASY_LANGUAGE);
     }
   });
   RefusedNew("sections[0].alerts.alerts", [](auto& request) {
     for (int i = 0; i < 10; ++i) request.mutable_sections(0)->mutable_alerts()->add_alerts("x");
   });
   RefusedNew("sections[0].details.parental_responsibility_holders", [](auto& request) {
-    for (int i = 0; i < 6; ++i) request.mutable_sections(0)->mutable_details()->add_parental_responsibility_holders("x");
+    for (int i = 0; i < 6; ++i)
+      request.mutable_sections(0)->mutable_details()->add_parental_responsibility_holders("x");
   });
   RefusedNew("referral.persons[0].disclosure.special_category_sections", [](auto& request) {
     for (int i = 0; i < 4; ++i) {
@@ -127,11 +142,13 @@ TEST_F(RefusalTest, CountsBeyondTheirLimits) {
 }
 
 TEST_F(RefusalTest, MalformedNamesAndCodes) {
-  for (const std::string name : {"bodies/", "bodies/A", "body/x", "bodies/x/units/y", "x", "bodies/../x", "bodies/x "}) {
+  for (const std::string name :
+       {"bodies/", "bodies/A", "body/x", "bodies/x/units/y", "x", "bodies/../x", "bodies/x "}) {
     RefusedNew("referral.receiving.body",
                [&](auto& request) { request.mutable_referral()->mutable_receiving()->set_body(name); });
   }
-  for (const std::string name : {"units/y", "bodies/es-madrid/units/", "bodies/es-madrid", "bodies/es-madrid/units/a/b"}) {
+  for (const std::string name :
+       {"units/y", "bodies/es-madrid/units/", "bodies/es-madrid", "bodies/es-madrid/units/a/b"}) {
     RefusedNew("referral.receiving.unit",
                [&](auto& request) { request.mutable_referral()->mutable_receiving()->set_unit(name); });
     RefusedNew("referral.referring.unit",
@@ -149,23 +166,27 @@ TEST_F(RefusalTest, MalformedNamesAndCodes) {
     RefusedNew("referral.territory", [&](auto& request) { request.mutable_referral()->set_territory(code); });
   }
   for (const std::string tag : {"e", "es_ES", "-es", "españa", "x-very-long-subtag-beyond"}) {
-    RefusedNew("referral.persons[0].interpreter_language",
-               [&](auto& request) { request.mutable_referral()->mutable_persons(0)->set_interpreter_language(tag); });
+    RefusedNew("referral.persons[0].interpreter_language", [&](auto& request) {
+      request.mutable_referral()->mutable_persons(0)->set_interpreter_language(tag);
+    });
   }
   RefusedNew("referral.persons[0].disclosure.retention_rule", [](auto& request) {
     request.mutable_referral()->mutable_persons(0)->mutable_disclosure()->set_retention_rule("Ley 7");
   });
-  RefusedNew("sections[0].details.birth_date",
-             [](auto& request) { request.mutable_sections(0)->mutable_details()->set_birth_date("2001-02-30"); });
+  RefusedNew("sections[0].details.birth_date", [](auto& request) {
+    request.mutable_sections(0)->mutable_details()->set_birth_date("2001-02-30");
+  });
 
-  for (const std::string name : {"", "referrals/", "referrals/A", "bodies/x", "referrals/x/notes/1", "01jd0000"}) {
+  for (const std::string name :
+       {"", "referrals/", "referrals/A", "bodies/x", "referrals/x/notes/1", "01jd0000"}) {
     Refused(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name), "name");
     Refused(receiver, &Stub::GetReferral, On<v1::GetReferralRequest>(name), "name");
     Refused(receiver, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_SCREENING}), "name");
   }
   const std::string name = Requested();
-  for (const std::string& note : {name + "/notes/0", name + "/notes/01", name + "/notes/", std::string("notes/1"),
-                                 std::string("referrals/other/notes/1"), name + "/notes/-1", name + "/notes/99999999999"}) {
+  for (const std::string& note :
+       {name + "/notes/0", name + "/notes/01", name + "/notes/", std::string("notes/1"),
+        std::string("referrals/other/notes/1"), name + "/notes/-1", name + "/notes/99999999999"}) {
     auto look = On<v1::DiscloseNotesRequest>(name);
     look.add_notes(note);
     look.set_purpose(v1::PURPOSE_COORDINATE_CASE);
@@ -174,21 +195,26 @@ TEST_F(RefusalTest, MalformedNamesAndCodes) {
 }
 
 TEST_F(RefusalTest, UnknownEnumValues) {
-  RefusedNew("referral.theme", [](auto& request) { request.mutable_referral()->set_theme(static_cast<type::v1::Theme>(999)); });
-  RefusedNew("referral.priority", [](auto& request) { request.mutable_referral()->set_priority(static_cast<v1::Priority>(-1)); });
+  RefusedNew("referral.theme",
+             [](auto& request) { request.mutable_referral()->set_theme(static_cast<type::v1::Theme>(999)); });
+  RefusedNew("referral.priority",
+             [](auto& request) { request.mutable_referral()->set_priority(static_cast<v1::Priority>(-1)); });
   RefusedNew("referral.persons[0].age_band", [](auto& request) {
     request.mutable_referral()->mutable_persons(0)->set_age_band(static_cast<type::v1::AgeBand>(99));
   });
   RefusedNew("referral.persons[0].disclosure.purpose", [](auto& request) {
-    request.mutable_referral()->mutable_persons(0)->mutable_disclosure()->set_purpose(static_cast<v1::Purpose>(99));
+    request.mutable_referral()->mutable_persons(0)->mutable_disclosure()->set_purpose(
+        static_cast<v1::Purpose>(99));
   });
   const std::string name = Requested();
   v1::DeclineReferralRequest decline = Decline(name);
   decline.set_reason(static_cast<v1::DeclineReason>(99));
   Refused(receiver, &Stub::DeclineReferral, decline, "reason");
-  Refused(receiver, &Stub::DiscloseReferral, Disclose(name, {static_cast<v1::SectionKind>(9)}), "sections[0]");
+  Refused(receiver, &Stub::DiscloseReferral, Disclose(name, {static_cast<v1::SectionKind>(9)}),
+          "sections[0]");
   Refused(receiver, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_UNSPECIFIED}), "sections[0]");
-  Refused(receiver, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_SCREENING}, v1::PURPOSE_UNSPECIFIED), "purpose");
+  Refused(receiver, &Stub::DiscloseReferral,
+          Disclose(name, {v1::SECTION_KIND_SCREENING}, v1::PURPOSE_UNSPECIFIED), "purpose");
   Refused(receiver, &Stub::DiscloseReferral, Disclose(name, {}), "sections");
   v1::ListReferralsRequest list;
   Refused(receiver, &Stub::ListReferrals, list, "box");
@@ -233,11 +259,13 @@ TEST_F(RefusalTest, AChangeWithoutAGoodRequestId) {
   const std::string name = Requested();
   const auto before = rig.Dump();
   const auto refused = [&](auto method, auto request) {
-    for (const std::string& id : {std::string(), std::string("short"), std::string(65, 'a'), std::string("has space in"),
-                                  std::string("sl/ash-slash"), std::string("ñññññññññ")}) {
+    for (const std::string& id :
+         {std::string(), std::string("short"), std::string(65, 'a'), std::string("has space in"),
+          std::string("sl/ash-slash"), std::string("ñññññññññ")}) {
       request.set_request_id(id);
       const auto answer = rig.CallAsItIs(*stub, receiver, method, request);
-      EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument) << request.GetTypeName() << " '" << id << "'";
+      EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument)
+          << request.GetTypeName() << " '" << id << "'";
       EXPECT_THAT(error::ViolationsOf(answer.status()), Contains(StartsWith("request_id: ")));
     }
   };
@@ -359,7 +387,8 @@ TEST_F(RefusalTest, AMessageBeyondFourMebibytesIsNotRead) {
   v1::SubmitReferralRequest request = NewReferral();
   request.mutable_sections(0)->mutable_details()->set_needs(std::string(5 * 1024 * 1024, 'x'));
   const auto before = rig.Dump();
-  EXPECT_EQ(Do(referrer, &Stub::SubmitReferral, request).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Do(referrer, &Stub::SubmitReferral, request).status().code(),
+            absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(rig.Dump() == before);
 }
 

@@ -51,6 +51,17 @@ std::string LookupPrefix(std::string_view body, std::string_view lookup) {
   return KeyBuilder().Text("look").Text(body).Text(lookup).Take();
 }
 
+// Ids begin with their time and have one length: with every byte turned round, the newest comes first.
+std::string Reversed(std::string_view id) {
+  std::string reversed(id);
+  for (char& byte : reversed) byte = static_cast<char>(~byte);
+  return reversed;
+}
+
+std::string LookupKey(std::string_view name, std::string_view body, std::string_view lookup) {
+  return KeyBuilder(LookupPrefix(body, lookup)).Text(Reversed(IdOfName(name))).Take();
+}
+
 std::string NoteKey(std::string_view name, uint32_t number) {
   return KeyBuilder(Prefix("n", name)).Uint(number).Take();
 }
@@ -75,9 +86,10 @@ std::string RowKey(std::string prefix, const ReferralRecord& record) {
       .Take();
 }
 
-// A receiver does not see a draft, nor what was misdirected to it.
+// A receiver does not see a draft, even one that was cancelled, nor what was misdirected to it.
 bool InReceiversBox(const ReferralRecord& record) {
-  return record.state() != kDraft && record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT;
+  return record.state() != kDraft && record.has_submit_time() &&
+         record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT;
 }
 
 struct IndexRow {
@@ -192,7 +204,8 @@ absl::StatusOr<ReferralRecord> Get(const store::Reader& reader, std::string_view
   return record;
 }
 
-absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, std::string_view after, int limit) {
+absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, std::string_view after,
+                                                   int limit) {
   const std::string prefix = KeyBuilder().Text("r").Take();
   KeyRange range = PrefixRange(prefix);
   if (!after.empty()) range = store::PrefixRangeAfter(prefix, RecordKey(after));
@@ -217,10 +230,12 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
   const std::vector<IndexRow> rows = IndexRows(next);
   if (before != nullptr) {
     for (const IndexRow& old : IndexRows(*before)) {
-      const bool stays = std::any_of(rows.begin(), rows.end(), [&](const IndexRow& row) { return row.key == old.key; });
+      const bool stays =
+          std::any_of(rows.begin(), rows.end(), [&](const IndexRow& row) { return row.key == old.key; });
       if (!stays) writer.Delete(old.key);
     }
-    if (before->has_due() && (!next.has_due() || ClockKey(*before) != ClockKey(next))) writer.Delete(ClockKey(*before));
+    if (before->has_due() && (!next.has_due() || ClockKey(*before) != ClockKey(next)))
+      writer.Delete(ClockKey(*before));
   }
   const std::string outbox = summaries.outbox.SerializeAsString();
   const std::string inbox = summaries.inbox.SerializeAsString();
@@ -306,7 +321,7 @@ absl::StatusOr<std::vector<Wrap>> ListWraps(const store::Reader& reader, std::st
 void PutOwnReference(store::Writer& writer, std::string_view name, std::string_view body,
                      const OwnReferenceRecord& reference) {
   writer.Put(OwnReferenceKey(name, body), reference.SerializeAsString());
-  writer.Put(KeyBuilder(LookupPrefix(body, reference.lookup())).Text(IdOfName(name)).Take(), "");
+  writer.Put(LookupKey(name, body, reference.lookup()), "");
 }
 
 absl::StatusOr<std::optional<OwnReferenceRecord>> GetOwnReference(const store::Reader& reader,
@@ -323,7 +338,7 @@ absl::Status DeleteOwnReference(store::Writer& writer, std::string_view name, st
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<OwnReferenceRecord> record,
                            GetOwnReference(writer, name, body));
   if (!record.has_value()) return absl::OkStatus();
-  writer.Delete(KeyBuilder(LookupPrefix(body, record->lookup())).Text(IdOfName(name)).Take());
+  writer.Delete(LookupKey(name, body, record->lookup()));
   writer.Delete(OwnReferenceKey(name, body));
   return absl::OkStatus();
 }
@@ -336,7 +351,7 @@ absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reade
   for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
     KeyParser parser(at->key().substr(prefix.size()));
     WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
-    names.push_back(NameOfId(id));
+    names.push_back(NameOfId(Reversed(id)));
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
   return names;
@@ -363,22 +378,19 @@ absl::Status DeletePerson(store::Writer& writer, std::string_view name, uint32_t
 }
 
 absl::Status DeleteContent(store::Writer& writer, std::string_view name) {
-  std::vector<std::string> bodies;
   std::vector<std::string> keys;
-  for (const std::string_view kind : {"s", "n", "w"}) {
-    const auto at = writer.Scan(PrefixRange(Prefix(kind, name)));
-    for (; at->Valid(); at->Next()) keys.emplace_back(at->key());
-    WAYPOST_RETURN_IF_ERROR(at->status());
-  }
-  const std::string own = Prefix("own", name);
-  const auto at = writer.Scan(PrefixRange(own));
-  for (; at->Valid(); at->Next()) {
-    KeyParser parser(at->key().substr(own.size()));
-    WAYPOST_ASSIGN_OR_RETURN(bodies.emplace_back(), parser.Text());
-  }
+  const auto at = writer.Scan(PrefixRange(Prefix("s", name)));
+  for (; at->Valid(); at->Next()) keys.emplace_back(at->key());
   WAYPOST_RETURN_IF_ERROR(at->status());
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, ListWraps(writer, name));
+  for (const Wrap& wrap : wraps) {
+    if (wrap.record.scope() != storage::v1::KEY_SCOPE_BODY) keys.push_back(WrapKey(name, wrap));
+  }
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<NoteRecord> notes, ListNotes(writer, name, 0, kNoLimit));
+  for (const NoteRecord& note : notes) {
+    if (note.scope() != storage::v1::KEY_SCOPE_BODY) keys.push_back(NoteKey(name, note.number()));
+  }
   for (const std::string& key : keys) writer.Delete(key);
-  for (const std::string& body : bodies) WAYPOST_RETURN_IF_ERROR(DeleteOwnReference(writer, name, body));
   return absl::OkStatus();
 }
 
@@ -403,8 +415,7 @@ absl::StatusOr<std::vector<NoteRecord>> ListNotes(const store::Reader& reader, s
 }
 
 void PutHistory(store::Writer& writer, std::string_view name, const HistoryRecord& entry) {
-  writer.Put(KeyBuilder(Prefix("h", name)).Int(entry.revision()).Take(),
-             entry.SerializeAsString());
+  writer.Put(KeyBuilder(Prefix("h", name)).Int(entry.revision()).Take(), entry.SerializeAsString());
 }
 
 absl::StatusOr<std::vector<HistoryRecord>> ListHistory(const store::Reader& reader, std::string_view name,

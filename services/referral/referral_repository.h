@@ -5,7 +5,7 @@
 //   ("s", id, person, section)                 SectionRecord
 //   ("w", id, person, body, scope)             WrapRecord
 //   ("own", id, body)                          OwnReferenceRecord
-//   ("look", body, lookup, id)                 empty: finds a referral by a body's own reference
+//   ("look", body, lookup, reversed id)        empty: finds referrals by a body's own reference, newest first
 //   ("n", id, number)                          NoteRecord
 //   ("h", id, revision)                        HistoryRecord
 //   ("box", box, body, unit, state, due, id)   ReferralSummary, for inbox and outbox
@@ -40,7 +40,7 @@ struct Wrap {
   storage::v1::WrapRecord record;
 };
 
-// Which rows a listing walks. 
+// Which rows a listing walks.
 struct BoxQuery {
   v1::Box box = v1::BOX_INBOX;
   std::string body;
@@ -64,7 +64,8 @@ inline constexpr int kMaxUnitsMerged = 200;
 // NOT_FOUND when there is none.
 absl::StatusOr<storage::v1::ReferralRecord> Get(const store::Reader& reader, std::string_view name);
 // Names in order, after `after` (empty: from the first), at most `limit`.
-absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, std::string_view after, int limit);
+absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, std::string_view after,
+                                                   int limit);
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name);
 
 // A referral's listing rows, as each side may see them.
@@ -74,8 +75,8 @@ struct Summaries {
 };
 
 // Writes `next` and moves its index rows from where `before` (null for a new one) had them.
-void Put(store::Writer& writer, const storage::v1::ReferralRecord* before, const storage::v1::ReferralRecord& next,
-         const Summaries& summaries);
+void Put(store::Writer& writer, const storage::v1::ReferralRecord* before,
+         const storage::v1::ReferralRecord& next, const Summaries& summaries);
 
 // By due time, then id; `position` is empty or what a page before returned.
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
@@ -89,6 +90,7 @@ void PutWrap(store::Writer& writer, std::string_view name, const Wrap& wrap);
 void DeleteWrap(store::Writer& writer, std::string_view name, const Wrap& wrap);
 absl::StatusOr<std::vector<Wrap>> ListWraps(const store::Reader& reader, std::string_view name);
 
+// REQUIRES: the body has none on this referral; DeleteOwnReference first where it may.
 void PutOwnReference(store::Writer& writer, std::string_view name, std::string_view body,
                      const storage::v1::OwnReferenceRecord& reference);
 absl::StatusOr<std::optional<storage::v1::OwnReferenceRecord>> GetOwnReference(const store::Reader& reader,
@@ -96,7 +98,7 @@ absl::StatusOr<std::optional<storage::v1::OwnReferenceRecord>> GetOwnReference(c
                                                                                std::string_view body);
 // With its lookup row.
 absl::Status DeleteOwnReference(store::Writer& writer, std::string_view name, std::string_view body);
-// Names of the referrals that `body` has under a lookup, at most `limit`.
+// Names of the referrals that `body` has under a lookup, newest first, at most `limit`.
 absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reader, std::string_view body,
                                                       std::string_view lookup, int limit);
 
@@ -104,7 +106,8 @@ absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reade
 absl::Status DeleteNotesOf(store::Writer& writer, std::string_view name, std::string_view body);
 // Sections and wraps of one person.
 absl::Status DeletePerson(store::Writer& writer, std::string_view name, uint32_t person);
-// Removes sections, notes, wraps and references of everybody: the last share is gone.
+// Removes sections, and the keys and notes that the two sides share: nobody may open them any longer. What a
+// body keeps under a key of its own stays: its reference, its own notes.
 absl::Status DeleteContent(store::Writer& writer, std::string_view name);
 
 // --- Notes and history

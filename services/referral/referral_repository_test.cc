@@ -31,21 +31,23 @@ class RepositoryTest : public ::testing::Test {
  protected:
   template <typename Body>
   void Write(Body body) {
-    const absl::Status status = store::TransactAndWait(store_, [&body](store::Writer& writer) -> absl::Status {
-      if constexpr (std::is_void_v<decltype(body(writer))>) {
-        body(writer);
-        return absl::OkStatus();
-      } else {
-        return body(writer);
-      }
-    });
+    const absl::Status status =
+        store::TransactAndWait(store_, [&body](store::Writer& writer) -> absl::Status {
+          if constexpr (std::is_void_v<decltype(body(writer))>) {
+            body(writer);
+            return absl::OkStatus();
+          } else {
+            return body(writer);
+          }
+        });
     ASSERT_TRUE(status.ok()) << status;
   }
   std::unique_ptr<store::Reader> Reader() { return *store_.Snapshot(); }
   std::vector<std::string> Keys(std::string_view kind) {
     std::vector<std::string> keys;
     const auto reader = Reader();
-    for (auto at = reader->Scan(store::PrefixRange(store::KeyBuilder().Text(kind).Take())); at->Valid(); at->Next()) {
+    for (auto at = reader->Scan(store::PrefixRange(store::KeyBuilder().Text(kind).Take())); at->Valid();
+         at->Next()) {
       keys.emplace_back(at->key());
     }
     return keys;
@@ -142,7 +144,8 @@ TEST_F(RepositoryTest, RowsMoveWithTheRecordAndNoneIsLeftBehind) {
     if (pick(50) == 0) next.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
     PutRecord(&record, next);
     record = next;
-    const bool receives = record.state() != kDraft && record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT;
+    const bool receives =
+        record.state() != kDraft && record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT;
     const size_t mine = (record.referring().assignee().empty() ? 0U : 1U) +
                         (record.receiving().assignee().empty() || !receives ? 0U : 1U);
     ASSERT_THAT(Keys("box"), SizeIs(receives ? 2 : 1)) << i;
@@ -214,10 +217,13 @@ TEST_F(RepositoryTest, ListingsMergeUnitsAndStatesInOrder) {
     check({.body = "bodies/b", .states = {kRequested, kAccepted}, .units = std::nullopt, .actor = {}}, limit);
     check({.body = "bodies/b", .states = states, .units = std::nullopt, .actor = {}}, limit);
     check({.body = "bodies/b", .states = states, .units = {{"", "bodies/b/units/u"}}, .actor = {}}, limit);
-    check({.body = "bodies/b", .states = {kCompleted}, .units = {{"bodies/b/units/none"}}, .actor = {}}, limit);
+    check({.body = "bodies/b", .states = {kCompleted}, .units = {{"bodies/b/units/none"}}, .actor = {}},
+          limit);
   }
-  EXPECT_THAT(ListBox(*Reader(), {.body = "bodies/", .states = states, .units = std::nullopt, .actor = {}}, "", 10)->summaries,
-              IsEmpty());
+  EXPECT_THAT(
+      ListBox(*Reader(), {.body = "bodies/", .states = states, .units = std::nullopt, .actor = {}}, "", 10)
+          ->summaries,
+      IsEmpty());
 }
 
 TEST_F(RepositoryTest, SectionsWrapsAndReferencesOfOneReferralAreNotItsNeighbours) {
@@ -261,7 +267,8 @@ TEST_F(RepositoryTest, SectionsWrapsAndReferencesOfOneReferralAreNotItsNeighbour
   Write([&](store::Writer& writer) { DeleteWrap(writer, kName, wraps[2]); });
   EXPECT_THAT(*ListWraps(*Reader(), kName), SizeIs(3));
 
-  EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "lookup", 10), ::testing::UnorderedElementsAre(kName, kNext));
+  EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "lookup", 10),
+              ::testing::UnorderedElementsAre(kName, kNext));
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "lookup", 1), SizeIs(1));
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "look", 10), IsEmpty());
   Write([&](store::Writer& writer) { return DeleteOwnReference(writer, kName, "bodies/a"); });

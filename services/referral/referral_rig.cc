@@ -51,8 +51,8 @@ ReferralRig::ReferralRig(RigOptions options)
       sealing(keys, rig.random()),
       replica(rig.store()),
       service(rig.env(), sealing, replica) {
-  for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody, kSixthBody,
-                                      kSeventhBody, kCoordinatingBody}) {
+  for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
+                                      kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
   }
   SetBody(kSuspendedBody, directory::v1::BODY_STATUS_SUSPENDED);
@@ -135,7 +135,8 @@ v1::DeclineReferralRequest ReferralRig::Decline(std::string_view name) const {
   return request;
 }
 
-v1::DiscloseReferralRequest ReferralRig::Disclose(std::string_view name, const std::vector<v1::SectionKind>& sections,
+v1::DiscloseReferralRequest ReferralRig::Disclose(std::string_view name,
+                                                  const std::vector<v1::SectionKind>& sections,
                                                   v1::Purpose purpose) const {
   auto request = On<v1::DiscloseReferralRequest>(name);
   for (const v1::SectionKind section : sections) request.add_sections(section);

@@ -1,5 +1,5 @@
-// The referral service over gRPC with everything around it, and people of several bodies who use it. For tests
-// only.
+// The referral service over gRPC with everything around it, and people of several bodies who use it. For
+// tests only.
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
 

@@ -13,10 +13,10 @@
 namespace waypost::referral {
 namespace {
 
-using testing::MarkedSections;
-using testing::Must;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::MarkedSections;
+using testing::Must;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -35,8 +35,8 @@ class SealingTest : public ::testing::Test {
     *sections.Add() = MarkedSections(2);
     return Must(sealing_.SealNew(kName, {std::string(kA), std::string(kB)}, sections, reference, kNow));
   }
-  std::vector<v1::PersonSections> Open(const SealedContent& content, const std::vector<Wrap>& wraps, std::string_view body,
-                                       const std::vector<uint32_t>& persons = {},
+  std::vector<v1::PersonSections> Open(const SealedContent& content, const std::vector<Wrap>& wraps,
+                                       std::string_view body, const std::vector<uint32_t>& persons = {},
                                        const std::vector<v1::SectionKind>& kinds = {}) {
     const OpenedKeys keys = Must(sealing_.OpenKeys(kName, wraps, body));
     return Must(sealing_.OpenSections(kName, keys, content.sections, persons, kinds));
@@ -115,7 +115,8 @@ TEST_F(SealingTest, AGrantGivesWhatIsAskedForAndNoMore) {
   EXPECT_EQ(Open(content, full, kC)[1].SerializeAsString(), MarkedSections(2).SerializeAsString());
   // Who holds screening keys alone cannot give away more.
   EXPECT_THAT(Must(sealing_.Grant(kName, content.wraps, kB, kC, /*full=*/true, kNow)), IsEmpty());
-  for (const Wrap& wrap : full) EXPECT_NE(wrap.record.scope(), storage::v1::KEY_SCOPE_BODY) << "own references stay own";
+  for (const Wrap& wrap : full)
+    EXPECT_NE(wrap.record.scope(), storage::v1::KEY_SCOPE_BODY) << "own references stay own";
 }
 
 TEST_F(SealingTest, OwnReferencesOpenAndAreFoundByTheirBodyAlone) {
@@ -142,8 +143,8 @@ TEST_F(SealingTest, NotesAreUnderTheKeyOfThoseWhoMayOpenThem) {
     note.set_number(number);
     note.set_body(std::string(body));
     note.set_visibility(visibility);
-    const SealedContent made =
-        Must(sealing_.SealNote(kName, sides, full, wraps, base::Cat("note-in-the-clear ", number), kNow, note));
+    const SealedContent made = Must(
+        sealing_.SealNote(kName, sides, full, wraps, base::Cat("note-in-the-clear ", number), kNow, note));
     EXPECT_THAT(note.SerializeAsString(), Not(HasSubstr("in-the-clear")));
     wraps.insert(wraps.end(), made.wraps.begin(), made.wraps.end());
     return note;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -41,6 +42,9 @@ Asked AskedOf(const Request& request, std::string new_name) {
   if constexpr (requires { request.etag(); }) asked.etag = request.etag();
   if constexpr (requires { request.text(); }) asked.text = request.text();
   if constexpr (requires { request.visibility(); }) asked.visibility = request.visibility();
+  if constexpr (std::is_same_v<Request, v1::ReportMisdirectedRequest>) {
+    asked.visibility = v1::NOTE_VISIBILITY_OWN_SIDE;
+  }
   if constexpr (requires { request.own_reference(); }) asked.own_reference = request.own_reference();
   if constexpr (requires { request.sections(); }) asked.sections = &request.sections();
   if constexpr (std::is_same_v<Request, v1::SubmitReferralRequest>) {
@@ -111,7 +115,8 @@ std::vector<v1::ReferralState> StatesOf(const v1::ListReferralsRequest& request)
   }
   if (!states.empty()) return states;
   for (int state = v1::REFERRAL_STATE_DRAFT; state <= v1::ReferralState_MAX; ++state) {
-    if (!IsEnd(static_cast<v1::ReferralState>(state))) states.push_back(static_cast<v1::ReferralState>(state));
+    if (!IsEnd(static_cast<v1::ReferralState>(state)))
+      states.push_back(static_cast<v1::ReferralState>(state));
   }
   return states;
 }
@@ -127,7 +132,8 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
   const bool whole_body = caller.roles.Has(policy::Role::kSupervisor);
   if (!request.unit().empty()) {
     if (!whole_body && !caller.MemberOf(request.unit())) {
-      return error::PermissionDenied(call.rule.method, base::Cat("you are not a member of '", request.unit(), "'"));
+      return error::PermissionDenied(call.rule.method,
+                                     base::Cat("you are not a member of '", request.unit(), "'"));
     }
     query.units = std::vector<std::string>{request.unit()};
   } else if (!whole_body) {
@@ -137,7 +143,9 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
   return query;
 }
 
-std::string PurposeName(v1::Purpose purpose) { return v1::Purpose_Name(purpose); }
+std::string PurposeName(v1::Purpose purpose) {
+  return v1::Purpose_Name(purpose);
+}
 
 // What a look at sections needs, read and recorded in one transaction.
 struct Look {
@@ -184,16 +192,21 @@ ReferralService::Reactor* ReferralService::Change(Context* context, const policy
     if constexpr (std::is_same_v<Request, v1::UpdateReferralRequest>) {
       asked->name = checked.referral().name();
       asked->etag = checked.referral().etag();
+      const auto& paths = checked.update_mask().paths();
+      const bool named = std::find(paths.begin(), paths.end(), "own_reference") != paths.end();
+      asked->clears_own_reference = named && checked.own_reference().empty();
     }
     return absl::OkStatus();
   };
   return rpc::MutatePrepared(
       env_, context, rule, validate, request, response,
-      [this, asked, response](const Call& call, const store::Reader& reader) -> absl::StatusOr<rpc::MutationBody> {
+      [this, asked, response](const Call& call,
+                              const store::Reader& reader) -> absl::StatusOr<rpc::MutationBody> {
         WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.Prepare(call, reader, *asked));
-        return rpc::MutationBody([this, asked, response, prepared = std::move(prepared)](rpc::Mutation& mutation) {
-          return change_.Run(mutation, *asked, prepared, *response);
-        });
+        return rpc::MutationBody(
+            [this, asked, response, prepared = std::move(prepared)](rpc::Mutation& mutation) {
+              return change_.Run(mutation, *asked, prepared, *response);
+            });
       });
 }
 
@@ -221,7 +234,8 @@ ReferralService::Reactor* ReferralService::ChangeNew(Context* context, const pol
       });
 }
 
-ReferralService::Reactor* ReferralService::GetReferral(Context* context, const v1::GetReferralRequest* request,
+ReferralService::Reactor* ReferralService::GetReferral(Context* context,
+                                                       const v1::GetReferralRequest* request,
                                                        v1::Referral* response) {
   return rpc::Query(env_, context, kGetReferral, kValidate, *request,
                     [request, response](const Call& call, const store::Reader& reader) -> absl::Status {
@@ -231,7 +245,8 @@ ReferralService::Reactor* ReferralService::GetReferral(Context* context, const v
                     });
 }
 
-ReferralService::Reactor* ReferralService::ListReferrals(Context* context, const v1::ListReferralsRequest* request,
+ReferralService::Reactor* ReferralService::ListReferrals(Context* context,
+                                                         const v1::ListReferralsRequest* request,
                                                          v1::ListReferralsResponse* response) {
   return rpc::Query(
       env_, context, kListReferrals, kValidate, *request,
@@ -256,7 +271,8 @@ grpc::ServerWriteReactor<v1::WatchReferralsResponse>* ReferralService::WatchRefe
     Context* context, const v1::WatchReferralsRequest* request) {
   using Response = v1::WatchReferralsResponse;
   return rpc::Watch<Response>::Begin(
-      env_, context, kWatchReferrals, [this, request](const Call& call) -> absl::StatusOr<rpc::WatchPlan<Response>> {
+      env_, context, kWatchReferrals,
+      [this, request](const Call& call) -> absl::StatusOr<rpc::WatchPlan<Response>> {
         WAYPOST_RETURN_IF_ERROR(Validate(*request));
         WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), call.caller->body).status());
         rpc::WatchPlan<Response> plan{.feed = FeedOf(call.caller->body), .after = kFromNow};
@@ -264,7 +280,8 @@ grpc::ServerWriteReactor<v1::WatchReferralsResponse>* ReferralService::WatchRefe
           WAYPOST_ASSIGN_OR_RETURN(plan.after, ParseCursor(request->cursor()));
         }
         plan.read = [this, feed = plan.feed, caller = call.caller](
-                        const store::Reader& reader, uint64_t& cursor) -> absl::StatusOr<std::vector<Response>> {
+                        const store::Reader& reader,
+                        uint64_t& cursor) -> absl::StatusOr<std::vector<Response>> {
           if (cursor == kFromNow) {
             WAYPOST_ASSIGN_OR_RETURN(cursor, outbox::HeadOf(reader, env_.lane.name()));
           }
@@ -291,22 +308,25 @@ grpc::ServerWriteReactor<v1::WatchReferralsResponse>* ReferralService::WatchRefe
 ReferralService::Reactor* ReferralService::ListReferralHistory(Context* context,
                                                                const v1::ListReferralHistoryRequest* request,
                                                                v1::ListReferralHistoryResponse* response) {
-  return rpc::Query(
-      env_, context, kListReferralHistory, kValidate, *request,
-      [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
-        WAYPOST_RETURN_IF_ERROR(Read(call, reader, request->name()).status());
-        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
-        const std::string bound = QueryOf(*request);
-        const api::PageScope scope = ScopeOf(call, bound);
-        WAYPOST_ASSIGN_OR_RETURN(const std::string after, env_.node.page_tokens.Open(request->page_token(), scope));
-        std::string last;
-        WAYPOST_ASSIGN_OR_RETURN(const auto entries,
-                                 rows::ListHistory(reader, request->name(), after, page_size, &last));
-        for (const auto& entry : entries) *response->add_entries() = ToHistoryEntry(entry, *call.caller);
-        if (static_cast<int>(entries.size()) < page_size) return absl::OkStatus();
-        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(), env_.node.page_tokens.Seal(last, scope));
-        return absl::OkStatus();
-      });
+  return rpc::Query(env_, context, kListReferralHistory, kValidate, *request,
+                    [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+                      WAYPOST_RETURN_IF_ERROR(Read(call, reader, request->name()).status());
+                      WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+                      const std::string bound = QueryOf(*request);
+                      const api::PageScope scope = ScopeOf(call, bound);
+                      WAYPOST_ASSIGN_OR_RETURN(const std::string after,
+                                               env_.node.page_tokens.Open(request->page_token(), scope));
+                      std::string last;
+                      WAYPOST_ASSIGN_OR_RETURN(
+                          const auto entries,
+                          rows::ListHistory(reader, request->name(), after, page_size, &last));
+                      for (const auto& entry : entries)
+                        *response->add_entries() = ToHistoryEntry(entry, *call.caller);
+                      if (static_cast<int>(entries.size()) < page_size) return absl::OkStatus();
+                      WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                               env_.node.page_tokens.Seal(last, scope));
+                      return absl::OkStatus();
+                    });
 }
 
 ReferralService::Reactor* ReferralService::ListNotes(Context* context, const v1::ListNotesRequest* request,
@@ -318,13 +338,14 @@ ReferralService::Reactor* ReferralService::ListNotes(Context* context, const v1:
         WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
         const std::string bound = QueryOf(*request);
         const api::PageScope scope = ScopeOf(call, bound);
-        WAYPOST_ASSIGN_OR_RETURN(const std::string after, env_.node.page_tokens.Open(request->page_token(), scope));
+        WAYPOST_ASSIGN_OR_RETURN(const std::string after,
+                                 env_.node.page_tokens.Open(request->page_token(), scope));
         uint64_t number = 0;
         if (!after.empty()) {
           WAYPOST_ASSIGN_OR_RETURN(number, ParseCursor(after));
         }
-        WAYPOST_ASSIGN_OR_RETURN(
-            const auto notes, rows::ListNotes(reader, request->name(), static_cast<uint32_t>(number), page_size));
+        WAYPOST_ASSIGN_OR_RETURN(const auto notes, rows::ListNotes(reader, request->name(),
+                                                                   static_cast<uint32_t>(number), page_size));
         for (const auto& note : notes) {
           if (MayOpenNote(found.record, note, found.as)) {
             *response->add_notes() = ToNote(found.record, note, *call.caller);
@@ -346,13 +367,18 @@ ReferralService::Reactor* ReferralService::FindByOwnReference(Context* context,
         WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), call.caller->body).status());
         WAYPOST_ASSIGN_OR_RETURN(const auto lookups,
                                  sealing_.LookupsOf(call.caller->body, request->own_reference()));
+        // While keys are rotated some rows are under the one and some under the other.
+        std::vector<std::string> names;
         for (const std::string& lookup : lookups) {
-          WAYPOST_ASSIGN_OR_RETURN(const auto names,
-                                   rows::FindByLookup(reader, call.caller->body, lookup, kMaxFoundByReference));
-          for (const std::string& name : names) {
-            WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, name));
-            if (MayRead(record, *call.caller)) *response->add_referrals() = ToSummary(record, *call.caller);
-          }
+          WAYPOST_ASSIGN_OR_RETURN(const auto found,
+                                   rows::FindByLookup(reader, call.caller->body, lookup, api::kMaxPageSize));
+          names.insert(names.end(), found.begin(), found.end());
+        }
+        std::sort(names.begin(), names.end(), std::greater<>());  // names begin with their time
+        for (const std::string& name : names) {
+          if (response->referrals_size() >= kMaxFoundByReference) break;
+          WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, name));
+          if (MayRead(record, *call.caller)) *response->add_referrals() = ToSummary(record, *call.caller);
         }
         return absl::OkStatus();
       });
@@ -365,9 +391,9 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
       env_, context, kDiscloseReferral, kValidate, *request,
       [this, request, response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
         WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), request->name()));
-        WAYPOST_ASSIGN_OR_RETURN(
-            const Authorized as,
-            mutation.Authorize({.name = request->name(), .relations = RelationsOf(record, mutation.caller())}));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                                 mutation.Authorize({.name = request->name(),
+                                                     .relations = RelationsOf(record, mutation.caller())}));
         std::vector<v1::SectionKind> kinds;
         for (const int kind : request->sections()) kinds.push_back(static_cast<v1::SectionKind>(kind));
         WAYPOST_RETURN_IF_ERROR(CheckMayOpen(record, kinds, as));
@@ -380,7 +406,8 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
         WAYPOST_RETURN_IF_ERROR(PublishLook(mutation, as, record, "referral.disclosed", request->purpose()));
         return rpc::Opening([this, request, response, body, kinds = std::move(kinds),
                              look = std::move(look)]() -> absl::Status {
-          WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(request->name(), look.wraps, body));
+          WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys,
+                                   sealing_.OpenKeys(request->name(), look.wraps, body));
           const std::vector<uint32_t> persons(request->persons().begin(), request->persons().end());
           WAYPOST_ASSIGN_OR_RETURN(
               auto sections, sealing_.OpenSections(request->name(), keys, look.sections, persons, kinds));
@@ -393,33 +420,37 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
       });
 }
 
-ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context, const v1::DiscloseNotesRequest* request,
+ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context,
+                                                         const v1::DiscloseNotesRequest* request,
                                                          v1::DiscloseNotesResponse* response) {
   return rpc::Disclose(
       env_, context, kDiscloseNotes, kValidate, *request,
       [this, request, response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
         WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), request->name()));
-        WAYPOST_ASSIGN_OR_RETURN(
-            const Authorized as,
-            mutation.Authorize({.name = request->name(), .relations = RelationsOf(record, mutation.caller())}));
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                                 mutation.Authorize({.name = request->name(),
+                                                     .relations = RelationsOf(record, mutation.caller())}));
         Look look;
         std::vector<v1::Note> shown;
         for (const std::string& name : request->notes()) {
           WAYPOST_ASSIGN_OR_RETURN(const uint64_t number, ParseCursor(name.substr(name.rfind('/') + 1)));
-          WAYPOST_ASSIGN_OR_RETURN(
-              const auto note, rows::GetNote(mutation.writer(), request->name(), static_cast<uint32_t>(number)));
+          WAYPOST_ASSIGN_OR_RETURN(const auto note, rows::GetNote(mutation.writer(), request->name(),
+                                                                  static_cast<uint32_t>(number)));
           if (!note.has_value() || !MayOpenNote(record, *note, as)) return error::NotFound(name);
           look.notes.push_back(*note);
           shown.push_back(ToNote(record, *note, mutation.caller()));
         }
         const std::string& body = mutation.caller().body;
         WAYPOST_ASSIGN_OR_RETURN(look.wraps, OwnWraps(mutation.writer(), request->name(), body));
-        WAYPOST_RETURN_IF_ERROR(PublishLook(mutation, as, record, "referral.notes_disclosed", request->purpose()));
+        WAYPOST_RETURN_IF_ERROR(
+            PublishLook(mutation, as, record, "referral.notes_disclosed", request->purpose()));
         return rpc::Opening([this, request, response, body, look = std::move(look),
                              shown = std::move(shown)]() -> absl::Status {
-          WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(request->name(), look.wraps, body));
+          WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys,
+                                   sealing_.OpenKeys(request->name(), look.wraps, body));
           for (size_t i = 0; i < shown.size(); ++i) {
-            WAYPOST_ASSIGN_OR_RETURN(std::string text, sealing_.OpenNote(request->name(), keys, look.notes[i]));
+            WAYPOST_ASSIGN_OR_RETURN(std::string text,
+                                     sealing_.OpenNote(request->name(), keys, look.notes[i]));
             v1::NoteText& opened = *response->add_notes();
             *opened.mutable_note() = shown[i];
             opened.set_text(std::move(text));
@@ -429,174 +460,204 @@ ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context, const
       });
 }
 
-ReferralService::Reactor* ReferralService::CreateReferral(Context* context, const v1::CreateReferralRequest* request,
+ReferralService::Reactor* ReferralService::CreateReferral(Context* context,
+                                                          const v1::CreateReferralRequest* request,
                                                           v1::Referral* response) {
   return ChangeNew(context, kCreateReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::SubmitReferral(Context* context, const v1::SubmitReferralRequest* request,
+ReferralService::Reactor* ReferralService::SubmitReferral(Context* context,
+                                                          const v1::SubmitReferralRequest* request,
                                                           v1::Referral* response) {
   if (request->name().empty()) return ChangeNew(context, kSubmitReferral, *request, response);
   return Change(context, kSubmitReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::UpdateReferral(Context* context, const v1::UpdateReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::UpdateReferral(Context* context,
+                                                          const v1::UpdateReferralRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kUpdateReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ApproveReferral(Context* context, const v1::ApproveReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ApproveReferral(Context* context,
+                                                           const v1::ApproveReferralRequest* request,
+                                                           v1::Referral* response) {
   return Change(context, kApproveReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ProvideInformation(Context* context, const v1::ProvideInformationRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ProvideInformation(Context* context,
+                                                              const v1::ProvideInformationRequest* request,
+                                                              v1::Referral* response) {
   return Change(context, kProvideInformation, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::AnswerOffer(Context* context, const v1::AnswerOfferRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::AnswerOffer(Context* context,
+                                                       const v1::AnswerOfferRequest* request,
+                                                       v1::Referral* response) {
   return Change(context, kAnswerOffer, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ConfirmForward(Context* context, const v1::ConfirmForwardRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ConfirmForward(Context* context,
+                                                          const v1::ConfirmForwardRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kConfirmForward, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::CancelReferral(Context* context, const v1::CancelReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::CancelReferral(Context* context,
+                                                          const v1::CancelReferralRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kCancelReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ReportMisdirected(Context* context, const v1::ReportMisdirectedRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ReportMisdirected(Context* context,
+                                                             const v1::ReportMisdirectedRequest* request,
+                                                             v1::Referral* response) {
   return Change(context, kReportMisdirected, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::AcknowledgeReferral(Context* context, const v1::AcknowledgeReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::AcknowledgeReferral(Context* context,
+                                                               const v1::AcknowledgeReferralRequest* request,
+                                                               v1::Referral* response) {
   return Change(context, kAcknowledgeReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::RequestInformation(Context* context, const v1::RequestInformationRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::RequestInformation(Context* context,
+                                                              const v1::RequestInformationRequest* request,
+                                                              v1::Referral* response) {
   return Change(context, kRequestInformation, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::WaitlistReferral(Context* context, const v1::WaitlistReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::WaitlistReferral(Context* context,
+                                                            const v1::WaitlistReferralRequest* request,
+                                                            v1::Referral* response) {
   return Change(context, kWaitlistReferral, *request, response);
 }
 
 ReferralService::Reactor* ReferralService::OfferPlace(Context* context, const v1::OfferPlaceRequest* request,
-                                               v1::Referral* response) {
+                                                      v1::Referral* response) {
   return Change(context, kOfferPlace, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::AcceptReferral(Context* context, const v1::AcceptReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::AcceptReferral(Context* context,
+                                                          const v1::AcceptReferralRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kAcceptReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::DeclineReferral(Context* context, const v1::DeclineReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::DeclineReferral(Context* context,
+                                                           const v1::DeclineReferralRequest* request,
+                                                           v1::Referral* response) {
   return Change(context, kDeclineReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ProposeForward(Context* context, const v1::ProposeForwardRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ProposeForward(Context* context,
+                                                          const v1::ProposeForwardRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kProposeForward, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ForwardByDuty(Context* context, const v1::ForwardByDutyRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ForwardByDuty(Context* context,
+                                                         const v1::ForwardByDutyRequest* request,
+                                                         v1::Referral* response) {
   return Change(context, kForwardByDuty, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::HandOverReferral(Context* context, const v1::HandOverReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::HandOverReferral(Context* context,
+                                                            const v1::HandOverReferralRequest* request,
+                                                            v1::Referral* response) {
   return Change(context, kHandOverReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::StartReferral(Context* context, const v1::StartReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::StartReferral(Context* context,
+                                                         const v1::StartReferralRequest* request,
+                                                         v1::Referral* response) {
   return Change(context, kStartReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::HoldReferral(Context* context, const v1::HoldReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::HoldReferral(Context* context,
+                                                        const v1::HoldReferralRequest* request,
+                                                        v1::Referral* response) {
   return Change(context, kHoldReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ResumeReferral(Context* context, const v1::ResumeReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ResumeReferral(Context* context,
+                                                          const v1::ResumeReferralRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kResumeReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::CompleteReferral(Context* context, const v1::CompleteReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::CompleteReferral(Context* context,
+                                                            const v1::CompleteReferralRequest* request,
+                                                            v1::Referral* response) {
   return Change(context, kCompleteReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::EndReferralWithoutResult(Context* context, const v1::EndReferralWithoutResultRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::EndReferralWithoutResult(
+    Context* context, const v1::EndReferralWithoutResultRequest* request, v1::Referral* response) {
   return Change(context, kEndReferralWithoutResult, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ConfirmCancel(Context* context, const v1::ConfirmCancelRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ConfirmCancel(Context* context,
+                                                         const v1::ConfirmCancelRequest* request,
+                                                         v1::Referral* response) {
   return Change(context, kConfirmCancel, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::RefuseCancel(Context* context, const v1::RefuseCancelRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::RefuseCancel(Context* context,
+                                                        const v1::RefuseCancelRequest* request,
+                                                        v1::Referral* response) {
   return Change(context, kRefuseCancel, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::RecordAppointment(Context* context, const v1::RecordAppointmentRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::RecordAppointment(Context* context,
+                                                             const v1::RecordAppointmentRequest* request,
+                                                             v1::Referral* response) {
   return Change(context, kRecordAppointment, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ReopenReferral(Context* context, const v1::ReopenReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ReopenReferral(Context* context,
+                                                          const v1::ReopenReferralRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kReopenReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::AssignReferral(Context* context, const v1::AssignReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::AssignReferral(Context* context,
+                                                          const v1::AssignReferralRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kAssignReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ClaimReferral(Context* context, const v1::ClaimReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ClaimReferral(Context* context,
+                                                         const v1::ClaimReferralRequest* request,
+                                                         v1::Referral* response) {
   return Change(context, kClaimReferral, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ChangePriority(Context* context, const v1::ChangePriorityRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ChangePriority(Context* context,
+                                                          const v1::ChangePriorityRequest* request,
+                                                          v1::Referral* response) {
   return Change(context, kChangePriority, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::ProposeDate(Context* context, const v1::ProposeDateRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::ProposeDate(Context* context,
+                                                       const v1::ProposeDateRequest* request,
+                                                       v1::Referral* response) {
   return Change(context, kProposeDate, *request, response);
 }
 
 ReferralService::Reactor* ReferralService::AnswerDate(Context* context, const v1::AnswerDateRequest* request,
-                                               v1::Referral* response) {
+                                                      v1::Referral* response) {
   return Change(context, kAnswerDate, *request, response);
 }
 
 ReferralService::Reactor* ReferralService::AddNote(Context* context, const v1::AddNoteRequest* request,
-                                               v1::Referral* response) {
+                                                   v1::Referral* response) {
   return Change(context, kAddNote, *request, response);
 }
 
-ReferralService::Reactor* ReferralService::EraseReferral(Context* context, const v1::EraseReferralRequest* request,
-                                               v1::Referral* response) {
+ReferralService::Reactor* ReferralService::EraseReferral(Context* context,
+                                                         const v1::EraseReferralRequest* request,
+                                                         v1::Referral* response) {
   return Change(context, kEraseReferral, *request, response);
 }
 

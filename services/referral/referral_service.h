@@ -25,15 +25,16 @@ class ReferralService final : public v1::ReferralService::CallbackService {
 
   Reactor* GetReferral(Context*, const v1::GetReferralRequest*, v1::Referral*) override;
   Reactor* ListReferrals(Context*, const v1::ListReferralsRequest*, v1::ListReferralsResponse*) override;
-  grpc::ServerWriteReactor<v1::WatchReferralsResponse>* WatchReferrals(Context*,
-                                                                       const v1::WatchReferralsRequest*) override;
+  grpc::ServerWriteReactor<v1::WatchReferralsResponse>* WatchReferrals(
+      Context*, const v1::WatchReferralsRequest*) override;
   Reactor* ListReferralHistory(Context*, const v1::ListReferralHistoryRequest*,
                                v1::ListReferralHistoryResponse*) override;
   Reactor* ListNotes(Context*, const v1::ListNotesRequest*, v1::ListNotesResponse*) override;
   Reactor* FindByOwnReference(Context*, const v1::FindByOwnReferenceRequest*,
                               v1::FindByOwnReferenceResponse*) override;
 
-  Reactor* DiscloseReferral(Context*, const v1::DiscloseReferralRequest*, v1::DiscloseReferralResponse*) override;
+  Reactor* DiscloseReferral(Context*, const v1::DiscloseReferralRequest*,
+                            v1::DiscloseReferralResponse*) override;
   Reactor* DiscloseNotes(Context*, const v1::DiscloseNotesRequest*, v1::DiscloseNotesResponse*) override;
 
   Reactor* CreateReferral(Context*, const v1::CreateReferralRequest*, v1::Referral*) override;
@@ -59,7 +60,8 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* HoldReferral(Context*, const v1::HoldReferralRequest*, v1::Referral*) override;
   Reactor* ResumeReferral(Context*, const v1::ResumeReferralRequest*, v1::Referral*) override;
   Reactor* CompleteReferral(Context*, const v1::CompleteReferralRequest*, v1::Referral*) override;
-  Reactor* EndReferralWithoutResult(Context*, const v1::EndReferralWithoutResultRequest*, v1::Referral*) override;
+  Reactor* EndReferralWithoutResult(Context*, const v1::EndReferralWithoutResultRequest*,
+                                    v1::Referral*) override;
   Reactor* ConfirmCancel(Context*, const v1::ConfirmCancelRequest*, v1::Referral*) override;
   Reactor* RefuseCancel(Context*, const v1::RefuseCancelRequest*, v1::Referral*) override;
   Reactor* RecordAppointment(Context*, const v1::RecordAppointmentRequest*, v1::Referral*) override;
@@ -76,10 +78,12 @@ class ReferralService final : public v1::ReferralService::CallbackService {
  private:
   // A change of a referral that exists.
   template <typename Request>
-  Reactor* Change(Context* context, const policy::MethodRule& rule, const Request& request, v1::Referral* response);
+  Reactor* Change(Context* context, const policy::MethodRule& rule, const Request& request,
+                  v1::Referral* response);
   // A referral that is created, and perhaps submitted at once.
   template <typename Request>
-  Reactor* ChangeNew(Context* context, const policy::MethodRule& rule, const Request& request, v1::Referral* response);
+  Reactor* ChangeNew(Context* context, const policy::MethodRule& rule, const Request& request,
+                     v1::Referral* response);
   std::string NewName() const;
 
   const rpc::Environment& env_;

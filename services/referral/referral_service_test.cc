@@ -1,5 +1,5 @@
-// The service over gRPC on a real store: what only shows when the chain, the rules, the keys and the rows work
-// together. Who may call what, refusals, listings, watches and erasure on disk have files of their own.
+// The service over gRPC on a real store: what only shows when the chain, the rules, the keys and the rows
+// work together. Who may call what, refusals, listings, watches and erasure on disk have files of their own.
 #include "services/referral/referral_service.h"
 
 #include <gmock/gmock.h>
@@ -31,11 +31,12 @@ using ::testing::UnorderedElementsAre;
 const std::vector<v1::SectionKind> kScreeningOnly = {v1::SECTION_KIND_SCREENING};
 const std::vector<v1::SectionKind> kDetailsOnly = {v1::SECTION_KIND_DETAILS};
 const std::vector<v1::SectionKind> kAlertsOnly = {v1::SECTION_KIND_ALERTS};
-const std::vector<v1::SectionKind> kScreeningAndDetails = {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS};
+const std::vector<v1::SectionKind> kScreeningAndDetails = {v1::SECTION_KIND_SCREENING,
+                                                           v1::SECTION_KIND_DETAILS};
 
 std::vector<std::string> Marks() {
-  return {std::string(kGivenName), std::string(kNeeds), std::string(kScreening), std::string(kAlert),
-          std::string(kOwnReference), std::string(kQuestion)};
+  return {std::string(kGivenName), std::string(kNeeds),        std::string(kScreening),
+          std::string(kAlert),     std::string(kOwnReference), std::string(kQuestion)};
 }
 
 template <typename Request>
@@ -121,7 +122,8 @@ TEST_F(ReferralServiceTest, FromSubmissionToCompletion) {
                                         WithText<v1::ProvideInformationRequest>(name, kQuestion)));
   EXPECT_EQ(answered.state(), kAcknowledged);
   // The receiver gets the two hours back.
-  EXPECT_EQ(api::FromTimestamp(answered.due().time()), api::FromTimestamp(seen.due().time()) + absl::Hours(2));
+  EXPECT_EQ(api::FromTimestamp(answered.due().time()),
+            api::FromTimestamp(seen.due().time()) + absl::Hours(2));
 
   auto accept = On<v1::AcceptReferralRequest>(name, answered.etag());
   *accept.mutable_appointment()->mutable_time() = api::ToTimestamp(Now() + absl::Hours(48));
@@ -225,13 +227,15 @@ TEST_F(ReferralServiceTest, AnEventNamesItsPartiesAndCommitsToWhatItDisclosed) {
     values.insert(value);
     EXPECT_THAT(value, SizeIs(32));
   }
-  EXPECT_THAT(names, ElementsAre("1.alerts", "1.details", "1.screening", "2.alerts", "2.details", "2.screening"));
+  EXPECT_THAT(names,
+              ElementsAre("1.alerts", "1.details", "1.screening", "2.alerts", "2.details", "2.screening"));
   EXPECT_THAT(values, SizeIs(6));
   for (const auto& section : Sections(name)) EXPECT_THAT(values, Contains(section.commitment()));
   // The commitment opens with the data key and the content.
   const OpenedKeys opened = Must(sealing.OpenKeys(name, Wraps(name), kReferringBody));
-  EXPECT_EQ(crypto::Commitment(opened.data.at(1), "1.details", MarkedSections(1).details().SerializeAsString()),
-            event.commitments().at("1.details"));
+  EXPECT_EQ(
+      crypto::Commitment(opened.data.at(1), "1.details", MarkedSections(1).details().SerializeAsString()),
+      event.commitments().at("1.details"));
 }
 
 TEST_F(ReferralServiceTest, ADraftIsItsBodysOwnUntilItIsSent) {
@@ -279,7 +283,8 @@ TEST_F(ReferralServiceTest, AnUpdateReplacesThePersonsSectionsWholly) {
   EXPECT_FALSE(opened[0].has_screening());
   EXPECT_FALSE(opened[0].has_alerts());
   EXPECT_EQ(opened[1].SerializeAsString(), MarkedSections(2).SerializeAsString());
-  const auto shown = Must(Do(referrer, &Stub::DiscloseReferral, Disclose(draft.name(), kScreeningAndDetails)));
+  const auto shown =
+      Must(Do(referrer, &Stub::DiscloseReferral, Disclose(draft.name(), kScreeningAndDetails)));
   ASSERT_THAT(shown.sections(), SizeIs(2));
   EXPECT_EQ(shown.sections(0).details().given_name(), "Changed");
 }
@@ -386,7 +391,8 @@ TEST_F(ReferralServiceTest, TheSameCallIsAnsweredAfterLaterChangesAndWithItsOldE
   const v1::Referral seen = Must(Do(receiver, &Stub::AcknowledgeReferral, acknowledge));
   Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(sent.name())));
   Must(Do(receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(sent.name())));
-  EXPECT_EQ(Must(Do(receiver, &Stub::AcknowledgeReferral, acknowledge)).SerializeAsString(), seen.SerializeAsString());
+  EXPECT_EQ(Must(Do(receiver, &Stub::AcknowledgeReferral, acknowledge)).SerializeAsString(),
+            seen.SerializeAsString());
   EXPECT_EQ(Must(Do(referrer, &Stub::SubmitReferral, submit)).SerializeAsString(), sent.SerializeAsString());
   EXPECT_EQ(Record(sent.name()).revision(), 4);
 }
@@ -441,13 +447,15 @@ TEST_F(ReferralServiceTest, AChangeThatIsNotDurableIsNotAnsweredAsDone) {
   auto acknowledge = On<v1::AcknowledgeReferralRequest>(name);
   acknowledge.set_request_id("same-request-1");
   rig.store().FailCommits(error::StoreFailed());
-  EXPECT_EQ(Do(receiver, &Stub::AcknowledgeReferral, acknowledge).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Do(receiver, &Stub::AcknowledgeReferral, acknowledge).status().code(),
+            absl::StatusCode::kUnavailable);
   EXPECT_EQ(Record(name).state(), kRequested);
   rig.store().FailCommits(absl::OkStatus());
   EXPECT_EQ(Must(Do(receiver, &Stub::AcknowledgeReferral, acknowledge)).state(), kAcknowledged);
 }
 
-// --- 3. What opens when --------------------------------------------------------------------------------------
+// --- 3. What opens when
+// --------------------------------------------------------------------------------------
 
 TEST_F(ReferralServiceTest, BeforeAcceptanceTheReceiverOpensTheScreeningAlone) {
   const std::string name = Acknowledged(2);
@@ -496,7 +504,8 @@ TEST_F(ReferralServiceTest, BeforeAcceptanceTheReceiversKeysOpenTheScreeningAlon
 
 TEST_F(ReferralServiceTest, AcceptanceOpensTheRestAndAlertsToSafeguardingOfficersAlone) {
   const std::string name = Accepted(2);
-  const auto shown = Must(Do(receiving_caseworker, &Stub::DiscloseReferral, Disclose(name, kScreeningAndDetails)));
+  const auto shown =
+      Must(Do(receiving_caseworker, &Stub::DiscloseReferral, Disclose(name, kScreeningAndDetails)));
   ASSERT_THAT(shown.sections(), SizeIs(2));
   EXPECT_EQ(shown.sections(0).details().given_name(), base::Cat(kGivenName, "-1"));
   EXPECT_FALSE(shown.sections(0).has_alerts());
@@ -608,7 +617,7 @@ TEST_F(ReferralServiceTest, NotesOpenToTheSidesThatTheyAreFor) {
   EXPECT_EQ(open(receiver, 3), "receiving-side-in-the-clear");
   EXPECT_EQ(open(referrer, 4), "both-sides-in-the-clear too");
   EXPECT_EQ(open(receiver, 5), "NOT_FOUND");
-  EXPECT_EQ(open(coordinator, 2), "PERMISSION_DENIED");
+  EXPECT_EQ(open(coordinator, 2), "NOT_ALLOWED");
   EXPECT_EQ(rig.Events().back().type(), "referral.notes_disclosed");
   ExpectNothingInTheClear();
   // After acceptance the notes of before still open.
@@ -628,7 +637,8 @@ TEST_F(ReferralServiceTest, AReferralOfOtherBodiesIsNotFound) {
             absl::StatusCode::kNotFound);
 }
 
-// --- 8. From body to body --------------------------------------------------------------------------------------
+// --- 8. From body to body
+// --------------------------------------------------------------------------------------
 
 TEST_F(ReferralServiceTest, AForwardIsProposedConfirmedAndOpensALinkedReferralUnderNewKeys) {
   const std::string old_name = Acknowledged(2);
@@ -636,9 +646,11 @@ TEST_F(ReferralServiceTest, AForwardIsProposedConfirmedAndOpensALinkedReferralUn
   propose.set_body(std::string(kThirdBody));
   propose.set_unit(std::string(kThirdUnit));
   EXPECT_EQ(Must(Do(receiver, &Stub::ProposeForward, propose)).forward_proposal().body(), kThirdBody);
-  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(old_name, kFourthBody, 2))),
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::ConfirmForward,
+                        ToBody<v1::ConfirmForwardRequest>(old_name, kFourthBody, 2))),
             "FORWARD_DIFFERS");
-  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(old_name, kThirdBody, 1))),
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::ConfirmForward,
+                        ToBody<v1::ConfirmForwardRequest>(old_name, kThirdBody, 1))),
             "INVALID_FIELD");
   const v1::Referral left =
       Must(Do(referrer, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(old_name, kThirdBody, 2)));
@@ -740,7 +752,8 @@ TEST_F(ReferralServiceTest, AHandOverThatIsNotTakenLeadsBack) {
   EXPECT_EQ(back.state(), kInProgress);
   EXPECT_EQ(back.case_holding_body(), kReceivingBody);
   EXPECT_THAT(back.forwarded_to(), IsEmpty());
-  EXPECT_EQ(OpenableBy(old_name, kReceivingBody)[0].SerializeAsString(), MarkedSections(1).SerializeAsString());
+  EXPECT_EQ(OpenableBy(old_name, kReceivingBody)[0].SerializeAsString(),
+            MarkedSections(1).SerializeAsString());
   EXPECT_EQ(History(old_name).back().event(), "HAND_OVER_NOT_TAKEN");
   CheckInvariants(old_name);
 }
@@ -792,8 +805,9 @@ TEST_F(ReferralServiceTest, MisdirectedCutsAccessAtOnceAlongTheChain) {
 }
 
 TEST_F(ReferralServiceTest, AFifthHopIsTheLast) {
-  const std::vector<std::string> bodies = {std::string(kThirdBody), std::string(kFourthBody), std::string(kFifthBody),
-                                           std::string(kSixthBody), std::string(kSeventhBody)};
+  const std::vector<std::string> bodies = {std::string(kThirdBody), std::string(kFourthBody),
+                                           std::string(kFifthBody), std::string(kSixthBody),
+                                           std::string(kSeventhBody)};
   std::string name = Requested();
   std::string holder = receiver;
   for (const std::string& body : bodies) {
@@ -827,7 +841,8 @@ TEST_F(ReferralServiceTest, AnOfferedPlaceIsAnswered) {
   };
   const std::string taken = offered();
   EXPECT_TRUE(answer(taken, v1::AnswerOfferRequest::ANSWER_TAKE_PLACE).place_taken());
-  EXPECT_EQ(Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(taken))).state(), kAccepted);
+  EXPECT_EQ(Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(taken))).state(),
+            kAccepted);
   EXPECT_EQ(answer(offered(), v1::AnswerOfferRequest::ANSWER_STAY_ON_LIST).state(), kWaitlisted);
   const std::string left = offered();
   EXPECT_EQ(answer(left, v1::AnswerOfferRequest::ANSWER_LEAVE_LIST).state(), kCancelled);
@@ -847,7 +862,8 @@ TEST_F(ReferralServiceTest, AReopenedReferralOpensTheScreeningAgainAndNoMore) {
   ASSERT_THAT(opened, SizeIs(1));
   EXPECT_TRUE(opened[0].has_screening());
   EXPECT_FALSE(opened[0].has_details());
-  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::DiscloseReferral, Disclose(name, kDetailsOnly))), "NOT_YET_DISCLOSED");
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::DiscloseReferral, Disclose(name, kDetailsOnly))),
+            "NOT_YET_DISCLOSED");
   CheckInvariants(name);
 
   const std::string declined = Requested();
@@ -855,8 +871,9 @@ TEST_F(ReferralServiceTest, AReopenedReferralOpensTheScreeningAgainAndNoMore) {
   cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
   Must(Do(referrer, &Stub::CancelReferral, cancel));
   rig.clock().Advance(kReopenWithin + absl::Seconds(1));
-  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::ReopenReferral, WithText<v1::ReopenReferralRequest>(declined, "late"))),
-            "REOPEN_TOO_LATE");
+  EXPECT_EQ(
+      ReasonOf(Do(referrer, &Stub::ReopenReferral, WithText<v1::ReopenReferralRequest>(declined, "late"))),
+      "REOPEN_TOO_LATE");
 }
 
 TEST_F(ReferralServiceTest, ASubmissionNeedsAFreshDirectoryAndAnActiveRecipient) {
@@ -884,7 +901,8 @@ TEST_F(ReferralServiceTest, ADraftThatIsCancelledNeverExistedForTheReceiver) {
   list.set_box(v1::BOX_INBOX);
   list.add_states(kCancelled);
   EXPECT_THAT(Must(Do(receiver, &Stub::ListReferrals, list)).referrals(), IsEmpty());
-  for (const event::v1::Event& event : EventsOf(name)) EXPECT_THAT(event.parties(), ElementsAre(kReferringBody));
+  for (const event::v1::Event& event : EventsOf(name))
+    EXPECT_THAT(event.parties(), ElementsAre(kReferringBody));
 }
 
 TEST_F(ReferralServiceTest, EachBodyErasesItsOwnShare) {
@@ -895,7 +913,8 @@ TEST_F(ReferralServiceTest, EachBodyErasesItsOwnShare) {
   auto note = WithText<v1::AddNoteRequest>(name, "of the receiver alone");
   note.set_visibility(v1::NOTE_VISIBILITY_OWN_SIDE);
   Must(Do(receiver, &Stub::AddNote, note));
-  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name))), "INVALID_TRANSITION");
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name))),
+            "INVALID_TRANSITION");
   Must(Do(receiver, &Stub::CompleteReferral, Complete(name)));
 
   EXPECT_TRUE(Must(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name))).erased());
@@ -944,7 +963,8 @@ TEST_F(ReferralServiceTest, TheReferrersErasureLeavesWhatTheReceiverWroteForItse
   EXPECT_THAT(Must(Do(receiver, &Stub::FindByOwnReference, find)).referrals(), IsEmpty());
 }
 
-// --- 9. Many at once ---------------------------------------------------------------------------------------------
+// --- 9. Many at once
+// ---------------------------------------------------------------------------------------------
 
 TEST_F(ReferralServiceTest, OfConflictingCommandsOneWinsEachRevision) {
   constexpr int kThreads = 8;
@@ -961,10 +981,15 @@ TEST_F(ReferralServiceTest, OfConflictingCommandsOneWinsEachRevision) {
         v1::DeclineReferralRequest decline = Decline(name);
         decline.set_etag(sent.etag());
         decline.set_text(std::string(kQuestion));
-        if (i % 4 == 0) status = Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name, sent.etag())).status();
+        if (i % 4 == 0)
+          status =
+              Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name, sent.etag())).status();
         if (i % 4 == 1) status = Do(receiver, &Stub::DeclineReferral, decline).status();
         if (i % 4 == 2) status = Do(referrer, &Stub::CancelReferral, cancel).status();
-        if (i % 4 == 3) status = Do(receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name, sent.etag())).status();
+        if (i % 4 == 3)
+          status =
+              Do(receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name, sent.etag()))
+                  .status();
         if (status.ok()) {
           ++won;
         } else {
@@ -989,9 +1014,13 @@ TEST_F(ReferralServiceTest, ManyCommandsAtOnceKeepOneHolderAndNoGaps) {
         absl::Status status;
         auto note = WithText<v1::AddNoteRequest>(name, kQuestion);
         note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
-        if (i == 0 && j == 3) status = Do(receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name)).status();
-        if (i == 1 && j == 6) status = Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)).status();
-        if (i == 2 && j == 9) status = Do(receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(name)).status();
+        if (i == 0 && j == 3)
+          status =
+              Do(receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name)).status();
+        if (i == 1 && j == 6)
+          status = Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)).status();
+        if (i == 2 && j == 9)
+          status = Do(receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(name)).status();
         note.clear_request_id();
         status = Do(i % 2 == 0 ? referrer : receiver, &Stub::AddNote, note).status();
         // Under contention a note may be told to come again; nothing else may happen to it.
@@ -1016,7 +1045,8 @@ TEST_F(ReferralServiceTest, ManyCommandsAtOnceKeepOneHolderAndNoGaps) {
   for (const auto& note : notes) EXPECT_EQ(Must(sealing.OpenNote(name, opened, note)), kQuestion);
 }
 
-// --- Bodies of transactions run again --------------------------------------------------------------------------
+// --- Bodies of transactions run again
+// --------------------------------------------------------------------------
 
 TEST(ReferralBodies, MayRunSeveralTimes) {
   RigOptions options = ReferralOptions(/*on_disk=*/false);
@@ -1034,7 +1064,8 @@ TEST(ReferralBodies, MayRunSeveralTimes) {
   EXPECT_EQ(again.Record(name).state(), kForwarded);
   EXPECT_EQ(again.Record(name).revision(), 5);
   EXPECT_EQ(again.rig.Envelopes().size(), 7U);
-  const auto shown = Must(again.Do(again.third, &Stub::DiscloseReferral, again.Disclose(linked, kScreeningAndDetails)));
+  const auto shown =
+      Must(again.Do(again.third, &Stub::DiscloseReferral, again.Disclose(linked, kScreeningAndDetails)));
   EXPECT_EQ(shown.sections(0).details().given_name(), base::Cat(kGivenName, "-1"));
 }
 

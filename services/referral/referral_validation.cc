@@ -427,6 +427,10 @@ absl::Status Validate(const v1::UpdateReferralRequest& request) {
   }
   const bool sections_named = std::find(paths.begin(), paths.end(), "sections") != paths.end();
   if (!request.sections().empty() && !sections_named) check.Add("sections", "are not named in update_mask");
+  const bool reference_named = std::find(paths.begin(), paths.end(), "own_reference") != paths.end();
+  if (!request.own_reference().empty() && !reference_named) {
+    check.Add("own_reference", "is not named in update_mask");
+  }
   return check.Done();
 }
 

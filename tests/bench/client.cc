@@ -1,5 +1,5 @@
-// Sends one kind of call for some seconds and prints, as JSON, what came of it. tools/bench runs it beside the
-// servers it measures.
+// Sends one kind of call for some seconds and prints, as JSON, what came of it. tools/bench runs it beside
+// the servers it measures.
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
@@ -112,8 +112,8 @@ waypost::bench::LoadResult RunSubmit(const Options& options) {
 }
 
 waypost::bench::LoadResult RunDisclose(const Options& options) {
-  Caller<referral::ReferralService, referral::DiscloseReferralRequest, referral::DiscloseReferralResponse> caller(
-      options);
+  Caller<referral::ReferralService, referral::DiscloseReferralRequest, referral::DiscloseReferralResponse>
+      caller(options);
   std::vector<std::string> names;
   std::ifstream file(options.names_file);
   for (std::string name; std::getline(file, name);) names.push_back(name);
@@ -129,7 +129,8 @@ waypost::bench::LoadResult RunDisclose(const Options& options) {
 }
 
 waypost::bench::LoadResult RunList(const Options& options) {
-  Caller<referral::ReferralService, referral::ListReferralsRequest, referral::ListReferralsResponse> caller(options);
+  Caller<referral::ReferralService, referral::ListReferralsRequest, referral::ListReferralsResponse> caller(
+      options);
   return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t, auto done) {
     auto& mine = caller.slot(slot);
     mine.request.set_box(referral::BOX_INBOX);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <queue>
 #include <thread>
 
 namespace waypost::bench {
@@ -12,7 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+double Seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 // One slot's calls, one after the other.
 struct Slot {
@@ -24,18 +27,31 @@ struct Slot {
 class Load {
  public:
   Load(const LoadOptions& options, const BeginCall& begin)
-      : options_(options), begin_(begin), slots_(static_cast<size_t>(options.in_flight)), live_(options.in_flight) {}
+      : options_(options),
+        begin_(begin),
+        slots_(static_cast<size_t>(options.in_flight)),
+        live_(options.in_flight) {}
 
   LoadResult Run() {
     start_ = Clock::now();
     measure_from_ = start_ + ToDuration(options_.warm_up_seconds);
     stop_at_ = measure_from_ + ToDuration(options_.seconds);
     for (int i = 0; i < options_.in_flight; ++i) Next(i);
-    while (live_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    while (live_.load() > 0) {
+      SendDue();
+      std::this_thread::sleep_for(std::chrono::microseconds(options_.rate > 0 ? 50 : 2000));
+    }
     return Summarize();
   }
 
  private:
+  struct Waiting {
+    Clock::time_point due;
+    int slot = 0;
+    uint64_t number = 0;
+    bool operator<(const Waiting& other) const { return due > other.due; }  // the earliest on top
+  };
+
   static Clock::duration ToDuration(double seconds) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
@@ -54,11 +70,22 @@ class Load {
       return;
     }
     if (due <= Clock::now()) return Send(slot, number, due);
-    // Paced calls are few a slot: a thread that sleeps for each slot keeps the schedule.
-    std::thread([this, slot, number, due] {
-      std::this_thread::sleep_until(due);
-      Send(slot, number, due);
-    }).detach();
+    const std::lock_guard lock(mutex_);
+    waiting_.push({due, slot, number});
+  }
+
+  // Sends what is due, when it is due, on the thread that runs the load.
+  void SendDue() {
+    while (true) {
+      Waiting next;
+      {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.empty() || waiting_.top().due > Clock::now()) return;
+        next = waiting_.top();
+        waiting_.pop();
+      }
+      Send(next.slot, next.number, next.due);
+    }
   }
 
   void Send(int slot, uint64_t number, Clock::time_point due) {
@@ -95,6 +122,8 @@ class Load {
   const LoadOptions options_;
   const BeginCall& begin_;
   std::vector<Slot> slots_;
+  std::mutex mutex_;
+  std::priority_queue<Waiting> waiting_;
   std::atomic<uint64_t> next_{0};
   std::atomic<int> live_;
   Clock::time_point start_, measure_from_, stop_at_;
@@ -102,12 +131,15 @@ class Load {
 
 }  // namespace
 
-LoadResult RunLoad(const LoadOptions& options, const BeginCall& begin) { return Load(options, begin).Run(); }
+LoadResult RunLoad(const LoadOptions& options, const BeginCall& begin) {
+  return Load(options, begin).Run();
+}
 
 std::string ToJson(const LoadResult& result) {
-  return nlohmann::json{{"calls", result.calls},           {"errors", result.errors}, {"first_error", result.first_error},
-                        {"seconds", result.seconds},       {"per_second", result.per_second},
-                        {"p50_ms", result.p50_ms},         {"p99_ms", result.p99_ms}, {"max_ms", result.max_ms}}
+  return nlohmann::json{
+      {"calls", result.calls},     {"errors", result.errors},         {"first_error", result.first_error},
+      {"seconds", result.seconds}, {"per_second", result.per_second}, {"p50_ms", result.p50_ms},
+      {"p99_ms", result.p99_ms},   {"max_ms", result.max_ms}}
       .dump();
 }
 

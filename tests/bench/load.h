@@ -31,8 +31,8 @@ struct LoadResult {
   double max_ms = 0;
 };
 
-// Begins one call and, when it is answered, calls `done` with its status. `slot` is from 0 to in_flight - 1: the
-// calls of one slot never overlap. `number` is different for every call.
+// Begins one call and, when it is answered, calls `done` with its status. `slot` is from 0 to in_flight - 1:
+// the calls of one slot never overlap. `number` is different for every call.
 using BeginCall = std::function<void(int slot, uint64_t number, std::function<void(grpc::Status)> done)>;
 
 LoadResult RunLoad(const LoadOptions& options, const BeginCall& begin);

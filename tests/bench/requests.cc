@@ -52,7 +52,8 @@ pb::SubmitReferralRequest MakeSubmit(std::string_view from, std::string_view to,
   details.set_family_name("Person");
   details.set_birth_date("1990-03-21");
   details.set_contact("+34 600 000 000");
-  details.set_needs("Spanish from the first letter; wants to work as a tailor, which was her trade for nine years.");
+  details.set_needs(
+      "Spanish from the first letter; wants to work as a tailor, which was her trade for nine years.");
   details.set_reason("Arrived in spring; the municipal course is full until autumn.");
   return request;
 }

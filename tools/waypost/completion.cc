@@ -1,5 +1,6 @@
 #include "tools/waypost/completion.h"
 
+#include <algorithm>
 #include <memory>
 #include <ostream>
 #include <string_view>
@@ -16,12 +17,11 @@ std::vector<std::string> ChoicesIn(const std::string& type_name) {
   const size_t close = type_name.rfind('}');
   std::vector<std::string> choices;
   if (open == std::string::npos || close == std::string::npos || close < open) return choices;
-  std::string word;
-  for (const char c : type_name.substr(open + 1, close - open - 1)) {
-    if (c == ',') choices.push_back(std::move(word));
-    word = c == ',' ? "" : word + c;
+  for (size_t begin = open + 1; begin < close;) {
+    const size_t end = std::min(type_name.find(',', begin), close);
+    if (end > begin) choices.push_back(type_name.substr(begin, end - begin));
+    begin = end + 1;
   }
-  if (!word.empty()) choices.push_back(std::move(word));
   return choices;
 }
 
@@ -77,11 +77,11 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// The cases of a shell's `case`: what can stand after each command.
-std::string WordCases(const std::vector<CompletionNode>& tree) {
+// The cases of a shell's `case`, which set `variable`: what can stand after each command.
+std::string WordCases(const std::vector<CompletionNode>& tree, std::string_view variable) {
   std::string cases;
   for (const CompletionNode& node : tree) {
-    cases += base::Cat("    ", Quoted(node.path), ") words=", Quoted(Words(node)), " ;;\n");
+    cases += base::Cat("    ", Quoted(node.path), ") ", variable, "=", Quoted(Words(node)), " ;;\n");
   }
   return cases;
 }
@@ -100,11 +100,11 @@ std::string ValueCases(const std::vector<CompletionNode>& tree) {
   return cases;
 }
 
-std::string CommandCases(const std::vector<CompletionNode>& tree) {
+std::string CommandCases(const std::vector<CompletionNode>& tree, std::string_view variable) {
   std::string cases;
   for (const CompletionNode& node : tree) {
     if (node.path.empty()) continue;
-    cases += base::Cat("      ", Quoted(node.path), ") path=$try ;;\n");
+    cases += base::Cat("      ", Quoted(node.path), ") ", variable, "=$try ;;\n");
   }
   return cases;
 }
@@ -140,7 +140,7 @@ _waypost() {
     try=${path:+$path }$word
     case "$try" in
 )",
-      CommandCases(tree), R"(    esac
+      CommandCases(tree, "path"), R"(    esac
   done
   case "$path|$previous" in
 )",
@@ -152,7 +152,7 @@ _waypost() {
   if [ -n "$values" ]; then COMPREPLY=($(compgen -W "$values" -- "$current")); return; fi
   case "$path" in
 )",
-      WordCases(tree), R"(  esac
+      WordCases(tree, "words"), R"(  esac
   case "$current" in -*) globals=)",
       Quoted(Words({.path = "", .help = "", .subcommands = {}, .flags = tree.front().flags, .choices = {}})),
       R"( ;; esac
@@ -166,18 +166,17 @@ std::string ZshCompletion(const std::vector<CompletionNode>& tree) {
   return base::Cat(
       R"(#compdef waypost
 _waypost() {
-  local path= try= word= values= globals=
-  local words_of=
+  local at= try= word= values= globals= choices=
   local -i i
   local current=${words[CURRENT]} previous=${words[CURRENT-1]}
   for ((i = 2; i < CURRENT; ++i)); do
     word=${words[i]}
-    try=${path:+$path }$word
+    try=${at:+$at }$word
     case "$try" in
 )",
-      CommandCases(tree), R"(    esac
+      CommandCases(tree, "at"), R"(    esac
   done
-  case "$path|$previous" in
+  case "$at|$previous" in
 )",
       ValueCases(tree), R"(  esac
   if [[ -z "$values" ]]; then case "|$previous" in
@@ -185,14 +184,13 @@ _waypost() {
       ValueCases({tree.front()}), R"(  esac; fi
   if [[ "$values" = - ]]; then _files; return; fi
   if [[ -n "$values" ]]; then compadd -- ${=values}; return; fi
-  local words=
-  case "$path" in
+  case "$at" in
 )",
-      WordCases(tree), R"(  esac
+      WordCases(tree, "choices"), R"(  esac
   if [[ "$current" = -* ]]; then globals=)",
       Quoted(Words({.path = "", .help = "", .subcommands = {}, .flags = tree.front().flags, .choices = {}})),
       R"(; fi
-  compadd -- ${=words} ${=globals}
+  compadd -- ${=choices} ${=globals}
 }
 compdef _waypost waypost
 )");

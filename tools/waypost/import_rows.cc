@@ -292,6 +292,7 @@ absl::StatusOr<std::vector<ImportItem>> ReadImport(ImportFormat format, std::str
   if (elements.size() > kMaxImportRows)
     return JsonInvalid(1, base::Cat("more than ", kMaxImportRows, " requests"));
   std::vector<ImportItem> items;
+  items.reserve(elements.size());
   for (const JsonElement& element : elements)
     items.push_back(ItemOfJson(element, items.size() + 1, import_id));
   return items;

@@ -8,7 +8,8 @@ namespace waypost::rpc::chain {
 
 absl::StatusOr<std::string_view> BearerToken(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
-  if (!absl::StartsWithIgnoreCase(base::ToAbsl(authorization), base::ToAbsl(kScheme))) return error::TokenMissing();
+  if (!absl::StartsWithIgnoreCase(base::ToAbsl(authorization), base::ToAbsl(kScheme)))
+    return error::TokenMissing();
   authorization.remove_prefix(kScheme.size());
   if (authorization.empty()) return error::TokenMissing();
   return authorization;

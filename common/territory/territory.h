@@ -6,15 +6,20 @@
 //                    last slash. Up to three, as in "AT130/90001/07", a district of a city.
 //
 // Pure functions; thread-safe.
-#ifndef WAYPOST_SERVICES_DIRECTORY_TERRITORY_H_
-#define WAYPOST_SERVICES_DIRECTORY_TERRITORY_H_
+#ifndef WAYPOST_COMMON_TERRITORY_TERRITORY_H_
+#define WAYPOST_COMMON_TERRITORY_TERRITORY_H_
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
-namespace waypost::directory {
+namespace waypost::territory {
 
 inline constexpr std::string_view kWholeUnion = "EU";
+
+inline constexpr size_t kMaxTerritoryBytes = 48;
+// Local units below each other, as "90001/07" in "AT130/90001/07".
+inline constexpr int kMaxLocalParts = 3;
 
 // True when `code` is well-formed. Whether such a place exists is not known here.
 bool IsTerritory(std::string_view code);
@@ -30,6 +35,6 @@ std::vector<std::string_view> CoveringCodes(std::string_view code);
 // cover the same place the one with the greater depth is the nearer. REQUIRES: well-formed.
 int TerritoryDepth(std::string_view code);
 
-}  // namespace waypost::directory
+}  // namespace waypost::territory
 
-#endif  // WAYPOST_SERVICES_DIRECTORY_TERRITORY_H_
+#endif  // WAYPOST_COMMON_TERRITORY_TERRITORY_H_

@@ -1,10 +1,8 @@
-#include "services/directory/territory.h"
+#include "common/territory/territory.h"
 
 #include <algorithm>
 
-#include "services/directory/directory_limits.h"
-
-namespace waypost::directory {
+namespace waypost::territory {
 namespace {
 
 constexpr size_t kCountryBytes = 2;
@@ -75,4 +73,4 @@ int TerritoryDepth(std::string_view code) {
   return static_cast<int>(NutsPart(code).size() - kCountryBytes + 1) + static_cast<int>(local_parts);
 }
 
-}  // namespace waypost::directory
+}  // namespace waypost::territory

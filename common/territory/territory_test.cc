@@ -1,4 +1,4 @@
-#include "services/directory/territory.h"
+#include "common/territory/territory.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace waypost::directory {
+namespace waypost::territory {
 namespace {
 
 TEST(IsTerritory, TakesTheUnionNutsAndLocalCodes) {
@@ -119,4 +119,4 @@ TEST(CoveringCodes, AreExactlyTheCodesThatCover) {
 }
 
 }  // namespace
-}  // namespace waypost::directory
+}  // namespace waypost::territory

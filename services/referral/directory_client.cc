@@ -14,15 +14,19 @@ constexpr absl::Duration kRetryAfter = absl::Milliseconds(500);
 
 }  // namespace
 
-DirectoryFollower::DirectoryFollower(DirectoryReplica& replica, std::shared_ptr<grpc::ChannelInterface> directory,
-                                     rpc::TokenSource token, const base::Clock& clock, telemetry::Metrics& metrics)
+DirectoryFollower::DirectoryFollower(DirectoryReplica& replica,
+                                     std::shared_ptr<grpc::ChannelInterface> directory,
+                                     rpc::TokenSource token, const base::Clock& clock,
+                                     telemetry::Metrics& metrics)
     : replica_(replica),
       directory_(std::move(directory)),
       token_(std::move(token)),
       clock_(clock),
       metrics_(metrics) {}
 
-DirectoryFollower::~DirectoryFollower() { Stop(); }
+DirectoryFollower::~DirectoryFollower() {
+  Stop();
+}
 
 void DirectoryFollower::Start() {
   thread_ = std::thread([this] { Run(); });

@@ -1,4 +1,4 @@
-#include "common/runtime/audit_sink.h"
+#include "common/runtime/audit_client.h"
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/impl/codegen/channel_interface.h>
@@ -21,7 +21,9 @@ constexpr absl::Duration kDeliveryTimeout = absl::Seconds(20);
 class AuditSink final : public outbox::Sink {
  public:
   AuditSink(std::shared_ptr<grpc::ChannelInterface> channel, rpc::TokenSource token)
-      : channel_(std::move(channel)), stub_(audit::v1::AuditService::NewStub(channel_)), token_(std::move(token)) {}
+      : channel_(std::move(channel)),
+        stub_(audit::v1::AuditService::NewStub(channel_)),
+        token_(std::move(token)) {}
 
   std::string_view name() const override { return "audit"; }
 
@@ -43,7 +45,8 @@ class AuditSink final : public outbox::Sink {
 
 }  // namespace
 
-std::unique_ptr<outbox::Sink> MakeAuditSink(std::shared_ptr<grpc::ChannelInterface> audit, rpc::TokenSource token) {
+std::unique_ptr<outbox::Sink> MakeAuditSink(std::shared_ptr<grpc::ChannelInterface> audit,
+                                            rpc::TokenSource token) {
   return std::make_unique<AuditSink>(std::move(audit), std::move(token));
 }
 
