@@ -66,19 +66,20 @@ TEST(Admission, HoldsOneBodyToItsRateAndLeavesTheOthersAlone) {
 }
 
 TEST(Executor, RefusesWhatItsQueueCannotHold) {
-  Executor executor(1, 1);
-  absl::Notification started;
-  absl::Notification release;
-  ASSERT_TRUE(executor.Submit([&] {
-    started.Notify();
-    release.WaitForNotification();
-  }));
-  started.WaitForNotification();
   std::atomic<int> ran{0};
+  Executor executor(1, 1);
+  // Shared with the work, which may end after the test does.
+  const auto started = std::make_shared<absl::Notification>();
+  const auto release = std::make_shared<absl::Notification>();
+  ASSERT_TRUE(executor.Submit([started, release] {
+    started->Notify();
+    release->WaitForNotification();
+  }));
+  started->WaitForNotification();
   EXPECT_TRUE(executor.Submit([&] { ++ran; }));
   EXPECT_FALSE(executor.Submit([&] { ++ran; }));
   EXPECT_EQ(executor.waiting(), 1U);
-  release.Notify();
+  release->Notify();
 }
 
 TEST(Executor, RunsWhatIsQueuedBeforeItEnds) {

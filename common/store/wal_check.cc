@@ -205,6 +205,7 @@ std::vector<std::string> LogFiles(rocksdb::FileSystem& files, const std::string&
   }
   std::sort(logs.begin(), logs.end());
   std::vector<std::string> paths;
+  paths.reserve(logs.size());
   for (auto& log : logs) paths.push_back(std::move(log.second));
   return paths;
 }

@@ -361,6 +361,12 @@ TEST_F(RefusalTest, TextsAndTimesOfCommands) {
   Refused(referrer, &Stub::UpdateReferral, update, "update_mask");
   update.mutable_update_mask()->add_paths("state");
   Refused(referrer, &Stub::UpdateReferral, update, "update_mask.paths[0]");
+  update.mutable_update_mask()->set_paths(0, "theme");
+  update.set_own_reference("not named in the mask");
+  Refused(referrer, &Stub::UpdateReferral, update, "own_reference");
+  update.clear_own_reference();
+  *update.add_sections() = MarkedSections(1);
+  Refused(referrer, &Stub::UpdateReferral, update, "sections");
 }
 
 TEST_F(RefusalTest, AnIncompleteReferralIsToldAllThatIsMissingAtOnce) {

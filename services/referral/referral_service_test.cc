@@ -963,6 +963,20 @@ TEST_F(ReferralServiceTest, TheReferrersErasureLeavesWhatTheReceiverWroteForItse
   EXPECT_THAT(Must(Do(receiver, &Stub::FindByOwnReference, find)).referrals(), IsEmpty());
 }
 
+TEST_F(ReferralServiceTest, WhatABodyThatWasCutOffWroteGoesWithTheReferrersErasure) {
+  const std::string name = Acknowledged();
+  auto note = WithText<v1::AddNoteRequest>(name, "of the receiver alone");
+  note.set_visibility(v1::NOTE_VISIBILITY_OWN_SIDE);
+  Must(Do(receiver, &Stub::AddNote, note));
+  Must(Do(referrer, &Stub::ReportMisdirected, WithText<v1::ReportMisdirectedRequest>(name, kQuestion)));
+  EXPECT_EQ(Do(receiver, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)).status().code(),
+            absl::StatusCode::kNotFound);
+  Must(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)));
+  EXPECT_THAT(Wraps(name), IsEmpty());
+  EXPECT_THAT(Notes(name), IsEmpty());
+  EXPECT_THAT(Sections(name), IsEmpty());
+}
+
 // --- 9. Many at once
 // ---------------------------------------------------------------------------------------------
 
