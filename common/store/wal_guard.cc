@@ -86,7 +86,7 @@ std::string FolderOf(const std::string& path) {
 }  // namespace
 
 WalGuard::WalGuard(std::shared_ptr<rocksdb::FileSystem> base, const std::string& folder)
-    : FileSystemWrapper(std::move(base)), folder_(FolderOf(folder + "/x")) {}
+    : FileSystemWrapper(base), folder_(FolderOf(folder + "/x")) {}
 
 std::shared_ptr<WalGuard::Log> WalGuard::Newest() const {
   const absl::MutexLock lock(&mutex_);

@@ -99,8 +99,9 @@ std::optional<Hash> HashFromBytes(std::string_view bytes) {
 std::vector<NodeId> CompleteSubtrees(LeafRange range) {
   std::vector<NodeId> subtrees;
   while (range.begin < range.end) {
-    const int level = static_cast<int>(std::bit_width(range.end - range.begin)) - 1;
-    subtrees.push_back({.level = level, .index = range.begin >> level});
+    // At least 0: the range is not empty.
+    const auto level = static_cast<unsigned>(std::bit_width(range.end - range.begin) - 1) & 63U;
+    subtrees.push_back({.level = static_cast<int>(level), .index = range.begin >> level});
     range.begin += uint64_t{1} << level;
   }
   return subtrees;

@@ -65,7 +65,8 @@ template <typename Service, typename Request, typename Response>
 class Caller {
  public:
   using Stub = typename Service::Stub;
-  Caller(const Options& options) : options_(options), slots_(static_cast<size_t>(options.load.in_flight)) {
+  explicit Caller(const Options& options)
+      : options_(options), slots_(static_cast<size_t>(options.load.in_flight)) {
     for (const auto& channel : Connect(options)) stubs_.push_back(Service::NewStub(channel));
   }
   Stub& stub(int slot) { return *stubs_[static_cast<size_t>(slot) % stubs_.size()]; }

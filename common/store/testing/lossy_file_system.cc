@@ -115,7 +115,7 @@ std::string Normal(const std::string& path) {
 }  // namespace
 
 LossyFileSystem::LossyFileSystem(std::shared_ptr<rocksdb::FileSystem> base, std::string graveyard)
-    : FileSystemWrapper(std::move(base)), graveyard_(std::move(graveyard)) {}
+    : FileSystemWrapper(base), graveyard_(std::move(graveyard)) {}
 
 void LossyFileSystem::Inject(Fault fault) {
   const absl::MutexLock lock(&mutex_);
