@@ -408,17 +408,17 @@ def deep_lint_cpp(context):
 _BUILT = ("install", "configure", "build")
 
 GATE = [
-    Suite("install", 240, (), install, "Debian packages that are missing"),
+    Suite("install", 120, (), install, "Debian packages that are missing"),
     Suite("configure", 60, ("install",), configure, "CMake"),
     Suite("tidy", 30, ("install",), tidy, "arrows between rooms, dead files, banned words and calls"),
     Suite("format", 30, ("install",), style, "clang-format"),
     Suite("buf", 60, ("install",), buf, "the protos: lint, and no breaking change"),
-    Suite("build", 900, ("install", "configure"), build, "everything, warnings are errors"),
-    Suite("unit", 240, _BUILT, unit, "every room's test binary"),
-    Suite("e2e", 180, _BUILT, e2e, "whole servers, driven through their APIs"),
-    Suite("fault", 180, _BUILT, fault, "crashes, full disks, failing peers"),
-    Suite("fuzz", 360, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
-    Suite("clang-tidy", 420, _BUILT, lint_cpp, "changed files, the most recent first"),
+    Suite("build", 1260, ("install", "configure"), build, "everything, warnings are errors"),
+    Suite("unit", 150, _BUILT, unit, "every room's test binary"),
+    Suite("e2e", 120, _BUILT, e2e, "whole servers, driven through their APIs"),
+    Suite("fault", 90, _BUILT, fault, "crashes, full disks, failing peers"),
+    Suite("fuzz", 420, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
+    Suite("clang-tidy", 360, _BUILT, lint_cpp, "changed files, the most recent first"),
 ]
 
 DEEP = [
