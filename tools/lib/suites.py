@@ -243,8 +243,8 @@ def lint_cpp(context):
     Tests cost up to half a minute each: they are linted by --deep clang-tidy.
     """
     commit = changes.base(context.root)
-    changed = [name for name in changes.latest_first(context.root, changes.changed_files(context.root, commit))
-               if not name.endswith("_test.cc")]
+    latest = changes.latest_first(context.root, changes.changed_files(context.root, commit))
+    changed = [name for name in latest if not name.endswith("_test.cc")]
     what = f"changed since {commit[:10]}" if commit else "a tree without history"
     return lint_files(context, changed, what)
 
