@@ -153,9 +153,9 @@ absl::StatusOr<std::string> Open(const SecretKey& key, std::string_view aad, std
 }
 
 SecretKey DeriveKey(const SecretKey& key, std::string_view info) {
-  std::string bytes = HkdfSha256(key.bytes(), info, kKeyBytes);
-  absl::StatusOr<SecretKey> derived = SecretKey::FromBytes(bytes);
-  Wipe(bytes);
+  Hash bytes = HkdfExpandKey(key.bytes(), info);
+  absl::StatusOr<SecretKey> derived = SecretKey::FromBytes(AsText(bytes));
+  OPENSSL_cleanse(bytes.data(), bytes.size());
   Require(derived.ok(), "HKDF");
   return *std::move(derived);
 }

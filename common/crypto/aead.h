@@ -62,7 +62,7 @@ absl::StatusOr<std::string> Seal(const SecretKey& key, std::string_view aad, std
 // DATA_LOSS when `sealed` was not made by Seal under this key and `aad`; nothing of it is returned then.
 absl::StatusOr<std::string> Open(const SecretKey& key, std::string_view aad, std::string_view sealed);
 
-// A key for one use, derived from `key` by HKDF-SHA256 with `info`.
+// A key for one use, derived from `key`, which is random, by HKDF-SHA256's expansion with `info`.
 SecretKey DeriveKey(const SecretKey& key, std::string_view info);
 
 }  // namespace waypost::crypto

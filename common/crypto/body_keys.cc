@@ -181,13 +181,21 @@ SecretKey DeriveSectionKey(const DataKey& data_key, std::string_view section) {
 }
 
 std::string Commitment(const DataKey& data_key, std::string_view name, std::string_view plaintext) {
+  return CommitmentUnder(CommitmentKey(data_key), name, plaintext);
+}
+
+SecretKey CommitmentKey(const DataKey& data_key) {
+  return DeriveKey(data_key, "commitment");
+}
+
+std::string CommitmentUnder(const SecretKey& commitment_key, std::string_view name,
+                            std::string_view plaintext) {
   internal::Require(name.find('\0') == std::string_view::npos, "a commitment's name holds a NUL");
-  const SecretKey key = DeriveKey(data_key, "commitment");
   std::string input;
   input.reserve(name.size() + 1 + plaintext.size());
   input.append(name).push_back('\0');
   input.append(plaintext);
-  std::string commitment = HmacSha256(key.bytes(), input);
+  std::string commitment = HmacSha256(commitment_key.bytes(), input);
   Wipe(input);
   return commitment;
 }

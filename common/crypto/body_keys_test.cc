@@ -181,7 +181,7 @@ TEST(SectionKeys, EachSectionHasItsOwn) {
 
 TEST(Commitments, FollowTheirDefinition) {
   const DataKey data_key = *DataKey::FromBytes(std::string(32, 'd'));
-  const std::string key = HkdfSha256(data_key.bytes(), "commitment", 32);
+  const std::string key = HmacSha256(data_key.bytes(), "commitment\x01");
   EXPECT_EQ(Commitment(data_key, "notes", "text"), HmacSha256(key, std::string("notes\0text", 10)));
   EXPECT_NE(Commitment(data_key, "notes", "text"), Commitment(data_key, "note", "stext"));
   EXPECT_NE(Commitment(data_key, "notes", "text"),

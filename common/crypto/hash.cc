@@ -97,6 +97,14 @@ std::string HkdfSha256(std::string_view key, std::string_view info, size_t size)
   return out;
 }
 
+Hash HkdfExpandKey(std::string_view key, std::string_view info) {
+  Require(key.size() >= kHashBytes, "HKDF: the key is too short to be expanded as it is");
+  std::string input;
+  input.reserve(info.size() + 1);
+  input.append(info).push_back('\x01');
+  return HmacSha256Array(key, input);
+}
+
 bool ConstantTimeEquals(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(Bytes(a), Bytes(b), a.size()) == 0;
 }

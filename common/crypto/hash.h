@@ -34,6 +34,10 @@ Hash HmacSha256Array(std::string_view key, std::string_view data);
 // it. REQUIRES: size <= kMaxHkdfBytes. The caller wipes the result if it is a secret; SecretKey does.
 std::string HkdfSha256(std::string_view key, std::string_view info, size_t size);
 
+// The key of the use named by `info`, derived from one that is uniformly random already: the second half of
+// HKDF-SHA256 alone, as RFC 5869 section 3.3 allows for such keys. The caller wipes it.
+Hash HkdfExpandKey(std::string_view key, std::string_view info);
+
 // True when both hold the same bytes. Takes a time that depends on the sizes only.
 bool ConstantTimeEquals(std::string_view a, std::string_view b);
 

@@ -64,6 +64,10 @@ TEST(Hkdf, AgreesWithRfc5869) {
   const std::string key = FromHex("000102030405");
   EXPECT_EQ(HkdfSha256(key, "x", 100).substr(0, 40), HkdfSha256(key, "x", 40));
   EXPECT_NE(HkdfSha256(key, "x", 32), HkdfSha256(key, "y", 32));
+  // The expansion is the half of HKDF that follows the extraction.
+  const std::string extracted = HmacSha256(std::string(kHashBytes, '\0'), key);
+  EXPECT_EQ(AsText(HkdfExpandKey(extracted, "x")), HkdfSha256(key, "x", kHashBytes));
+  EXPECT_DEATH(HkdfExpandKey("short", "x"), "too short");
   EXPECT_EQ(HkdfSha256(key, "x", 0), "");
   EXPECT_EQ(HkdfSha256(key, "x", kMaxHkdfBytes).size(), kMaxHkdfBytes);
 }

@@ -42,6 +42,10 @@ absl::StatusOr<Stamp> Decode(const std::string& dir, std::string_view content) {
     return damaged;
   }
   if (format > kDataFolderFormat) return Refused(dir, "a later version of Waypost made it: use that one");
+  if (format < kDataFolderFormat) {
+    return Refused(
+        dir, "an earlier version of Waypost made it, whose records this one does not read: use another");
+  }
   if (lines.size() != 4 || (lines[1] != "demo true" && lines[1] != "demo false")) return damaged;
   Stamp stamp{.demo = lines[1] == "demo true", .created = absl::Time()};
   std::string ignored;

@@ -17,7 +17,7 @@ namespace waypost::identity {
 
 // The stamp's file name.
 inline constexpr std::string_view kStampName = "WAYPOST";
-inline constexpr int kDataFolderFormat = 1;
+inline constexpr int kDataFolderFormat = 2;
 
 // Immutable once opened.
 class DataFolder {
@@ -34,7 +34,7 @@ class DataFolder {
   //   a demo is asked for together with another issuer;
   //   the folder is a demo and no demo is asked for, or the other way round;
   //   the folder has content and no stamp;
-  //   the stamp is of a later format;
+  //   the stamp is of a later format, or of one whose records are not read any more;
   //   every user of the machine may write in it.
   // DATA_LOSS when the stamp is damaged. Of two processes that open a new folder at once, one stamps it and
   // both read what it wrote.

@@ -1,4 +1,5 @@
 #include "common/identity/data_folder.h"
+#include "common/crypto/private_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -95,16 +96,15 @@ TEST_F(DataFolderTest, AFolderWithContentAndNoStampIsRefused) {
 
 TEST_F(DataFolderTest, ADamagedStampIsDataLoss) {
   ASSERT_TRUE(Open(true).ok());
-  const std::string good = "waypost-data 1\ndemo true\ncreated 2027-01-15T08:00:00+00:00\n";
+  const std::string good = "waypost-data 2\ndemo true\ncreated 2027-01-15T08:00:00+00:00\n";
   WriteStamp(good);
   ASSERT_TRUE(Open(true).ok());
   for (const std::string& bad :
        {std::string(), std::string("\n"), good.substr(0, good.size() - 1), good + "demo false\n", good + "\n",
-        std::string("waypost-data 1\ndemo yes\ncreated 2027-01-15T08:00:00+00:00\n"),
-        std::string("waypost-data 1\ndemo true\ncreated yesterday\n"),
+        std::string("waypost-data 2\ndemo yes\ncreated 2027-01-15T08:00:00+00:00\n"),
+        std::string("waypost-data 2\ndemo true\ncreated yesterday\n"),
         std::string("waypost-data x\ndemo true\ncreated 2027-01-15T08:00:00+00:00\n"),
-        std::string("waypost-data 0\ndemo true\ncreated 2027-01-15T08:00:00+00:00\n"),
-        std::string("waypost-data 1\ndemo true\n\n")}) {
+        std::string("waypost-data 2\ndemo true\n\n")}) {
     WriteStamp(bad);
     for (const bool demo : {false, true}) {
       EXPECT_EQ(Open(demo).status().code(), absl::StatusCode::kDataLoss) << bad;
@@ -113,8 +113,15 @@ TEST_F(DataFolderTest, ADamagedStampIsDataLoss) {
 }
 
 TEST_F(DataFolderTest, ALaterFormatIsRefused) {
-  WriteStamp("waypost-data 2\nanything\n");
+  WriteStamp("waypost-data 3\nanything\n");
   EXPECT_EQ(ReasonOf(false), "DATA_FOLDER_REFUSED");
+}
+
+TEST_F(DataFolderTest, AnEarlierFormatIsRefusedAndLeftAsItIs) {
+  const std::string stamp = "waypost-data 1\ndemo false\ncreated 2027-01-15T08:00:00+00:00\n";
+  WriteStamp(stamp);
+  EXPECT_EQ(ReasonOf(false), "DATA_FOLDER_REFUSED");
+  EXPECT_EQ(crypto::ReadPrivateFile(stamp_).value_or(""), stamp);
 }
 
 TEST_F(DataFolderTest, AStampThatOthersMayWriteIsRefused) {

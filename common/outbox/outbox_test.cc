@@ -6,12 +6,15 @@
 #include "common/outbox/relay.h"
 #include "common/status/errors.h"
 #include "common/store/memory_store.h"
+#include "common/testing/fakes.h"
 
 namespace waypost::outbox {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+
+const absl::Time kEventTime = absl::FromUnixSeconds(1'800'000'000);
 
 // Remembers what it was given; fails as often as it is told to, before or after taking the batch.
 class FakeSink final : public Sink {
@@ -45,6 +48,7 @@ class OutboxTest : public ::testing::Test {
     return store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
       event::v1::Event event;
       event.set_service("test");
+      event.mutable_time()->set_seconds(absl::ToUnixSeconds(kEventTime));
       const auto position = lane.Append(writer, event.SerializeAsString(), std::string(32, 'n'));
       if (!position.ok()) return position.status();
       return fail ? absl::AbortedError("no") : absl::OkStatus();
@@ -143,6 +147,26 @@ TEST_F(OutboxTest, AnEventStaysUntilEverySinkHasPassedIt) {
   EXPECT_EQ(Waiting(), 0U);
   EXPECT_THAT(audit.positions, ElementsAre(1, 2));
   EXPECT_THAT(mailbox.positions, ElementsAre(1, 2));
+}
+
+TEST_F(OutboxTest, TheRelayGivesWayToCallersUntilWhatWaitsIsOld) {
+  const auto lane = Lane::Open(store_, "test");
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(Append(*lane).ok());
+  FakeSink sink("audit");
+  bool busy = false;
+  RelayOptions options = Options({"audit"});
+  options.node_is_busy = [&busy] { return busy; };
+  options.give_way = absl::Milliseconds(700);
+  options.give_way_until = absl::Seconds(30);
+  waypost::testing::FakeClock clock(kEventTime + absl::Seconds(29));
+  Relay relay(store_, "test", "test", sink, metrics_, clock, options);
+  EXPECT_EQ(*relay.RunOnce(), 2);
+  EXPECT_EQ(relay.GiveWay(), absl::ZeroDuration());
+  busy = true;
+  EXPECT_EQ(relay.GiveWay(), absl::Milliseconds(700));
+  clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(*relay.RunOnce(), 2);
+  EXPECT_EQ(relay.GiveWay(), absl::ZeroDuration()) << "events are never later than that by the relay's doing";
 }
 
 TEST_F(OutboxTest, AnEmptyLaneHasNothingToSay) {

@@ -69,19 +69,25 @@ void Relay::Run() {
       backoff = std::min(backoff * 2, options_.backoff_max);
     } else {
       backoff = options_.backoff_min;
-      if (*delivered == 0) wait = options_.poll;
+      wait = *delivered == 0 ? options_.poll : GiveWay();
     }
     const absl::MutexLock lock(&mutex_);
     if (wait > absl::ZeroDuration()) {
-      const bool failed = !delivered.ok();
-      const auto woken = [this, failed]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stopping_ || (notified_ && !failed);
+      // Only one that rests because there was nothing to do is woken by there being something.
+      const bool idle = delivered.ok() && *delivered == 0;
+      const auto woken = [this, idle]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return stopping_ || (notified_ && idle);
       };
       mutex_.AwaitWithTimeout(absl::Condition(&woken), wait);
     }
     notified_ = false;
     if (stopping_) return;
   }
+}
+
+absl::Duration Relay::GiveWay() const {
+  const bool gives = options_.node_is_busy && lag_ < options_.give_way_until && options_.node_is_busy();
+  return gives ? options_.give_way : absl::ZeroDuration();
 }
 
 absl::StatusOr<int> Relay::RunOnce() {
@@ -160,6 +166,7 @@ void Relay::ReportLag(const std::vector<event::v1::Envelope>& waiting) {
   event::v1::Event oldest;
   if (!head.ok() || !oldest.ParseFromString(waiting.front().event())) return;
   const absl::Time since = absl::FromUnixSeconds(oldest.time().seconds());
+  lag_ = clock_.Now() - since;
   metrics_.SetRelayLag(service_, sink_.name(), static_cast<double>(*head - cursor_),
                        std::max(0.0, absl::ToDoubleSeconds(clock_.Now() - since)));
 }

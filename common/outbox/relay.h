@@ -4,6 +4,7 @@
 #define WAYPOST_COMMON_OUTBOX_RELAY_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -39,6 +40,11 @@ struct RelayOptions {
   absl::Duration backoff_max = absl::Seconds(5);
   // Looks at the outbox at least this often, though nobody has called Notify.
   absl::Duration poll = absl::Seconds(1);
+  // While this says that callers are being served in numbers, the relay gives way: after a delivery it rests
+  // for `give_way`, unless what waits is older than `give_way_until`. Empty: it never does.
+  std::function<bool()> node_is_busy;
+  absl::Duration give_way = absl::Seconds(1);
+  absl::Duration give_way_until = absl::Seconds(30);
   // Every sink that must have passed an event before the outbox lets it go, this relay's included.
   std::vector<std::string> all_sinks;
 };
@@ -63,6 +69,8 @@ class Relay {
   // Delivers one batch and returns how many events it held; for Start's thread and for tests. Not beside
   // Start.
   absl::StatusOr<int> RunOnce();
+  // How long Start's thread rests after RunOnce has delivered something.
+  absl::Duration GiveWay() const;
 
  private:
   void Run();
@@ -80,6 +88,7 @@ class Relay {
   const std::string cursor_key_;
   uint64_t cursor_ = 0;  // the thread's own, once read
   bool cursor_read_ = false;
+  absl::Duration lag_ = absl::ZeroDuration();  // the age of the oldest event of the last batch
 
   absl::Mutex mutex_;
   bool notified_ ABSL_GUARDED_BY(mutex_) = false;

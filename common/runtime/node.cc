@@ -458,6 +458,8 @@ int Run(const std::string& program, const std::vector<std::string>& parts, const
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // Debian builds Abseil with the search for lock cycles on, which every lock then pays for. Tests keep it.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const base::SystemClock clock;
   const auto node = Node::Start((*line)->config, parts, make, clock);
   if (!node.ok()) {

@@ -7,6 +7,12 @@
 #include "common/runtime/audit_client.h"
 
 namespace waypost::runtime {
+namespace {
+
+// With so many calls in flight both cores have work, and what the relay does is taken from the callers.
+constexpr int kBusyCalls = 32;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<OutboxBase>> OutboxBase::Open(const ModuleContext& context,
                                                              std::string_view service) {
@@ -24,6 +30,7 @@ OutboxBase::~OutboxBase() {
 void OutboxBase::Start(const Peers& peers) {
   sink_ = MakeAuditSink(peers.audit, peers.token);
   outbox::RelayOptions options;
+  options.node_is_busy = [&admission = env_.node.admission] { return admission.in_flight() >= kBusyCalls; };
   options.all_sinks = {std::string(sink_->name())};
   relay_ = std::make_unique<outbox::Relay>(env_.store, service_, lane_.name(), *sink_, env_.node.metrics,
                                            env_.node.clock, std::move(options));

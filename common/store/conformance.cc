@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <random>
@@ -84,6 +85,32 @@ TEST_P(StoreConformance, RangesIncludeTheirBeginAndExcludeTheirEnd) {
   EXPECT_THAT(Walk(*snapshot, {"b", "b"}), ElementsAre());
   EXPECT_THAT(Walk(*snapshot, {"c", "a"}), ElementsAre());
   EXPECT_THAT(Walk(*snapshot, {"bb", "bc"}), ElementsAre());
+}
+
+TEST_P(StoreConformance, ACursorLeapsWithinItsRange) {
+  ASSERT_TRUE(PutAll(store_, {{"a", "1"}, {"c", "2"}, {"e", "3"}, {"g", "4"}, {"i", "5"}}).ok());
+  const auto leaps = [](const Reader& reader, const std::vector<std::string>& visible) {
+    const std::unique_ptr<Cursor> cursor = reader.Scan({"c", "h"});
+    for (const std::string_view target : {"g", "", "d", "c", "h", "f", "z", "b", "e", "gg", "g"}) {
+      cursor->Seek(target);
+      const auto expected =
+          std::find_if(visible.begin(), visible.end(), [&](const auto& key) { return key >= target; });
+      ASSERT_EQ(cursor->Valid(), expected != visible.end()) << target;
+      if (!cursor->Valid()) continue;
+      EXPECT_EQ(cursor->key(), *expected) << target;
+      cursor->Next();
+      EXPECT_EQ(cursor->Valid(), expected + 1 != visible.end()) << target;
+    }
+    EXPECT_TRUE(cursor->status().ok());
+  };
+  leaps(**store_.Snapshot(), {"c", "e", "g"});
+  ASSERT_TRUE(TransactAndWait(store_, [&](Writer& writer) {
+                writer.Put("b", "own");
+                writer.Put("f", "own");
+                writer.Delete("e");
+                leaps(writer, {"c", "f", "g"});
+                return absl::OkStatus();
+              }).ok());
 }
 
 TEST_P(StoreConformance, ABodyReadsItsOwnWrites) {

@@ -1,5 +1,6 @@
 #include "common/store/memory_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace waypost::store {
@@ -8,17 +9,22 @@ namespace {
 class MapCursor final : public Cursor {
  public:
   MapCursor(std::shared_ptr<const MemoryStore::Rows> rows, const KeyRange& range)
-      : rows_(std::move(rows)), end_(range.end), at_(rows_->lower_bound(range.begin)) {}
+      : rows_(std::move(rows)), range_(range), at_(rows_->lower_bound(range.begin)) {}
 
-  bool Valid() const override { return at_ != rows_->end() && (end_.empty() || at_->first < end_); }
+  bool Valid() const override {
+    return at_ != rows_->end() && (range_.end.empty() || at_->first < range_.end);
+  }
   void Next() override { ++at_; }
+  void Seek(std::string_view key) override {
+    at_ = rows_->lower_bound(std::max(key, std::string_view(range_.begin)));
+  }
   std::string_view key() const override { return at_->first; }
   std::string_view value() const override { return at_->second; }
   absl::Status status() const override { return absl::OkStatus(); }
 
  private:
   const std::shared_ptr<const MemoryStore::Rows> rows_;
-  const std::string end_;
+  const KeyRange range_;
   MemoryStore::Rows::const_iterator at_;
 };
 

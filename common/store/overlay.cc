@@ -1,5 +1,6 @@
 #include "common/store/overlay.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -166,9 +167,9 @@ void Overlay::Sort() {
 class MergeCursor final : public Cursor {
  public:
   MergeCursor(Overlay& overlay, std::unique_ptr<Cursor> base, const KeyRange& range)
-      : overlay_(overlay), base_(std::move(base)), end_(range.end), version_(overlay.version_) {
+      : overlay_(overlay), base_(std::move(base)), range_(range), version_(overlay.version_) {
     overlay_.Sort();
-    entry_ = overlay_.sorted_.lower_bound(range.begin);
+    entry_ = overlay_.sorted_.lower_bound(range_.begin);
     Settle();
   }
 
@@ -186,6 +187,14 @@ class MergeCursor final : public Cursor {
     Settle();
   }
 
+  void Seek(std::string_view key) override {
+    if (Stale()) return;
+    key = std::max(key, std::string_view(range_.begin));
+    base_->Seek(key);
+    entry_ = overlay_.sorted_.lower_bound(key);
+    Settle();
+  }
+
   std::string_view key() const override { return on_entry_ ? EntryKey() : base_->key(); }
   std::string_view value() const override { return on_entry_ ? entry().value : base_->value(); }
 
@@ -199,7 +208,7 @@ class MergeCursor final : public Cursor {
   std::string_view EntryKey() const { return entry().key; }
 
   bool EntryInRange() const {
-    return entry_ != overlay_.sorted_.end() && (end_.empty() || EntryKey() < end_);
+    return entry_ != overlay_.sorted_.end() && (range_.end.empty() || EntryKey() < range_.end);
   }
 
   // A stale cursor spoils its transaction too, so that the mistake cannot pass unseen.
@@ -229,7 +238,7 @@ class MergeCursor final : public Cursor {
 
   Overlay& overlay_;
   std::unique_ptr<Cursor> base_;
-  const std::string end_;
+  const KeyRange range_;
   const uint64_t version_;
   Overlay::Sorted::const_iterator entry_;
   bool on_entry_ = false;

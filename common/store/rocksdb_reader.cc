@@ -1,5 +1,6 @@
 #include "common/store/rocksdb_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/status/errors.h"
@@ -11,16 +12,21 @@ class RocksCursor final : public Cursor {
  public:
   RocksCursor(std::shared_ptr<const void> owner, rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
               rocksdb::ReadOptions options, const KeyRange& range)
-      : owner_(std::move(owner)), end_(range.end), end_slice_(end_) {
+      : owner_(std::move(owner)), range_(range), end_slice_(range_.end) {
     // The bound lets RocksDB stop at it instead of walking over deleted rows beyond.
-    if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    if (!range_.end.empty()) options.iterate_upper_bound = &end_slice_;
     iterator_.reset(db->NewIterator(options, family));
-    // Positions of an iterator need begin <= end.
-    if (end_.empty() || range.begin < end_) iterator_->Seek(ToSlice(range.begin));
+    Seek(range_.begin);
   }
 
-  bool Valid() const override { return iterator_->Valid(); }
+  bool Valid() const override { return !beyond_ && iterator_->Valid(); }
   void Next() override { iterator_->Next(); }
+  void Seek(std::string_view key) override {
+    key = std::max(key, std::string_view(range_.begin));
+    // An iterator is not to be sent beyond its bound.
+    beyond_ = !range_.end.empty() && key >= range_.end;
+    if (!beyond_) iterator_->Seek(ToSlice(key));
+  }
   std::string_view key() const override { return ToView(iterator_->key()); }
   std::string_view value() const override { return ToView(iterator_->value()); }
   absl::Status status() const override {
@@ -30,8 +36,9 @@ class RocksCursor final : public Cursor {
 
  private:
   const std::shared_ptr<const void> owner_;
-  const std::string end_;
+  const KeyRange range_;
   const rocksdb::Slice end_slice_;
+  bool beyond_ = false;
   std::unique_ptr<rocksdb::Iterator> iterator_;
 };
 

@@ -35,6 +35,9 @@ class Cursor {
   virtual bool Valid() const = 0;
   // REQUIRES: Valid().
   virtual void Next() = 0;
+  // Moves to the first row of the range at or after `key`, forward or back: a leap costs less than a new
+  // walk.
+  virtual void Seek(std::string_view key) = 0;
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
   // Not OK when the walk ended early because of an error. Check it once Valid() is false.

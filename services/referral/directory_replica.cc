@@ -1,8 +1,11 @@
 #include "services/referral/directory_replica.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "absl/time/civil_time.h"
 #include "common/base/status_macros.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
@@ -17,14 +20,12 @@ using store::KeyParser;
 std::string BodyKey(std::string_view name) {
   return KeyBuilder().Text("dir.body").Text(name).Take();
 }
-std::string AgreementPrefix(type::v1::Theme theme, std::string_view territory) {
-  return KeyBuilder().Text("dir.coord").Uint(theme).Text(territory).Take();
+std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
+  return KeyBuilder().Text("dir.agreements").Uint(theme).Text(territory).Take();
 }
-std::string AgreementKey(type::v1::Theme theme, std::string_view territory, std::string_view name) {
-  return KeyBuilder().Text("dir.coord").Uint(theme).Text(territory).Text(name).Take();
-}
+// The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Take();
+  return KeyBuilder().Text("dir.cursor").Uint(2).Take();
 }
 
 struct BodyRow {
@@ -54,7 +55,8 @@ absl::Status PutBody(store::Writer& writer, const directory::v1::Body& body, int
   return absl::OkStatus();
 }
 
-struct AgreementRow {
+struct Agreement {
+  std::string name;
   std::string body;
   // Days as in "2026-05-04", the last included; no end: empty.
   std::string start;
@@ -62,38 +64,52 @@ struct AgreementRow {
   int64_t revision = 0;
 };
 
-absl::StatusOr<AgreementRow> ParseAgreement(std::string_view value) {
-  AgreementRow row;
-  KeyParser parser(value);
-  WAYPOST_ASSIGN_OR_RETURN(row.body, parser.Text());
-  WAYPOST_ASSIGN_OR_RETURN(row.start, parser.Text());
-  WAYPOST_ASSIGN_OR_RETURN(row.end, parser.Text());
-  WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
-  return row;
+// Those of one theme and territory. They follow one another in time, so they are few; being one row, they
+// cost a submission one read for each territory that covers its own.
+absl::StatusOr<std::vector<Agreement>> ReadAgreements(const store::Reader& reader, std::string_view key) {
+  std::vector<Agreement> agreements;
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(key));
+  if (!value.has_value()) return agreements;
+  for (KeyParser parser(*value); !parser.AtEnd();) {
+    Agreement& agreement = agreements.emplace_back();
+    WAYPOST_ASSIGN_OR_RETURN(agreement.name, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(agreement.body, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(agreement.start, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(agreement.end, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(agreement.revision, parser.Int());
+  }
+  return agreements;
 }
 
 // Kept whatever its period is: whether it counts is asked when it is read. What is older changes nothing.
-absl::Status PutAgreement(store::Writer& writer, const directory::v1::CoordinationAgreement& agreement,
+absl::Status PutAgreement(store::Writer& writer, const directory::v1::CoordinationAgreement& given,
                           int64_t revision) {
-  const std::string key = AgreementKey(agreement.theme(), agreement.territory(), agreement.name());
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, writer.Get(key));
-  if (value.has_value()) {
-    WAYPOST_ASSIGN_OR_RETURN(const AgreementRow row, ParseAgreement(*value));
-    if (row.revision > revision) return absl::OkStatus();
+  const std::string key = AgreementsKey(given.theme(), given.territory());
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<Agreement> agreements, ReadAgreements(writer, key));
+  auto mine = std::find_if(agreements.begin(), agreements.end(),
+                           [&](const Agreement& agreement) { return agreement.name == given.name(); });
+  if (mine == agreements.end()) mine = agreements.insert(mine, Agreement{});
+  if (mine->revision > revision) return absl::OkStatus();
+  *mine = {.name = given.name(),
+           .body = given.body(),
+           .start = given.period().start_date(),
+           .end = given.period().end_date(),
+           .revision = revision};
+  KeyBuilder value;
+  for (const Agreement& agreement : agreements) {
+    value.Text(agreement.name)
+        .Text(agreement.body)
+        .Text(agreement.start)
+        .Text(agreement.end)
+        .Int(agreement.revision);
   }
-  const directory::v1::Period& period = agreement.period();
-  writer.Put(key, KeyBuilder()
-                      .Text(agreement.body())
-                      .Text(period.start_date())
-                      .Text(period.end_date())
-                      .Int(revision)
-                      .Take());
+  writer.Put(key, value.key());
   return absl::OkStatus();
 }
 
 // Days in this form sort as the days do.
-bool Counts(const AgreementRow& row, std::string_view today) {
-  return row.start <= today && (row.end.empty() || today <= row.end);
+bool Counts(const Agreement& agreement, std::string_view today) {
+  return agreement.start <= today && (agreement.end.empty() || today <= agreement.end);
 }
 
 }  // namespace
@@ -118,17 +134,50 @@ absl::StatusOr<BodyFacts> DirectoryReplica::Find(const store::Reader& reader, st
 
 absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& reader, type::v1::Theme theme,
                                                           std::string_view territory, absl::Time now) const {
-  const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
+  const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
+  const std::string today = absl::FormatCivilTime(day);
   for (const std::string_view code : territory::CoveringCodes(territory)) {
-    const auto cursor = reader.Scan(store::PrefixRange(AgreementPrefix(theme, code)));
-    for (; cursor->Valid(); cursor->Next()) {
-      WAYPOST_ASSIGN_OR_RETURN(AgreementRow row, ParseAgreement(cursor->value()));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<Agreement> agreements,
+                             ReadAgreements(reader, AgreementsKey(theme, code)));
+    for (Agreement& agreement : agreements) {
       // The directory lets no two agreements of one theme and territory overlap: at most one counts.
-      if (Counts(row, today)) return std::move(row.body);
+      if (Counts(agreement, today)) return std::move(agreement.body);
     }
-    WAYPOST_RETURN_IF_ERROR(cursor->status());
   }
   return std::string();
+}
+
+absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& reader, const Route& route,
+                                                       absl::Time now) const {
+  RouteFacts facts;
+  WAYPOST_ASSIGN_OR_RETURN(facts.referring, Find(reader, route.referring));
+  WAYPOST_ASSIGN_OR_RETURN(facts.receiving, Find(reader, route.receiving));
+  WAYPOST_ASSIGN_OR_RETURN(facts.coordinating_body, Coordinator(reader, route.theme, route.territory, now));
+  return facts;
+}
+
+absl::StatusOr<RouteFacts> DirectoryReplica::FindRoute(const store::Reader& reader, const Route& route,
+                                                       absl::Time now) const {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> version, reader.Get(CursorKey()));
+  if (!version.has_value()) return ReadRoute(reader, route, now);
+  const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
+  const std::string key =
+      KeyBuilder().Text(route.referring).Text(route.receiving).Uint(route.theme).Text(route.territory).Take();
+  {
+    const absl::MutexLock lock(&found_mutex_);
+    if (found_.version == *version && found_.day == day) {
+      if (const auto found = found_.by_route.find(key); found != found_.by_route.end()) return found->second;
+    } else {
+      found_ = {.version = *std::move(version), .day = day, .by_route = {}};
+      version = found_.version;
+    }
+  }
+  WAYPOST_ASSIGN_OR_RETURN(RouteFacts facts, ReadRoute(reader, route, now));
+  const absl::MutexLock lock(&found_mutex_);
+  if (found_.version != *version || found_.day != day) return facts;
+  if (found_.by_route.size() >= kMaxRoutesFound) found_.by_route.clear();
+  found_.by_route.emplace(key, facts);
+  return facts;
 }
 
 absl::Status DirectoryReplica::Apply(const directory::v1::WatchChangesResponse& changes, absl::Time now) {

@@ -2,9 +2,10 @@
 // that no command waits for the directory. A follower applies the directory's changes in order.
 //
 //   ("dir.body", name)                   status, enforcement, revision
-//   ("dir.coord", theme, territory, agreement)
-//                                        coordinating body, first and last day, revision
-//   ("dir.cursor")                       what to resume after
+//   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,
+//                                        revision
+//   ("dir.cursor", form of these rows)   what to resume after; written with every change, and so the version
+//                                        of the rows, too
 #ifndef WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_
 #define WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_
 
@@ -15,9 +16,11 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/rpc/client.h"
@@ -44,8 +47,11 @@ class DirectoryReplica final : public BodyRegistry {
 
   absl::Status CheckFresh(absl::Time now) const override;
   absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const override;
+  absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
+                                       absl::Time now) const override;
+  // Who coordinates cases of a theme in a territory on the day of `now`, in UTC; empty: nobody is appointed.
   absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                          std::string_view territory, absl::Time now) const override;
+                                          std::string_view territory, absl::Time now) const;
 
   // Durable together: the changes and the cursor after them. Applying them again changes nothing.
   absl::Status Apply(const directory::v1::WatchChangesResponse& changes, absl::Time now);
@@ -54,7 +60,20 @@ class DirectoryReplica final : public BodyRegistry {
   absl::Duration Age(absl::Time now) const;
 
  private:
+  // What was found for the routes asked for most recently, in one version of the rows. Whoever finds another
+  // version in its transaction begins again: the rows decide, whichever process wrote them.
+  struct Found {
+    std::string version;
+    absl::CivilDay day;
+    absl::flat_hash_map<std::string, RouteFacts> by_route;
+  };
+  static constexpr size_t kMaxRoutesFound = 10'000;
+
+  absl::StatusOr<RouteFacts> ReadRoute(const store::Reader& reader, const Route& route, absl::Time now) const;
+
   store::Store& store_;
+  mutable absl::Mutex found_mutex_;
+  mutable Found found_ ABSL_GUARDED_BY(found_mutex_);
   // When the replica was last known to be complete, in microseconds since 1970.
   std::atomic<int64_t> complete_at_{0};
 };

@@ -33,13 +33,14 @@ struct Renewal {
 absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, const std::string& name,
                              absl::Time now) {
   Renewal renewal;
-  WAYPOST_ASSIGN_OR_RETURN(renewal.based_on, rows::ListWraps(reader, name));
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, name));
+  renewal.based_on = holdings.wraps();
   WAYPOST_ASSIGN_OR_RETURN(renewal.wraps, sealing.Rewrap(name, renewal.based_on, now));
   std::set<std::string> bodies;
   for (const Wrap& wrap : renewal.based_on) bodies.insert(wrap.body);
   for (const std::string& body : bodies) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto reference, rows::GetOwnReference(reader, name, body));
-    if (!reference.has_value()) continue;
+    const auto* reference = holdings.OwnReferenceOf(body);
+    if (reference == nullptr) continue;
     WAYPOST_ASSIGN_OR_RETURN(auto renewed, sealing.RenewLookup(name, body, renewal.based_on, *reference));
     if (renewed.has_value()) renewal.references.push_back({body, *reference, *std::move(renewed)});
   }
@@ -47,17 +48,17 @@ absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, cons
 }
 
 absl::Status Write(store::Writer& writer, const std::string& name, const Renewal& renewal) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, name));
-  if (!SameWraps(renewal.based_on, wraps)) return rpc::PrepareAgain();
-  for (const Wrap& wrap : renewal.wraps) rows::PutWrap(writer, name, wrap);
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
+  if (!SameWraps(renewal.based_on, holdings.wraps())) return rpc::PrepareAgain();
+  for (const Wrap& wrap : renewal.wraps) holdings.Put(wrap);
   for (const Renewal::Reference& reference : renewal.references) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto now, rows::GetOwnReference(writer, name, reference.body));
-    const bool same = now.has_value() && now->sealed() == reference.before.sealed() &&
+    const auto* now = holdings.OwnReferenceOf(reference.body);
+    const bool same = now != nullptr && now->sealed() == reference.before.sealed() &&
                       now->lookup() == reference.before.lookup();
     if (!same) return rpc::PrepareAgain();
-    WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, reference.body));
-    rows::PutOwnReference(writer, name, reference.body, reference.renewed);
+    holdings.PutOwnReference(reference.body, reference.renewed);
   }
+  holdings.Save(writer);
   return absl::OkStatus();
 }
 

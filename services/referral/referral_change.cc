@@ -54,12 +54,12 @@ rows::Summaries SummariesOf(const ReferralRecord& record) {
 
 absl::Status WriteContent(store::Writer& writer, std::string_view name, std::string_view body,
                           const SealedContent& content) {
-  for (const auto& section : content.sections) rows::PutSection(writer, name, section);
-  for (const Wrap& wrap : content.wraps) rows::PutWrap(writer, name, wrap);
-  if (!content.own_reference.has_value()) return absl::OkStatus();
-  // With the lookup of the one before, which would find the referral for ever.
-  WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, body));
-  rows::PutOwnReference(writer, name, body, *content.own_reference);
+  rows::PutSections(writer, name, content.sections);
+  if (content.wraps.empty() && !content.own_reference.has_value()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
+  for (const Wrap& wrap : content.wraps) holdings.Put(wrap);
+  if (content.own_reference.has_value()) holdings.PutOwnReference(body, *content.own_reference);
+  holdings.Save(writer);
   return absl::OkStatus();
 }
 
@@ -71,23 +71,28 @@ absl::Status DeleteReplaced(store::Writer& writer, std::string_view body, const 
       WAYPOST_RETURN_IF_ERROR(rows::DeletePerson(writer, asked.name, person.person()));
     }
   }
-  return asked.clears_own_reference ? rows::DeleteOwnReference(writer, asked.name, body) : absl::OkStatus();
-}
-
-// Takes from a body what `scopes` says. Section rows stay: others hold keys to them.
-absl::Status TakeWraps(store::Writer& writer, std::string_view name, std::string_view body,
-                       bool own_key_too) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, name));
-  for (const Wrap& wrap : wraps) {
-    const bool own_key = wrap.record.scope() == storage::v1::KEY_SCOPE_BODY;
-    if (wrap.body == body && (own_key_too || !own_key)) rows::DeleteWrap(writer, name, wrap);
-  }
+  if (!asked.clears_own_reference) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, asked.name));
+  holdings.EraseOwnReference(body);
+  holdings.Save(writer);
   return absl::OkStatus();
 }
 
-absl::Status EraseShare(store::Writer& writer, std::string_view name, const std::string& body) {
-  WAYPOST_RETURN_IF_ERROR(TakeWraps(writer, name, body, /*own_key_too=*/true));
-  WAYPOST_RETURN_IF_ERROR(rows::DeleteOwnReference(writer, name, body));
+// Takes from a body the keys that the other side gave it. Section rows stay: others hold keys to them.
+absl::Status CloseAccess(store::Writer& writer, std::string_view name, std::string_view body) {
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
+  holdings.EraseWraps([&](const Wrap& wrap) {
+    return wrap.body == body && wrap.record.scope() != storage::v1::KEY_SCOPE_BODY;
+  });
+  holdings.Save(writer);
+  return absl::OkStatus();
+}
+
+absl::Status EraseShare(store::Writer& writer, std::string_view name, std::string_view body) {
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
+  holdings.EraseWraps([&](const Wrap& wrap) { return wrap.body == body; });
+  holdings.EraseOwnReference(body);
+  holdings.Save(writer);
   return rows::DeleteNotesOf(writer, name, body);
 }
 
@@ -95,7 +100,7 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
   const std::string& name = decision.next.name();
   const Effects& effects = decision.effects;
   if (effects.Has(Effect::kCloseReceiver)) {
-    WAYPOST_RETURN_IF_ERROR(TakeWraps(writer, name, before.receiving().body(), /*own_key_too=*/false));
+    WAYPOST_RETURN_IF_ERROR(CloseAccess(writer, name, before.receiving().body()));
   }
   if (effects.Has(Effect::kEraseReferringShare)) {
     WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.referring().body()));
@@ -181,9 +186,26 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
   const v1::Referral* referral = nullptr;
   if (const auto* create = std::get_if<command::Create>(&asked.command)) referral = &create->referral;
   if (const auto* submit = std::get_if<command::Submit>(&asked.command)) {
-    if (submit->created.has_value()) referral = &submit->created->referral;
+    if (submit->created != nullptr) referral = &submit->created->referral;
   }
   return RelationsToNew(referral == nullptr ? "" : referral->referring().unit(), caller);
+}
+
+absl::Status CheckMayReceive(const BodyFacts& facts, std::string_view body, std::string_view field) {
+  if (!facts.exists) {
+    return error::InvalidField(field,
+                               base::Cat("'", body, "' is not in the directory: look it up with ListBodies"));
+  }
+  if (facts.enforcement) {
+    return error::InvalidField(field,
+                               base::Cat("'", body, "' is an enforcement body, which receives no referral"));
+  }
+  if (!facts.active) {
+    return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
+                       base::Cat("'", body, "' is not active and takes no referrals now: choose another"),
+                       {{"body", std::string(body)}});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -202,20 +224,7 @@ bool ReferralChange::NeedsPreparation(const Asked& asked) {
 absl::Status ReferralChange::CheckRecipient(const store::Reader& reader, std::string_view body,
                                             std::string_view field) const {
   WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader, body));
-  if (!facts.exists) {
-    return error::InvalidField(field,
-                               base::Cat("'", body, "' is not in the directory: look it up with ListBodies"));
-  }
-  if (facts.enforcement) {
-    return error::InvalidField(field,
-                               base::Cat("'", body, "' is an enforcement body, which receives no referral"));
-  }
-  if (!facts.active) {
-    return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
-                       base::Cat("'", body, "' is not active and takes no referrals now: choose another"),
-                       {{"body", std::string(body)}});
-  }
-  return absl::OkStatus();
+  return CheckMayReceive(facts, body, field);
 }
 
 absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reader, const rpc::Call& call,
@@ -240,17 +249,20 @@ absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reade
   }
   const auto* submit = std::get_if<command::Submit>(&command);
   if (submit == nullptr) return command;
+  const v1::Referral* created = submit->created == nullptr ? nullptr : &submit->created->referral;
+  const Route route{
+      .referring = call.caller->body,
+      .receiving = created == nullptr ? current.receiving().body() : created->receiving().body(),
+      .theme = created == nullptr ? current.theme() : created->theme(),
+      .territory = created == nullptr ? current.territory() : created->territory()};
+  WAYPOST_ASSIGN_OR_RETURN(RouteFacts facts, bodies_.FindRoute(reader, route, call.now));
+  WAYPOST_RETURN_IF_ERROR(CheckMayReceive(facts.receiving, route.receiving, "referral.receiving.body"));
+  if (facts.referring.exists && !facts.referring.active) {
+    return CheckMayReceive(facts.referring, route.referring, "referral.referring.body");
+  }
   command::Submit filled = *submit;
-  const bool created = filled.created.has_value();
-  const std::string& to = created ? filled.created->referral.receiving().body() : current.receiving().body();
-  WAYPOST_RETURN_IF_ERROR(CheckRecipient(reader, to, "referral.receiving.body"));
-  WAYPOST_ASSIGN_OR_RETURN(const BodyFacts own, bodies_.Find(reader, call.caller->body));
-  if (own.exists && !own.active) return CheckRecipient(reader, call.caller->body, "referral.referring.body");
-  filled.approval_required = own.approval_required;
-  WAYPOST_ASSIGN_OR_RETURN(
-      filled.coordinating_body,
-      bodies_.Coordinator(reader, created ? filled.created->referral.theme() : current.theme(),
-                          created ? filled.created->referral.territory() : current.territory(), call.now));
+  filled.approval_required = facts.referring.approval_required;
+  filled.coordinating_body = std::move(facts.coordinating_body);
   return Command(std::move(filled));
 }
 
@@ -284,7 +296,8 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   if (!decision.ok()) return prepared;
   prepared.made = true;
   prepared.revision = current->revision();
-  WAYPOST_ASSIGN_OR_RETURN(prepared.based_on, rows::ListWraps(reader, asked.name));
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, asked.name));
+  prepared.based_on = holdings.wraps();
   WAYPOST_RETURN_IF_ERROR(PrepareKeys(call, reader, asked, *current, *decision, prepared));
   return prepared;
 }
@@ -390,8 +403,8 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, now));
   if (!asked.name.empty() && NeedsPreparation(asked)) {
     if (!prepared.made || prepared.revision != current.revision()) return rpc::PrepareAgain();
-    WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, rows::ListWraps(writer, asked.name));
-    if (!SameWraps(prepared.based_on, wraps)) return rpc::PrepareAgain();
+    WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, asked.name));
+    if (!SameWraps(prepared.based_on, holdings.wraps())) return rpc::PrepareAgain();
   }
   if (prepared.note.has_value()) {
     WAYPOST_ASSIGN_OR_RETURN(const uint32_t number, TakeNoteNumber(decision.next));
@@ -408,7 +421,7 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
   WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, 0));
-  response = ToReferral(decision.next, as, now);
+  FillReferral(decision.next, as, now, response);
   return absl::OkStatus();
 }
 

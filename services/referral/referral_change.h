@@ -31,6 +31,20 @@ struct BodyFacts {
   int64_t revision = 0;            // of the directory's row, which the decision relied on
 };
 
+// From whom to whom a referral is sent, and what about.
+struct Route {
+  std::string_view referring;
+  std::string_view receiving;
+  type::v1::Theme theme = type::v1::THEME_UNSPECIFIED;
+  std::string_view territory;
+};
+struct RouteFacts {
+  BodyFacts referring;
+  BodyFacts receiving;
+  // Who coordinates cases of the theme in the territory today, in UTC; empty: nobody is appointed.
+  std::string coordinating_body;
+};
+
 // Thread-safe.
 class BodyRegistry {
  public:
@@ -38,9 +52,8 @@ class BodyRegistry {
   // UNAVAILABLE when the replica is too old to be relied on.
   virtual absl::Status CheckFresh(absl::Time now) const = 0;
   virtual absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const = 0;
-  // Who coordinates cases of a theme in a territory on the day of `now`, in UTC; empty: nobody is appointed.
-  virtual absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                                  std::string_view territory, absl::Time now) const = 0;
+  virtual absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
+                                               absl::Time now) const = 0;
 };
 
 // What a request asks, apart from who asks.

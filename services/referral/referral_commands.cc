@@ -112,7 +112,8 @@ Command CommandOf(const v1::ApproveReferralRequest&) {
 command::Submit SubmitOf(const v1::SubmitReferralRequest& request, std::string name) {
   command::Submit submit;
   if (request.name().empty()) {
-    submit.created = command::Create{std::move(name), request.referral(), FilledIn(request.sections())};
+    submit.created = std::make_shared<const command::Create>(
+        command::Create{std::move(name), request.referral(), FilledIn(request.sections())});
   }
   return submit;
 }

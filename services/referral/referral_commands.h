@@ -4,6 +4,7 @@
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_COMMANDS_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -37,7 +38,7 @@ struct Update {
 };
 struct Approve {};
 struct Submit {
-  std::optional<Create> created;  // created and submitted in one step
+  std::shared_ptr<const Create> created;  // created and submitted in one step; null: a draft is sent
   // What the service knows from the directory.
   bool approval_required = false;  // the referring body has all its referrals approved
   std::string coordinating_body;

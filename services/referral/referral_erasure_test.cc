@@ -42,8 +42,9 @@ class ErasureTest : public ::testing::Test, protected ReferralRig {
     for (const Wrap& wrap : Wraps(name)) add(base::Cat("wrap of ", wrap.body), wrap.record.wrapped());
     for (const auto& note : Notes(name)) add(base::Cat("note ", note.number()), note.sealed());
     for (const std::string_view body : {kReferringBody, kReceivingBody}) {
-      const auto own = Must(rows::GetOwnReference(**rig.store().Snapshot(), name, body));
-      if (!own.has_value()) continue;
+      const auto holdings = Must(rows::Holdings::Load(**rig.store().Snapshot(), name));
+      const auto* own = holdings.OwnReferenceOf(body);
+      if (own == nullptr) continue;
       add(base::Cat("own reference of ", body), own->sealed());
       add(base::Cat("lookup of ", body), own->lookup());
     }
@@ -138,7 +139,6 @@ TEST_F(ErasureTest, RenewalLosesNoChangeThatIsMadeMeanwhile) {
   const std::string name = Must(Do(referrer, &Stub::CreateReferral, NewDraft())).name();
   Must(key_provider.Rotate(rig.clock().Now()));
   // Between reading and writing of the renewal, the reference is replaced: the same wraps, another reference.
-  const auto before = Must(rows::GetOwnReference(**rig.store().Snapshot(), name, kReferringBody));
   v1::UpdateReferralRequest update;
   update.mutable_referral()->set_name(name);
   update.mutable_update_mask()->add_paths("own_reference");

@@ -184,7 +184,8 @@ TEST(Rules, CarryOutTheDomainsTableAndNothingElse) {
     const ReferralRecord record = testing::RecordReadyFor(state, event, actor);
     Command command = testing::CommandFor(event);
     if (state == kNothing && event == Event::kSubmit) {
-      std::get<command::Submit>(command).created = testing::CreateCommand();
+      std::get<command::Submit>(command).created =
+          std::make_shared<const command::Create>(testing::CreateCommand());
     }
     const auto decision = testing::DecideBy(actor, record, command);
     const Row* expected = Lookup(model, state, event, actor);

@@ -1,6 +1,7 @@
 #include "services/referral/referral_repository.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -14,12 +15,15 @@
 namespace waypost::referral::rows {
 namespace {
 
+using storage::v1::HeldReference;
+using storage::v1::HeldWrap;
 using storage::v1::HistoryRecord;
+using storage::v1::HoldingsRecord;
 using storage::v1::NoteRecord;
 using storage::v1::OwnReferenceRecord;
 using storage::v1::ReferralRecord;
 using storage::v1::SectionRecord;
-using storage::v1::WrapRecord;
+using storage::v1::SectionsRecord;
 using store::KeyBuilder;
 using store::KeyParser;
 using store::KeyRange;
@@ -35,16 +39,12 @@ std::string RecordKey(std::string_view name) {
   return Prefix("r", name);
 }
 
-std::string SectionKey(std::string_view name, const SectionRecord& section) {
-  return KeyBuilder(Prefix("s", name)).Uint(section.person()).Uint(section.section()).Take();
+std::string SectionsKey(std::string_view name, uint32_t person) {
+  return KeyBuilder(Prefix("s", name)).Uint(person).Take();
 }
 
-std::string WrapKey(std::string_view name, const Wrap& wrap) {
-  return KeyBuilder(Prefix("w", name)).Uint(wrap.person).Text(wrap.body).Uint(wrap.record.scope()).Take();
-}
-
-std::string OwnReferenceKey(std::string_view name, std::string_view body) {
-  return KeyBuilder(Prefix("own", name)).Text(body).Take();
+std::string HoldingsKey(std::string_view name) {
+  return Prefix("held", name);
 }
 
 std::string LookupPrefix(std::string_view body, std::string_view lookup) {
@@ -139,12 +139,50 @@ constexpr int kNoLimit = 1 << 30;
 
 // --- Listing
 
-// One run of index rows with the same prefix and state, in order of (due, id).
-struct Run {
-  std::unique_ptr<store::Cursor> cursor;
-  std::string order;  // the encoded (due, id) of the row at the cursor
+// The earliest rows of several runs, each in order of (due, id): a run has one prefix and one state.
+class Earliest {
+ public:
+  explicit Earliest(size_t limit) : limit_(limit) {}
 
-  bool Valid() const { return cursor->Valid(); }
+  // Reads the rows of `run` after `position` as long as they can be among the earliest. The cursor's range
+  // holds the run.
+  absl::Status Read(store::Cursor& cursor, const std::string& run, std::string_view position) {
+    const KeyRange range =
+        position.empty() ? PrefixRange(run) : store::PrefixRangeAfter(run, base::Cat(run, position));
+    for (cursor.Seek(range.begin); cursor.Valid() && cursor.key() < range.end; cursor.Next()) {
+      const std::string_view order = cursor.key().substr(run.size());
+      if (rows_.size() == limit_) {
+        more_ = true;
+        if (order > rows_.front().order) return absl::OkStatus();
+        std::pop_heap(rows_.begin(), rows_.end());
+        rows_.pop_back();
+      }
+      rows_.push_back({.order = std::string(order), .value = std::string(cursor.value())});
+      std::push_heap(rows_.begin(), rows_.end());
+    }
+    return cursor.Valid() ? absl::OkStatus() : cursor.status();
+  }
+
+  BoxPage Take() && {
+    std::sort_heap(rows_.begin(), rows_.end());
+    BoxPage page;
+    page.rows.reserve(rows_.size());
+    for (Row& row : rows_) page.rows.push_back(std::move(row.value));
+    if (more_) page.position = std::move(rows_.back().order);
+    return page;
+  }
+
+ private:
+  struct Row {
+    std::string order;  // the encoded (due, id)
+    std::string value;
+
+    bool operator<(const Row& other) const { return order < other.order; }
+  };
+
+  const size_t limit_;
+  std::vector<Row> rows_;  // a heap: the latest in front
+  bool more_ = false;
 };
 
 // Units of a body that have rows in a box: found by leaping from each to the next.
@@ -249,98 +287,116 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
                                 int limit) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> prefixes, RowPrefixes(reader, query));
-  std::vector<Run> runs;
+  Earliest earliest(static_cast<size_t>(limit));
   for (const std::string& prefix : prefixes) {
+    const std::unique_ptr<store::Cursor> cursor = reader.Scan(PrefixRange(prefix));
     for (const v1::ReferralState state : query.states) {
-      const std::string run = KeyBuilder(prefix).Uint(state).Take();
-      KeyRange range = PrefixRange(run);
-      if (!position.empty()) range = store::PrefixRangeAfter(run, run + std::string(position));
-      std::unique_ptr<store::Cursor> cursor = reader.Scan(range);
-      if (!cursor->Valid()) {
-        WAYPOST_RETURN_IF_ERROR(cursor->status());
-        continue;
-      }
-      std::string order(cursor->key().substr(run.size()));
-      runs.push_back(Run{.cursor = std::move(cursor), .order = std::move(order)});
+      WAYPOST_RETURN_IF_ERROR(earliest.Read(*cursor, KeyBuilder(prefix).Uint(state).Take(), position));
     }
   }
-  BoxPage page;
-  page.summaries.reserve(std::min(limit, 64));
-  while (!runs.empty()) {
-    const auto next = std::min_element(runs.begin(), runs.end(),
-                                       [](const Run& a, const Run& b) { return a.order < b.order; });
-    if (static_cast<int>(page.summaries.size()) == limit) return page;
-    WAYPOST_RETURN_IF_ERROR(
-        Parse(next->cursor->value(), "referral index row", page.summaries.emplace_back()));
-    page.position = next->order;
-    const size_t run_size = next->cursor->key().size() - next->order.size();
-    next->cursor->Next();
-    if (next->Valid()) {
-      next->order = next->cursor->key().substr(run_size);
-    } else {
-      WAYPOST_RETURN_IF_ERROR(next->cursor->status());
-      runs.erase(next);
-    }
-  }
-  page.position.clear();
-  return page;
+  return std::move(earliest).Take();
 }
 
-void PutSection(store::Writer& writer, std::string_view name, const SectionRecord& section) {
-  writer.Put(SectionKey(name, section), section.SerializeAsString());
+void PutSections(store::Writer& writer, std::string_view name, const std::vector<SectionRecord>& sections) {
+  std::map<uint32_t, SectionsRecord> by_person;
+  for (const SectionRecord& section : sections) *by_person[section.person()].add_sections() = section;
+  for (auto& [person, record] : by_person) {
+    record.set_format_version(1);
+    writer.Put(SectionsKey(name, person), record.SerializeAsString());
+  }
 }
 
 absl::StatusOr<std::vector<SectionRecord>> ListSections(const store::Reader& reader, std::string_view name) {
-  return ReadAll<SectionRecord>(reader, PrefixRange(Prefix("s", name)), "section", kNoLimit);
-}
-
-void PutWrap(store::Writer& writer, std::string_view name, const Wrap& wrap) {
-  writer.Put(WrapKey(name, wrap), wrap.record.SerializeAsString());
-}
-
-void DeleteWrap(store::Writer& writer, std::string_view name, const Wrap& wrap) {
-  writer.Delete(WrapKey(name, wrap));
-}
-
-absl::StatusOr<std::vector<Wrap>> ListWraps(const store::Reader& reader, std::string_view name) {
-  const std::string prefix = Prefix("w", name);
-  std::vector<Wrap> wraps;
-  const auto at = reader.Scan(PrefixRange(prefix));
-  for (; at->Valid(); at->Next()) {
-    Wrap& wrap = wraps.emplace_back();
-    KeyParser parser(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(const uint64_t person, parser.Uint());
-    WAYPOST_ASSIGN_OR_RETURN(wrap.body, parser.Text());
-    wrap.person = static_cast<uint32_t>(person);
-    WAYPOST_RETURN_IF_ERROR(Parse(at->value(), "wrapped key", wrap.record));
+  WAYPOST_ASSIGN_OR_RETURN(
+      std::vector<SectionsRecord> persons,
+      ReadAll<SectionsRecord>(reader, PrefixRange(Prefix("s", name)), "sections", kNoLimit));
+  std::vector<SectionRecord> sections;
+  for (SectionsRecord& person : persons) {
+    for (SectionRecord& section : *person.mutable_sections()) sections.push_back(std::move(section));
   }
-  WAYPOST_RETURN_IF_ERROR(at->status());
+  return sections;
+}
+
+absl::StatusOr<Holdings> Holdings::Load(const store::Reader& reader, std::string_view name) {
+  Holdings holdings(name);
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(HoldingsKey(name)));
+  if (!value.has_value()) return holdings;
+  HoldingsRecord record;
+  WAYPOST_RETURN_IF_ERROR(Parse(*value, "keys of a referral", record));
+  holdings.wraps_.reserve(static_cast<size_t>(record.wraps_size()));
+  for (HeldWrap& held : *record.mutable_wraps()) {
+    holdings.wraps_.push_back({.person = held.person(),
+                               .body = std::move(*held.mutable_body()),
+                               .record = std::move(*held.mutable_wrap())});
+  }
+  for (HeldReference& held : *record.mutable_own_references()) {
+    holdings.references_[held.body()] = std::move(*held.mutable_reference());
+  }
+  holdings.loaded_references_ = holdings.references_;
+  return holdings;
+}
+
+std::vector<Wrap> Holdings::WrapsOf(std::string_view body) const {
+  std::vector<Wrap> wraps;
+  std::copy_if(wraps_.begin(), wraps_.end(), std::back_inserter(wraps),
+               [&](const Wrap& wrap) { return wrap.body == body; });
   return wraps;
 }
 
-void PutOwnReference(store::Writer& writer, std::string_view name, std::string_view body,
-                     const OwnReferenceRecord& reference) {
-  writer.Put(OwnReferenceKey(name, body), reference.SerializeAsString());
-  writer.Put(LookupKey(name, body, reference.lookup()), "");
+const OwnReferenceRecord* Holdings::OwnReferenceOf(std::string_view body) const {
+  const auto found = references_.find(body);
+  return found == references_.end() ? nullptr : &found->second;
 }
 
-absl::StatusOr<std::optional<OwnReferenceRecord>> GetOwnReference(const store::Reader& reader,
-                                                                  std::string_view name,
-                                                                  std::string_view body) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(OwnReferenceKey(name, body)));
-  if (!value.has_value()) return std::nullopt;
-  OwnReferenceRecord record;
-  WAYPOST_RETURN_IF_ERROR(Parse(*value, "own reference", record));
-  return record;
+void Holdings::Put(const Wrap& wrap) {
+  const auto same = std::find_if(wraps_.begin(), wraps_.end(), [&](const Wrap& held) {
+    return held.person == wrap.person && held.body == wrap.body && held.record.scope() == wrap.record.scope();
+  });
+  if (same == wraps_.end()) {
+    wraps_.push_back(wrap);
+  } else {
+    *same = wrap;
+  }
 }
 
-absl::Status DeleteOwnReference(store::Writer& writer, std::string_view name, std::string_view body) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<OwnReferenceRecord> record,
-                           GetOwnReference(writer, name, body));
-  if (!record.has_value()) return absl::OkStatus();
-  writer.Delete(LookupKey(name, body, record->lookup()));
-  writer.Delete(OwnReferenceKey(name, body));
-  return absl::OkStatus();
+void Holdings::EraseWraps(absl::FunctionRef<bool(const Wrap&)> goes) {
+  std::erase_if(wraps_, goes);
+}
+
+void Holdings::PutOwnReference(std::string_view body, const OwnReferenceRecord& reference) {
+  references_.insert_or_assign(std::string(body), reference);
+}
+
+void Holdings::EraseOwnReference(std::string_view body) {
+  if (const auto found = references_.find(body); found != references_.end()) references_.erase(found);
+}
+
+void Holdings::Save(store::Writer& writer) const {
+  // The lookup of one that is gone would find the referral for ever.
+  for (const auto& [body, reference] : loaded_references_) {
+    const OwnReferenceRecord* now = OwnReferenceOf(body);
+    const bool stays = now != nullptr && now->lookup() == reference.lookup();
+    if (!stays) writer.Delete(LookupKey(name_, body, reference.lookup()));
+  }
+  HoldingsRecord record;
+  record.set_format_version(1);
+  for (const Wrap& wrap : wraps_) {
+    HeldWrap& held = *record.add_wraps();
+    held.set_person(wrap.person);
+    held.set_body(wrap.body);
+    *held.mutable_wrap() = wrap.record;
+  }
+  for (const auto& [body, reference] : references_) {
+    HeldReference& held = *record.add_own_references();
+    held.set_body(body);
+    *held.mutable_reference() = reference;
+    writer.Put(LookupKey(name_, body, reference.lookup()), "");
+  }
+  if (wraps_.empty() && references_.empty()) {
+    writer.Delete(HoldingsKey(name_));
+  } else {
+    writer.Put(HoldingsKey(name_), record.SerializeAsString());
+  }
 }
 
 absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reader, std::string_view body,
@@ -367,13 +423,10 @@ absl::Status DeleteNotesOf(store::Writer& writer, std::string_view name, std::st
 }
 
 absl::Status DeletePerson(store::Writer& writer, std::string_view name, uint32_t person) {
-  for (const std::string_view kind : {"s", "w"}) {
-    std::vector<std::string> keys;
-    const auto at = writer.Scan(PrefixRange(KeyBuilder(Prefix(kind, name)).Uint(person).Take()));
-    for (; at->Valid(); at->Next()) keys.emplace_back(at->key());
-    WAYPOST_RETURN_IF_ERROR(at->status());
-    for (const std::string& key : keys) writer.Delete(key);
-  }
+  writer.Delete(SectionsKey(name, person));
+  WAYPOST_ASSIGN_OR_RETURN(Holdings holdings, Holdings::Load(writer, name));
+  holdings.EraseWraps([&](const Wrap& wrap) { return wrap.person == person; });
+  holdings.Save(writer);
   return absl::OkStatus();
 }
 
@@ -382,15 +435,14 @@ absl::Status DeleteContent(store::Writer& writer, std::string_view name) {
   const auto at = writer.Scan(PrefixRange(Prefix("s", name)));
   for (; at->Valid(); at->Next()) keys.emplace_back(at->key());
   WAYPOST_RETURN_IF_ERROR(at->status());
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<Wrap> wraps, ListWraps(writer, name));
-  for (const Wrap& wrap : wraps) {
-    if (wrap.record.scope() != storage::v1::KEY_SCOPE_BODY) keys.push_back(WrapKey(name, wrap));
-  }
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<NoteRecord> notes, ListNotes(writer, name, 0, kNoLimit));
   for (const NoteRecord& note : notes) {
     if (note.scope() != storage::v1::KEY_SCOPE_BODY) keys.push_back(NoteKey(name, note.number()));
   }
   for (const std::string& key : keys) writer.Delete(key);
+  WAYPOST_ASSIGN_OR_RETURN(Holdings holdings, Holdings::Load(writer, name));
+  holdings.EraseWraps([](const Wrap& wrap) { return wrap.record.scope() != storage::v1::KEY_SCOPE_BODY; });
+  holdings.Save(writer);
   return absl::OkStatus();
 }
 

@@ -2,9 +2,8 @@
 // snapshot or transaction; none keeps state. Thread-safe in so far as the Reader or Writer is.
 //
 //   ("r", id)                                  ReferralRecord
-//   ("s", id, person, section)                 SectionRecord
-//   ("w", id, person, body, scope)             WrapRecord
-//   ("own", id, body)                          OwnReferenceRecord
+//   ("s", id, person)                          SectionsRecord
+//   ("held", id)                               HoldingsRecord: each body's keys and own reference
 //   ("look", body, lookup, reversed id)        empty: finds referrals by a body's own reference, newest first
 //   ("n", id, number)                          NoteRecord
 //   ("h", id, revision)                        HistoryRecord
@@ -15,11 +14,13 @@
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_REPOSITORY_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -52,7 +53,7 @@ struct BoxQuery {
 };
 
 struct BoxPage {
-  std::vector<v1::ReferralSummary> summaries;
+  std::vector<std::string> rows;  // each a serialized v1::ReferralSummary, as the index has it
   // Where to go on; empty at the end.
   std::string position;
 };
@@ -82,22 +83,46 @@ void Put(store::Writer& writer, const storage::v1::ReferralRecord* before,
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
                                 int limit);
 
-// --- Sections, keys, own references
-void PutSection(store::Writer& writer, std::string_view name, const storage::v1::SectionRecord& section);
+// --- Sections
+// Writes them in place of all that each of these persons had.
+void PutSections(store::Writer& writer, std::string_view name,
+                 const std::vector<storage::v1::SectionRecord>& sections);
 absl::StatusOr<std::vector<storage::v1::SectionRecord>> ListSections(const store::Reader& reader,
                                                                      std::string_view name);
-void PutWrap(store::Writer& writer, std::string_view name, const Wrap& wrap);
-void DeleteWrap(store::Writer& writer, std::string_view name, const Wrap& wrap);
-absl::StatusOr<std::vector<Wrap>> ListWraps(const store::Reader& reader, std::string_view name);
 
-// REQUIRES: the body has none on this referral; DeleteOwnReference first where it may.
-void PutOwnReference(store::Writer& writer, std::string_view name, std::string_view body,
-                     const storage::v1::OwnReferenceRecord& reference);
-absl::StatusOr<std::optional<storage::v1::OwnReferenceRecord>> GetOwnReference(const store::Reader& reader,
-                                                                               std::string_view name,
-                                                                               std::string_view body);
-// With its lookup row.
-absl::Status DeleteOwnReference(store::Writer& writer, std::string_view name, std::string_view body);
+// --- Keys and own references
+// What every body holds of one referral: the keys wrapped for it, and its own reference. Changed in memory,
+// then saved; saving keeps the rows that own references are found by. Not thread-safe.
+class Holdings {
+ public:
+  // Empty where the referral has none.
+  static absl::StatusOr<Holdings> Load(const store::Reader& reader, std::string_view name);
+
+  const std::vector<Wrap>& wraps() const { return wraps_; }
+  std::vector<Wrap> WrapsOf(std::string_view body) const;
+  // Null when the body has none. Valid until the next change.
+  const storage::v1::OwnReferenceRecord* OwnReferenceOf(std::string_view body) const;
+
+  // In place of the wrap of the same person, body and scope.
+  void Put(const Wrap& wrap);
+  void EraseWraps(absl::FunctionRef<bool(const Wrap&)> goes);
+  // In place of the one that the body had.
+  void PutOwnReference(std::string_view body, const storage::v1::OwnReferenceRecord& reference);
+  void EraseOwnReference(std::string_view body);
+
+  void Save(store::Writer& writer) const;
+
+ private:
+  using References = std::map<std::string, storage::v1::OwnReferenceRecord, std::less<>>;  // by body
+
+  explicit Holdings(std::string_view name) : name_(name) {}
+
+  std::string name_;
+  std::vector<Wrap> wraps_;
+  References references_;
+  References loaded_references_;  // as the store has them
+};
+
 // Names of the referrals that `body` has under a lookup, newest first, at most `limit`.
 absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reader, std::string_view body,
                                                       std::string_view lookup, int limit);

@@ -43,6 +43,13 @@ class RepositoryTest : public ::testing::Test {
     ASSERT_TRUE(status.ok()) << status;
   }
   std::unique_ptr<store::Reader> Reader() { return *store_.Snapshot(); }
+  Holdings Held(std::string_view name) { return *Holdings::Load(*Reader(), name); }
+  template <typename Edit>
+  static void Change(store::Writer& writer, std::string_view name, const Edit& edit) {
+    Holdings holdings = *Holdings::Load(writer, name);
+    edit(holdings);
+    holdings.Save(writer);
+  }
   std::vector<std::string> Keys(std::string_view kind) {
     std::vector<std::string> keys;
     const auto reader = Reader();
@@ -207,8 +214,12 @@ TEST_F(RepositoryTest, ListingsMergeUnitsAndStatesInOrder) {
     std::string position;
     do {
       const BoxPage page = *ListBox(*Reader(), query, position, limit);
-      EXPECT_LE(static_cast<int>(page.summaries.size()), limit);
-      for (const auto& summary : page.summaries) listed.push_back(summary.name());
+      EXPECT_LE(static_cast<int>(page.rows.size()), limit);
+      for (const std::string& row : page.rows) {
+        v1::ReferralSummary summary;
+        EXPECT_TRUE(summary.ParseFromString(row));
+        listed.push_back(summary.name());
+      }
       position = page.position;
     } while (!position.empty());
     EXPECT_EQ(listed, expected) << limit;
@@ -222,7 +233,7 @@ TEST_F(RepositoryTest, ListingsMergeUnitsAndStatesInOrder) {
   }
   EXPECT_THAT(
       ListBox(*Reader(), {.body = "bodies/", .states = states, .units = std::nullopt, .actor = {}}, "", 10)
-          ->summaries,
+          ->rows,
       IsEmpty());
 }
 
@@ -245,37 +256,63 @@ TEST_F(RepositoryTest, SectionsWrapsAndReferencesOfOneReferralAreNotItsNeighbour
   Write([&](store::Writer& writer) {
     for (const std::string_view name : {kName, kNext}) {
       for (const uint32_t person : {1U, 2U, 12U}) {
-        PutSection(writer, name, section(person, v1::SECTION_KIND_DETAILS));
-        PutWrap(writer, name, wrap(person, "bodies/a", storage::v1::KEY_SCOPE_DATA));
-        PutWrap(writer, name, wrap(person, "bodies/b", storage::v1::KEY_SCOPE_SCREENING));
+        PutSections(writer, name, {section(person, v1::SECTION_KIND_DETAILS)});
       }
-      PutOwnReference(writer, name, "bodies/a", reference);
-      PutOwnReference(writer, name, "bodies/ab", reference);
+      Change(writer, name, [&](Holdings& holdings) {
+        for (const uint32_t person : {1U, 2U, 12U}) {
+          holdings.Put(wrap(person, "bodies/a", storage::v1::KEY_SCOPE_DATA));
+          holdings.Put(wrap(person, "bodies/b", storage::v1::KEY_SCOPE_SCREENING));
+        }
+        holdings.PutOwnReference("bodies/a", reference);
+        holdings.PutOwnReference("bodies/ab", reference);
+      });
     }
   });
   ASSERT_THAT(*ListSections(*Reader(), kName), SizeIs(3));
   EXPECT_EQ((*ListSections(*Reader(), kName))[2].person(), 12U);
-  const std::vector<Wrap> wraps = *ListWraps(*Reader(), kName);
+  const std::vector<Wrap> wraps = Held(kName).wraps();
   ASSERT_THAT(wraps, SizeIs(6));
   EXPECT_EQ(wraps[1].body, "bodies/b");
   EXPECT_EQ(wraps[1].person, 1U);
 
   Write([&](store::Writer& writer) { return DeletePerson(writer, kName, 1); });
   EXPECT_THAT(*ListSections(*Reader(), kName), SizeIs(2));
-  EXPECT_THAT(*ListWraps(*Reader(), kName), SizeIs(4));
-  EXPECT_THAT(*ListWraps(*Reader(), kNext), SizeIs(6));
-  Write([&](store::Writer& writer) { DeleteWrap(writer, kName, wraps[2]); });
-  EXPECT_THAT(*ListWraps(*Reader(), kName), SizeIs(3));
+  EXPECT_THAT(Held(kName).wraps(), SizeIs(4));
+  EXPECT_THAT(Held(kNext).wraps(), SizeIs(6));
+  Write([&](store::Writer& writer) {
+    Change(writer, kName, [](Holdings& holdings) {
+      holdings.EraseWraps([](const Wrap& held) { return held.person == 2 && held.body == "bodies/a"; });
+    });
+  });
+  EXPECT_THAT(Held(kName).wraps(), SizeIs(3));
+  EXPECT_THAT(Held(kName).WrapsOf("bodies/b"), SizeIs(2));
 
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "lookup", 10),
               ::testing::UnorderedElementsAre(kName, kNext));
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "lookup", 1), SizeIs(1));
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "look", 10), IsEmpty());
-  Write([&](store::Writer& writer) { return DeleteOwnReference(writer, kName, "bodies/a"); });
+  const auto erase = [](Holdings& holdings) { holdings.EraseOwnReference("bodies/a"); };
+  Write([&](store::Writer& writer) { Change(writer, kName, erase); });
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "lookup", 10), ElementsAre(kNext));
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/ab", "lookup", 10), SizeIs(2));
-  EXPECT_FALSE(GetOwnReference(*Reader(), kName, "bodies/a")->has_value());
-  Write([&](store::Writer& writer) { return DeleteOwnReference(writer, kName, "bodies/a"); });
+  EXPECT_EQ(Held(kName).OwnReferenceOf("bodies/a"), nullptr);
+  Write([&](store::Writer& writer) { Change(writer, kName, erase); });
+}
+
+TEST_F(RepositoryTest, HoldingsOfNothingLeaveNoRow) {
+  Wrap wrap{.person = 1, .body = "bodies/a", .record = {}};
+  Write(
+      [&](store::Writer& writer) { Change(writer, kName, [&](Holdings& holdings) { holdings.Put(wrap); }); });
+  EXPECT_THAT(Keys("held"), SizeIs(1));
+  Write([&](store::Writer& writer) {
+    Change(writer, kName, [&](Holdings& holdings) {
+      wrap.record.set_key_id(2);
+      holdings.Put(wrap);
+      EXPECT_THAT(holdings.wraps(), SizeIs(1)) << "in place of the same person's, body's and scope's";
+      holdings.EraseWraps([](const Wrap&) { return true; });
+    });
+  });
+  EXPECT_THAT(Keys("held"), IsEmpty());
 }
 
 TEST_F(RepositoryTest, AReplacedOwnReferenceLeavesNoLookupBehind) {
@@ -283,12 +320,11 @@ TEST_F(RepositoryTest, AReplacedOwnReferenceLeavesNoLookupBehind) {
   first.set_lookup("first");
   storage::v1::OwnReferenceRecord second;
   second.set_lookup("second");
-  Write([&](store::Writer& writer) { PutOwnReference(writer, kName, "bodies/a", first); });
-  Write([&](store::Writer& writer) {
-    const absl::Status status = DeleteOwnReference(writer, kName, "bodies/a");
-    PutOwnReference(writer, kName, "bodies/a", second);
-    return status;
-  });
+  for (const auto& reference : {first, second}) {
+    Write([&](store::Writer& writer) {
+      Change(writer, kName, [&](Holdings& holdings) { holdings.PutOwnReference("bodies/a", reference); });
+    });
+  }
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "first", 10), IsEmpty());
   EXPECT_THAT(*FindByLookup(*Reader(), "bodies/a", "second", 10), ElementsAre(kName));
   EXPECT_THAT(Keys("look"), SizeIs(1));

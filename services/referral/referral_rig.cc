@@ -178,7 +178,7 @@ storage::v1::ReferralRecord ReferralRig::Record(std::string_view name) {
 }
 
 std::vector<Wrap> ReferralRig::Wraps(std::string_view name, std::string_view body) {
-  std::vector<Wrap> wraps = Must(rows::ListWraps(**rig.store().Snapshot(), name));
+  std::vector<Wrap> wraps = Must(rows::Holdings::Load(**rig.store().Snapshot(), name)).wraps();
   if (!body.empty()) std::erase_if(wraps, [body](const Wrap& wrap) { return wrap.body != body; });
   return wraps;
 }

@@ -297,10 +297,10 @@ void Send(Step& step) {
 }
 
 absl::Status Apply(const command::Submit& submit, Step& step) {
-  if (submit.created.has_value() != (step.current.state() == kNothing)) {
+  if ((submit.created != nullptr) != (step.current.state() == kNothing)) {
     return error::InvalidField("referral", "name a draft, or give a new referral");
   }
-  if (submit.created.has_value()) WAYPOST_RETURN_IF_ERROR(MakeDraft(*submit.created, step));
+  if (submit.created != nullptr) WAYPOST_RETURN_IF_ERROR(MakeDraft(*submit.created, step));
   WAYPOST_RETURN_IF_ERROR(CheckDraft(step.next()));
   WAYPOST_RETURN_IF_ERROR(CheckComplete(step.next(), step.now));
   if ((submit.approval_required || AnyNeedsApproval(step.next())) && !IsApproved(step)) {

@@ -38,6 +38,10 @@ absl::Time DueTime(const ReferralRecord& record) {
 
 // --- Submitting ------------------------------------------------------------------------------------------
 
+std::shared_ptr<const command::Create> Shared(command::Create create) {
+  return std::make_shared<const command::Create>(std::move(create));
+}
+
 TEST(Submit, SendsADraft) {
   const ReferralRecord draft = RecordIn(kDraft);
   EXPECT_EQ(draft.receiver_access(), RECEIVER_ACCESS_NONE);
@@ -54,7 +58,7 @@ TEST(Submit, SendsADraft) {
 }
 
 TEST(Submit, InOneStepIsTheSameAsByADraft) {
-  command::Submit submit{testing::CreateCommand(), false, std::string(testing::kCoordinatingBody)};
+  command::Submit submit{Shared(testing::CreateCommand()), false, std::string(testing::kCoordinatingBody)};
   const ReferralRecord direct = After(kReferring, ReferralRecord(), submit);
   ReferralRecord by_draft = After(kReferring, ReferralRecord(), testing::CreateCommand());
   by_draft = After(kReferring, by_draft, testing::CommandFor(Event::kSubmit));
@@ -64,7 +68,7 @@ TEST(Submit, InOneStepIsTheSameAsByADraft) {
 
 TEST(Submit, NeedsADraftOrANewReferral) {
   EXPECT_EQ(Reason(DecideBy(kReferring, ReferralRecord(), command::Submit{})), "INVALID_FIELD");
-  command::Submit both{testing::CreateCommand(), false, ""};
+  command::Submit both{Shared(testing::CreateCommand()), false, ""};
   EXPECT_EQ(Reason(DecideBy(kReferring, RecordIn(kDraft), both)), "INVALID_FIELD");
 }
 
@@ -90,7 +94,7 @@ TEST(Submit, NeedsAPerson) {
   command::Create create = testing::CreateCommand();
   create.referral.clear_persons();
   create.filled.clear();
-  const auto decision = DecideBy(kReferring, ReferralRecord(), command::Submit{create, false, ""});
+  const auto decision = DecideBy(kReferring, ReferralRecord(), command::Submit{Shared(create), false, ""});
   EXPECT_THAT(error::ViolationsOf(decision.status()), Contains("persons: at least one is required"));
 }
 
@@ -98,7 +102,7 @@ TEST(Submit, AnEmergencyNeedsATelephoneHandOverToTheReceivingBody) {
   command::Create create = testing::CreateCommand();
   create.referral.set_priority(v1::PRIORITY_EMERGENCY);
   const auto submit = [&] {
-    return DecideBy(kReferring, ReferralRecord(), command::Submit{create, false, ""});
+    return DecideBy(kReferring, ReferralRecord(), command::Submit{Shared(create), false, ""});
   };
   EXPECT_THAT(error::ViolationsOf(submit().status()), Contains(HasSubstr("telephone_handover: ")));
   v1::TelephoneHandover& call = *create.referral.mutable_telephone_handover();
@@ -172,11 +176,11 @@ TEST(Approve, ABodyCanRequireItOfAll) {
 TEST(Approve, SecrecyThatNobodyReleasedNeedsItToo) {
   command::Create create = testing::CreateCommand();
   create.referral.mutable_persons(0)->set_secrecy_release(v1::SECRECY_RELEASE_NOT_RELEASED);
-  const auto no_ground = DecideBy(kReferring, ReferralRecord(), command::Submit{create, false, ""});
+  const auto no_ground = DecideBy(kReferring, ReferralRecord(), command::Submit{Shared(create), false, ""});
   EXPECT_THAT(error::ViolationsOf(no_ground.status()), Contains(HasSubstr("override_ground")));
   create.referral.mutable_persons(0)->mutable_disclosure()->set_override_ground(
       v1::OVERRIDE_GROUND_COURT_ORDER);
-  EXPECT_EQ(Reason(DecideBy(kReferring, ReferralRecord(), command::Submit{create, false, ""})),
+  EXPECT_EQ(Reason(DecideBy(kReferring, ReferralRecord(), command::Submit{Shared(create), false, ""})),
             "APPROVAL_MISSING");
 }
 

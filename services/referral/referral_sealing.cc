@@ -94,9 +94,11 @@ absl::StatusOr<Wrap> Sealing::MakeWrap(std::string_view name, uint32_t person, s
 }
 
 absl::Status Sealing::SealPerson(std::string_view name, const v1::PersonSections& sections,
-                                 const DataKey& data_key, SealedContent& out) {
-  const auto seal = [&](v1::SectionKind kind, const std::string& plaintext) -> absl::Status {
-    const SecretKey key = crypto::DeriveSectionKey(data_key, KeyNameOf(kind));
+                                 const DataKey& data_key, const SecretKey& screening_key,
+                                 SealedContent& out) {
+  const SecretKey commitment_key = crypto::CommitmentKey(data_key);
+  const auto seal = [&](v1::SectionKind kind, const SecretKey& key,
+                        const std::string& plaintext) -> absl::Status {
     WAYPOST_ASSIGN_OR_RETURN(
         std::string sealed,
         crypto::Seal(key, SectionContext(name, sections.person(), kind), plaintext, random_));
@@ -106,18 +108,23 @@ absl::Status Sealing::SealPerson(std::string_view name, const v1::PersonSections
     record.set_person(sections.person());
     record.set_section(kind);
     record.set_sealed(std::move(sealed));
-    record.set_commitment(crypto::Commitment(data_key, commitment_name, plaintext));
+    record.set_commitment(crypto::CommitmentUnder(commitment_key, commitment_name, plaintext));
     out.commitments.emplace_back(commitment_name, record.commitment());
     return absl::OkStatus();
   };
   if (sections.has_screening()) {
-    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_SCREENING, sections.screening().SerializeAsString()));
+    WAYPOST_RETURN_IF_ERROR(
+        seal(v1::SECTION_KIND_SCREENING, screening_key, sections.screening().SerializeAsString()));
   }
   if (sections.has_details()) {
-    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_DETAILS, sections.details().SerializeAsString()));
+    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_DETAILS,
+                                 crypto::DeriveSectionKey(data_key, KeyNameOf(v1::SECTION_KIND_DETAILS)),
+                                 sections.details().SerializeAsString()));
   }
   if (sections.has_alerts()) {
-    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_ALERTS, sections.alerts().SerializeAsString()));
+    WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_ALERTS,
+                                 crypto::DeriveSectionKey(data_key, KeyNameOf(v1::SECTION_KIND_ALERTS)),
+                                 sections.alerts().SerializeAsString()));
   }
   return absl::OkStatus();
 }
@@ -140,14 +147,14 @@ absl::StatusOr<SealedContent> Sealing::SealNew(
   SealedContent out;
   for (const v1::PersonSections& person : sections) {
     const DataKey data_key = DataKey::Generate(random_);
-    WAYPOST_RETURN_IF_ERROR(SealPerson(name, person, data_key, out));
+    const SecretKey screening_key = crypto::DeriveSectionKey(data_key, kScreeningKey);
+    WAYPOST_RETURN_IF_ERROR(SealPerson(name, person, data_key, screening_key, out));
     WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(), MakeWrap(name, person.person(), sides.referring,
                                                                 storage::v1::KEY_SCOPE_DATA, data_key, now));
     if (sides.receiving.empty()) continue;
-    WAYPOST_ASSIGN_OR_RETURN(
-        out.wraps.emplace_back(),
-        MakeWrap(name, person.person(), sides.receiving, storage::v1::KEY_SCOPE_SCREENING,
-                 crypto::DeriveSectionKey(data_key, kScreeningKey), now));
+    WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
+                             MakeWrap(name, person.person(), sides.receiving,
+                                      storage::v1::KEY_SCOPE_SCREENING, screening_key, now));
   }
   if (!own_reference.empty()) {
     const SecretKey own = SecretKey::Generate(random_);

@@ -112,7 +112,8 @@ class Sealing {
   absl::StatusOr<Wrap> MakeWrap(std::string_view name, uint32_t person, std::string_view body,
                                 storage::v1::KeyScope scope, const crypto::SecretKey& key, absl::Time now);
   absl::Status SealPerson(std::string_view name, const v1::PersonSections& sections,
-                          const crypto::DataKey& data_key, SealedContent& out);
+                          const crypto::DataKey& data_key, const crypto::SecretKey& screening_key,
+                          SealedContent& out);
   absl::Status SealReference(std::string_view name, std::string_view body, const crypto::SecretKey& own,
                              std::string_view own_reference, SealedContent& out);
 

@@ -10,6 +10,7 @@
 
 #include "common/api/names.h"
 #include "common/api/resource.h"
+#include "common/api/stored_rows.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/rpc/feed.h"
@@ -149,11 +150,21 @@ std::string PurposeName(v1::Purpose purpose) {
 
 // What a look at sections needs, read and recorded in one transaction.
 struct Look {
-  std::vector<Wrap> wraps;
-  std::vector<storage::v1::SectionRecord> sections;
-  std::vector<storage::v1::NoteRecord> notes;
-  std::optional<storage::v1::OwnReferenceRecord> own_reference;
+  std::vector<Wrap> wraps = {};
+  std::vector<storage::v1::SectionRecord> sections = {};
+  std::vector<storage::v1::NoteRecord> notes = {};
+  std::optional<storage::v1::OwnReferenceRecord> own_reference = {};
 };
+
+// What one body holds, alone: a look opens nothing through anybody else's keys.
+absl::StatusOr<Look> OwnLook(const store::Reader& reader, std::string_view name, std::string_view body) {
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, name));
+  Look look{.wraps = holdings.WrapsOf(body)};
+  if (const auto* reference = holdings.OwnReferenceOf(body); reference != nullptr) {
+    look.own_reference = *reference;
+  }
+  return look;
+}
 
 absl::Status PublishLook(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& record,
                          std::string_view type, v1::Purpose purpose) {
@@ -165,14 +176,6 @@ absl::Status PublishLook(rpc::Mutation& mutation, const Authorized& as, const Re
                                .parties = {parties.begin(), parties.end()},
                                .access = true,
                                .purpose = PurposeName(purpose)});
-}
-
-// The wraps of one body alone: a look opens nothing through anybody else's.
-absl::StatusOr<std::vector<Wrap>> OwnWraps(const store::Reader& reader, std::string_view name,
-                                           std::string_view body) {
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<Wrap> wraps, rows::ListWraps(reader, name));
-  std::erase_if(wraps, [&](const Wrap& wrap) { return wrap.body != body; });
-  return wraps;
 }
 
 }  // namespace
@@ -259,7 +262,9 @@ ReferralService::Reactor* ReferralService::ListReferrals(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(const std::string position,
                                  env_.node.page_tokens.Open(request->page_token(), scope));
         WAYPOST_ASSIGN_OR_RETURN(rows::BoxPage page, rows::ListBox(reader, query, position, page_size));
-        for (v1::ReferralSummary& summary : page.summaries) *response->add_referrals() = std::move(summary);
+        for (std::string& row : page.rows) {
+          api::AddStoredRow(*response, v1::ListReferralsResponse::kReferralsFieldNumber, std::move(row));
+        }
         if (page.position.empty()) return absl::OkStatus();
         WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                                  env_.node.page_tokens.Seal(page.position, scope));
@@ -399,10 +404,8 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
         WAYPOST_RETURN_IF_ERROR(CheckMayOpen(record, kinds, as));
         Look look;
         const std::string& body = mutation.caller().body;
-        WAYPOST_ASSIGN_OR_RETURN(look.wraps, OwnWraps(mutation.writer(), request->name(), body));
+        WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
         WAYPOST_ASSIGN_OR_RETURN(look.sections, rows::ListSections(mutation.writer(), request->name()));
-        WAYPOST_ASSIGN_OR_RETURN(look.own_reference,
-                                 rows::GetOwnReference(mutation.writer(), request->name(), body));
         WAYPOST_RETURN_IF_ERROR(PublishLook(mutation, as, record, "referral.disclosed", request->purpose()));
         return rpc::Opening([this, request, response, body, kinds = std::move(kinds),
                              look = std::move(look)]() -> absl::Status {
@@ -431,17 +434,19 @@ ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context,
                                  mutation.Authorize({.name = request->name(),
                                                      .relations = RelationsOf(record, mutation.caller())}));
         Look look;
+        std::vector<storage::v1::NoteRecord> notes;
         std::vector<v1::Note> shown;
         for (const std::string& name : request->notes()) {
           WAYPOST_ASSIGN_OR_RETURN(const uint64_t number, ParseCursor(name.substr(name.rfind('/') + 1)));
           WAYPOST_ASSIGN_OR_RETURN(const auto note, rows::GetNote(mutation.writer(), request->name(),
                                                                   static_cast<uint32_t>(number)));
           if (!note.has_value() || !MayOpenNote(record, *note, as)) return error::NotFound(name);
-          look.notes.push_back(*note);
+          notes.push_back(*note);
           shown.push_back(ToNote(record, *note, mutation.caller()));
         }
         const std::string& body = mutation.caller().body;
-        WAYPOST_ASSIGN_OR_RETURN(look.wraps, OwnWraps(mutation.writer(), request->name(), body));
+        WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
+        look.notes = std::move(notes);
         WAYPOST_RETURN_IF_ERROR(
             PublishLook(mutation, as, record, "referral.notes_disclosed", request->purpose()));
         return rpc::Opening([this, request, response, body, look = std::move(look),

@@ -6,6 +6,7 @@
 #include <grpcpp/impl/codegen/server_callback.h>
 #include <grpcpp/server_context.h>
 
+#include "common/rpc/arena_messages.h"
 #include "common/rpc/environment.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_sealing.h"
@@ -18,7 +19,9 @@ class ReferralService final : public v1::ReferralService::CallbackService {
  public:
   // All must outlive this.
   ReferralService(const rpc::Environment& env, Sealing& sealing, const BodyRegistry& bodies)
-      : env_(env), sealing_(sealing), change_(sealing, bodies) {}
+      : env_(env), sealing_(sealing), change_(sealing, bodies) {
+    SetMessageAllocatorFor_SubmitReferral(&submit_messages_);
+  }
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -89,6 +92,7 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   const rpc::Environment& env_;
   Sealing& sealing_;
   ReferralChange change_;
+  rpc::ArenaMessages<v1::SubmitReferralRequest, v1::Referral> submit_messages_;
 };
 
 }  // namespace waypost::referral

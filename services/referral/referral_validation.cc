@@ -37,70 +37,81 @@ bool IsLetter(char c) {
 
 // --- What holds in every message -------------------------------------------------------------------------
 
-std::string PathOf(std::string_view prefix, const FieldDescriptor& field, int index) {
-  std::string path = prefix.empty() ? field.name() : Cat(prefix, ".", field.name());
-  if (index >= 0) path += Cat("[", index, "]");
-  return path;
-}
+// Where a field is in its request. Its text is made only for a violation: nearly every request has none.
+struct Path {
+  const Path* parent = nullptr;
+  const FieldDescriptor* field = nullptr;  // null: the request itself
+  int index = -1;
 
-void CheckTimestamp(std::string_view path, const google::protobuf::Timestamp& time,
+  std::string Text() const {
+    if (field == nullptr) return {};
+    std::string text = parent->Text();
+    if (!text.empty()) text += '.';
+    text += field->name();
+    if (index >= 0) text += Cat("[", index, "]");
+    return text;
+  }
+};
+
+void CheckTimestamp(const Path& path, const google::protobuf::Timestamp& time,
                     error::FieldViolations& wrong) {
   // Years 1970 to 9999; earlier ones are always mistakes here.
   constexpr int64_t kMaxSeconds = 253'402'300'799;
   if (time.seconds() < 0 || time.seconds() > kMaxSeconds || time.nanos() < 0 || time.nanos() > 999'999'999) {
-    wrong.Add(path, "must be a time between the years 1970 and 9999");
+    wrong.Add(path.Text(), "must be a time between the years 1970 and 9999");
   }
 }
 
-void CheckMessage(std::string_view prefix, const Message& message, error::FieldViolations& wrong);
+void CheckMessage(const Path& path, const Message& message, error::FieldViolations& wrong);
 
-void CheckField(std::string_view prefix, const Message& message, const FieldDescriptor& field, int index,
-                error::FieldViolations& wrong) {
+void CheckField(const Path& path, const Message& message, error::FieldViolations& wrong) {
+  const FieldDescriptor& field = *path.field;
   const auto& reflection = *message.GetReflection();
-  const bool repeated = index >= 0;
+  const bool repeated = path.index >= 0;
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
-    const int value = repeated ? reflection.GetRepeatedEnumValue(message, &field, index)
+    const int value = repeated ? reflection.GetRepeatedEnumValue(message, &field, path.index)
                                : reflection.GetEnumValue(message, &field);
     if (field.enum_type()->FindValueByNumber(value) == nullptr || (repeated && value == 0)) {
-      wrong.Add(PathOf(prefix, field, index), "must be a known value");
+      wrong.Add(path.Text(), "must be a known value");
     }
   } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
     std::string scratch;
-    const std::string& text = repeated
-                                  ? reflection.GetRepeatedStringReference(message, &field, index, &scratch)
-                                  : reflection.GetStringReference(message, &field, &scratch);
+    const std::string& text =
+        repeated ? reflection.GetRepeatedStringReference(message, &field, path.index, &scratch)
+                 : reflection.GetStringReference(message, &field, &scratch);
     if (field.type() == FieldDescriptor::TYPE_STRING && !base::IsValidUtf8(text)) {
-      wrong.Add(PathOf(prefix, field, index), "must be well-formed UTF-8");
+      wrong.Add(path.Text(), "must be well-formed UTF-8");
     }
   } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-    const Message& inner = repeated ? reflection.GetRepeatedMessage(message, &field, index)
-                                    : reflection.GetMessage(message, &field);
-    CheckMessage(PathOf(prefix, field, index), inner, wrong);
+    CheckMessage(path,
+                 repeated ? reflection.GetRepeatedMessage(message, &field, path.index)
+                          : reflection.GetMessage(message, &field),
+                 wrong);
   }
 }
 
 // Known enum values, valid times, well-formed texts, throughout.
-void CheckMessage(std::string_view prefix, const Message& message, error::FieldViolations& wrong) {
+void CheckMessage(const Path& path, const Message& message, error::FieldViolations& wrong) {
   if (message.GetDescriptor() == google::protobuf::Timestamp::descriptor()) {
-    CheckTimestamp(prefix, static_cast<const google::protobuf::Timestamp&>(message), wrong);
+    CheckTimestamp(path, static_cast<const google::protobuf::Timestamp&>(message), wrong);
     return;
   }
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
   for (const FieldDescriptor* field : fields) {
     if (!field->is_repeated()) {
-      CheckField(prefix, message, *field, -1, wrong);
+      CheckField({.parent = &path, .field = field}, message, wrong);
       continue;
     }
     const int size = message.GetReflection()->FieldSize(message, field);
-    for (int i = 0; i < size; ++i) CheckField(prefix, message, *field, i, wrong);
+    for (int i = 0; i < size; ++i) CheckField({.parent = &path, .field = field, .index = i}, message, wrong);
   }
 }
 
 // Collects the violations of one request.
 class Checker {
  public:
-  explicit Checker(const Message& request) { CheckMessage("", request, wrong_); }
+  explicit Checker(const Message& request) { CheckMessage(Path(), request, wrong_); }
 
   absl::Status Done() const { return wrong_.ToStatus(); }
   void Add(std::string_view field, std::string_view what) { wrong_.Add(field, what); }

@@ -159,13 +159,19 @@ std::vector<std::string> AllowedActions(const ReferralRecord& record, const poli
 
 v1::Referral ToReferral(const ReferralRecord& record, const policy::Authorized& as, absl::Time now) {
   v1::Referral view;
+  FillReferral(record, as, now, view);
+  return view;
+}
+
+void FillReferral(const ReferralRecord& record, const policy::Authorized& as, absl::Time now,
+                  v1::Referral& view) {
+  view.Clear();
   CopyMetadata(record, as, view);
   if (IsSide(as)) {
     CopyCourse(record, as, view);
     CopyPersons(record, as, view);
   }
   for (std::string& action : AllowedActions(record, as, now)) view.add_allowed_actions(std::move(action));
-  return view;
 }
 
 v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller& caller) {

@@ -34,6 +34,9 @@ std::vector<std::string> AllowedActions(const ReferralRecord& record, const poli
 
 // What the caller may see of a referral: codes and dates only.
 v1::Referral ToReferral(const ReferralRecord& record, const policy::Authorized& as, absl::Time now);
+// The same, in place of what `view` holds.
+void FillReferral(const ReferralRecord& record, const policy::Authorized& as, absl::Time now,
+                  v1::Referral& view);
 
 // A line of a listing for a person or system of that body, which must be one of the two sides.
 v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller& caller);

@@ -1,18 +1,22 @@
 // Sends one kind of call for some seconds and prints, as JSON, what came of it. tools/bench runs it beside
-// the servers it measures.
+// the servers it measures, on the same cores: so that it takes as little from them whatever it measures, it
+// sends bytes that were made before, and does not look into the answers.
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "tests/bench/load.h"
 #include "tests/bench/requests.h"
-#include "waypost/bench/v1/echo_service.grpc.pb.h"
+#include "waypost/bench/v1/echo.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 
 namespace {
@@ -47,98 +51,110 @@ std::vector<std::shared_ptr<grpc::Channel>> Connect(const Options& options) {
 }
 
 // One call's objects, used again by the next call of the same slot.
-template <typename Request, typename Response>
 struct Slot {
   std::unique_ptr<grpc::ClientContext> context;
-  Request request;
-  Response response;
-
-  grpc::ClientContext* Fresh(const std::string& token) {
-    context = std::make_unique<grpc::ClientContext>();
-    if (!token.empty()) context->AddMetadata("authorization", "Bearer " + token);
-    response.Clear();
-    return context.get();
-  }
+  grpc::ByteBuffer request;
+  grpc::ByteBuffer response;
 };
 
-template <typename Service, typename Request, typename Response>
+// Calls one method, with requests that are bytes.
 class Caller {
  public:
-  using Stub = typename Service::Stub;
-  explicit Caller(const Options& options)
-      : options_(options), slots_(static_cast<size_t>(options.load.in_flight)) {
-    for (const auto& channel : Connect(options)) stubs_.push_back(Service::NewStub(channel));
+  Caller(const Options& options, std::string method, std::string token)
+      : method_(std::move(method)),
+        bearer_(token.empty() ? std::string() : "Bearer " + token),
+        slots_(static_cast<size_t>(options.load.in_flight)) {
+    for (const auto& channel : Connect(options))
+      stubs_.push_back(std::make_unique<grpc::GenericStub>(channel));
   }
-  Stub& stub(int slot) { return *stubs_[static_cast<size_t>(slot) % stubs_.size()]; }
-  Slot<Request, Response>& slot(int slot) { return slots_[static_cast<size_t>(slot)]; }
-  const Options& options() const { return options_; }
+
+  void Call(int slot, const std::string& request, std::function<void(grpc::Status)> done) {
+    Slot& mine = slots_[static_cast<size_t>(slot)];
+    mine.context = std::make_unique<grpc::ClientContext>();
+    if (!bearer_.empty()) mine.context->AddMetadata("authorization", bearer_);
+    const grpc::Slice slice(request);
+    mine.request = grpc::ByteBuffer(&slice, 1);
+    mine.response.Clear();
+    stubs_[static_cast<size_t>(slot) % stubs_.size()]->UnaryCall(
+        mine.context.get(), method_, {}, &mine.request, &mine.response, std::move(done));
+  }
+
+  const grpc::ByteBuffer& response(int slot) const { return slots_[static_cast<size_t>(slot)].response; }
 
  private:
-  const Options& options_;
-  std::vector<std::unique_ptr<Stub>> stubs_;
-  std::vector<Slot<Request, Response>> slots_;
+  const std::string method_;
+  const std::string bearer_;
+  std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;
+  std::vector<Slot> slots_;
 };
 
+constexpr char kReferralService[] = "/waypost.referral.v1.ReferralService/";
+
 waypost::bench::LoadResult RunEcho(const Options& options) {
-  Caller<echo::EchoService, echo::EchoRequest, echo::EchoResponse> caller(options);
+  Caller caller(options, "/waypost.bench.v1.EchoService/Echo", "");
   const size_t bytes = MakeSubmit(options.from, options.to, options.run, 1).ByteSizeLong();
-  return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t, auto done) {
-    auto& mine = caller.slot(slot);
-    mine.request.mutable_payload()->assign(options.reply_bytes == 0 ? bytes : 64, 'x');
-    mine.request.set_reply_bytes(options.reply_bytes);
-    caller.stub(slot).async()->Echo(mine.Fresh(""), &mine.request, &mine.response, std::move(done));
-  });
+  echo::EchoRequest request;
+  request.mutable_payload()->assign(options.reply_bytes == 0 ? bytes : 64, 'x');
+  request.set_reply_bytes(options.reply_bytes);
+  const std::string serialized = request.SerializeAsString();
+  return waypost::bench::RunLoad(
+      options.load, [&](int slot, uint64_t, auto done) { caller.Call(slot, serialized, std::move(done)); });
+}
+
+template <typename Message>
+Message Parse(const grpc::ByteBuffer& buffer) {
+  Message message;
+  grpc::Slice slice;
+  if (buffer.DumpToSingleSlice(&slice).ok())
+    message.ParseFromArray(slice.begin(), static_cast<int>(slice.size()));
+  return message;
 }
 
 waypost::bench::LoadResult RunSubmit(const Options& options) {
-  Caller<referral::ReferralService, referral::SubmitReferralRequest, referral::Referral> caller(options);
+  Caller caller(options, std::string(kReferralService) + "SubmitReferral", options.token);
+  const bool keeps_names = !options.names_file.empty();
   std::vector<std::vector<std::string>> names(static_cast<size_t>(options.load.in_flight));
+  const waypost::bench::SubmitBytes submit(options.from, options.to, options.run);
   const auto result = waypost::bench::RunLoad(options.load, [&](int slot, uint64_t number, auto done) {
-    auto& mine = caller.slot(slot);
-    mine.request = MakeSubmit(options.from, options.to, options.run, number);
-    caller.stub(slot).async()->SubmitReferral(
-        mine.Fresh(options.token), &mine.request, &mine.response,
-        [&, slot, done = std::move(done)](grpc::Status status) {
-          if (status.ok()) names[static_cast<size_t>(slot)].push_back(caller.slot(slot).response.name());
-          done(std::move(status));
-        });
+    caller.Call(slot, submit.Numbered(number), [&, slot, done = std::move(done)](grpc::Status status) {
+      if (keeps_names && status.ok()) {
+        names[static_cast<size_t>(slot)].push_back(Parse<referral::Referral>(caller.response(slot)).name());
+      }
+      done(std::move(status));
+    });
   });
-  if (!options.names_file.empty()) {
-    std::ofstream file(options.names_file);
-    for (const auto& list : names) {
-      for (const std::string& name : list) file << name << "\n";
-    }
+  if (!keeps_names) return result;
+  std::ofstream file(options.names_file);
+  for (const auto& list : names) {
+    for (const std::string& name : list) file << name << "\n";
   }
   return result;
 }
 
 waypost::bench::LoadResult RunDisclose(const Options& options) {
-  Caller<referral::ReferralService, referral::DiscloseReferralRequest, referral::DiscloseReferralResponse>
-      caller(options);
-  std::vector<std::string> names;
+  Caller caller(options, std::string(kReferralService) + "DiscloseReferral", options.token);
+  std::vector<std::string> requests;
   std::ifstream file(options.names_file);
-  for (std::string name; std::getline(file, name);) names.push_back(name);
+  for (std::string name; std::getline(file, name);) {
+    referral::DiscloseReferralRequest request;
+    request.set_name(name);
+    request.add_sections(referral::SECTION_KIND_DETAILS);
+    request.set_purpose(referral::PURPOSE_DELIVER_SERVICE);
+    requests.push_back(request.SerializeAsString());
+  }
   return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t number, auto done) {
-    auto& mine = caller.slot(slot);
-    mine.request.set_name(names[number % names.size()]);
-    mine.request.clear_sections();
-    mine.request.add_sections(referral::SECTION_KIND_DETAILS);
-    mine.request.set_purpose(referral::PURPOSE_DELIVER_SERVICE);
-    caller.stub(slot).async()->DiscloseReferral(mine.Fresh(options.token), &mine.request, &mine.response,
-                                                std::move(done));
+    caller.Call(slot, requests[number % requests.size()], std::move(done));
   });
 }
 
 waypost::bench::LoadResult RunList(const Options& options) {
-  Caller<referral::ReferralService, referral::ListReferralsRequest, referral::ListReferralsResponse> caller(
-      options);
-  return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t, auto done) {
-    auto& mine = caller.slot(slot);
-    mine.request.set_box(referral::BOX_INBOX);
-    mine.request.set_page_size(50);
-    caller.stub(slot).async()->ListReferrals(mine.Fresh(options.token), &mine.request, &mine.response,
-                                             std::move(done));
-  });
+  Caller caller(options, std::string(kReferralService) + "ListReferrals", options.token);
+  referral::ListReferralsRequest request;
+  request.set_box(referral::BOX_INBOX);
+  request.set_page_size(50);
+  const std::string serialized = request.SerializeAsString();
+  return waypost::bench::RunLoad(
+      options.load, [&](int slot, uint64_t, auto done) { caller.Call(slot, serialized, std::move(done)); });
 }
 
 // The size of one page of the inbox, to compare an echo of as many bytes with.

@@ -23,13 +23,21 @@ void FillDisclosure(std::string_view to, pb::Disclosure& disclosure) {
   disclosure.set_informed_language("prs");
 }
 
+// Every number has as many digits, so that only they change in a serialized request.
+constexpr size_t kDigits = 12;
+
+std::string Digits(uint64_t number) {
+  std::string digits = std::to_string(number);
+  return std::string(kDigits - digits.size(), '0') + digits;
+}
+
 }  // namespace
 
 pb::SubmitReferralRequest MakeSubmit(std::string_view from, std::string_view to, std::string_view run,
                                      uint64_t number) {
   pb::SubmitReferralRequest request;
-  request.set_request_id(base::Cat("bench-", run, "-", number));
-  request.set_own_reference(base::Cat("EXP-", run, "-", number));
+  request.set_request_id(base::Cat("bench-", run, "-", Digits(number)));
+  request.set_own_reference(base::Cat("EXP-", run, "-", Digits(number)));
   pb::Referral& referral = *request.mutable_referral();
   referral.set_theme(type::v1::THEME_LANGUAGE);
   referral.set_priority(pb::PRIORITY_NORMAL);
@@ -56,6 +64,22 @@ pb::SubmitReferralRequest MakeSubmit(std::string_view from, std::string_view to,
       "Spanish from the first letter; wants to work as a tailor, which was her trade for nine years.");
   details.set_reason("Arrived in spring; the municipal course is full until autumn.");
   return request;
+}
+
+SubmitBytes::SubmitBytes(std::string_view from, std::string_view to, std::string_view run) {
+  constexpr uint64_t kPlaceholder = 111'222'333'444;
+  const std::string digits = Digits(kPlaceholder);
+  bytes_ = MakeSubmit(from, to, run, kPlaceholder).SerializeAsString();
+  for (size_t at = bytes_.find(digits); at != std::string::npos; at = bytes_.find(digits, at + kDigits)) {
+    places_.push_back(at);
+  }
+}
+
+std::string SubmitBytes::Numbered(uint64_t number) const {
+  std::string bytes = bytes_;
+  const std::string digits = Digits(number);
+  for (const size_t place : places_) bytes.replace(place, kDigits, digits);
+  return bytes;
 }
 
 }  // namespace waypost::bench
