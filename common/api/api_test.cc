@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include <set>
 
 #include "common/api/field_mask.h"
@@ -81,7 +84,9 @@ TEST(Timestamp, GoesThereAndBackBeforeTheEpochToo) {
 class PageTokenTest : public ::testing::Test {
  protected:
   waypost::testing::FakeRandom random_;
-  PageTokens tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_), random_};
+  waypost::testing::FakeRandom renewals_{2};
+  const crypto::SecretKey first_ = crypto::SecretKey::Generate(random_);
+  PageTokens tokens_{first_.Duplicate(), crypto::SecretKey::Generate(random_), random_};
   const PageScope scope_{.body = "bodies/a", .actor = "x", .method = "List", .query = "q"};
 };
 
@@ -116,6 +121,42 @@ TEST_F(PageTokenTest, RefusesEverySingleChange) {
   EXPECT_FALSE(tokens_.Open(token.substr(1), scope_).ok());
   EXPECT_FALSE(tokens_.Open(std::string(PageTokens::kMaxTokenBytes + 1, 'A'), scope_).ok());
   EXPECT_EQ(*tokens_.Open("", scope_), "");
+}
+
+TEST_F(PageTokenTest, OutlivesOneRenewalOfTheKeysAndNotTwo) {
+  const std::string token = *tokens_.Seal("position", scope_);
+  const crypto::SecretKey second = crypto::SecretKey::Generate(random_);
+  const crypto::SecretKey third = crypto::SecretKey::Generate(random_);
+  tokens_.Renew(second.Duplicate(), first_.Duplicate());
+  EXPECT_EQ(*tokens_.Open(token, scope_), "position");
+  tokens_.Renew(second.Duplicate(), first_.Duplicate());
+  EXPECT_EQ(*tokens_.Open(token, scope_), "position") << "the same keys once more are no renewal";
+  const std::string later = *tokens_.Seal("later", scope_);
+  tokens_.Renew(third.Duplicate(), second.Duplicate());
+  EXPECT_EQ(*tokens_.Open(later, scope_), "later");
+  EXPECT_EQ(error::ReasonOf(tokens_.Open(token, scope_).status()), "PAGE_TOKEN_INVALID");
+}
+
+TEST_F(PageTokenTest, IsSealedAndOpenedWhileKeysAreRenewed) {
+  constexpr int kRenewals = 200;
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    while (!done) {
+      // Keys may turn between the two, once: the token is then of the key before.
+      const auto token = tokens_.Seal("position", scope_);
+      const auto position = tokens_.Open(token.value_or(""), scope_);
+      EXPECT_TRUE(position.ok() || error::ReasonOf(position.status()) == "PAGE_TOKEN_INVALID");
+    }
+  });
+  crypto::SecretKey last = first_.Duplicate();
+  for (int i = 0; i < kRenewals; ++i) {
+    crypto::SecretKey next = crypto::SecretKey::Generate(renewals_);
+    tokens_.Renew(next.Duplicate(), std::move(last));
+    last = std::move(next);
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(*tokens_.Open(*tokens_.Seal("position", scope_), scope_), "position");
 }
 
 TEST(ApplyMask, ReplacesWhatIsNamedAndRefusesTheRest) {

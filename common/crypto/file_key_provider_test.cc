@@ -13,6 +13,7 @@
 #include "common/crypto/memory_key_provider.h"
 #include "common/crypto/testing.h"
 #include "common/status/errors.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::crypto {
 namespace {
@@ -27,11 +28,11 @@ std::string ContentOf(const std::string& path) {
 }
 
 // The rules that every provider keeps, on each of them.
-class AnyProvider : public testing::TestWithParam<bool> {
+class AnyProvider : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (GetParam()) {
-      auto file = FileKeyProvider::Open({.dir = folder_.Below("keys"), .create = true}, clock_, random_);
+      auto file = FileKeyProvider::Open({.dir = folder_ / "keys", .create = true}, clock_, random_);
       ASSERT_TRUE(file.ok()) << file.status();
       provider_ = *std::move(file);
     } else {
@@ -39,12 +40,12 @@ class AnyProvider : public testing::TestWithParam<bool> {
     }
   }
 
-  TestFolder folder_;
+  testing::TempFolder folder_;
   TestClock clock_{kStart};
   TestRandom random_;
   std::unique_ptr<KeyProvider> provider_;
 };
-INSTANTIATE_TEST_SUITE_P(Providers, AnyProvider, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(Providers, AnyProvider, ::testing::Bool(),
                          [](const auto& param_info) { return param_info.param ? "File" : "Memory"; });
 
 TEST_P(AnyProvider, BeginsWithOneCurrentKey) {
@@ -109,10 +110,10 @@ TEST_P(AnyProvider, PeriodSecretsMoveOnePeriodAtATime) {
   EXPECT_NE(now->current.bytes(), later->previous.bytes());
 }
 
-class FileKeys : public testing::Test {
+class FileKeys : public ::testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<FileKeyProvider>> Open(bool create) {
-    return FileKeyProvider::Open({.dir = dir_, .data_dir = folder_.Below("data"), .create = create}, clock_,
+    return FileKeyProvider::Open({.dir = dir_, .data_dir = folder_ / "data", .create = create}, clock_,
                                  random_);
   }
   std::unique_ptr<FileKeyProvider> MustOpen(bool create = false) {
@@ -121,8 +122,8 @@ class FileKeys : public testing::Test {
     return *std::move(provider);
   }
 
-  TestFolder folder_;
-  const std::string dir_ = folder_.Below("keys");
+  testing::TempFolder folder_;
+  const std::string dir_ = folder_ / "keys";
   TestClock clock_{kStart};
   TestRandom random_;
 };
@@ -161,25 +162,25 @@ TEST_F(FileKeys, ALostFolderIsNotReplaced) {
 }
 
 TEST_F(FileKeys, MustLieApartFromTheData) {
-  const std::string data = folder_.Below("data");
+  const std::string data = folder_ / "data";
   for (const std::string& keys : {data, data + "/", data + "/keys", data + "/a/b", folder_.path(),
-                                  folder_.Below("data/../data/keys"), folder_.Below("other/../data")}) {
+                                  folder_ / "data/../data/keys", folder_ / "other/../data"}) {
     EXPECT_EQ(error::ReasonOf(CheckFoldersApart(keys, data)), "KEY_FOLDER_REFUSED") << keys;
     EXPECT_EQ(FileKeyProvider::Open({.dir = keys, .data_dir = data, .create = true}, clock_, random_)
                   .status()
                   .code(),
               absl::StatusCode::kFailedPrecondition);
   }
-  EXPECT_TRUE(CheckFoldersApart(folder_.Below("data-keys"), data).ok());
-  EXPECT_TRUE(CheckFoldersApart(folder_.Below("keys"), data).ok());
+  EXPECT_TRUE(CheckFoldersApart(folder_ / "data-keys", data).ok());
+  EXPECT_TRUE(CheckFoldersApart(folder_ / "keys", data).ok());
   EXPECT_FALSE(CheckFoldersApart("", data).ok());
 }
 
 TEST_F(FileKeys, ALinkIntoTheDataIsSeenThrough) {
-  fs::create_directory(folder_.Below("data"));
-  fs::create_directory_symlink(folder_.Below("data"), folder_.Below("elsewhere"));
-  EXPECT_FALSE(CheckFoldersApart(folder_.Below("elsewhere/keys"), folder_.Below("data")).ok());
-  EXPECT_FALSE(CheckFoldersApart(folder_.Below("data"), folder_.Below("elsewhere")).ok());
+  fs::create_directory(folder_ / "data");
+  fs::create_directory_symlink(folder_ / "data", folder_ / "elsewhere");
+  EXPECT_FALSE(CheckFoldersApart(folder_ / "elsewhere/keys", folder_ / "data").ok());
+  EXPECT_FALSE(CheckFoldersApart(folder_ / "data", folder_ / "elsewhere").ok());
 }
 
 TEST_F(FileKeys, AFolderOrFileOpenToOthersIsRefused) {
@@ -220,12 +221,12 @@ TEST_F(FileKeys, DamageIsDataLossAndNeverAnotherKey) {
 
 TEST_F(FileKeys, MissingPartsAreRefused) {
   MustOpen(true)->Rotate(kStart).IgnoreError();
-  fs::rename(dir_ + "/current", folder_.Below("kept"));
+  fs::rename(dir_ + "/current", folder_ / "kept");
   EXPECT_EQ(error::ReasonOf(Open(true).status()), "KEY_FOLDER_REFUSED");
-  fs::rename(folder_.Below("kept"), dir_ + "/current");
-  fs::rename(dir_ + "/wrapping-00000002.key", folder_.Below("kept"));
+  fs::rename(folder_ / "kept", dir_ + "/current");
+  fs::rename(dir_ + "/wrapping-00000002.key", folder_ / "kept");
   EXPECT_EQ(Open(true).status().code(), absl::StatusCode::kDataLoss);
-  fs::rename(folder_.Below("kept"), dir_ + "/wrapping-00000002.key");
+  fs::rename(folder_ / "kept", dir_ + "/wrapping-00000002.key");
   fs::remove(dir_ + "/node-secret");
   EXPECT_FALSE(Open(true).ok());
 }
@@ -250,10 +251,10 @@ TEST_F(FileKeys, ACrashWhileAKeyIsDestroyedIsMended) {
 
 TEST_F(FileKeys, ADestroyedKeyIsGoneFromTheDisk) {
   const auto provider = MustOpen(true);
-  fs::create_hard_link(dir_ + "/wrapping-00000001.key", folder_.Below("witness"));
+  fs::create_hard_link(dir_ + "/wrapping-00000001.key", folder_ / "witness");
   ASSERT_TRUE(provider->Rotate(kStart).ok());
   ASSERT_TRUE(provider->Destroy(1, kStart + kMinRetirement).ok());
-  const std::string left = ContentOf(folder_.Below("witness"));
+  const std::string left = ContentOf(folder_ / "witness");
   EXPECT_TRUE(std::all_of(left.begin(), left.end(), [](char c) { return c == '\0'; }));
   EXPECT_EQ(MustOpen()->Get(1).status().code(), absl::StatusCode::kNotFound);
 }
@@ -297,14 +298,14 @@ TEST_F(FileKeys, ARestoredOlderFolderIsNoticed) {
 
 TEST_F(FileKeys, AnUnreadableFolderIsBorneForAWhile) {
   const auto provider = MustOpen(true);
-  fs::rename(dir_, folder_.Below("away"));
+  fs::rename(dir_, folder_ / "away");
   clock_.Advance(absl::Minutes(4));
   EXPECT_TRUE(provider->Current().ok());
   clock_.Advance(absl::Minutes(2));
   EXPECT_EQ(provider->Current().status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(provider->Get(1).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(provider->RotationDue(kStart));
-  fs::rename(folder_.Below("away"), dir_);
+  fs::rename(folder_ / "away", dir_);
   EXPECT_TRUE(provider->Current().ok());
 }
 

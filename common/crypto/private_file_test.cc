@@ -11,6 +11,7 @@
 
 #include "common/crypto/testing.h"
 #include "common/status/errors.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::crypto {
 namespace {
@@ -23,16 +24,16 @@ mode_t ModeOf(const std::string& path) {
   return info.st_mode & 0777;
 }
 
-class PrivateFile : public testing::Test {
+class PrivateFile : public ::testing::Test {
  protected:
-  TestFolder folder_;
+  testing::TempFolder folder_;
   TestRandom random_;
 };
 
 TEST_F(PrivateFile, IsReadableByItsOwnerAlone) {
   ASSERT_TRUE(WritePrivateFile(folder_.path(), "a", "content", IfExists::kRefuse, random_).ok());
-  EXPECT_EQ(ModeOf(folder_.Below("a")), 0600U);
-  EXPECT_EQ(*ReadPrivateFile(folder_.Below("a")), "content");
+  EXPECT_EQ(ModeOf(folder_ / "a"), 0600U);
+  EXPECT_EQ(*ReadPrivateFile(folder_ / "a"), "content");
   EXPECT_EQ(NamesIn(folder_.path())->size(), 1U);  // no temporary is left
 }
 
@@ -40,64 +41,64 @@ TEST_F(PrivateFile, ReplacesOrRefuses) {
   ASSERT_TRUE(WritePrivateFile(folder_.path(), "a", "one", IfExists::kRefuse, random_).ok());
   EXPECT_EQ(WritePrivateFile(folder_.path(), "a", "two", IfExists::kRefuse, random_).code(),
             absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(*ReadPrivateFile(folder_.Below("a")), "one");
+  EXPECT_EQ(*ReadPrivateFile(folder_ / "a"), "one");
   EXPECT_TRUE(WritePrivateFile(folder_.path(), "a", "two", IfExists::kReplace, random_).ok());
-  EXPECT_EQ(*ReadPrivateFile(folder_.Below("a")), "two");
+  EXPECT_EQ(*ReadPrivateFile(folder_ / "a"), "two");
   EXPECT_EQ(NamesIn(folder_.path())->size(), 1U);
 }
 
 TEST_F(PrivateFile, IsRefusedWhenOthersMayReadOrWriteIt) {
   ASSERT_TRUE(WritePrivateFile(folder_.path(), "a", "content", IfExists::kRefuse, random_).ok());
   for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U}) {
-    ASSERT_EQ(::chmod(folder_.Below("a").c_str(), mode), 0);
-    EXPECT_EQ(error::ReasonOf(ReadPrivateFile(folder_.Below("a")).status()), "FILE_NOT_PRIVATE") << mode;
+    ASSERT_EQ(::chmod((folder_ / "a").c_str(), mode), 0);
+    EXPECT_EQ(error::ReasonOf(ReadPrivateFile(folder_ / "a").status()), "FILE_NOT_PRIVATE") << mode;
   }
 }
 
 TEST_F(PrivateFile, IsNoLinkNorFolder) {
   ASSERT_TRUE(WritePrivateFile(folder_.path(), "a", "content", IfExists::kRefuse, random_).ok());
-  fs::create_symlink(folder_.Below("a"), folder_.Below("link"));
-  EXPECT_EQ(error::ReasonOf(ReadPrivateFile(folder_.Below("link")).status()), "FILE_NOT_PRIVATE");
-  fs::create_directory(folder_.Below("sub"));
-  EXPECT_FALSE(ReadPrivateFile(folder_.Below("sub")).ok());
-  ASSERT_EQ(::mkfifo(folder_.Below("pipe").c_str(), 0600), 0);
-  EXPECT_FALSE(ReadPrivateFile(folder_.Below("pipe")).ok());
-  EXPECT_EQ(ReadPrivateFile(folder_.Below("none")).status().code(), absl::StatusCode::kNotFound);
+  fs::create_symlink(folder_ / "a", folder_ / "link");
+  EXPECT_EQ(error::ReasonOf(ReadPrivateFile(folder_ / "link").status()), "FILE_NOT_PRIVATE");
+  fs::create_directory(folder_ / "sub");
+  EXPECT_FALSE(ReadPrivateFile(folder_ / "sub").ok());
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(ReadPrivateFile(folder_ / "pipe").ok());
+  EXPECT_EQ(ReadPrivateFile(folder_ / "none").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(PrivateFile, HasALimit) {
-  std::ofstream(folder_.Below("large")) << std::string(kMaxPrivateFileBytes + 1, 'x');
-  ASSERT_EQ(::chmod(folder_.Below("large").c_str(), 0600), 0);
-  EXPECT_EQ(error::ReasonOf(ReadPrivateFile(folder_.Below("large")).status()), "LIMIT_EXCEEDED");
+  std::ofstream(folder_ / "large") << std::string(kMaxPrivateFileBytes + 1, 'x');
+  ASSERT_EQ(::chmod((folder_ / "large").c_str(), 0600), 0);
+  EXPECT_EQ(error::ReasonOf(ReadPrivateFile(folder_ / "large").status()), "LIMIT_EXCEEDED");
 }
 
 TEST_F(PrivateFile, DestroyOverwritesBeforeItRemoves) {
   ASSERT_TRUE(WritePrivateFile(folder_.path(), "a", "secret", IfExists::kRefuse, random_).ok());
-  fs::create_hard_link(folder_.Below("a"), folder_.Below("witness"));
+  fs::create_hard_link(folder_ / "a", folder_ / "witness");
   ASSERT_TRUE(DestroyFile(folder_.path(), "a").ok());
-  EXPECT_FALSE(fs::exists(folder_.Below("a")));
-  EXPECT_EQ(*ReadPrivateFile(folder_.Below("witness")), std::string(6, '\0'));
+  EXPECT_FALSE(fs::exists(folder_ / "a"));
+  EXPECT_EQ(*ReadPrivateFile(folder_ / "witness"), std::string(6, '\0'));
   EXPECT_TRUE(DestroyFile(folder_.path(), "a").ok());  // again is no error
 }
 
 TEST_F(PrivateFile, TemporariesOfACrashAreDestroyed) {
-  std::ofstream(folder_.Below(".tmp-0123")) << "half a key";
+  std::ofstream(folder_ / ".tmp-0123") << "half a key";
   ASSERT_TRUE(WritePrivateFile(folder_.path(), "a", "content", IfExists::kRefuse, random_).ok());
   ASSERT_TRUE(DestroyTemporaries(folder_.path()).ok());
   EXPECT_EQ(*NamesIn(folder_.path()), std::vector<std::string>{"a"});
 }
 
 TEST_F(PrivateFile, AFailedWriteLeavesNothing) {
-  EXPECT_EQ(WritePrivateFile(folder_.Below("none"), "a", "x", IfExists::kRefuse, random_).code(),
+  EXPECT_EQ(WritePrivateFile(folder_ / "none", "a", "x", IfExists::kRefuse, random_).code(),
             absl::StatusCode::kNotFound);
-  fs::create_directory(folder_.Below("taken"));
+  fs::create_directory(folder_ / "taken");
   EXPECT_FALSE(WritePrivateFile(folder_.path(), "taken", "x", IfExists::kReplace, random_).ok());
   EXPECT_EQ(NamesIn(folder_.path())->size(), 1U);
 }
 
 TEST(PrivateFolder, IsMadePrivateAndRefusedWhenItIsNot) {
-  const TestFolder folder;
-  const std::string dir = folder.Below("a/b/keys");
+  const testing::TempFolder folder;
+  const std::string dir = folder / "a/b/keys";
   ASSERT_TRUE(EnsurePrivateFolder(dir).ok());
   EXPECT_EQ(ModeOf(dir), 0700U);
   EXPECT_TRUE(EnsurePrivateFolder(dir).ok());
@@ -105,12 +106,12 @@ TEST(PrivateFolder, IsMadePrivateAndRefusedWhenItIsNot) {
     ASSERT_EQ(::chmod(dir.c_str(), mode), 0);
     EXPECT_EQ(error::ReasonOf(EnsurePrivateFolder(dir)), "FILE_NOT_PRIVATE") << mode;
   }
-  std::ofstream(folder.Below("file")) << "x";
-  EXPECT_FALSE(EnsurePrivateFolder(folder.Below("file")).ok());
+  std::ofstream(folder / "file") << "x";
+  EXPECT_FALSE(EnsurePrivateFolder(folder / "file").ok());
 }
 
 TEST(FolderLock, ExcludesAnotherHolderUntilItEnds) {
-  const TestFolder folder;
+  const testing::TempFolder folder;
   {
     const auto first = FolderLock::Take(folder.path(), absl::ZeroDuration());
     ASSERT_TRUE(first.ok());
@@ -121,7 +122,7 @@ TEST(FolderLock, ExcludesAnotherHolderUntilItEnds) {
 }
 
 TEST(FolderLock, MovesWithoutLettingGo) {
-  const TestFolder folder;
+  const testing::TempFolder folder;
   auto first = FolderLock::Take(folder.path(), absl::ZeroDuration());
   ASSERT_TRUE(first.ok());
   const FolderLock moved = *std::move(first);

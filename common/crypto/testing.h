@@ -1,15 +1,11 @@
-// For tests: a folder that goes when the test ends, a clock that the test turns, randomness that repeats.
+// For tests: a clock that the test turns, randomness that repeats.
 #ifndef WAYPOST_COMMON_CRYPTO_TESTING_H_
 #define WAYPOST_COMMON_CRYPTO_TESTING_H_
 
-#include <stdlib.h>
-
 #include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -20,25 +16,6 @@
 #include "common/crypto/hash.h"
 
 namespace waypost::crypto {
-
-class TestFolder {
- public:
-  TestFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "waypost-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  ~TestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-  std::string Below(std::string_view name) const { return base::Cat(path_, "/", name); }
-
- private:
-  std::string path_;
-};
 
 // Thread-safe.
 class TestClock final : public base::Clock {

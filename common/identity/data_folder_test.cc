@@ -12,6 +12,7 @@
 #include "common/crypto/random.h"
 #include "common/crypto/testing.h"
 #include "common/status/errors.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::identity {
 namespace {
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
-class DataFolderTest : public testing::Test {
+class DataFolderTest : public ::testing::Test {
  protected:
   absl::StatusOr<DataFolder> Open(bool demo, bool other_issuer = false) {
     return DataFolder::Open({.dir = dir_, .demo = demo, .other_issuer = other_issuer, .now = kNow}, random_);
@@ -35,9 +36,9 @@ class DataFolderTest : public testing::Test {
     fs::permissions(stamp_, fs::perms::owner_read | fs::perms::owner_write);
   }
 
-  crypto::TestFolder folder_;
+  testing::TempFolder folder_;
   crypto::SystemRandom random_;
-  const std::string dir_ = folder_.Below("data");
+  const std::string dir_ = folder_ / "data";
   const std::string stamp_ = dir_ + "/WAYPOST";
 };
 

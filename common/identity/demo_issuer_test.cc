@@ -11,16 +11,17 @@
 #include "common/crypto/testing.h"
 #include "common/identity/testing.h"
 #include "common/status/errors.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::identity {
 namespace {
 
 namespace fs = std::filesystem;
 
-class DemoIssuerTest : public testing::Test {
+class DemoIssuerTest : public ::testing::Test {
  protected:
   DataFolder Folder(bool demo, std::string_view name = "data") {
-    auto folder = DataFolder::Open({.dir = folder_.Below(name), .demo = demo, .now = kTestNow}, random_);
+    auto folder = DataFolder::Open({.dir = folder_ / name, .demo = demo, .now = kTestNow}, random_);
     EXPECT_TRUE(folder.ok()) << folder.status();
     return *std::move(folder);
   }
@@ -43,7 +44,7 @@ class DemoIssuerTest : public testing::Test {
             .lifetime = absl::Hours(1)};
   }
 
-  crypto::TestFolder folder_;
+  testing::TempFolder folder_;
   crypto::SystemRandom random_;
   crypto::TestClock clock_{kTestNow};
 };
@@ -75,12 +76,12 @@ TEST_F(DemoIssuerTest, EveryRoleCanBeGiven) {
 TEST_F(DemoIssuerTest, ExistsForDemoFoldersOnly) {
   const auto issuer = DemoIssuer::Open(Folder(false), random_);
   EXPECT_EQ(error::ReasonOf(issuer.status()), "DEMO_REFUSED");
-  EXPECT_FALSE(fs::exists(folder_.Below("data/demo-issuer.jwk")));
+  EXPECT_FALSE(fs::exists(folder_ / "data/demo-issuer.jwk"));
 }
 
 TEST_F(DemoIssuerTest, KeepsItsKeyInTheFolder) {
   const std::string token = *Issuer()->Mint(AnyGrant(), kTestNow);
-  EXPECT_EQ(fs::status(folder_.Below("data/demo-issuer.jwk")).permissions(),
+  EXPECT_EQ(fs::status(folder_ / "data/demo-issuer.jwk").permissions(),
             fs::perms::owner_read | fs::perms::owner_write);
   EXPECT_TRUE(Verifier(*Issuer())->Verify(token).ok());
 }
@@ -92,13 +93,13 @@ TEST_F(DemoIssuerTest, AnotherFoldersTokensAreRefused) {
 
 TEST_F(DemoIssuerTest, AKeyOpenToOthersIsRefused) {
   Issuer();
-  fs::permissions(folder_.Below("data/demo-issuer.jwk"), fs::perms::others_read, fs::perm_options::add);
+  fs::permissions(folder_ / "data/demo-issuer.jwk", fs::perms::others_read, fs::perm_options::add);
   EXPECT_EQ(error::ReasonOf(DemoIssuer::Open(Folder(true), random_).status()), "FILE_NOT_PRIVATE");
 }
 
 TEST_F(DemoIssuerTest, ADamagedKeyIsDataLoss) {
   Issuer();
-  std::ofstream(folder_.Below("data/demo-issuer.jwk"), std::ios::trunc) << "{}";
+  std::ofstream(folder_ / "data/demo-issuer.jwk", std::ios::trunc) << "{}";
   EXPECT_EQ(DemoIssuer::Open(Folder(true), random_).status().code(), absl::StatusCode::kDataLoss);
 }
 

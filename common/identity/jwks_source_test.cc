@@ -15,6 +15,7 @@
 #include "common/base/strings.h"
 #include "common/crypto/testing.h"
 #include "common/identity/signing_keys.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::identity {
 namespace {
@@ -129,14 +130,14 @@ TEST(CheckJwksUrl, TakesHttpsAndLoopback) {
 }
 
 TEST(FileJwksSource, ReadsTheFileAtEveryFetch) {
-  const crypto::TestFolder folder;
-  FileJwksSource source(folder.Below("jwks.json"));
+  const testing::TempFolder folder;
+  FileJwksSource source(folder / "jwks.json");
   EXPECT_EQ(source.Fetch().status().code(), absl::StatusCode::kUnavailable);
-  std::ofstream(folder.Below("jwks.json")) << "one";
+  std::ofstream(folder / "jwks.json") << "one";
   EXPECT_EQ(*source.Fetch(), "one");
-  std::ofstream(folder.Below("jwks.json")) << "two";
+  std::ofstream(folder / "jwks.json") << "two";
   EXPECT_EQ(*source.Fetch(), "two");
-  std::ofstream(folder.Below("jwks.json")) << std::string(2 * kMaxJwksBytes, ' ');
+  std::ofstream(folder / "jwks.json") << std::string(2 * kMaxJwksBytes, ' ');
   EXPECT_FALSE(ParseKeySet(*source.Fetch()).ok());
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "common/base/big_endian.h"
 #include "common/base/status_macros.h"
@@ -12,8 +13,12 @@
 namespace waypost::rpc {
 namespace {
 
+std::string AllFeedsPrefix() {
+  return store::KeyBuilder().Text("feed").Take();
+}
+
 std::string FeedPrefix(std::string_view feed) {
-  return store::KeyBuilder().Text("feed").Text(feed).Take();
+  return store::KeyBuilder(AllFeedsPrefix()).Text(feed).Take();
 }
 
 std::string EntryKey(std::string_view feed, uint64_t position) {
@@ -48,6 +53,20 @@ absl::StatusOr<uint64_t> TrimmedUpTo(const store::Reader& reader, std::string_vi
   return base::ReadBigEndian(*value);
 }
 
+// The first feed that has an entry in the range; nullopt when there is none.
+absl::StatusOr<std::optional<std::string>> FirstFeed(const store::Store& store, store::KeyRange range) {
+  WAYPOST_ASSIGN_OR_RETURN(const auto reader, store.Snapshot());
+  const auto at = reader->Scan(std::move(range));
+  if (!at->Valid()) {
+    WAYPOST_RETURN_IF_ERROR(at->status());
+    return std::nullopt;
+  }
+  store::KeyParser names(at->key());
+  WAYPOST_RETURN_IF_ERROR(names.Text().status());
+  WAYPOST_ASSIGN_OR_RETURN(std::string feed, names.Text());
+  return feed;
+}
+
 }  // namespace
 
 void AppendToFeed(store::Writer& writer, std::string_view feed, const FeedEntry& entry) {
@@ -77,25 +96,55 @@ absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std
 }
 
 absl::StatusOr<int> TrimFeed(store::Store& store, std::string_view feed, absl::Time before, int limit) {
-  int removed = 0;
-  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store, [&](store::Writer& writer) -> absl::Status {
-    std::vector<std::string> keys;
-    WAYPOST_ASSIGN_OR_RETURN(uint64_t trimmed, TrimmedUpTo(writer, feed));
-    for (auto at = writer.Scan(store::PrefixRange(FeedPrefix(feed)));
-         at->Valid() && static_cast<int>(keys.size()) < limit; at->Next()) {
+  std::vector<uint64_t> old;
+  {
+    WAYPOST_ASSIGN_OR_RETURN(const auto reader, store.Snapshot());
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, TrimmedUpTo(*reader, feed));
+    // Not from the first key: that would step over everything deleted and not yet compacted.
+    store::KeyRange range = store::PrefixRange(FeedPrefix(feed));
+    range.begin = EntryKey(feed, trimmed + 1);
+    const auto at = reader->Scan(range);
+    for (; at->Valid() && static_cast<int>(old.size()) < limit; at->Next()) {
       WAYPOST_ASSIGN_OR_RETURN(const FeedEntry entry, Decode(at->key(), at->value()));
       if (entry.time >= before) break;
-      trimmed = entry.position;
-      keys.emplace_back(at->key());
+      old.push_back(entry.position);
     }
-    removed = static_cast<int>(keys.size());
-    if (keys.empty()) return absl::OkStatus();
-    for (const std::string& key : keys) writer.Delete(key);
+    WAYPOST_RETURN_IF_ERROR(at->status());
+  }
+  if (old.empty()) return 0;
+  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store, [&](store::Writer& writer) -> absl::Status {
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, TrimmedUpTo(writer, feed));
+    for (const uint64_t position : old) writer.Delete(EntryKey(feed, position));
     std::string mark;
-    base::AppendBigEndian(trimmed, mark);
+    base::AppendBigEndian(std::max(trimmed, old.back()), mark);
     writer.Put(TrimKey(feed), mark);
     return absl::OkStatus();
   }));
+  return static_cast<int>(old.size());
+}
+
+absl::StatusOr<int> FeedTrimmer::Step(store::Store& store, absl::Time now) {
+  const store::KeyRange all = store::PrefixRange(AllFeedsPrefix());
+  if (!in_pass_) {
+    if (now - pass_began_ < kPassEvery) return 0;
+    in_pass_ = true;
+    pass_began_ = now;
+    from_ = all.begin;
+  }
+  int removed = 0;
+  for (int feeds = 0; feeds < kSliceFeeds && removed < kSliceEntries; ++feeds) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> feed, FirstFeed(store, {from_, all.end}));
+    if (!feed.has_value()) {
+      in_pass_ = false;
+      break;
+    }
+    int last = kTransactionEntries;
+    while (last == kTransactionEntries && removed < kSliceEntries) {
+      WAYPOST_ASSIGN_OR_RETURN(last, TrimFeed(store, *feed, now - kFeedRetention, kTransactionEntries));
+      removed += last;
+    }
+    if (last < kTransactionEntries) from_ = store::PrefixRange(FeedPrefix(*feed)).end;
+  }
   return removed;
 }
 

@@ -1,4 +1,7 @@
 // A feed: entries in commit order, for watchers to follow from a cursor. Positions rise and may have gaps.
+//
+//   ("feed", feed, position)   an entry
+//   ("feed.trim", feed)        up to where entries have been removed
 #ifndef WAYPOST_COMMON_RPC_FEED_H_
 #define WAYPOST_COMMON_RPC_FEED_H_
 
@@ -29,8 +32,37 @@ void AppendToFeed(store::Writer& writer, std::string_view feed, const FeedEntry&
 absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std::string_view feed,
                                                 uint64_t after, int limit);
 
-// Removes entries older than `before`, at most `limit`, and remembers where the feed now begins.
+// How long an entry is kept. A follower that was away over a long weekend and a day goes on from its cursor;
+// one that was away for longer lists afresh, which is then less work than to replay what it missed.
+inline constexpr absl::Duration kFeedRetention = absl::Hours(24 * 7);
+
+// Removes entries older than `before` from the beginning of a feed, at most `limit`, and remembers where it
+// now begins; returns how many. What is old is looked up outside the transaction, which only deletes. Trims
+// of one feed at the same time do no harm.
 absl::StatusOr<int> TrimFeed(store::Store& store, std::string_view feed, absl::Time before, int limit);
+
+// Trims every feed of a store, a slice at a time: one pass leaps from feed to feed, and the next begins
+// kPassEvery after it began. Keeps its place in memory alone. Not thread-safe: for one thread.
+class FeedTrimmer {
+ public:
+  // Bounds of one slice: feeds looked at, and entries removed, in transactions of at most
+  // kTransactionEntries. Entries above the highest rate of changes that a node takes, so that trimming keeps
+  // up.
+  static constexpr int kSliceFeeds = 200;
+  static constexpr int kSliceEntries = 20'000;
+  static constexpr int kTransactionEntries = 1'000;
+  static constexpr absl::Duration kPassEvery = absl::Minutes(10);
+
+  // Does one slice, if a pass is under way or due. Returns how many entries it removed. After an error the
+  // next slice begins where this one did. Blocks.
+  absl::StatusOr<int> Step(store::Store& store, absl::Time now);
+
+ private:
+  bool in_pass_ = false;
+  absl::Time pass_began_ = absl::InfinitePast();
+  // While in a pass: the key from which to look for the next feed.
+  std::string from_;
+};
 
 }  // namespace waypost::rpc
 

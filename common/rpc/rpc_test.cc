@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/synchronization/notification.h"
+#include "common/base/strings.h"
 #include "common/rpc/chain/admission.h"
 #include "common/rpc/chain/authentication.h"
 #include "common/rpc/change_hub.h"
@@ -14,6 +15,7 @@
 #include "common/rpc/mutation.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
+#include "common/store/keys.h"
 #include "common/store/memory_store.h"
 #include "common/testing/fakes.h"
 #include "waypost/event/v1/event.pb.h"
@@ -137,6 +139,83 @@ TEST(Feed, ReadsInOrderFromACursorAndSaysWhenThatIsTooOld) {
   EXPECT_EQ(error::MetadataOf(read(0).status(), "oldest"), "5");
   EXPECT_THAT(*read(5), SizeIs(1));
   EXPECT_THAT(*ReadFeed(**store.Snapshot(), "g", 0, 10), SizeIs(1));
+}
+
+class FeedTrimmerTest : public ::testing::Test {
+ protected:
+  // `count` entries at `time`, at positions of their own.
+  void Append(std::string_view feed, int count, absl::Time time) {
+    ASSERT_TRUE(store::TransactAndWait(store_, [&](store::Writer& writer) {
+                  for (int i = 0; i < count; ++i) AppendToFeed(writer, feed, Entry(++position_, time));
+                  return absl::OkStatus();
+                }).ok());
+  }
+  int Left(std::string_view feed) const {
+    int rows = 0;
+    const auto reader = *store_.Snapshot();
+    const std::string prefix = store::KeyBuilder().Text("feed").Text(feed).Take();
+    for (auto at = reader->Scan(store::PrefixRange(prefix)); at->Valid(); at->Next()) ++rows;
+    return rows;
+  }
+
+  const absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
+  const absl::Time old_ = now_ - kFeedRetention - absl::Seconds(1);
+  store::MemoryStore store_;
+  uint64_t position_ = 0;
+  FeedTrimmer trimmer_;
+};
+
+TEST_F(FeedTrimmerTest, RemovesFromEveryFeedWhatIsOlderThanItsRetentionAndNothingElse) {
+  for (const std::string_view feed : {"a", "b", "c"}) {
+    Append(feed, 2, old_);
+    Append(feed, 1, now_ - kFeedRetention);
+  }
+  Append("d", 1, now_);
+  // A neighbour in key order that is no feed.
+  ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
+                writer.Put(store::KeyBuilder().Text("feee").Text("x").Take(), "x");
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(*trimmer_.Step(store_, now_), 6);
+  for (const std::string_view feed : {"a", "b", "c", "d"}) EXPECT_EQ(Left(feed), 1) << feed;
+  EXPECT_EQ(error::ReasonOf(ReadFeed(**store_.Snapshot(), "c", 0, 10).status()), "CURSOR_TOO_OLD");
+  EXPECT_THAT(*ReadFeed(**store_.Snapshot(), "d", 0, 10), SizeIs(1));
+  EXPECT_TRUE((*store_.Snapshot())->Get(store::KeyBuilder().Text("feee").Text("x").Take())->has_value());
+}
+
+TEST_F(FeedTrimmerTest, OneSliceIsBoundedAndTheNextGoesOn) {
+  constexpr int kHalf = FeedTrimmer::kSliceEntries / 2;
+  Append("a", kHalf, old_);
+  for (int i = 0; i < 2; ++i) Append("b", kHalf, old_);
+  Append("c", 1, old_);
+  EXPECT_EQ(*trimmer_.Step(store_, now_), FeedTrimmer::kSliceEntries);
+  EXPECT_EQ(Left("c"), 1);
+  EXPECT_EQ(*trimmer_.Step(store_, now_), kHalf + 1);
+  EXPECT_EQ(Left("b") + Left("c"), 0);
+}
+
+TEST_F(FeedTrimmerTest, AnyNumberOfFeedsIsPassedOverAFewAtATime) {
+  constexpr int kFeeds = FeedTrimmer::kSliceFeeds + 7;
+  for (int i = 0; i < kFeeds; ++i) Append(base::Cat("feed-", i), 1, old_);
+  EXPECT_EQ(*trimmer_.Step(store_, now_), FeedTrimmer::kSliceFeeds);
+  EXPECT_EQ(*trimmer_.Step(store_, now_), 7);
+}
+
+TEST_F(FeedTrimmerTest, BetweenTwoPassesItRests) {
+  EXPECT_EQ(*trimmer_.Step(store_, now_), 0);
+  Append("a", 1, old_);
+  EXPECT_EQ(*trimmer_.Step(store_, now_ + FeedTrimmer::kPassEvery - absl::Seconds(1)), 0);
+  EXPECT_EQ(*trimmer_.Step(store_, now_ + FeedTrimmer::kPassEvery), 1);
+}
+
+TEST_F(FeedTrimmerTest, AnEntryThatCannotBeReadIsAnErrorAndNothingIsLost) {
+  Append("a", 1, old_);
+  ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
+                writer.Put(store::KeyBuilder().Text("feed").Text("b").Uint(9).Take(), "damaged");
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(trimmer_.Step(store_, now_).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Left("b"), 1);
 }
 
 TEST(Retry, RepeatsOnlyWhatIsSafeAndTransient) {

@@ -1,9 +1,9 @@
 #include "common/runtime/key_rotation.h"
 
+#include <utility>
 #include <vector>
 
 #include "common/base/status_macros.h"
-#include "common/crypto/key_provider.h"
 
 namespace waypost::runtime {
 
@@ -27,6 +27,16 @@ absl::StatusOr<int> RotateKeys(crypto::BodyKeys& keys, const RotationWork& work,
   }
   if (destroyed > 0) WAYPOST_RETURN_IF_ERROR(work.purge());
   return destroyed;
+}
+
+absl::StatusOr<crypto::PeriodSecrets> PageTokenKeys(crypto::KeyProvider& provider, absl::Time now) {
+  return provider.NodePeriodSecrets("page-token", now);
+}
+
+absl::Status RenewPageTokenKeys(crypto::KeyProvider& provider, absl::Time now, api::PageTokens& tokens) {
+  WAYPOST_ASSIGN_OR_RETURN(crypto::PeriodSecrets keys, PageTokenKeys(provider, now));
+  tokens.Renew(std::move(keys.current), std::move(keys.previous));
+  return absl::OkStatus();
 }
 
 }  // namespace waypost::runtime

@@ -178,6 +178,7 @@ class RunningNode final : public Node, public Workshop {
   absl::Status StartModules();
   void Housekeep();
   void KeepKeys();
+  void RenewPageTokens();
   void CountDroppedLines();
   void LogRefresh(const absl::Status& status);
   void UpdateHealth();
@@ -259,8 +260,7 @@ absl::Status RunningNode::OpenIdentity() {
       identity::KeyRefresher::Options{.report = [this](const absl::Status& status) { LogRefresh(status); }});
   WAYPOST_ASSIGN_OR_RETURN(service_secret_, ServiceSecret(config_, random_));
   authenticator_.emplace(*verifier_, service_secret_);
-  WAYPOST_ASSIGN_OR_RETURN(crypto::PeriodSecrets page,
-                           key_provider_->NodePeriodSecrets("page-token", clock_.Now()));
+  WAYPOST_ASSIGN_OR_RETURN(crypto::PeriodSecrets page, PageTokenKeys(*key_provider_, clock_.Now()));
   page_tokens_.emplace(std::move(page.current), std::move(page.previous), random_);
   WAYPOST_ASSIGN_OR_RETURN(const crypto::SecretKey idempotency, key_provider_->NodeSecret("idempotency"));
   idempotency_key_ = idempotency.bytes();
@@ -338,6 +338,7 @@ void RunningNode::Housekeep() {
   while (true) {
     UpdateHealth();
     if (clock_.Now() >= next_tick) {
+      RenewPageTokens();
       for (const auto& module : modules_) module->Tick(clock_.Now());
       CountDroppedLines();
       next_tick = clock_.Now() + kTick;
@@ -354,6 +355,16 @@ void RunningNode::LogRefresh(const absl::Status& status) {
   log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kWarning,
                                 "an issuer's keys could not be fetched",
                                 {{"error", std::string(base::ToStd(status.message()))}}));
+}
+
+// With the old keys listings go on; tokens that another replica made under the new ones are refused
+// meanwhile.
+void RunningNode::RenewPageTokens() {
+  const absl::Status renewed = RenewPageTokenKeys(*key_provider_, clock_.Now(), *page_tokens_);
+  if (renewed.ok()) return;
+  log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kError,
+                                "the keys of page tokens could not be renewed; it is tried again",
+                                {{"error", std::string(base::ToStd(renewed.message()))}}));
 }
 
 void RunningNode::CountDroppedLines() {

@@ -47,8 +47,9 @@ void OutboxBase::Stop() {
 
 void OutboxBase::Tick(absl::Time now) {
   hub_.Changed(rpc::kTickFeed);
-  // A sweep that fails is made up for by the next.
+  // What fails is made up for by the next tick.
   rpc::SweepIdempotency(env_.store, now, kSweepPerTick).status().IgnoreError();
+  feeds_.Step(env_.store, now).status().IgnoreError();
 }
 
 }  // namespace waypost::runtime

@@ -1,5 +1,5 @@
 // What every service that writes events has in common: its lane, its hub, the relay to the audit service,
-// and the sweeping of what has expired.
+// and the removing of what has expired: idempotency records, and what watchers can no longer ask for.
 #ifndef WAYPOST_COMMON_RUNTIME_OUTBOX_MODULE_H_
 #define WAYPOST_COMMON_RUNTIME_OUTBOX_MODULE_H_
 
@@ -14,6 +14,7 @@
 #include "common/outbox/relay.h"
 #include "common/rpc/change_hub.h"
 #include "common/rpc/environment.h"
+#include "common/rpc/feed.h"
 #include "common/runtime/module.h"
 
 namespace waypost::runtime {
@@ -33,7 +34,7 @@ class OutboxBase {
   // Begins to relay to the audit service.
   void Start(const Peers& peers);
   void Stop();
-  // Sweeps and ticks watches.
+  // Sweeps, trims feeds, and ticks watches.
   void Tick(absl::Time now);
 
  private:
@@ -46,6 +47,7 @@ class OutboxBase {
   std::unique_ptr<outbox::Sink> sink_;
   std::unique_ptr<outbox::Relay> relay_;
   uint64_t subscription_ = 0;
+  rpc::FeedTrimmer feeds_;
 };
 
 }  // namespace waypost::runtime

@@ -16,7 +16,7 @@
 #include "common/status/errors.h"
 #include "common/store/rocksdb_store.h"
 #include "common/store/testing/lossy_file_system.h"
-#include "common/store/testing/temp_folder.h"
+#include "common/testing/temp_folder.h"
 #include "rocksdb/env.h"
 #include "rocksdb/system_clock.h"
 
@@ -88,7 +88,7 @@ class Machine {
     env_ = std::make_unique<TestEnv>(disk_);
   }
 
-  TempFolder folder_;
+  testing::TempFolder folder_;
   std::shared_ptr<LossyFileSystem> disk_;
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<std::atomic<int>> fatal_calls_ = std::make_shared<std::atomic<int>>(0);
@@ -272,7 +272,7 @@ TEST(FailedSync, IsFatalAcknowledgesNothingAndIsRecoveredByARestart) {
       EXPECT_EQ(machine.fatal_calls(), 1);
       machine.KillProcess();
       const auto node = OpenOrDie(machine.Options());
-      EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+      EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
       EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
     }
   }
@@ -338,7 +338,7 @@ TEST(FullDisk, IsRefusedBeforeItIsQuiteFullAndReadsGoOn) {
   EXPECT_EQ(machine.disk().changes(), changes) << "the disk was not touched";
   EXPECT_TRUE(node->Stats().disk_is_full);
   EXPECT_EQ(node->Stats().disk_full, 1u);
-  EXPECT_THAT(ledger.Check(store), testing::IsEmpty());
+  EXPECT_THAT(ledger.Check(store), ::testing::IsEmpty());
   const absl::Status read_only =
       TransactAndWait(store, [](Writer& writer) { return writer.Get("x").status(); });
   EXPECT_TRUE(read_only.ok()) << read_only;
@@ -357,12 +357,12 @@ TEST(FullDisk, TheFirstWriteOfALogMayFail) {
         const auto node = OpenOrDie(machine.Options());
         machine.disk().Inject({operation, ".log", 0, false, partial, IOStatus::NoSpace("injected")});
         EXPECT_EQ(error::ReasonOf(ledger.RunOne(node->store("p"), 0)), "DISK_FULL");
-        EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+        EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
         for (int i = 0; i < 5; ++i) EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
       }
       machine.CutPower(1);
       const auto node = OpenOrDie(machine.Options());
-      EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+      EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
       EXPECT_EQ(ledger.Count(Answer::kAcknowledged), 5);
       EXPECT_EQ(ledger.Count(Answer::kRefused), 1);
       EXPECT_EQ(machine.fatal_calls(), 0);
@@ -386,12 +386,12 @@ TEST(FullDisk, AReaderIsNeverCutOffByAReopening) {
   int rows = 0;
   for (; cursor->Valid(); cursor->Next()) ++rows;
   EXPECT_EQ(rows, 3);
-  EXPECT_THAT(ledger.Check(store), testing::IsEmpty());
+  EXPECT_THAT(ledger.Check(store), ::testing::IsEmpty());
   reader.reset();
   EXPECT_EQ(error::ReasonOf(ledger.RunOne(store, 0)), "DISK_FULL") << "its cursor is still there";
   cursor.reset();
   EXPECT_TRUE(ledger.RunOne(store, 0).ok());
-  EXPECT_THAT(ledger.Check(store), testing::IsEmpty());
+  EXPECT_THAT(ledger.Check(store), ::testing::IsEmpty());
   EXPECT_EQ(machine.fatal_calls(), 0);
 }
 
@@ -401,7 +401,7 @@ void FillAndFree(Machine& machine, Ledger& ledger, std::mt19937_64& random) {
   for (int round = 0; round < 6; ++round) {
     machine.disk().SetFreeBytes(random() % 300'000);
     ledger.Run(node->store("p"), 2, 60);
-    EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+    EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
     if (random() % 3 == 0) return;  // ends while the disk is full
     machine.disk().SetFreeBytes(std::nullopt);
     EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok()) << "writes resume";
@@ -424,7 +424,7 @@ TEST(FullDisk, LosesNothingAcknowledgedAndBringsNothingBack) {
       }
       const auto node = RocksNode::Open(machine.Options());
       ASSERT_TRUE(node.ok()) << node.status();
-      ASSERT_THAT(ledger.Check((*node)->store("p")), testing::IsEmpty());
+      ASSERT_THAT(ledger.Check((*node)->store("p")), ::testing::IsEmpty());
     }
     refused += ledger.Count(Answer::kRefused);
     EXPECT_EQ(machine.fatal_calls(), 0);
@@ -455,7 +455,7 @@ TEST(FullDisk, SurvivesAPowerCutAtAnyMoment) {
     }
     const auto node = RocksNode::Open(machine.Options());
     ASSERT_TRUE(node.ok()) << node.status();
-    ASSERT_THAT(ledger.Check((*node)->store("p")), testing::IsEmpty());
+    ASSERT_THAT(ledger.Check((*node)->store("p")), ::testing::IsEmpty());
   }
 }
 
@@ -488,7 +488,7 @@ TEST(FailedFlush, ForWantOfRoomIsMadeGoodLater) {
     EXPECT_GT(ledger.Count(Answer::kAcknowledged), 300);
     machine.CutPower(1);
     const auto node = OpenOrDie(machine.Options());
-    EXPECT_THAT(ledger.Check(node->store("p")), testing::IsEmpty());
+    EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
   }
 }
 

@@ -18,7 +18,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/conformance.h"
-#include "common/store/testing/temp_folder.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::store {
 namespace {
@@ -56,15 +56,15 @@ class TestRocksStore final : public TestStore {
   Store& other_part() override { return node_->store("audit"); }
 
  private:
-  TempFolder folder_;
+  testing::TempFolder folder_;
   std::unique_ptr<RocksNode> node_;
 };
 
 INSTANTIATE_TEST_SUITE_P(OnDisk, StoreConformance,
-                         testing::Values(Driver{"RocksDb",
-                                                [] { return std::make_unique<TestRocksStore>(false); }},
-                                         Driver{"RocksDbAnsweringOnWriter",
-                                                [] { return std::make_unique<TestRocksStore>(true); }}),
+                         ::testing::Values(Driver{"RocksDb",
+                                                  [] { return std::make_unique<TestRocksStore>(false); }},
+                                           Driver{"RocksDbAnsweringOnWriter",
+                                                  [] { return std::make_unique<TestRocksStore>(true); }}),
                          DriverName);
 
 absl::Status Put(Store& store, std::string_view key, std::string_view value) {
@@ -128,7 +128,7 @@ class RecordingObserver final : public StoreObserver {
 };
 
 TEST(RocksNode, KeepsWhatWasAcknowledgedOverARestart) {
-  TempFolder folder;
+  testing::TempFolder folder;
   {
     const auto node = OpenOrDie(TwoParts(folder.path()));
     ASSERT_TRUE(Put(node->store("referral"), "a", "1").ok());
@@ -140,7 +140,7 @@ TEST(RocksNode, KeepsWhatWasAcknowledgedOverARestart) {
 }
 
 TEST(RocksNode, APartThatIsNotNamedStaysAsItIs) {
-  TempFolder folder;
+  testing::TempFolder folder;
   {
     const auto node = OpenOrDie(TwoParts(folder.path()));
     ASSERT_TRUE(Put(node->store("audit"), "a", "2").ok());
@@ -156,7 +156,7 @@ TEST(RocksNode, APartThatIsNotNamedStaysAsItIs) {
 }
 
 TEST(RocksNode, RefusesOptionsThatMakeNoSense) {
-  TempFolder folder;
+  testing::TempFolder folder;
   for (const auto& parts : std::vector<std::vector<std::string>>{{"a", "a"}, {""}, {"default"}}) {
     RocksOptions options;
     options.path = folder.path();
@@ -166,7 +166,7 @@ TEST(RocksNode, RefusesOptionsThatMakeNoSense) {
 }
 
 TEST(RocksNode, AFolderInUseIsRefused) {
-  TempFolder folder;
+  testing::TempFolder folder;
   const auto node = OpenOrDie(TwoParts(folder.path()));
   const absl::Status second = RocksNode::Open(TwoParts(folder.path())).status();
   EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
@@ -176,7 +176,7 @@ TEST(RocksNode, AFolderInUseIsRefused) {
 
 // The lock is of the kind that a process does not hold against itself, hence a real second process.
 TEST(RocksNode, AFolderInUseByAnotherProcessIsRefused) {
-  TempFolder folder;
+  testing::TempFolder folder;
   { const auto node = OpenOrDie(TwoParts(folder.path())); }
   const std::string lock_path = folder.path() + "/LOCK";
   int ready[2];
@@ -208,7 +208,7 @@ TEST(RocksNode, AFolderInUseByAnotherProcessIsRefused) {
 }
 
 TEST(RocksNode, AFullQueueAnswersOverloadedOnAnotherThread) {
-  TempFolder folder;
+  testing::TempFolder folder;
   RocksOptions options = TwoParts(folder.path());
   options.queue_max = 10;
   const auto node = OpenOrDie(std::move(options));
@@ -243,7 +243,7 @@ TEST(RocksNode, AFullQueueAnswersOverloadedOnAnotherThread) {
 }
 
 TEST(RocksNode, GroupsAreBoundedInBodiesAndInBytes) {
-  TempFolder folder;
+  testing::TempFolder folder;
   RecordingObserver observer;
   RocksOptions options = TwoParts(folder.path());
   options.group_bodies_max = 32;
@@ -283,7 +283,7 @@ TEST(RocksNode, GroupsAreBoundedInBodiesAndInBytes) {
 }
 
 TEST(RocksNode, AnswersInTheOrderOfCommit) {
-  TempFolder folder;
+  testing::TempFolder folder;
   const auto node = OpenOrDie(TwoParts(folder.path()));
   std::vector<int> order;  // one thread answers
   absl::BlockingCounter left(1000);
@@ -300,7 +300,7 @@ TEST(RocksNode, AnswersInTheOrderOfCommit) {
 }
 
 TEST(RocksNode, RunsAndAnswersWhatWaitsWhenItIsDestroyed) {
-  TempFolder folder;
+  testing::TempFolder folder;
   std::atomic<int> answered = 0;
   {
     const auto node = OpenOrDie(TwoParts(folder.path()));
@@ -340,7 +340,7 @@ std::string AllBytes(const std::string& folder) {
 }
 
 TEST(RocksNode, PurgeLeavesNoByteOfWhatWasDeletedOrOverwritten) {
-  TempFolder folder;
+  testing::TempFolder folder;
   const auto node = OpenOrDie(TwoParts(folder.path()));
   Store& store = node->store("referral");
   // In the bottom level, in a younger file above it, and in the log alone.
@@ -370,7 +370,7 @@ TEST(RocksNode, PurgeLeavesNoByteOfWhatWasDeletedOrOverwritten) {
 }
 
 TEST(RocksNode, PurgeWaitsForOldSnapshotsAndSaysWhenItDoesNot) {
-  TempFolder folder;
+  testing::TempFolder folder;
   RocksOptions options = TwoParts(folder.path());
   options.purge_wait_max = absl::ZeroDuration();
   const auto node = OpenOrDie(std::move(options));
@@ -384,7 +384,7 @@ TEST(RocksNode, PurgeWaitsForOldSnapshotsAndSaysWhenItDoesNot) {
 }
 
 TEST(RocksNode, TransactionsGoOnDuringAPurge) {
-  TempFolder folder;
+  testing::TempFolder folder;
   const auto node = OpenOrDie(TwoParts(folder.path()));
   std::atomic<bool> stop = false;
   std::thread writer([&] {
@@ -397,7 +397,7 @@ TEST(RocksNode, TransactionsGoOnDuringAPurge) {
 }
 
 TEST(RocksNode, ACheckpointIsAFolderLikeAnyOther) {
-  TempFolder folder;
+  testing::TempFolder folder;
   const std::string copy = folder.path() + "/copy";
   const auto node = OpenOrDie(TwoParts(folder.path() + "/live"));
   ASSERT_TRUE(Put(node->store("referral"), "a", "1").ok());

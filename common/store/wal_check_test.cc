@@ -9,7 +9,7 @@
 
 #include "common/base/strings.h"
 #include "common/store/rocksdb_store.h"
-#include "common/store/testing/temp_folder.h"
+#include "common/testing/temp_folder.h"
 #include "rocksdb/file_system.h"
 
 namespace waypost::store {
@@ -75,7 +75,7 @@ constexpr Shape kShapes[] = {{40, 100}, {12, 30'000}, {6, 200'000}};
 
 TEST(WalCheck, AnUndamagedLogIsWhole) {
   for (const Shape& shape : kShapes) {
-    TempFolder folder;
+    testing::TempFolder folder;
     const std::string log = WriteGroups(folder.path(), shape.groups, shape.value_bytes);
     const auto size = std::filesystem::file_size(log);
     EXPECT_TRUE(Check(folder.path()).ok());
@@ -87,12 +87,12 @@ TEST(WalCheck, AnUndamagedLogIsWhole) {
 TEST(WalCheck, ATornTailIsCutOffAtEveryLength) {
   std::mt19937_64 random(7);
   for (const Shape& shape : kShapes) {
-    TempFolder folder;
+    testing::TempFolder folder;
     const std::string log = WriteGroups(folder.path(), shape.groups, shape.value_bytes);
     const auto size = std::filesystem::file_size(log);
     const uint64_t last_group = size - shape.value_bytes / 2;
     for (int i = 0; i < 15; ++i) {
-      TempFolder copy;
+      testing::TempFolder copy;
       std::filesystem::copy(folder.path(), copy.path() + "/db", std::filesystem::copy_options::recursive);
       const std::string torn = Cat(copy.path(), "/db/", std::filesystem::path(log).filename().string());
       std::filesystem::resize_file(torn, last_group + random() % (size - last_group));
@@ -103,7 +103,7 @@ TEST(WalCheck, ATornTailIsCutOffAtEveryLength) {
 
 TEST(WalCheck, ATailOfZeroedPagesIsCutOff) {
   for (const Shape& shape : kShapes) {
-    TempFolder folder;
+    testing::TempFolder folder;
     const std::string log = WriteGroups(folder.path(), shape.groups, shape.value_bytes);
     const auto size = std::filesystem::file_size(log);
     std::fstream file(log, std::ios::binary | std::ios::in | std::ios::out);
@@ -117,7 +117,7 @@ TEST(WalCheck, ATailOfZeroedPagesIsCutOff) {
 TEST(WalCheck, AHoleIsRefusedWhereverItIs) {
   std::mt19937_64 random(8);
   for (const Shape& shape : kShapes) {
-    TempFolder folder;
+    testing::TempFolder folder;
     const std::string log = WriteGroups(folder.path(), shape.groups, shape.value_bytes);
     const auto size = std::filesystem::file_size(log);
     const uint64_t before_last_group = size - shape.value_bytes - 200;
@@ -134,11 +134,11 @@ TEST(WalCheck, AHoleIsRefusedWhereverItIs) {
 }
 
 TEST(WalCheck, StoredBytesThatLookLikeTheLogAreNotMistakenForAGroup) {
-  TempFolder other;
+  testing::TempFolder other;
   const std::string foreign_path = WriteGroups(other.path(), 3, 10);
   std::ifstream foreign_file(foreign_path, std::ios::binary);
   const std::string foreign((std::istreambuf_iterator<char>(foreign_file)), {});
-  TempFolder folder;
+  testing::TempFolder folder;
   WriteGroups(folder.path(), 300, 10);
   std::string log;
   {
@@ -161,7 +161,7 @@ TEST(WalCheck, StoredBytesThatLookLikeTheLogAreNotMistakenForAGroup) {
 }
 
 TEST(WalCheck, AHoleInOneFileShowsByTheNext) {
-  TempFolder folder;
+  testing::TempFolder folder;
   const std::string first = WriteGroups(folder.path(), 5, 100);
   std::string kept((std::istreambuf_iterator<char>(std::ifstream(first, std::ios::binary).rdbuf())), {});
   // A restart flushes and begins a new file; the old one comes back, with a torn tail.

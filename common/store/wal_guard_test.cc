@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "common/store/testing/lossy_file_system.h"
-#include "common/store/testing/temp_folder.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::store {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-class WalGuardTest : public testing::Test {
+class WalGuardTest : public ::testing::Test {
  protected:
   std::unique_ptr<rocksdb::FSWritableFile> Create(const std::string& name) {
     std::unique_ptr<rocksdb::FSWritableFile> file;
@@ -32,8 +32,8 @@ class WalGuardTest : public testing::Test {
   }
   static IOStatus Sync(rocksdb::FSWritableFile& file) { return file.Sync(IOOptions(), nullptr); }
 
-  TempFolder folder_;
-  TempFolder graveyard_;
+  testing::TempFolder folder_;
+  testing::TempFolder graveyard_;
   std::shared_ptr<LossyFileSystem> disk_ =
       std::make_shared<LossyFileSystem>(rocksdb::FileSystem::Default(), graveyard_.path());
   WalGuard guard_{disk_, folder_.path()};

@@ -30,10 +30,10 @@
 #include "common/store/memory_store.h"
 #include "common/store/rocksdb_store.h"
 #include "common/store/testing/rerunning_store.h"
-#include "common/store/testing/temp_folder.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "common/testing/fakes.h"
+#include "common/testing/temp_folder.h"
 #include "waypost/event/v1/event.pb.h"
 
 namespace waypost::testing {
@@ -155,7 +155,7 @@ class ServiceRig {
   std::unique_ptr<telemetry::LogWriter> log_;
   const api::PageTokens page_tokens_;
   const std::string idempotency_key_;
-  store::TempFolder folder_;
+  TempFolder folder_;
   store::MemoryStore memory_;
   std::unique_ptr<store::RocksNode> rocks_;
   std::unique_ptr<store::RerunningStore> rerunning_;

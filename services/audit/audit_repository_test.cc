@@ -11,7 +11,7 @@
 #include "common/status/errors.h"
 #include "common/store/rocksdb_store.h"
 #include "common/store/testing/rerunning_store.h"
-#include "common/store/testing/temp_folder.h"
+#include "common/testing/temp_folder.h"
 #include "services/audit/audit_limits.h"
 #include "services/audit/audit_test_util.h"
 #include "services/audit/fsck.h"
@@ -412,7 +412,7 @@ TEST(List, APageEndsBeforeItOutgrowsAMessage) {
 
 // --- Many at once, on both drivers ----------------------------------------------------------------
 
-class OnEveryStore : public testing::TestWithParam<bool> {
+class OnEveryStore : public ::testing::TestWithParam<bool> {
  protected:
   OnEveryStore() {
     if (!GetParam()) return;
@@ -427,10 +427,10 @@ class OnEveryStore : public testing::TestWithParam<bool> {
 
  private:
   store::MemoryStore memory_;
-  store::TempFolder folder_;
+  testing::TempFolder folder_;
   std::unique_ptr<store::RocksNode> node_;
 };
-INSTANTIATE_TEST_SUITE_P(Stores, OnEveryStore, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(Stores, OnEveryStore, ::testing::Bool(),
                          [](const auto& store) { return store.param ? "RocksDb" : "Memory"; });
 
 TEST_P(OnEveryStore, WritersThatOverlapGiveOneLogWithoutGapsOrTwins) {

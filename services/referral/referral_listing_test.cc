@@ -17,6 +17,7 @@
 #include "common/rpc/status_conversion.h"
 #include "common/rpc/watch.h"
 #include "common/store/keys.h"
+#include "services/referral/module.h"
 #include "services/referral/referral_rig.h"
 #include "services/referral/referral_view.h"
 
@@ -562,6 +563,34 @@ TEST_F(WatchTest, ACursorTooOldSaysWhereToGoOn) {
   EXPECT_EQ(error::ReasonOf(status), "CURSOR_TOO_OLD");
   const std::string oldest = error::MetadataOf(status, "oldest");
   EXPECT_EQ(Open(receiver, oldest).Next().revision(), 1);
+}
+
+// The whole module, as a process runs it: what it does each second is all that trims.
+TEST_F(WatchTest, TheModuleTrimsEveryFeedByAgeAndTellsWhereToGoOn) {
+  const std::string old = Requested();
+  rig.clock().Advance(rpc::kFeedRetention);
+  Refresh();
+  const std::string young = Requested();
+  rig.StopServing();
+  const auto module = Must(MakeModule({.node = rig.env().node, .store = rig.store()}, keys));
+  rig.Serve(module->service());
+  stub = v1::ReferralService::NewStub(rig.channel());
+  module->Tick(rig.clock().Now());
+  EXPECT_EQ(Open(receiver, "0").Next().referral(), old) << "kept for all of the retention";
+  streams_.clear();
+
+  rig.clock().Advance(rpc::FeedTrimmer::kPassEvery);
+  module->Tick(rig.clock().Now());
+  for (const std::string& token : {receiver, referrer}) {
+    const absl::Status status = Open(token, "0").End();
+    EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange) << status;
+    EXPECT_EQ(error::ReasonOf(status), "CURSOR_TOO_OLD");
+    EXPECT_EQ(Open(token, error::MetadataOf(status, "oldest")).Next().referral(), young);
+  }
+  streams_.clear();
+  module->Stop();
+  stub.reset();
+  rig.StopServing();
 }
 
 TEST_F(WatchTest, ACursorThatIsNoneIsRefused) {

@@ -23,10 +23,10 @@
 namespace waypost::e2e {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
-class NodeTest : public testing::Test {
+class NodeTest : public ::testing::Test {
  protected:
   std::vector<std::string> Demo(std::string_view data = "data", std::string_view keys = "keys") const {
     return {Program("waypost-node"), "--demo", "--data-dir", folder_ / data, "--key-dir", folder_ / keys};
@@ -377,7 +377,7 @@ TEST_F(NodeTest, ShortSecretIsRefused) {
       RefusedOnAFreePort({Program("waypost-audit"), "--config", Production(), "--data-dir", folder_ / "data",
                           "--key-dir", folder_ / "keys", "--service-secret-file", folder_ / "secret"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.printed, AllOf(HasSubstr("32 characters"), testing::Not(HasSubstr("too short"))));
+  EXPECT_THAT(outcome.printed, AllOf(HasSubstr("32 characters"), ::testing::Not(HasSubstr("too short"))));
 }
 
 // "Required where a service runs in a process of its own."

@@ -6,7 +6,6 @@
 #include <grpcpp/security/credentials.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,11 +14,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
 #include "absl/synchronization/notification.h"
@@ -55,21 +54,6 @@ constexpr absl::Duration kPoll = absl::Milliseconds(2);
 }
 
 }  // namespace
-
-TempFolder::TempFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "waypost-test-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) Die("mkdtemp");
-  path_ = pattern;
-}
-
-TempFolder::~TempFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TempFolder::operator/(std::string_view name) const {
-  return base::Cat(path_, "/", name);
-}
 
 void WriteFile(const std::string& path, std::string_view text) {
   std::ofstream file(path, std::ios::binary);

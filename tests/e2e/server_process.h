@@ -15,23 +15,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/testing/temp_folder.h"
 
 namespace waypost::e2e {
 
-// A new folder, removed with everything in it.
-class TempFolder {
- public:
-  TempFolder();
-  ~TempFolder();
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string operator/(std::string_view name) const;
-
- private:
-  std::string path_;
-};
+using ::waypost::testing::TempFolder;
 
 void WriteFile(const std::string& path, std::string_view text);
 // Empty when there is none.

@@ -122,13 +122,13 @@ void ForEach(size_t count, const std::function<void(size_t)>& check) {
   std::vector<std::thread> threads;
   for (int i = 0; i < kCheckers; ++i) {
     threads.emplace_back([&] {
-      for (size_t at = next++; at < count && !testing::Test::HasFatalFailure(); at = next++) check(at);
+      for (size_t at = next++; at < count && !::testing::Test::HasFatalFailure(); at = next++) check(at);
     });
   }
   for (std::thread& thread : threads) thread.join();
 }
 
-class CrashTest : public testing::Test {
+class CrashTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(StartNode());

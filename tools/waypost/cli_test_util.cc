@@ -61,16 +61,6 @@ RunResult Runner::Run(const std::vector<std::string>& arguments) {
   return result;
 }
 
-TestFolder::TestFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "waypost-cli-XXXXXX").string();
-  path_ = mkdtemp(name.data());
-}
-
-TestFolder::~TestFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::string TestFolder::Write(const std::string& name, const std::string& content) const {
   std::ofstream(Path(name), std::ios::binary) << content;
   return Path(name);

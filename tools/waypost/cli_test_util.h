@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/rpc/server.h"
+#include "common/testing/temp_folder.h"
 #include "tools/waypost/environment.h"
 #include "tools/waypost/exit_codes.h"
 #include "waypost/directory/v1/directory_service.grpc.pb.h"
@@ -65,19 +66,14 @@ class Runner {
 // A folder for one test, gone with it.
 class TestFolder {
  public:
-  TestFolder();
-  ~TestFolder();
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-
-  std::string Path(const std::string& name) const { return path_ + "/" + name; }
+  std::string Path(const std::string& name) const { return folder_ / name; }
   // The path of a new file with this content.
   std::string Write(const std::string& name, const std::string& content) const;
   std::string Read(const std::string& name) const;
   bool Has(const std::string& name) const;
 
  private:
-  std::string path_;
+  const ::waypost::testing::TempFolder folder_;
 };
 
 // Answers from a few methods, and what they were asked. Handlers may be called by several threads.

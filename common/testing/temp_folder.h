@@ -1,15 +1,18 @@
-// A folder for one test, gone with it.
-#ifndef WAYPOST_COMMON_STORE_TESTING_TEMP_FOLDER_H_
-#define WAYPOST_COMMON_STORE_TESTING_TEMP_FOLDER_H_
+// A folder for one test, gone with everything in it when the test ends.
+#ifndef WAYPOST_COMMON_TESTING_TEMP_FOLDER_H_
+#define WAYPOST_COMMON_TESTING_TEMP_FOLDER_H_
 
 #include <stdlib.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 
-namespace waypost::store {
+#include "common/base/strings.h"
+
+namespace waypost::testing {
 
 class TempFolder {
  public:
@@ -27,11 +30,13 @@ class TempFolder {
   TempFolder& operator=(const TempFolder&) = delete;
 
   const std::string& path() const { return path_; }
+  // The path of what is, or is to be, below it.
+  std::string operator/(std::string_view name) const { return base::Cat(path_, "/", name); }
 
  private:
   std::string path_;
 };
 
-}  // namespace waypost::store
+}  // namespace waypost::testing
 
-#endif  // WAYPOST_COMMON_STORE_TESTING_TEMP_FOLDER_H_
+#endif  // WAYPOST_COMMON_TESTING_TEMP_FOLDER_H_
