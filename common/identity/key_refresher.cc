@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/thread_name.h"
+
 namespace waypost::identity {
 
 KeyRefresher::KeyRefresher(TokenVerifier& verifier, Options options)
@@ -25,6 +27,7 @@ void KeyRefresher::Wake(Signal& signal) {
 }
 
 void KeyRefresher::Run() {
+  base::NameThisThread("key-refresher");
   Signal& signal = *signal_;
   const auto wanted = [&signal]()
                           ABSL_SHARED_LOCKS_REQUIRED(signal.mutex) { return signal.stopped || signal.woken; };

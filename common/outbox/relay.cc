@@ -8,6 +8,7 @@
 #include "common/base/big_endian.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/base/thread_name.h"
 #include "common/outbox/keys.h"
 #include "common/outbox/lane.h"
 #include "common/status/errors.h"
@@ -60,6 +61,7 @@ void Relay::Notify() {
 }
 
 void Relay::Run() {
+  base::NameThisThread("relay");
   absl::Duration backoff = options_.backoff_min;
   while (true) {
     const absl::StatusOr<int> delivered = RunOnce();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/thread_name.h"
+
 namespace waypost::rpc {
 
 Executor::Executor(int threads, size_t queue_limit) : queue_limit_(queue_limit) {
@@ -30,6 +32,7 @@ size_t Executor::waiting() const {
 }
 
 void Executor::Run() {
+  base::NameThisThread("executor");
   while (true) {
     Work work;
     {

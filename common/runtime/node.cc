@@ -21,6 +21,7 @@
 #include "common/api/page_token.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/base/thread_name.h"
 #include "common/crypto/file_key_provider.h"
 #include "common/crypto/random.h"
 #include "common/identity/data_folder.h"
@@ -121,8 +122,12 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>> ConnectTo(const std::str
 class GroupObserver final : public store::StoreObserver {
  public:
   explicit GroupObserver(telemetry::Metrics& metrics) : metrics_(metrics) {}
-  void OnGroup(size_t bodies, size_t bytes, absl::Duration run_time, absl::Duration sync_time) override {
-    metrics_.RecordGroup(bodies, bytes, run_time, sync_time);
+  void OnGroup(const store::GroupReport& group) override {
+    metrics_.RecordGroup({.bodies = group.bodies,
+                          .rows = group.rows,
+                          .bytes = group.bytes,
+                          .run = group.run_time,
+                          .sync = group.sync_time});
   }
 
  private:
@@ -333,6 +338,7 @@ absl::Status RunningNode::StartModules() {
 }
 
 void RunningNode::Housekeep() {
+  base::NameThisThread("housekeeping");
   constexpr absl::Duration kReadyPoll = absl::Milliseconds(10);
   absl::Time next_tick = absl::InfinitePast();
   while (true) {
@@ -375,6 +381,7 @@ void RunningNode::CountDroppedLines() {
 
 // Apart from housekeeping: with many referrals it takes minutes.
 void RunningNode::KeepKeys() {
+  base::NameThisThread("key-keeping");
   const RotationWork work{.renew = [this](absl::Time now) -> absl::Status {
                             for (const auto& module : modules_)
                               WAYPOST_RETURN_IF_ERROR(module->RenewKeys(now));

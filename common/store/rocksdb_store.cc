@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/base/thread_name.h"
 #include "common/status/errors.h"
 #include "common/store/overlay.h"
 #include "common/store/rocksdb_database.h"
@@ -184,6 +185,7 @@ void Node::Enqueue(Part& part, Body body, Done done) {
 }
 
 void Node::RunWriter() {
+  base::NameThisThread("writer");
   TransactionList backlog;
   while (queue_.Take(backlog)) {
     const absl::Status ready = PrepareToWrite();
@@ -199,8 +201,11 @@ void Node::RunWriter() {
       return;
     }
     if (options_.observer != nullptr) {
-      options_.observer->OnGroup(group.size(), group_bytes_, absl::FromChrono(write_start - run_start),
-                                 absl::FromChrono(SteadyClock::now() - write_start));
+      options_.observer->OnGroup({.bodies = group.size(),
+                                  .rows = batch_.Count(),
+                                  .bytes = group_bytes_,
+                                  .run_time = absl::FromChrono(write_start - run_start),
+                                  .sync_time = absl::FromChrono(SteadyClock::now() - write_start)});
     }
     Finish(std::move(group), written);
   }

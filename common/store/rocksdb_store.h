@@ -22,14 +22,20 @@ class Env;
 
 namespace waypost::store {
 
+// One group of transactions and its write.
+struct GroupReport {
+  size_t bodies = 0;         // transactions, the failed ones too
+  size_t rows = 0;           // put or deleted; a row that several of them wrote counts once
+  size_t bytes = 0;          // keys and values written
+  absl::Duration run_time;   // running the bodies
+  absl::Duration sync_time;  // the write and its sync; zero when there was nothing to write
+};
+
 // Told of each group after its write, on a thread of the store. Short and non-blocking.
 class StoreObserver {
  public:
   virtual ~StoreObserver() = default;
-  // `bodies`: transactions in the group, the failed ones too. `bytes`: keys and values written by them.
-  // `run_time`: running the bodies. `sync_time`: the write and its sync; zero when there was nothing to
-  // write.
-  virtual void OnGroup(size_t bodies, size_t bytes, absl::Duration run_time, absl::Duration sync_time) = 0;
+  virtual void OnGroup(const GroupReport& group) = 0;
 };
 
 struct RocksOptions {

@@ -105,16 +105,21 @@ class HeldWriter {
 
 class RecordingObserver final : public StoreObserver {
  public:
-  void OnGroup(size_t bodies, size_t bytes, absl::Duration run_time, absl::Duration sync_time) override {
+  void OnGroup(const GroupReport& group) override {
     const std::lock_guard<std::mutex> lock(mutex_);
-    bodies_.push_back(bodies);
-    bytes_ += bytes;
-    EXPECT_GE(run_time, absl::ZeroDuration());
-    EXPECT_GE(sync_time, absl::ZeroDuration());
+    bodies_.push_back(group.bodies);
+    rows_ += group.rows;
+    bytes_ += group.bytes;
+    EXPECT_GE(group.run_time, absl::ZeroDuration());
+    EXPECT_GE(group.sync_time, absl::ZeroDuration());
   }
   std::vector<size_t> bodies() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return bodies_;
+  }
+  size_t rows() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return rows_;
   }
   size_t bytes() const {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -123,6 +128,7 @@ class RecordingObserver final : public StoreObserver {
 
  private:
   mutable std::mutex mutex_;
+  size_t rows_ = 0;
   std::vector<size_t> bodies_;
   size_t bytes_ = 0;
 };
@@ -278,6 +284,7 @@ TEST(RocksNode, GroupsAreBoundedInBodiesAndInBytes) {
   EXPECT_EQ(stats.bodies, 121u);
   EXPECT_EQ(stats.groups, bodies.size());
   EXPECT_EQ(stats.bytes, observer.bytes());
+  EXPECT_EQ(observer.rows(), 120u);
   EXPECT_GT(stats.bytes, 20u * 60'000u);
   EXPECT_GT(stats.approximate_memory_bytes, 0u);
 }

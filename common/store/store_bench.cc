@@ -86,11 +86,11 @@ Body MakeCommand(const Load& load, uint64_t number) {
 
 class Sums final : public StoreObserver {
  public:
-  void OnGroup(size_t bodies, size_t, absl::Duration run_time, absl::Duration sync_time) override {
-    bodies_ += bodies;
+  void OnGroup(const GroupReport& group) override {
+    bodies_ += group.bodies;
     ++groups_;
-    run_micros_ += static_cast<uint64_t>(absl::ToInt64Nanoseconds(run_time)) / 1000;
-    sync_micros_ += static_cast<uint64_t>(absl::ToInt64Nanoseconds(sync_time)) / 1000;
+    run_micros_ += static_cast<uint64_t>(absl::ToInt64Nanoseconds(group.run_time)) / 1000;
+    sync_micros_ += static_cast<uint64_t>(absl::ToInt64Nanoseconds(group.sync_time)) / 1000;
   }
   void Print() const {
     const double groups = std::max<double>(1, static_cast<double>(groups_));

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/thread_name.h"
+
 namespace waypost::store {
 
 TransactionList::~TransactionList() {
@@ -99,6 +101,7 @@ void Completions::PostRefused(std::unique_ptr<Transaction> transaction) {
 }
 
 void Completions::Run() {
+  base::NameThisThread("completions");
   std::deque<Item> items;
   size_t groups_answered = 0;
   while (true) {

@@ -2,6 +2,7 @@
 
 #include "common/base/abseil.h"
 #include "common/base/strings.h"
+#include "common/base/thread_name.h"
 
 namespace waypost::telemetry {
 namespace {
@@ -118,6 +119,7 @@ void LogWriter::Write(std::string_view line) {
 }
 
 void LogWriter::Run() {
+  base::NameThisThread("log");
   std::string taken;
   bool stop = false;
   while (!stop) {

@@ -60,6 +60,11 @@ Metrics::Metrics()
                              .Help("Time the writer thread has spent in transaction bodies, in seconds")
                              .Register(*registry_)
                              .Add({})),
+      written_rows_(BuildCounter()
+                        .Name("waypost_store_written_rows_total")
+                        .Help("Rows put or deleted")
+                        .Register(*registry_)
+                        .Add({})),
       written_bytes_(BuildCounter()
                          .Name("waypost_store_written_bytes_total")
                          .Help("Bytes of keys and values committed")
@@ -101,11 +106,12 @@ MethodMetrics& Metrics::ForMethod(std::string_view service, std::string_view met
   return *entry;
 }
 
-void Metrics::RecordGroup(size_t bodies, size_t bytes, absl::Duration run, absl::Duration sync) {
-  group_bodies_.Observe(static_cast<double>(bodies));
-  group_sync_seconds_.Observe(absl::ToDoubleSeconds(sync));
-  group_run_seconds_.Increment(absl::ToDoubleSeconds(run));
-  written_bytes_.Increment(static_cast<double>(bytes));
+void Metrics::RecordGroup(const Group& group) {
+  group_bodies_.Observe(static_cast<double>(group.bodies));
+  group_sync_seconds_.Observe(absl::ToDoubleSeconds(group.sync));
+  group_run_seconds_.Increment(absl::ToDoubleSeconds(group.run));
+  written_rows_.Increment(static_cast<double>(group.rows));
+  written_bytes_.Increment(static_cast<double>(group.bytes));
 }
 
 void Metrics::SetRelayLag(std::string_view service, std::string_view sink, double events,

@@ -43,7 +43,14 @@ class Metrics {
   MethodMetrics& ForMethod(std::string_view service, std::string_view method);
 
   // The store: one commit group.
-  void RecordGroup(size_t bodies, size_t bytes, absl::Duration run, absl::Duration sync);
+  struct Group {
+    size_t bodies = 0;
+    size_t rows = 0;
+    size_t bytes = 0;
+    absl::Duration run;
+    absl::Duration sync;
+  };
+  void RecordGroup(const Group& group);
   // The relay: how many events a sink has yet to take, and for how long the oldest has waited.
   void SetRelayLag(std::string_view service, std::string_view sink, double events, double oldest_seconds);
   void SetReplicaAge(std::string_view service, double seconds);
@@ -59,6 +66,7 @@ class Metrics {
   prometheus::Histogram& group_bodies_;
   prometheus::Histogram& group_sync_seconds_;
   prometheus::Counter& group_run_seconds_;
+  prometheus::Counter& written_rows_;
   prometheus::Counter& written_bytes_;
   prometheus::Family<prometheus::Gauge>& relay_lag_events_;
   prometheus::Family<prometheus::Gauge>& relay_lag_seconds_;

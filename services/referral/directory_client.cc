@@ -3,6 +3,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/base/thread_name.h"
 #include "common/rpc/status_conversion.h"
 #include "services/referral/directory_replica.h"
 #include "waypost/directory/v1/directory_service.grpc.pb.h"
@@ -47,6 +48,7 @@ bool DirectoryFollower::Stopping() {
 }
 
 void DirectoryFollower::Run() {
+  base::NameThisThread("dir-follower");
   while (!Stopping()) {
     // Whatever ended it: the cursor is durable, so the next stream goes on where this one stopped.
     Follow().IgnoreError();

@@ -7,15 +7,20 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/bench/load.h"
 #include "tests/bench/requests.h"
+#include "tests/e2e/server_process.h"
 #include "waypost/bench/v1/echo.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 
@@ -35,6 +40,7 @@ struct Options {
   std::string to = "bodies/es-bench-to";
   std::string run = "r";
   std::string names_file;  // where submit writes, and disclose reads, names of referrals
+  std::string port_file;   // of a server that is being started
   uint32_t reply_bytes = 0;
   waypost::bench::LoadOptions load;
 };
@@ -175,13 +181,41 @@ int PrintPageBytes(const Options& options) {
   return 0;
 }
 
+// Waits until the server that writes the port file is SERVING, and says when it was, by the clock that the
+// operating system counts up since its start.
+int PrintServingTime(const Options& options) {
+  constexpr auto kLimit = std::chrono::seconds(60);
+  constexpr auto kPoll = std::chrono::milliseconds(1);
+  const auto began = std::chrono::steady_clock::now();
+  std::shared_ptr<grpc::Channel> channel;
+  while (std::chrono::steady_clock::now() - began < kLimit) {
+    if (channel == nullptr && std::filesystem::exists(options.port_file)) {
+      Options to = options;
+      to.port = nlohmann::json::parse(std::ifstream(options.port_file)).at("grpc").get<int>();
+      channel = Connect(to).front();
+    }
+    if (channel != nullptr) {
+      const auto serving = waypost::e2e::IsServing(channel);
+      if (serving.ok() && *serving) {
+        const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+        std::printf("{\"serving_at\": %.6f}\n", now.count());
+        return 0;
+      }
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
+  std::fprintf(stderr, "the server does not come to serve\n");
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
   CLI::App app{"One kind of call, under load."};
   app.add_option("--mode", options.mode)
-      ->check(CLI::IsMember({"echo", "submit", "disclose", "list", "page-bytes", "request-bytes"}));
+      ->check(
+          CLI::IsMember({"echo", "submit", "disclose", "list", "page-bytes", "request-bytes", "serving"}));
   app.add_option("--port", options.port);
   app.add_option("--channels", options.channels);
   app.add_option("--token", options.token);
@@ -189,6 +223,7 @@ int main(int argc, char** argv) {
   app.add_option("--to", options.to);
   app.add_option("--run", options.run);
   app.add_option("--names-file", options.names_file);
+  app.add_option("--port-file", options.port_file);
   app.add_option("--reply-bytes", options.reply_bytes);
   app.add_option("--in-flight", options.load.in_flight);
   app.add_option("--seconds", options.load.seconds);
@@ -196,6 +231,7 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.load.rate);
   CLI11_PARSE(app, argc, argv);
   if (options.mode == "page-bytes") return PrintPageBytes(options);
+  if (options.mode == "serving") return PrintServingTime(options);
   if (options.mode == "request-bytes") {
     std::printf("{\"bytes\": %zu}\n", MakeSubmit(options.from, options.to, options.run, 1).ByteSizeLong());
     return 0;

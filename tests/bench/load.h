@@ -29,6 +29,8 @@ struct LoadResult {
   double p50_ms = 0;
   double p99_ms = 0;
   double max_ms = 0;
+  // Calls sent in each second of the measurement: how steady it was.
+  std::vector<uint64_t> each_second;
 };
 
 // Begins one call and, when it is answered, calls `done` with its status. `slot` is from 0 to in_flight - 1:

@@ -1,0 +1,287 @@
+"""The figures: how each is measured. Every measurement that an empty node is claimed for begins with a new
+folder, since one burst alone leaves hundreds of thousands of rows."""
+
+import contextlib
+import pathlib
+import shutil
+import signal
+import statistics
+import tempfile
+import time
+
+import bench_postgres
+import bench_report
+import bench_servers
+import bench_stages
+from bench_report import Figure
+from bench_servers import FROM, TO
+
+SUBMIT = "SubmitReferral"
+LAG_EVERY_SECONDS = 2
+RELAY_MAY_BE_BEHIND_SECONDS = 60
+PG_CLIENTS = 64
+
+
+class Bench:
+    """One run. `wanted(name)` says whether a group of figures is asked for."""
+
+    def __init__(self, programs, report, wanted, plan):
+        self.report, self.wanted, self.plan = report, wanted, plan
+        self.programs = pathlib.Path(programs)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="waypost-bench-"))
+        self.client = bench_servers.Client(self.programs)
+        self.echo_server = bench_servers.Echo(self.programs)
+        self.nodes = []
+        self.postgres = bench_postgres.Cluster() if wanted("postgres") else None
+        self.starts = []  # seconds to SERVING of empty nodes
+        self.empty = {}   # figure → (value, echo) on an empty node
+        self.sustained_rate = None
+
+    def close(self):
+        for node in self.nodes:
+            node.stop(signal.SIGKILL)
+        self.echo_server.close()
+        if self.postgres is not None:
+            self.postgres.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- what measurements are made of
+
+    def node(self, name=None):
+        folder = self.folder / (name or f"node-{len(self.nodes)}")
+        node = bench_servers.Node(self.programs, self.client, folder)
+        self.nodes.append(node)
+        return node
+
+    @contextlib.contextmanager
+    def empty_node(self, bodies=True):
+        node = self.node()
+        try:
+            self.starts.append(node.start())
+            if bodies:
+                node.prepare_bodies()
+                node.drain()
+            yield node
+        finally:
+            node.remove()
+
+    def echo(self, in_flight, reply_bytes=0):
+        return self.client.run("echo", port=self.echo_server.port, in_flight=in_flight,
+                               seconds=self.plan.seconds, reply_bytes=reply_bytes)["per_second"]
+
+    def submit_options(self, node, in_flight, seconds=None, **more):
+        return {"port": node.port, "token": node.tokens[FROM], "run": self.client.new_run(),
+                "in_flight": in_flight, "seconds": seconds or self.plan.seconds, **more}
+
+    def submit(self, node, in_flight, **more):
+        return self.client.run("submit", **self.submit_options(node, in_flight, **more))
+
+    def conditions(self, **more):
+        return {"runs": self.plan.runs, "seconds": self.plan.seconds, "client": "own process, same cores",
+                "tokens": True, "synced": True, **more}
+
+    def once(self, **more):
+        return {**self.conditions(**more), "runs": 1}
+
+    # --- an empty node
+
+    def start_and_memory(self):
+        with self.empty_node(bodies=False) as node:
+            time.sleep(1)
+            self.report.add(Figure("memory_idle", "MB", [node.memory_mb()], ceiling=80,
+                                   conditions={"node": "started a second ago, empty"}))
+
+    def start(self):
+        self.report.add(Figure("start_empty", "s", self.starts, ceiling=1,
+                               conditions={"from": "exec", "to": "health SERVING", "runs": len(self.starts)}))
+
+    def rounds_256(self):
+        """At 256 in flight: the burst, what its stages cost, and beside it disclosure and PostgreSQL."""
+        echoes, submits, lags, costs, looks, transactions = [], [], [], [], [], []
+        for _ in range(self.plan.runs):
+            with self.empty_node() as node:
+                echoes.append(self.echo(256))
+                probe = bench_stages.Probe(node, SUBMIT)
+                names = node.folder / "names"
+                submits.append(self.submit(node, 256, names_file=names)["per_second"])
+                lags.append(node.lag_seconds())
+                costs.append(probe.costs())
+                if self.wanted("disclose"):
+                    node.drain()
+                    looks.append(self.disclose(node, names))
+            if self.postgres is not None:
+                with self.postgres.running():
+                    transactions.append(
+                        self.postgres.transactions_per_second(PG_CLIENTS, self.plan.seconds))
+                    settings = self.postgres.settings()
+        self.empty["submit_burst_256"] = (statistics.median(submits), statistics.median(echoes))
+        if self.wanted("burst"):
+            self.add_burst(256, submits, echoes, lags, 0.40)
+        if looks:
+            self.report.add(Figure("disclose_one_section", "/s", looks, submits, floor=0.8,
+                                   conditions=self.conditions(in_flight=256, reference="submit_burst_256")))
+        if transactions:
+            self.report.add(Figure(
+                "submit_to_postgres", "/s", submits, transactions, floor=2.5,
+                conditions=self.conditions(in_flight=256, reference="pgbench, four INSERTs a transaction",
+                                           pgbench=f"{PG_CLIENTS} clients, 2 threads, prepared", **settings)))
+        self.costs = bench_stages.medians(costs)
+
+    def add_burst(self, in_flight, submits, echoes, lags, floor):
+        behind = f"relay at most {RELAY_MAY_BE_BEHIND_SECONDS} s behind at the end"
+        self.report.add(Figure(
+            f"submit_burst_{in_flight}", "/s", submits, echoes, floor=floor,
+            needs=[(behind, max(lags) <= RELAY_MAY_BE_BEHIND_SECONDS)],
+            conditions=self.conditions(in_flight=in_flight, reference="echo of as many bytes",
+                                       relay_lag_seconds=[round(lag, 1) for lag in lags])))
+
+    def stages(self):
+        bench_stages.print_table("What a submission costs, at 256 in flight, its share of the relay included",
+                                 self.costs)
+        for name, value, unit in self.costs:
+            self.report.figures.append(Figure(f"stage_{name}", unit, [value], conditions=self.conditions(
+                in_flight=256, per="command", includes="what the relay did meanwhile")))
+
+    def burst_64(self):
+        echoes, submits, lags = [], [], []
+        for _ in range(self.plan.runs):
+            with self.empty_node() as node:
+                echoes.append(self.echo(64))
+                submits.append(self.submit(node, 64)["per_second"])
+                lags.append(node.lag_seconds())
+        self.empty["submit_burst_64"] = (statistics.median(submits), statistics.median(echoes))
+        if self.wanted("burst"):
+            self.add_burst(64, submits, echoes, lags, 0.34)
+
+    def disclose(self, node, names):
+        return self.client.run("disclose", port=node.port, token=node.tokens[FROM], names_file=names,
+                               in_flight=256, seconds=self.plan.seconds)["per_second"]
+
+    def list_inbox(self, node):
+        """(pages a second, echoes of as many bytes a second, the page)"""
+        page = self.client.run("page-bytes", port=node.port, token=node.tokens[TO])
+        echo = self.echo(64, reply_bytes=page["bytes"])
+        result = self.client.run("list", port=node.port, token=node.tokens[TO], in_flight=64,
+                                 seconds=self.plan.seconds)
+        return result, echo, page
+
+    def inbox(self):
+        pages, echoes = [], []
+        with self.empty_node() as node:
+            self.submit(node, 64, seconds=1)
+            node.settle()
+            for _ in range(self.plan.runs):
+                result, echo, page = self.list_inbox(node)
+                pages.append(result["per_second"])
+                echoes.append(echo)
+        self.empty["inbox_page_of_50"] = (statistics.median(pages), statistics.median(echoes))
+        if self.wanted("inbox"):
+            self.report.add(Figure("inbox_page_of_50", "/s", pages, echoes, floor=0.5,
+                                   conditions=self.conditions(
+                                       in_flight=64, rows=page["rows"], bytes=page["bytes"],
+                                       reference="echo that answers with as many bytes")))
+
+    def sustained(self, in_flight, floor):
+        with self.empty_node() as node:
+            echo = self.echo(in_flight)
+            lags = [(0.0, node.lag_events())]
+            result = self.client.run_watched(
+                "submit", LAG_EVERY_SECONDS, lambda at: lags.append((at, node.lag_events())),
+                **self.submit_options(node, in_flight, seconds=self.plan.sustained_seconds))
+            after = node.lag_events()
+            behind = node.lag_seconds()
+        rate = result["per_second"]
+        if in_flight == 256:
+            self.sustained_rate = rate
+        grew = bench_report.slope(bench_report.last_two_thirds(lags))
+        self.report.add(Figure(
+            f"submit_sustained_{in_flight}", "/s", [rate], [echo], floor=floor,
+            spread=bench_report.parts(result["each_second"]),
+            needs=[("relay's lag not growing", not bench_report.lag_grows(lags, rate))],
+            conditions=self.once(in_flight=in_flight, seconds=self.plan.sustained_seconds,
+                                 reference="echo of as many bytes", relay_lag_events_before=lags[0][1],
+                                 relay_lag_events_after=after, relay_lag_seconds_after=round(behind, 1),
+                                 relay_lag_events_slope=f"{grew:.1f}/s over the last two thirds")))
+
+    def latency(self):
+        with self.empty_node() as node:
+            rate = (self.sustained_rate or self.submit(node, 256)["per_second"]) / 2
+            node.settle()
+            runs = [self.submit(node, 256, rate=rate) for _ in range(self.plan.runs)]
+        self.report.add(Figure(
+            "submit_p99_at_half_rate", "ms", [run["p99_ms"] for run in runs], ceiling=12,
+            conditions=self.conditions(rate=round(rate), schedule="even; timed from when a call was due",
+                                       half_of="the sustained rate at 256" if self.sustained_rate
+                                       else "a burst at 256",
+                                       p50_ms=round(statistics.median(run["p50_ms"] for run in runs), 2))))
+
+    # --- with a million referrals
+
+    def loaded(self):
+        """Each figure once. Its reference is the one of the empty node, corrected by how fast the echo was
+        beside each: the two are minutes apart."""
+        node = self.node("loaded")
+        node.start()
+        node.prepare_bodies()
+        node.stop()
+        loading = node.load(self.plan.rows)
+        self.report.add(Figure("load", "s", [loading["seconds"]], conditions={
+            "referrals": loading["referrals"], "from": "one body", "to": "one body",
+            "seconds_without_relay": round(loading["seconds_without_relay"], 1)}))
+        restarts = [node.start()]
+        node.mint_tokens()
+        node.settle()
+        result, echo, page = self.list_inbox(node)
+        self.add_loaded("inbox_page_of_50", result, echo, in_flight=64, rows=page["rows"])
+        peak = node.memory_mb("VmHWM")
+        for in_flight in (64, 256):
+            echo = self.echo(in_flight)
+            result = self.submit(node, in_flight)
+            peak = max(peak, node.memory_mb("VmHWM"))
+            lag = round(node.lag_seconds(), 1)
+            self.add_loaded(f"submit_burst_{in_flight}", result, echo, in_flight=in_flight,
+                            relay_lag_seconds=lag)
+            node.settle()
+        self.report.add(Figure("memory_loaded", "MB", [peak], ceiling=400, conditions={
+            "what": "the most since the start, under these loads", "referrals": self.plan.rows,
+            "after": round(node.memory_mb())}))
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            node.stop(how)
+            restarts.append(node.start())
+        node.remove()
+        self.report.add(Figure(
+            "restart_loaded", "s", [max(restarts)], ceiling=2, spread=restarts,
+            conditions={"from": "exec", "to": "health SERVING", "referrals": self.plan.rows,
+                        "value": "the slowest", "after": "the load, bursts, a kill after them",
+                        "page_cache": "warm"}))
+
+    def add_loaded(self, name, result, echo, **conditions):
+        value, echo_then = self.empty[name]
+        self.report.add(Figure(
+            f"{name}_loaded", "/s", [result["per_second"]], [value * echo / echo_then],
+            floor=0.85, spread=bench_report.parts(result["each_second"]),
+            conditions=self.once(referrals=self.plan.rows, empty=round(value),
+                                 echo_beside_empty=round(echo_then), echo_beside_loaded=round(echo),
+                                 reference="empty, corrected by the echo beside each", **conditions)))
+
+    def run(self):
+        if self.wanted("start"):
+            self.start_and_memory()
+        if any(self.wanted(name) for name in ("burst", "stages", "disclose", "postgres", "loaded")):
+            self.rounds_256()
+        if self.wanted("burst") or self.wanted("loaded"):
+            self.burst_64()
+        if self.wanted("inbox") or self.wanted("loaded"):
+            self.inbox()
+        if self.wanted("sustained"):
+            self.sustained(256, 0.28)
+            self.sustained(64, 0.26)
+        if self.wanted("latency"):
+            self.latency()
+        if self.wanted("loaded"):
+            self.loaded()
+        if self.wanted("start"):
+            self.start()
+        if self.wanted("stages"):
+            self.stages()
+        self.report.add(Figure("failed_calls", "", [self.client.errors], ceiling=0))
