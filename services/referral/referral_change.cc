@@ -191,6 +191,15 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
   return RelationsToNew(referral == nullptr ? "" : referral->referring().unit(), caller);
 }
 
+absl::Status CheckMayRefer(const BodyFacts& facts, std::string_view body) {
+  if (facts.exists && facts.active) return absl::OkStatus();
+  return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
+                     base::Cat("'", body, "', for which you act, is ",
+                               facts.exists ? "not active: it sends no referrals now"
+                                            : "not in the directory: have it registered first"),
+                     {{"body", std::string(body)}});
+}
+
 absl::Status CheckMayReceive(const BodyFacts& facts, std::string_view body, std::string_view field) {
   if (!facts.exists) {
     return error::InvalidField(field,
@@ -230,9 +239,12 @@ absl::Status ReferralChange::CheckRecipient(const store::Reader& reader, std::st
 absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reader, const rpc::Call& call,
                                                       const Command& command,
                                                       const ReferralRecord& current) const {
+  // A referral that its referring body reopens is sent once more.
+  const bool sends_again =
+      IsAnyOf<command::Reopen>(command) && call.caller->body == current.referring().body();
   // Whoever is named now must be known to be active now.
-  if (IsAnyOf<command::Submit, command::ProposeForward, command::ConfirmForward, command::ForwardByDuty,
-              command::HandOver>(command)) {
+  if (sends_again || IsAnyOf<command::Submit, command::ProposeForward, command::ConfirmForward,
+                             command::ForwardByDuty, command::HandOver>(command)) {
     WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call.now));
   }
   const auto check_new = [&](const command::NewRecipient& to) {
@@ -246,6 +258,8 @@ absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reade
     WAYPOST_RETURN_IF_ERROR(check_new(hand_over->to));
   } else if (const auto* propose = std::get_if<command::ProposeForward>(&command)) {
     WAYPOST_RETURN_IF_ERROR(CheckRecipient(reader, propose->body, "body"));
+  } else if (sends_again) {
+    WAYPOST_RETURN_IF_ERROR(CheckRecipient(reader, current.receiving().body(), "referral.receiving.body"));
   }
   const auto* submit = std::get_if<command::Submit>(&command);
   if (submit == nullptr) return command;
@@ -257,9 +271,7 @@ absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reade
       .territory = created == nullptr ? current.territory() : created->territory()};
   WAYPOST_ASSIGN_OR_RETURN(RouteFacts facts, bodies_.FindRoute(reader, route, call.now));
   WAYPOST_RETURN_IF_ERROR(CheckMayReceive(facts.receiving, route.receiving, "referral.receiving.body"));
-  if (facts.referring.exists && !facts.referring.active) {
-    return CheckMayReceive(facts.referring, route.referring, "referral.referring.body");
-  }
+  WAYPOST_RETURN_IF_ERROR(CheckMayRefer(facts.referring, route.referring));
   command::Submit filled = *submit;
   filled.approval_required = facts.referring.approval_required;
   filled.coordinating_body = std::move(facts.coordinating_body);
@@ -355,8 +367,9 @@ absl::Status ReferralChange::PrepareNote(const rpc::Call& call, const Asked& ask
   note.set_event(std::string(EventName(EventOf(asked.command))));
   const bool full = next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
   Sides sides = SidesOf(next);
-  // No key for a body whose access ends with this very command.
+  // No key for a body whose access ends with this very command, or that has erased its share.
   if (!ReceiverReads(next)) sides.receiving.clear();
+  if (next.has_referring_erase_time()) sides.referring.clear();
   WAYPOST_ASSIGN_OR_RETURN(SealedContent sealed,
                            sealing_.SealNote(next.name(), sides, full, wraps, asked.text, call.now, note));
   for (Wrap& wrap : sealed.wraps) prepared.content.wraps.push_back(std::move(wrap));

@@ -721,8 +721,11 @@ absl::Status Apply(const command::Misdirected&, Step& step) {
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
   next.mutable_receiving()->clear_assignee();
   step.decision.effects.Add(Effect::kCloseReceiver);
-  step.decision.effects.Add(Effect::kBreach);
-  if (step.by.actor == Actor::kSystem) next.clear_hand_over_of();  // that referral is being cut itself
+  if (step.by.actor == Actor::kSystem) {
+    next.clear_hand_over_of();  // that referral is being cut itself
+    // Its referring body is the one that should never have had the case: what it passed on goes as well.
+    step.decision.effects.Add(Effect::kDropSections);
+  }
   if (next.hand_over_pending()) {
     step.decision.follow_ups.push_back({next.forwarded_to(), command::Misdirected{}});
     ForgetHandOver(next);

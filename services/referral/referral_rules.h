@@ -30,8 +30,6 @@ enum class Effect : uint8_t {
   kOpenAll,
   // Delete the receiving body's wraps of person and case keys.
   kCloseReceiver,
-  // Record a breach of personal data (Article 33 GDPR): the event says so.
-  kBreach,
   // Delete all that the referring body holds: wraps, own reference, own notes, lookups.
   kEraseReferringShare,
   // The same of the receiving body.

@@ -766,7 +766,7 @@ TEST(Misdirected, CutsAccessAtOnceFromEveryOpenState) {
     ASSERT_TRUE(decision.ok());
     EXPECT_EQ(decision->next.state(), kCancelled);
     EXPECT_EQ(decision->next.receiver_access(), RECEIVER_ACCESS_CUT);
-    EXPECT_EQ(decision->effects, (Effects{Effect::kCloseReceiver, Effect::kBreach}));
+    EXPECT_EQ(decision->effects, Effects{Effect::kCloseReceiver});
     EXPECT_EQ(decision->next.case_holding_body(), testing::kReferringBody);
     EXPECT_FALSE(decision->next.has_due());
   }
@@ -780,6 +780,7 @@ TEST(Misdirected, FollowsAPendingHandOver) {
   const auto linked = DecideAsSystem(*asked.linked, cut->follow_ups[0].command, Now());
   ASSERT_TRUE(linked.ok());
   EXPECT_EQ(linked->next.receiver_access(), RECEIVER_ACCESS_CUT);
+  EXPECT_TRUE(linked->effects.Has(Effect::kDropSections)) << "who passed it on should not have it either";
   EXPECT_THAT(linked->follow_ups, IsEmpty()) << "the one it came from is cut already";
 }
 

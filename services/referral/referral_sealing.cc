@@ -201,9 +201,11 @@ absl::StatusOr<SealedContent> Sealing::SealNote(std::string_view name, const Sid
     } else {
       const DataKey case_key = DataKey::Generate(random_);
       key = crypto::DeriveSectionKey(case_key, kScreeningKey);
-      WAYPOST_ASSIGN_OR_RETURN(
-          out.wraps.emplace_back(),
-          MakeWrap(name, kCase, sides.referring, storage::v1::KEY_SCOPE_DATA, case_key, now));
+      if (!sides.referring.empty()) {
+        WAYPOST_ASSIGN_OR_RETURN(
+            out.wraps.emplace_back(),
+            MakeWrap(name, kCase, sides.referring, storage::v1::KEY_SCOPE_DATA, case_key, now));
+      }
       if (!sides.receiving.empty()) {
         const KeyScope scope = full ? storage::v1::KEY_SCOPE_DATA : storage::v1::KEY_SCOPE_SCREENING;
         WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),

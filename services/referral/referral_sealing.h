@@ -50,7 +50,7 @@ struct OpenedKeys {
 
 // The two sides of a referral.
 struct Sides {
-  std::string referring;
+  std::string referring;  // empty once it has erased its share
   std::string receiving;  // empty in a draft: nothing is wrapped for it
 };
 

@@ -295,6 +295,7 @@ grpc::ServerWriteReactor<v1::WatchReferralsResponse>* ReferralService::WatchRefe
           for (const rpc::FeedEntry& entry : entries) {
             cursor = entry.position;
             const auto record = rows::Get(reader, entry.resource);
+            if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
             if (!record.ok() || !MayRead(*record, *caller)) continue;
             Response& change = batch.emplace_back();
             change.set_cursor(base::Cat(entry.position));

@@ -788,6 +788,7 @@ TEST_F(ReferralServiceTest, MisdirectedCutsAccessAtOnceAlongTheChain) {
   EXPECT_EQ(Get(third, linked).status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(OpenableBy(old_name, kReceivingBody), IsEmpty());
   EXPECT_THAT(OpenableBy(linked, kThirdBody), IsEmpty());
+  EXPECT_THAT(OpenableBy(linked, kReceivingBody), IsEmpty()) << "it keeps no copy in what it passed on";
   for (const Wrap& wrap : Wraps(old_name, kReceivingBody)) {
     EXPECT_EQ(wrap.record.scope(), storage::v1::KEY_SCOPE_BODY) << "only what it wrote for itself";
   }
@@ -800,6 +801,8 @@ TEST_F(ReferralServiceTest, MisdirectedCutsAccessAtOnceAlongTheChain) {
   EXPECT_EQ(notes[1].visibility(), v1::NOTE_VISIBILITY_OWN_SIDE);
   EXPECT_EQ(notes[1].scope(), storage::v1::KEY_SCOPE_BODY);
   EXPECT_EQ(rig.Events().back().type(), "referral.misdirected");
+  const auto looked = Do(receiver, &Stub::DiscloseReferral, Disclose(linked, {v1::SECTION_KIND_DETAILS}));
+  EXPECT_TRUE(!looked.ok() || looked->sections().empty());
   CheckInvariants(old_name);
   CheckInvariants(linked);
 }
@@ -871,9 +874,42 @@ TEST_F(ReferralServiceTest, AReopenedReferralOpensTheScreeningAgainAndNoMore) {
   cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
   Must(Do(referrer, &Stub::CancelReferral, cancel));
   rig.clock().Advance(kReopenWithin + absl::Seconds(1));
+  Refresh();
   EXPECT_EQ(
       ReasonOf(Do(referrer, &Stub::ReopenReferral, WithText<v1::ReopenReferralRequest>(declined, "late"))),
       "REOPEN_TOO_LATE");
+}
+
+TEST_F(ReferralServiceTest, AReferralIsNotReopenedTowardsABodyThatIsNotActive) {
+  const std::string name = Requested();
+  auto cancel = On<v1::CancelReferralRequest>(name);
+  cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
+  Must(Do(referrer, &Stub::CancelReferral, cancel));
+  const auto reopen = WithText<v1::ReopenReferralRequest>(name, "again");
+  SetBody(kReceivingBody, directory::v1::BODY_STATUS_SUSPENDED);
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::ReopenReferral, reopen)), "BODY_NOT_ACTIVE");
+  EXPECT_EQ(Record(name).state(), kCancelled);
+  EXPECT_THAT(OpenableBy(name, kReceivingBody), IsEmpty());
+  SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE);
+  rig.clock().Advance(kMaxReplicaAge + absl::Microseconds(1));
+  EXPECT_EQ(Do(referrer, &Stub::ReopenReferral, reopen).status().code(), absl::StatusCode::kUnavailable);
+  Refresh();
+  Must(Do(referrer, &Stub::ReopenReferral, reopen));
+}
+
+TEST_F(ReferralServiceTest, ABodyThatTheDirectoryDoesNotKnowSendsNothing) {
+  const std::string stranger = rig.TokenOf("bodies/xx-unknown", {policy::Role::kSupervisor}, {}, "p-nobody");
+  auto request = NewReferral();
+  EXPECT_EQ(ReasonOf(Do(stranger, &Stub::SubmitReferral, request)), "BODY_NOT_ACTIVE");
+}
+
+TEST_F(ReferralServiceTest, ABodyThatErasedItsShareGetsNoNewKey) {
+  const std::string name = Completed();
+  Must(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)));
+  auto note = WithText<v1::AddNoteRequest>(name, "after it");
+  note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
+  Must(Do(receiver, &Stub::AddNote, note));
+  EXPECT_THAT(Wraps(name, kReferringBody), IsEmpty());
 }
 
 TEST_F(ReferralServiceTest, ASubmissionNeedsAFreshDirectoryAndAnActiveRecipient) {
