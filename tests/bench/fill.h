@@ -92,8 +92,9 @@ class FillModule final : public runtime::Module {
   }
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return in_flight_ == 0; }
 
-  // Below the store's queue, above the size of its groups.
-  static constexpr int kInFlightMax = 2048;
+  // Two of the store's groups: one that runs and one that is prepared meanwhile. More would hold up the
+  // relay, whose transactions wait in the same queue.
+  static constexpr int kInFlightMax = 512;
 
   grpc::Service no_methods_;
   const runtime::ModuleContext context_;

@@ -6,7 +6,6 @@ bytes that Waypost commits for a submission; there is no service in front of the
 """
 
 import contextlib
-import ctypes
 import os
 import pathlib
 import pwd
@@ -17,8 +16,9 @@ import subprocess
 import tempfile
 import time
 
+import processes
+
 _FOLDER = pathlib.Path("/usr/lib/postgresql/15/bin")
-_PR_SET_PDEATHSIG = 1
 _START_SECONDS = 30
 
 _TABLES = """
@@ -48,10 +48,6 @@ def missing():
         return None
     return ("PostgreSQL 15 is not installed: run tools/install-dependencies --bench, "
             "or leave it out with --only")
-
-
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
 
 
 class Cluster:
@@ -93,7 +89,7 @@ class Cluster:
                 [_FOLDER / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c",
                  "listen_addresses="],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                preexec_fn=_die_with_parent, **self.identity)
+                preexec_fn=processes.die_with_parent, **self.identity)
         try:
             self._await_ready()
             self._sql(_TABLES if new else "TRUNCATE referral, inbox, request, outbox; CHECKPOINT;")

@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 import bench_stages
+import processes
 
 FROM, TO, OPERATOR = "bodies/es-bench-from", "bodies/es-bench-to", "bodies/es-bench-operator"
 # One body makes all the load here; what a body may ask for in a second is not what is measured.
@@ -80,7 +81,8 @@ class Client:
 
 class Echo:
     def __init__(self, programs):
-        self.process = subprocess.Popen([programs / "waypost-bench-echo"], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([programs / "waypost-bench-echo"], stdout=subprocess.PIPE, text=True,
+                                        preexec_fn=processes.die_with_parent)
         self.port = int(self.process.stdout.readline())
 
     def close(self):
@@ -114,7 +116,7 @@ class Node:
              "--data-dir", self.folder / "data", "--key-dir", self.folder / "keys",
              "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--port-file", ports,
              "--access-log", self.folder / "access.log"],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=processes.die_with_parent)
         try:
             out, _ = waiting.communicate(timeout=_START_SECONDS)
         finally:
@@ -218,7 +220,8 @@ class Node:
         done = subprocess.run([self.programs / "waypost-bench-loader", "--data-dir", self.folder / "data",
                                "--key-dir", self.folder / "keys", "--from", FROM, "--to", TO,
                                "--referrals", str(referrals), "--run", self.client.new_run()],
-                              stdout=subprocess.PIPE, text=True, check=False)
+                              stdout=subprocess.PIPE, text=True, check=False,
+                              preexec_fn=processes.die_with_parent)
         if done.returncode != 0:
             sys.exit("the loader failed")
         return json.loads(done.stdout)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_SECONDS = 2.0
 
@@ -15,6 +16,11 @@ def adopt_orphans():
     """Makes this process the parent of every orphan among its descendants, to find them (Linux)."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def die_with_parent():
+    """For a child's preexec_fn: it is killed when the thread that began it ends, however it ends (Linux)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def run(command, log, timeout, env=None, cwd=None):
