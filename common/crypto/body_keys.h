@@ -110,7 +110,7 @@ class BodyKeys {
 // The key that one section ("screening", "full") of a disclosure is sealed with.
 SecretKey DeriveSectionKey(const DataKey& data_key, std::string_view section);
 
-// kHashBytes bytes: HMAC-SHA256(HKDF-Expand(data key, "commitment"), name || 0 || plaintext). Shows later that this
+// kHashBytes bytes: HMAC-SHA256(Expand(data key, "commitment"), name || 0 || plaintext). Shows later that it
 // was the content, to whoever is given data key and content; tells nothing without the data key, and nothing
 // any more once it is erased. REQUIRES: `name` holds no NUL.
 std::string Commitment(const DataKey& data_key, std::string_view name, std::string_view plaintext);
