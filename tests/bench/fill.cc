@@ -34,28 +34,6 @@ struct FillModule::Submission {
   referral::v1::Referral response;
 };
 
-absl::StatusOr<referral::BodyFacts> FillModule::StandingBodies::Find(const store::Reader& reader,
-                                                                     std::string_view body) const {
-  const absl::MutexLock lock(&mutex_);
-  const auto known = facts_.find(body);
-  if (known != facts_.end()) return known->second;
-  WAYPOST_ASSIGN_OR_RETURN(const referral::BodyFacts facts, replica_.Find(reader, body));
-  facts_.emplace(body, facts);
-  return facts;
-}
-
-absl::StatusOr<std::string> FillModule::StandingBodies::Coordinator(const store::Reader& reader,
-                                                                    type::v1::Theme theme,
-                                                                    std::string_view territory,
-                                                                    absl::Time now) const {
-  const absl::MutexLock lock(&mutex_);
-  const std::pair key(theme, std::string(territory));
-  const auto known = coordinators_.find(key);
-  if (known != coordinators_.end()) return known->second;
-  WAYPOST_ASSIGN_OR_RETURN(std::string body, replica_.Coordinator(reader, theme, territory, now));
-  return coordinators_.emplace(key, std::move(body)).first->second;
-}
-
 absl::StatusOr<std::unique_ptr<FillModule>> FillModule::Make(const runtime::ModuleContext& context,
                                                              crypto::BodyKeys& keys) {
   WAYPOST_ASSIGN_OR_RETURN(auto outbox, runtime::OutboxBase::Open(context, "referral"));

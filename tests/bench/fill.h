@@ -60,22 +60,22 @@ class FillModule final : public runtime::Module {
  private:
   struct Submission;
   // The replica of the directory as the node left it. Nothing follows the directory here, so nothing in it
-  // changes: its age does not matter, and each answer is read once and kept.
+  // changes: its age does not matter.
   class StandingBodies final : public referral::BodyRegistry {
    public:
     explicit StandingBodies(store::Store& store) : replica_(store) {}
     absl::Status CheckFresh(absl::Time) const override { return absl::OkStatus(); }
     absl::StatusOr<referral::BodyFacts> Find(const store::Reader& reader,
-                                             std::string_view body) const override;
-    absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                            std::string_view territory, absl::Time now) const override;
+                                             std::string_view body) const override {
+      return replica_.Find(reader, body);
+    }
+    absl::StatusOr<referral::RouteFacts> FindRoute(const store::Reader& reader, const referral::Route& route,
+                                                   absl::Time now) const override {
+      return replica_.FindRoute(reader, route, now);
+    }
 
    private:
     const referral::DirectoryReplica replica_;
-    mutable absl::Mutex mutex_;
-    mutable std::map<std::string, referral::BodyFacts, std::less<>> facts_ ABSL_GUARDED_BY(mutex_);
-    mutable std::map<std::pair<type::v1::Theme, std::string>, std::string> coordinators_
-        ABSL_GUARDED_BY(mutex_);
   };
 
   FillModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
