@@ -343,11 +343,12 @@ void RunningNode::Housekeep() {
   absl::Time next_tick = absl::InfinitePast();
   while (true) {
     UpdateHealth();
-    if (clock_.Now() >= next_tick) {
+    // Read once: a clock that moves on during a tick must not put off the next.
+    if (const absl::Time now = clock_.Now(); now >= next_tick) {
       RenewPageTokens();
-      for (const auto& module : modules_) module->Tick(clock_.Now());
+      for (const auto& module : modules_) module->Tick(now);
       CountDroppedLines();
-      next_tick = clock_.Now() + kTick;
+      next_tick = now + kTick;
     }
     const absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), serving_ ? kTick : kReadyPoll);

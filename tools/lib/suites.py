@@ -208,7 +208,8 @@ def fault(context):
 
 def demo(context):
     """The story on a node of its own; the story counts its checks itself."""
-    code = context.run(context.path("tools", "demo"), "--exit", "--bin", context.build / "bin", "--port", "0")
+    code = context.run(context.path("tools", "demo"), "--exit", "--bin", os.path.join(context.build, "bin"),
+                       "--port", "0")
     checks = re.findall(r"(\d+) checks in ", context.read_log())
     note = f"{checks[-1]} checks" if checks else ""
     return verdict(context, code, note, context.tail() if code != 0 else "")
@@ -422,7 +423,7 @@ _BUILT = ("install", "configure", "build")
 GATE = [
     Suite("install", 120, (), install, "Debian packages that are missing"),
     Suite("configure", 60, ("install",), configure, "CMake"),
-    Suite("tidy", 30, ("install",), tidy, "arrows between rooms, dead files, banned words and calls"),
+    Suite("tidy", 60, ("install",), tidy, "arrows between rooms, dead files, banned words and calls"),
     Suite("format", 30, ("install",), style, "clang-format"),
     Suite("buf", 60, ("install",), buf, "the protos: lint, and no breaking change"),
     Suite("build", 1260, ("install", "configure"), build, "everything, warnings are errors"),
@@ -430,7 +431,7 @@ GATE = [
     Suite("e2e", 120, _BUILT, e2e, "whole servers, driven through their APIs"),
     Suite("fault", 90, _BUILT, fault, "crashes, full disks, failing peers"),
     Suite("demo", 60, _BUILT, demo, "the story of the demonstration, every check of it"),
-    Suite("fuzz", 360, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
+    Suite("fuzz", 330, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
     Suite("clang-tidy", 360, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
 ]
 
