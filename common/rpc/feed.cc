@@ -54,9 +54,10 @@ absl::StatusOr<uint64_t> TrimmedUpTo(const store::Reader& reader, std::string_vi
 }
 
 // The first feed that has an entry in the range; nullopt when there is none.
-absl::StatusOr<std::optional<std::string>> FirstFeed(const store::Store& store, store::KeyRange range) {
+absl::StatusOr<std::optional<std::string>> FirstFeed(const store::Store& store,
+                                                     const store::KeyRange& range) {
   WAYPOST_ASSIGN_OR_RETURN(const auto reader, store.Snapshot());
-  const auto at = reader->Scan(std::move(range));
+  const auto at = reader->Scan(range);
   if (!at->Valid()) {
     WAYPOST_RETURN_IF_ERROR(at->status());
     return std::nullopt;
