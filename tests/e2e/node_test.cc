@@ -446,11 +446,23 @@ TEST_F(NodeTest, ShortSecretIsRefused) {
 }
 
 // "Required where a service runs in a process of its own."
-TEST_F(NodeTest, LoneServiceNeedsTheSecret) {
-  const Outcome outcome = RefusedOnAFreePort({Program("waypost-referral"), "--config", Production(),
-                                              "--data-dir", folder_ / "data", "--key-dir", folder_ / "keys"});
-  EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.printed, HasSubstr("service_secret_file"));
+TEST_F(NodeTest, LoneServiceNeedsTheSecretAndItsPeers) {
+  const auto refused = [this](std::string_view service, const std::vector<std::string>& more) {
+    std::vector<std::string> command = {Program(service), "--config",  Production(),    "--data-dir",
+                                        folder_ / "data", "--key-dir", folder_ / "keys"};
+    command.insert(command.end(), more.begin(), more.end());
+    const Outcome outcome = RefusedOnAFreePort(command);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.printed;
+  };
+  EXPECT_THAT(
+      refused("waypost-referral", {}),
+      AllOf(HasSubstr("service_secret_file"), HasSubstr("directory_address"), HasSubstr("audit_address")));
+  EXPECT_THAT(refused("waypost-referral", {"--audit", "127.0.0.1:1"}),
+              AllOf(HasSubstr("directory_address"), ::testing::Not(HasSubstr("audit_address"))));
+  EXPECT_THAT(refused("waypost-directory", {}),
+              AllOf(HasSubstr("audit_address"), ::testing::Not(HasSubstr("directory_address"))));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "data"));
 }
 
 }  // namespace
