@@ -5,8 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "common/base/abseil.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/crypto/hash.h"
@@ -36,15 +34,6 @@ policy::Roles TrustedIssuer::AllRoles() {
   policy::Roles all;
   for (int i = 0; i < policy::kRoleCount; ++i) all.Add(static_cast<policy::Role>(i));
   return all;
-}
-
-absl::StatusOr<std::string_view> BearerToken(std::string_view authorization) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (authorization.size() <= kScheme.size() ||
-      !absl::EqualsIgnoreCase(base::ToAbsl(authorization.substr(0, kScheme.size())), base::ToAbsl(kScheme))) {
-    return error::TokenMissing();
-  }
-  return authorization.substr(kScheme.size());
 }
 
 TokenVerifier::TokenVerifier(Options options, const base::Clock& clock)

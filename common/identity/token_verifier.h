@@ -47,9 +47,6 @@ struct TrustedIssuer {
   static policy::Roles AllRoles();
 };
 
-// The token in an "authorization" value: "Bearer <token>", the scheme in any case. TOKEN_MISSING otherwise.
-absl::StatusOr<std::string_view> BearerToken(std::string_view authorization);
-
 // Thread-safe.
 class TokenVerifier {
  public:

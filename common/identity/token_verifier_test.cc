@@ -377,14 +377,5 @@ TEST_F(Verifying, AFloodOfUnknownKeysIsOneFetch) {
   EXPECT_EQ(source_->fetches(), before + 1);
 }
 
-TEST(BearerToken, IsTakenFromTheHeader) {
-  EXPECT_EQ(*BearerToken("Bearer abc"), "abc");
-  EXPECT_EQ(*BearerToken("bearer abc"), "abc");
-  EXPECT_EQ(*BearerToken("BEARER abc"), "abc");
-  for (const char* header : {"", "Bearer", "Bearer ", "Basic abc", "abc", "Bearerabc"}) {
-    EXPECT_EQ(error::ReasonOf(BearerToken(header).status()), "TOKEN_MISSING") << header;
-  }
-}
-
 }  // namespace
 }  // namespace waypost::identity

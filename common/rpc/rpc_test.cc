@@ -42,7 +42,8 @@ TEST(StatusConversion, KeepsReasonAndViolations) {
 TEST(BearerToken, ReadsTheSchemeInAnyCaseAndNothingElse) {
   EXPECT_EQ(*chain::BearerToken("Bearer abc"), "abc");
   EXPECT_EQ(*chain::BearerToken("bearer abc"), "abc");
-  for (const std::string_view header : {"", "abc", "Basic abc", "Bearer", "Bearer "}) {
+  EXPECT_EQ(*chain::BearerToken("BEARER abc"), "abc");
+  for (const std::string_view header : {"", "abc", "Basic abc", "Bearer", "Bearer ", "Bearerabc"}) {
     EXPECT_EQ(error::ReasonOf(chain::BearerToken(header).status()), "TOKEN_MISSING") << header;
   }
 }

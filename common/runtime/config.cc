@@ -1,15 +1,21 @@
 #include "common/runtime/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <sstream>
-#include <vector>
+#include <string_view>
+#include <utility>
 
+#include "common/api/names.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/identity/listen.h"
+#include "common/identity/token_verifier.h"
 #include "common/status/errors.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
@@ -41,8 +47,137 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return text.str();
 }
 
-void SetDefault(int32_t value, const std::function<void(int32_t)>& set, int32_t current) {
-  if (current == 0) set(value);
+struct LimitRule {
+  const char* name;
+  int32_t standard;  // what 0 stands for
+  int32_t most;      // beyond it the machine would fail, not the caller
+};
+
+void CompleteLimit(const LimitRule& rule, int32_t& value, error::FieldViolations& violations) {
+  if (value == 0) value = rule.standard;
+  if (value >= 1 && value <= rule.most) return;
+  violations.Add(rule.name,
+                 base::Cat(value, " is out of bounds: give 1 to ", rule.most, ", or 0 for ", rule.standard));
+}
+
+void CompleteLimits(NodeConfig::Limits& limits, error::FieldViolations& violations) {
+  const auto complete = [&](const LimitRule& rule, auto get, auto set) {
+    int32_t value = (limits.*get)();
+    CompleteLimit(rule, value, violations);
+    (limits.*set)(value);
+  };
+  using Limits = NodeConfig::Limits;
+  complete({"limits.read_threads", 2, 256}, &Limits::read_threads, &Limits::set_read_threads);
+  complete({"limits.read_queue", 1024, 1'000'000}, &Limits::read_queue, &Limits::set_read_queue);
+  complete({"limits.write_queue", 8192, 1'000'000}, &Limits::write_queue, &Limits::set_write_queue);
+  complete({"limits.in_flight", 4096, 1'000'000}, &Limits::in_flight, &Limits::set_in_flight);
+  complete({"limits.body_rate", 20'000, 10'000'000}, &Limits::body_rate, &Limits::set_body_rate);
+}
+
+bool IsPort(std::string_view text, int least) {
+  int port = -1;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return failed == std::errc() && end == text.data() + text.size() && text.size() <= 5 && port >= least &&
+         port <= 65'535;
+}
+
+bool IsHost(std::string_view text) {
+  const bool brackets = text.size() > 2 && text.front() == '[' && text.back() == ']';
+  if (brackets) text = text.substr(1, text.size() - 2);
+  // A colon only in brackets, so that in "::1:80" nobody takes the 80 for a port.
+  const std::string_view allowed = brackets ? "0123456789abcdefABCDEF:.%" : "-._";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return (alphanumeric && !brackets) || allowed.find(c) != std::string_view::npos;
+  });
+}
+
+// Host and port. `least_port` is 0 where a free one may be picked.
+bool IsHostAndPort(std::string_view address, int least_port) {
+  const size_t colon = address.rfind(':');
+  return colon != std::string_view::npos && IsHost(address.substr(0, colon)) &&
+         IsPort(address.substr(colon + 1), least_port);
+}
+
+// As gRPC takes it: also a socket in the file system.
+bool IsGrpcAddress(std::string_view address, int least_port) {
+  constexpr std::string_view kUnix = "unix:";
+  if (address.substr(0, kUnix.size()) == kUnix) return address.size() > kUnix.size();
+  return IsHostAndPort(address, least_port);
+}
+
+void CheckListeners(const NodeConfig& config, error::FieldViolations& violations) {
+  const bool tls = !config.tls_certificate_file().empty();
+  if (tls != !config.tls_key_file().empty()) {
+    violations.Add(tls ? "tls_key_file" : "tls_certificate_file",
+                   "a certificate and a key are needed, or neither");
+  }
+  if (!IsGrpcAddress(config.listen(), 0)) {
+    violations.Add("listen", base::Cat("'", config.listen(),
+                                       "' is no address: give host and port, as in 127.0.0.1:7400"));
+  } else if (config.demo() && !identity::IsLoopback(config.listen())) {
+    violations.Add("listen", "a demonstration listens on loopback addresses only, as on 127.0.0.1:7400");
+  } else if (!tls && !identity::IsLoopback(config.listen())) {
+    violations.Add("listen",
+                   base::Cat("'", config.listen(),
+                             "' is not a loopback address: give tls_certificate_file and tls_key_file"));
+  }
+  if (config.metrics_listen().empty()) return;
+  if (!IsHostAndPort(config.metrics_listen(), 0)) {
+    violations.Add("metrics_listen",
+                   base::Cat("'", config.metrics_listen(),
+                             "' is no address: give host and port, as in 127.0.0.1:9464, or none"));
+  } else if (config.demo() && !identity::IsLoopback(config.metrics_listen())) {
+    violations.Add("metrics_listen",
+                   "a demonstration listens on loopback addresses only, as on 127.0.0.1:9464");
+  }
+}
+
+void CheckPeers(const NodeConfig& config, error::FieldViolations& violations) {
+  for (const auto& [name, address] : {std::pair{"directory_address", config.directory_address()},
+                                      std::pair{"audit_address", config.audit_address()}}) {
+    if (address.empty()) continue;
+    if (!IsGrpcAddress(address, 1)) {
+      violations.Add(name,
+                     base::Cat("'", address, "' is no address: give host and port, as in 10.0.0.4:7400"));
+    } else if (config.peer_ca_file().empty() && !identity::IsLoopback(address)) {
+      violations.Add("peer_ca_file", base::Cat("is required to reach '", address, "' (", name, ")"));
+    }
+  }
+}
+
+void CheckIssuers(const NodeConfig& config, error::FieldViolations& violations) {
+  if (config.demo()) {
+    if (config.issuers_size() > 0) {
+      violations.Add("issuers", "a demonstration has its own issuer and takes no other");
+    }
+    return;
+  }
+  if (config.issuers_size() == 0) {
+    violations.Add("issuers", "at least one is required: your organisation's OpenID Connect provider");
+  }
+  if (config.issuers_size() > static_cast<int>(identity::kMaxIssuers)) {
+    violations.Add("issuers", base::Cat("are limited to ", identity::kMaxIssuers));
+  }
+  std::set<std::string_view> names;
+  for (int i = 0; i < config.issuers_size(); ++i) {
+    const NodeConfig::Issuer& issuer = config.issuers(i);
+    const std::string path = base::Cat("issuers[", i, "]");
+    const auto required = [&](const char* field, const std::string& value, const char* what) {
+      if (value.empty()) violations.Add(base::Cat(path, ".", field), base::Cat("is required: ", what));
+    };
+    required("issuer", issuer.issuer(), "what the token's \"iss\" is, exactly");
+    required("audience", issuer.audience(), "what the token's \"aud\" holds");
+    required("jwks", issuer.jwks(), "where its keys are, an https address or a file");
+    if (!issuer.issuer().empty() && !names.insert(issuer.issuer()).second) {
+      violations.Add(base::Cat(path, ".issuer"), "is given twice: name all of its bodies in one entry");
+    }
+    for (int body = 0; body < issuer.bodies_size(); ++body) {
+      if (api::IsName(issuer.bodies(body), {"bodies"})) continue;
+      violations.Add(base::Cat(path, ".bodies[", body, "]"),
+                     base::Cat("'", issuer.bodies(body), "' is no body, as in bodies/es-fuenlabrada"));
+    }
+  }
 }
 
 }  // namespace
@@ -58,49 +193,14 @@ absl::StatusOr<NodeConfig> ParseConfig(const std::string& text, const std::strin
 
 absl::Status CompleteConfig(NodeConfig& config) {
   if (config.listen().empty()) config.set_listen(base::Cat("127.0.0.1:", kDefaultPort));
-  auto& limits = *config.mutable_limits();
-  SetDefault(
-      2, [&](int32_t n) { limits.set_read_threads(n); }, limits.read_threads());
-  SetDefault(
-      1024, [&](int32_t n) { limits.set_read_queue(n); }, limits.read_queue());
-  SetDefault(
-      8192, [&](int32_t n) { limits.set_write_queue(n); }, limits.write_queue());
-  SetDefault(
-      4096, [&](int32_t n) { limits.set_in_flight(n); }, limits.in_flight());
-  SetDefault(
-      20'000, [&](int32_t n) { limits.set_body_rate(n); }, limits.body_rate());
   error::FieldViolations violations;
-  for (const auto& [name, value] : {std::pair{"limits.read_threads", limits.read_threads()},
-                                    {"limits.read_queue", limits.read_queue()},
-                                    {"limits.write_queue", limits.write_queue()},
-                                    {"limits.in_flight", limits.in_flight()},
-                                    {"limits.body_rate", limits.body_rate()}}) {
-    if (value < 1 || value > 10'000'000) violations.Add(name, "must be from 1 to 10,000,000");
-  }
+  CompleteLimits(*config.mutable_limits(), violations);
   if (config.data_dir().empty()) violations.Add("data_dir", "is required: where the store is to be");
   if (config.key_dir().empty())
     violations.Add("key_dir", "is required: a folder for keys, apart from data_dir");
-  const bool tls = !config.tls_certificate_file().empty();
-  if (tls != !config.tls_key_file().empty()) {
-    violations.Add("tls_key_file", "a certificate and a key are needed, or neither");
-  }
-  if (!tls && !identity::IsLoopback(config.listen())) {
-    violations.Add("listen",
-                   base::Cat("'", config.listen(),
-                             "' is not a loopback address: give tls_certificate_file and tls_key_file"));
-  }
-  if (config.demo() && !identity::IsLoopback(config.listen())) {
-    violations.Add("listen", "a demonstration listens on loopback addresses only");
-  }
-  if (config.demo() && !config.metrics_listen().empty() && !identity::IsLoopback(config.metrics_listen())) {
-    violations.Add("metrics_listen", "a demonstration listens on loopback addresses only");
-  }
-  if (config.demo() && config.issuers_size() > 0) {
-    violations.Add("issuers", "a demonstration has its own issuer and takes no other");
-  }
-  if (!config.demo() && config.issuers_size() == 0) {
-    violations.Add("issuers", "at least one is required: your organisation's OpenID Connect provider");
-  }
+  CheckListeners(config, violations);
+  CheckPeers(config, violations);
+  CheckIssuers(config, violations);
   return violations.ToStatus();
 }
 

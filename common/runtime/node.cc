@@ -221,12 +221,24 @@ class RunningNode final : public Node, public Workshop {
   std::thread key_keeping_;
 };
 
-absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
-  if (parts.size() == 1 && config_.service_secret_file().empty()) {
-    return error::InvalidField(
-        "service_secret_file",
-        "is required where a service runs in a process of its own: its peers know it by it");
+// What a service in a process of its own cannot do without. It would start, and never be ready.
+absl::Status CheckAlone(const NodeConfig& config, std::string_view part) {
+  error::FieldViolations missing;
+  if (config.service_secret_file().empty()) {
+    missing.Add("service_secret_file",
+                "is required where a service runs in a process of its own: its peers know it by it");
   }
+  if (part == "referral" && config.directory_address().empty()) {
+    missing.Add("directory_address", "is required where the directory is another process");
+  }
+  if (part != "audit" && config.audit_address().empty()) {
+    missing.Add("audit_address", "is required where the audit service is another process");
+  }
+  return missing.ToStatus();
+}
+
+absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
+  if (parts.size() == 1) WAYPOST_RETURN_IF_ERROR(CheckAlone(config_, parts.front()));
   WAYPOST_RETURN_IF_ERROR(identity::CheckListeners(config_.demo(), {config_.listen()}));
   WAYPOST_ASSIGN_OR_RETURN(log_file_, OpenLog(config_.access_log_file()));
   log_.emplace(log_file_.get());

@@ -33,6 +33,9 @@ inline constexpr int kMaxContacts = 40;
 inline constexpr int kMaxDeputies = 5;
 inline constexpr int kMaxRequiredDocuments = 30;
 inline constexpr int kMaxGroups = 50;
+// Units of a body, closed ones included. A listing of all of a body's cases merges theirs: services/referral
+// relies on this number.
+inline constexpr int kMaxUnits = 200;
 inline constexpr int kMaxPartners = 100;
 inline constexpr int kMaxFunders = 20;
 // Bodies above a body, up to the one that has no parent.

@@ -676,6 +676,14 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader,
                               kMaxAgreementsOfPlace + 1);
 }
 
+absl::Status DirectoryRepository::CheckRoomForUnit(const Reader& reader, std::string_view body) const {
+  const auto take = [](std::string_view, std::string_view) -> absl::StatusOr<size_t> { return size_t{0}; };
+  WAYPOST_ASSIGN_OR_RETURN(const std::string more,
+                           Walk(reader, {store::PrefixRange(UnitsPrefix(body))}, kMaxUnits - 1, take));
+  if (more.empty()) return absl::OkStatus();
+  return error::LimitExceeded("units of a body", kMaxUnits, kMaxUnits + 1);
+}
+
 absl::StatusOr<Page<v1::Body>> DirectoryRepository::List(const Reader& reader,
                                                          const v1::ListBodiesRequest& request,
                                                          std::string_view position, int limit) const {

@@ -89,6 +89,8 @@ class DirectoryRepository {
   absl::Status CheckReferences(const store::Reader& reader, const v1::Programme& programme) const;
   // And AGREEMENT_OVERLAPS where another agreement counts on one of its days.
   absl::Status CheckNew(const store::Reader& reader, const v1::CoordinationAgreement& agreement) const;
+  // LIMIT_EXCEEDED where a body has kMaxUnits units. Reads all of them: units are made seldom.
+  absl::Status CheckRoomForUnit(const store::Reader& reader, std::string_view body) const;
 
   // Pages, of fewer than `limit` where they would be larger than kMaxAnswerBytes. `position` is a former
   // page's `next`, or empty; one of another query is PAGE_TOKEN_INVALID. REQUIRES: the request passed its

@@ -152,6 +152,19 @@ TEST_F(Repository, UnitsOfOneBodyOnly) {
   EXPECT_THAT(Names(Parse<v1::ListUnitsRequest>("parent: 'bodies/ab'")), IsEmpty());
 }
 
+TEST_F(Repository, UnitsOfABodyAreLimited) {
+  v1::Unit unit;
+  unit.set_name("bodies/ab/units/of-another");
+  ASSERT_TRUE(Create(unit).ok());
+  for (int i = 0; i < kMaxUnits; ++i) {
+    EXPECT_TRUE(repository.CheckRoomForUnit(*Snapshot(), "bodies/aa").ok()) << i;
+    unit.set_name(base::Cat("bodies/aa/units/u", i));
+    ASSERT_TRUE(Create(unit).ok());
+  }
+  EXPECT_EQ(error::ReasonOf(repository.CheckRoomForUnit(*Snapshot(), "bodies/aa")), "LIMIT_EXCEEDED");
+  EXPECT_TRUE(repository.CheckRoomForUnit(*Snapshot(), "bodies/ab").ok());
+}
+
 TEST_F(Repository, OffersByProviderProgrammeAndPlaceNearestFirst) {
   EXPECT_TRUE(Create(Offer("wide", "aa", "territories: 'ES'")).ok());
   EXPECT_TRUE(

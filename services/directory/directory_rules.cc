@@ -30,8 +30,8 @@ Paths SupervisorBodyPaths() {
   return {"display_name", "languages", "contacts", "website"};
 }
 Paths BodyPaths() {
-  return {"display_name", "languages",   "contacts",    "website",     "kind",       "level",
-          "parent",       "memberships", "territories", "competences", "enforcement"};
+  return {"display_name", "languages",   "contacts",    "website",     "kind",        "level",
+          "parent",       "memberships", "territories", "competences", "enforcement", "approval_required"};
 }
 Paths UnitPaths() {
   return {"display_name", "kind", "themes", "languages", "contact", "status"};

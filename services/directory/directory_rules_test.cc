@@ -426,8 +426,9 @@ TEST(UpdatedBody, IsCheckedAsAWholeAndNeverForADissolvedBody) {
 
 TEST(NeedsOperator, ForEverythingButTheBodysOwnFields) {
   const std::set<std::string_view> own = {"display_name", "languages", "contacts", "website"};
-  for (const std::string_view path : {"display_name", "languages", "contacts", "website", "kind", "level",
-                                      "parent", "memberships", "territories", "competences", "enforcement"}) {
+  for (const std::string_view path :
+       {"display_name", "languages", "contacts", "website", "kind", "level", "parent", "memberships",
+        "territories", "competences", "enforcement", "approval_required"}) {
     v1::UpdateBodyRequest request;
     request.mutable_body()->set_name("bodies/aa");
     request.mutable_update_mask()->add_paths("languages");

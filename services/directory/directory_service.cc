@@ -267,6 +267,7 @@ DirectoryService::Reactor* DirectoryService::CreateUnit(Context* context,
                                        repository_.Get<v1::Body>(mutation.writer(), request->parent()));
               WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, unit));
               WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(body.resource, "CREATE_UNIT"));
+              WAYPOST_RETURN_IF_ERROR(repository_.CheckRoomForUnit(mutation.writer(), body.resource.name()));
               WAYPOST_ASSIGN_OR_RETURN(auto created,
                                        repository_.Create(mutation.writer(), unit, mutation.call().now));
               return Answer(mutation, as, "directory.unit_created", std::move(created), *response);

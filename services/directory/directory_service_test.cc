@@ -26,6 +26,7 @@
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "common/testing/fakes.h"
+#include "services/directory/directory_limits.h"
 #include "services/directory/directory_policy.h"
 
 namespace waypost::directory {
@@ -248,6 +249,15 @@ TEST_F(DirectoryServiceTest, UnitsOffersAndCapacityBelongToTheirBody) {
                                         "UNIT_STATUS_CLOSED etag: '\"1\"' } update_mask { paths: 'status' }"))
           ->status(),
       v1::UNIT_STATUS_CLOSED);
+
+  for (int i = 1; i < kMaxUnits; ++i) {
+    v1::CreateUnitRequest more = unit;
+    more.set_unit_id(base::Cat("unit-", i));
+    ASSERT_TRUE(Call(supervisor_, &Stub::CreateUnit, more).ok()) << i;
+  }
+  v1::CreateUnitRequest too_many = unit;
+  too_many.set_unit_id("one-too-many");
+  EXPECT_EQ(Reason(Call(supervisor_, &Stub::CreateUnit, too_many)), "LIMIT_EXCEEDED");
 
   const auto offer = CreateOffer("flats");
   ASSERT_TRUE(offer.ok()) << offer.status();

@@ -25,13 +25,14 @@ std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
 }
 // The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Uint(2).Take();
+  return KeyBuilder().Text("dir.cursor").Uint(3).Take();
 }
 
 struct BodyRow {
   uint64_t status = 0;
   bool enforcement = false;
   int64_t revision = 0;
+  bool approval_required = false;
 };
 
 absl::StatusOr<std::optional<BodyRow>> ReadBody(const store::Reader& reader, std::string_view name) {
@@ -43,6 +44,10 @@ absl::StatusOr<std::optional<BodyRow>> ReadBody(const store::Reader& reader, std
   WAYPOST_ASSIGN_OR_RETURN(const uint64_t enforcement, parser.Uint());
   row.enforcement = enforcement != 0;
   WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  // A row without it is of the form before, and soon replaced.
+  if (parser.AtEnd()) return row;
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t approval, parser.Uint());
+  row.approval_required = approval != 0;
   return row;
 }
 
@@ -50,8 +55,12 @@ absl::StatusOr<std::optional<BodyRow>> ReadBody(const store::Reader& reader, std
 absl::Status PutBody(store::Writer& writer, const directory::v1::Body& body, int64_t revision) {
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<BodyRow> row, ReadBody(writer, body.name()));
   if (row.has_value() && row->revision > revision) return absl::OkStatus();
-  writer.Put(BodyKey(body.name()),
-             KeyBuilder().Uint(body.status()).Uint(body.enforcement() ? 1 : 0).Int(revision).Take());
+  writer.Put(BodyKey(body.name()), KeyBuilder()
+                                       .Uint(body.status())
+                                       .Uint(body.enforcement() ? 1 : 0)
+                                       .Int(revision)
+                                       .Uint(body.approval_required() ? 1 : 0)
+                                       .Take());
   return absl::OkStatus();
 }
 
@@ -129,6 +138,7 @@ absl::StatusOr<BodyFacts> DirectoryReplica::Find(const store::Reader& reader, st
   return BodyFacts{.exists = true,
                    .active = row->status == directory::v1::BODY_STATUS_ACTIVE,
                    .enforcement = row->enforcement,
+                   .approval_required = row->approval_required,
                    .revision = row->revision};
 }
 

@@ -1,7 +1,7 @@
 // What the referral service keeps of the directory: rows in its own store, read inside its transactions, so
 // that no command waits for the directory. A follower applies the directory's changes in order.
 //
-//   ("dir.body", name)                   status, enforcement, revision
+//   ("dir.body", name)                   status, enforcement, revision, approval required
 //   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,
 //                                        revision
 //   ("dir.cursor", form of these rows)   what to resume after; written with every change, and so the version

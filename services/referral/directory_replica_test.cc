@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "common/base/strings.h"
+#include "common/store/keys.h"
 #include "common/store/memory_store.h"
 
 namespace waypost::referral {
@@ -80,6 +81,37 @@ TEST_F(ReplicaTest, KnowsBodiesAsTheyLastWere) {
   AddBody(later, "bodies/a", directory::v1::BODY_STATUS_SUSPENDED, 2);
   Apply(later, "c2");
   EXPECT_FALSE(Find("bodies/a").active);
+}
+
+TEST_F(ReplicaTest, KnowsWhichBodiesHaveTheirReferralsApproved) {
+  WatchChangesResponse changes;
+  AddBody(changes, "bodies/a", directory::v1::BODY_STATUS_ACTIVE, 1);
+  AddBody(changes, "bodies/b", directory::v1::BODY_STATUS_ACTIVE, 1);
+  changes.mutable_changes(1)->mutable_body()->set_approval_required(true);
+  Apply(changes, "c1");
+  EXPECT_FALSE(Find("bodies/a").approval_required);
+  EXPECT_TRUE(Find("bodies/b").approval_required);
+  WatchChangesResponse lifted;
+  AddBody(lifted, "bodies/b", directory::v1::BODY_STATUS_ACTIVE, 2);
+  Apply(lifted, "c2");
+  EXPECT_FALSE(Find("bodies/b").approval_required);
+}
+
+TEST_F(ReplicaTest, ARowFromBeforeBodiesCouldRequireApprovalIsMadeAnew) {
+  ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
+                writer.Put(store::KeyBuilder().Text("dir.body").Text("bodies/a").Take(),
+                           store::KeyBuilder().Uint(directory::v1::BODY_STATUS_ACTIVE).Uint(0).Int(7).Take());
+                writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(2).Take(), "c1");
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_TRUE(Find("bodies/a").active);
+  EXPECT_FALSE(Find("bodies/a").approval_required);
+  EXPECT_EQ(*replica_.Cursor(), "") << "from the beginning";
+  WatchChangesResponse again;
+  AddBody(again, "bodies/a", directory::v1::BODY_STATUS_ACTIVE, 7);
+  again.mutable_changes(0)->mutable_body()->set_approval_required(true);
+  Apply(again, "c1");
+  EXPECT_TRUE(Find("bodies/a").approval_required);
 }
 
 TEST_F(ReplicaTest, WhatCameBeforeChangesNothingWhenItComesAgain) {

@@ -31,7 +31,9 @@ absl::Status Incomplete(std::string_view name, const error::FieldViolations& mis
 }
 
 absl::Status ApprovalMissing(std::string_view name) {
-  return Refused("APPROVAL_MISSING", name, "needs a second person's approval first: have it approved");
+  return Refused(
+      "APPROVAL_MISSING", name,
+      "needs a second person's approval first: have it approved, as a draft where it is not sent yet");
 }
 
 absl::Status SecondPersonRequired(std::string_view name) {

@@ -253,6 +253,19 @@ TEST_F(ListingTest, PagesOfEverySizeTogetherAreTheModel) {
     EXPECT_EQ(List(token, inbox, 7), expected) << actor;
     EXPECT_EQ(expected.empty(), actor == "p-luis");
   }
+  // Both: what is assigned to her within that unit, a member of it or not.
+  for (const auto& unit : {kReceivingUnit, kOtherReceivingUnit}) {
+    inbox.set_unit(std::string(unit));
+    for (const auto& [token, actor] :
+         std::map<std::string, std::string>{{both_units_, "p-ambas"}, {receiving_caseworker, "p-raul"}}) {
+      const auto mine_there = [&actor = actor, unit](const v1::Side& side) {
+        return side.assignee() == actor && side.unit() == unit;
+      };
+      const auto expected = Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), mine_there);
+      EXPECT_EQ(List(token, inbox, 7), expected) << actor << " in " << unit;
+      EXPECT_TRUE(actor == "p-raul" || !expected.empty()) << actor << " in " << unit;
+    }
+  }
   v1::ListReferralsRequest none;
   none.set_box(v1::BOX_INBOX);
   EXPECT_THAT(List(third, none, 50), IsEmpty());
@@ -275,8 +288,12 @@ TEST_F(ListingTest, IndexRowsAreWhatTheRecordsSay) {
     const std::string summary = ToSummary(record, reader).SerializeAsString();
     expected[key(store::KeyBuilder().Text("box").Uint(box).Text(side.body()).Text(side.unit()))] = summary;
     if (side.assignee().empty()) return;
-    expected[key(store::KeyBuilder().Text("mine").Text(side.body()).Text(side.assignee()).Uint(box))] =
-        summary;
+    expected[key(store::KeyBuilder()
+                     .Text("mine")
+                     .Text(side.body())
+                     .Text(side.assignee())
+                     .Uint(box)
+                     .Text(side.unit()))] = summary;
   };
   for (const ReferralRecord& record : Records()) {
     add(record, v1::BOX_OUTBOX, record.referring());

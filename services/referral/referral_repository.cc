@@ -101,9 +101,11 @@ struct IndexRow {
 std::vector<IndexRow> IndexRows(const ReferralRecord& record) {
   std::vector<IndexRow> rows;
   const auto add = [&](v1::Box box, const v1::Side& side) {
-    rows.push_back({RowKey(KeyBuilder(BoxPrefix(box, side.body())).Text(side.unit()).Take(), record), box});
-    if (side.assignee().empty()) return;
-    rows.push_back({RowKey(MinePrefix(side.body(), side.assignee(), box), record), box});
+    const auto add_below = [&](std::string prefix) {
+      rows.push_back({RowKey(KeyBuilder(std::move(prefix)).Text(side.unit()).Take(), record), box});
+    };
+    add_below(BoxPrefix(box, side.body()));
+    if (!side.assignee().empty()) add_below(MinePrefix(side.body(), side.assignee(), box));
   };
   add(v1::BOX_OUTBOX, record.referring());
   if (InReceiversBox(record)) add(v1::BOX_INBOX, record.receiving());
@@ -185,17 +187,20 @@ class Earliest {
   bool more_ = false;
 };
 
-// Units of a body that have rows in a box: found by leaping from each to the next.
-absl::StatusOr<std::vector<std::string>> UnitsIn(const store::Reader& reader, v1::Box box,
-                                                 std::string_view body) {
+// Units that have rows below a prefix: found by leaping from each to the next.
+absl::StatusOr<std::vector<std::string>> UnitsIn(const store::Reader& reader, const std::string& prefix) {
   std::vector<std::string> units;
-  const std::string prefix = BoxPrefix(box, body);
   KeyRange range = PrefixRange(prefix);
-  while (static_cast<int>(units.size()) < kMaxUnitsMerged) {
+  while (true) {
     const auto at = reader.Scan(range);
     if (!at->Valid()) {
       WAYPOST_RETURN_IF_ERROR(at->status());
       break;
+    }
+    // Rows left out without a word would be worse.
+    if (static_cast<int>(units.size()) == kMaxUnitsMerged) {
+      return error::LimitExceeded("the number of units in one listing (name one in `unit`)", kMaxUnitsMerged,
+                                  kMaxUnitsMerged + 1);
     }
     KeyParser parser(at->key().substr(prefix.size()));
     WAYPOST_ASSIGN_OR_RETURN(std::string unit, parser.Text());
@@ -206,20 +211,16 @@ absl::StatusOr<std::vector<std::string>> UnitsIn(const store::Reader& reader, v1
 }
 
 absl::StatusOr<std::vector<std::string>> RowPrefixes(const store::Reader& reader, const BoxQuery& query) {
-  std::vector<std::string> prefixes;
-  if (!query.actor.empty()) {
-    prefixes.push_back(MinePrefix(query.body, query.actor, query.box));
-    return prefixes;
-  }
+  const std::string below =
+      query.actor.empty() ? BoxPrefix(query.box, query.body) : MinePrefix(query.body, query.actor, query.box);
   std::vector<std::string> units;
   if (query.units.has_value()) {
     units = *query.units;
   } else {
-    WAYPOST_ASSIGN_OR_RETURN(units, UnitsIn(reader, query.box, query.body));
+    WAYPOST_ASSIGN_OR_RETURN(units, UnitsIn(reader, below));
   }
-  for (const std::string& unit : units) {
-    prefixes.push_back(KeyBuilder(BoxPrefix(query.box, query.body)).Text(unit).Take());
-  }
+  std::vector<std::string> prefixes;
+  for (const std::string& unit : units) prefixes.push_back(KeyBuilder(below).Text(unit).Take());
   return prefixes;
 }
 

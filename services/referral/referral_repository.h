@@ -8,7 +8,8 @@
 //   ("n", id, number)                          NoteRecord
 //   ("h", id, revision)                        HistoryRecord
 //   ("box", box, body, unit, state, due, id)   ReferralSummary, for inbox and outbox
-//   ("mine", body, actor, box, state, due, id) ReferralSummary, for what is assigned to somebody
+//   ("mine", body, actor, box, unit, state, due, id)
+//                                              ReferralSummary, for what is assigned to somebody
 //   ("clock", due, id)                         clock and revision: what is due next, over all referrals
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_REPOSITORY_H_
@@ -48,7 +49,7 @@ struct BoxQuery {
   std::vector<v1::ReferralState> states;
   // Rows of these units, of which "" is the body as a whole; nullopt for every unit of the body.
   std::optional<std::vector<std::string>> units;
-  // Rows assigned to this pseudonym instead, whatever the unit.
+  // Of these, only the rows assigned to this pseudonym; empty for all.
   std::string actor;
 };
 
@@ -58,8 +59,9 @@ struct BoxPage {
   std::string position;
 };
 
-// The most units of one body that a listing over all of them merges.
-inline constexpr int kMaxUnitsMerged = 200;
+// The most units of one body that a listing over all of them merges: as many as the directory gives a body,
+// and what is addressed to none.
+inline constexpr int kMaxUnitsMerged = 201;
 
 // --- Referrals
 // NOT_FOUND when there is none.
@@ -79,7 +81,8 @@ struct Summaries {
 void Put(store::Writer& writer, const storage::v1::ReferralRecord* before,
          const storage::v1::ReferralRecord& next, const Summaries& summaries);
 
-// By due time, then id; `position` is empty or what a page before returned.
+// By due time, then id; `position` is empty or what a page before returned. LIMIT_EXCEEDED where all units
+// are asked for and there are rows of more than kMaxUnitsMerged.
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
                                 int limit);
 

@@ -237,6 +237,26 @@ TEST_F(RepositoryTest, ListingsMergeUnitsAndStatesInOrder) {
       IsEmpty());
 }
 
+TEST_F(RepositoryTest, RowsOfMoreUnitsThanAListingMergesAreAnErrorAndNotLeftOut) {
+  const auto put = [this](int i) {
+    ReferralRecord record = Record(base::Cat("referrals/", 1'000 + i), kRequested);
+    if (i > 0) record.mutable_receiving()->set_unit(base::Cat("bodies/b/units/u", i));
+    record.mutable_receiving()->set_assignee("p");
+    PutRecord(nullptr, record);
+  };
+  for (int i = 0; i < kMaxUnitsMerged; ++i) put(i);
+  BoxQuery query{.body = "bodies/b", .states = {kRequested}, .units = std::nullopt, .actor = {}};
+  EXPECT_THAT(ListBox(*Reader(), query, "", 1'000)->rows, SizeIs(kMaxUnitsMerged));
+  put(kMaxUnitsMerged);
+  for (const std::string_view actor : {"", "p"}) {
+    query.actor = actor;
+    query.units.reset();
+    EXPECT_EQ(error::ReasonOf(ListBox(*Reader(), query, "", 1'000).status()), "LIMIT_EXCEEDED") << actor;
+    query.units = {base::Cat("bodies/b/units/u", kMaxUnitsMerged)};
+    EXPECT_THAT(ListBox(*Reader(), query, "", 1'000)->rows, SizeIs(1)) << actor;
+  }
+}
+
 TEST_F(RepositoryTest, SectionsWrapsAndReferencesOfOneReferralAreNotItsNeighbours) {
   const auto section = [](uint32_t person, v1::SectionKind kind) {
     storage::v1::SectionRecord record;

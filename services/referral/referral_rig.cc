@@ -87,7 +87,8 @@ ReferralRig::~ReferralRig() {
   rig.StopServing();
 }
 
-void ReferralRig::SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement) {
+void ReferralRig::SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement,
+                          bool approval_required) {
   directory::v1::WatchChangesResponse changes;
   directory::v1::Change& change = *changes.add_changes();
   change.set_resource(Text(body));
@@ -95,6 +96,7 @@ void ReferralRig::SetBody(std::string_view body, directory::v1::BodyStatus statu
   change.mutable_body()->set_name(Text(body));
   change.mutable_body()->set_status(status);
   change.mutable_body()->set_enforcement(enforcement);
+  change.mutable_body()->set_approval_required(approval_required);
   changes.set_next_cursor(base::Cat(directory_revision_));
   changes.set_up_to_date(true);
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();

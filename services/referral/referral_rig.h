@@ -114,7 +114,8 @@ class ReferralRig {
   }
 
   // The directory says so of a body from now on.
-  void SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement = false);
+  void SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement = false,
+               bool approval_required = false);
   // Nothing has changed; the replica is fresh.
   void Refresh();
 

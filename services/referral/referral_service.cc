@@ -132,12 +132,13 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
                        .actor = request.assigned_to_me() ? caller.actor : std::string()};
   const bool whole_body = caller.roles.Has(policy::Role::kSupervisor);
   if (!request.unit().empty()) {
-    if (!whole_body && !caller.MemberOf(request.unit())) {
+    // What is assigned to her a caseworker reads in any unit.
+    if (!whole_body && !request.assigned_to_me() && !caller.MemberOf(request.unit())) {
       return error::PermissionDenied(call.rule.method,
                                      base::Cat("you are not a member of '", request.unit(), "'"));
     }
     query.units = std::vector<std::string>{request.unit()};
-  } else if (!whole_body) {
+  } else if (!whole_body && !request.assigned_to_me()) {
     query.units = caller.units;
     query.units->insert(query.units->begin(), "");
   }

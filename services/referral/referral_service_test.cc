@@ -926,6 +926,36 @@ TEST_F(ReferralServiceTest, ASubmissionNeedsAFreshDirectoryAndAnActiveRecipient)
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, NewReferral())), "BODY_NOT_ACTIVE");
 }
 
+TEST_F(ReferralServiceTest, ABodyCanHaveEveryReferralApprovedByASecondPersonBeforeItIsSent) {
+  SetBody(kReferringBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/false,
+          /*approval_required=*/true);
+  const auto at_once = Do(referring_caseworker, &Stub::SubmitReferral, NewReferral());
+  EXPECT_EQ(ReasonOf(at_once), "APPROVAL_MISSING");
+  EXPECT_THAT(std::string(at_once.status().message()), ::testing::HasSubstr("draft"));
+
+  const std::string name = Must(Do(referring_caseworker, &Stub::CreateReferral, NewDraft())).name();
+  const auto submit = [&](const std::string& token) {
+    return Do(token, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(name));
+  };
+  const auto approve = [&](const std::string& token) {
+    return Do(token, &Stub::ApproveReferral, On<v1::ApproveReferralRequest>(name));
+  };
+  EXPECT_EQ(ReasonOf(submit(referring_caseworker)), "APPROVAL_MISSING");
+  EXPECT_EQ(ReasonOf(submit(referrer)), "APPROVAL_MISSING") << "a supervisor approves first as well";
+  EXPECT_EQ(approve(referring_caseworker).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(approve(receiver).status().code(), absl::StatusCode::kNotFound) << "nobody else's supervisor";
+  EXPECT_EQ(Record(name).state(), kDraft);
+  EXPECT_EQ(Must(approve(referrer)).approval().actor(), "p-ana");
+  EXPECT_EQ(Must(submit(referring_caseworker)).state(), kRequested);
+
+  // Her own draft a supervisor does not approve.
+  const std::string own = Must(Do(referrer, &Stub::CreateReferral, NewDraft())).name();
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::ApproveReferral, On<v1::ApproveReferralRequest>(own))),
+            "SECOND_PERSON_REQUIRED");
+  SetBody(kReferringBody, directory::v1::BODY_STATUS_ACTIVE);
+  EXPECT_EQ(ReasonOf(Do(referring_caseworker, &Stub::SubmitReferral, NewReferral())), "OK");
+}
+
 TEST_F(ReferralServiceTest, ADraftThatIsCancelledNeverExistedForTheReceiver) {
   const std::string name = Must(Do(referrer, &Stub::CreateReferral, NewDraft())).name();
   auto cancel = WithText<v1::CancelReferralRequest>(name, kQuestion);

@@ -60,10 +60,16 @@ class NodeTest : public ::testing::Test {
     return Configure(base::Cat("issuers { issuer: '", identity::kTestIssuer, "' audience: '",
                                identity::kTestAudience, "' jwks: '", folder_ / "jwks.json", "' }\n", more));
   }
-  std::string Mint(std::string_view body, const std::vector<std::string>& roles) const {
+  std::string Mint(std::string_view body, const std::vector<std::string>& roles,
+                   std::string_view subject = "person-1") const {
     const int64_t now = absl::ToUnixSeconds(absl::Now());
     nlohmann::json claims = identity::TestClaims();
-    claims.update({{"iat", now}, {"nbf", now}, {"exp", now + 3600}, {"body", body}, {"roles", roles}});
+    claims.update({{"iat", now},
+                   {"nbf", now},
+                   {"exp", now + 3600},
+                   {"body", body},
+                   {"roles", roles},
+                   {"sub", subject}});
     claims.erase("units");
     const auto token = issuer_key_.Sign(claims.dump());
     EXPECT_TRUE(token.ok()) << token.status();
@@ -282,6 +288,65 @@ TEST_F(NodeTest, OtherIssuersTokensAreRefused) {
   }
 }
 
+// From the directory, through the replica, to the rule; over gRPC all of it.
+TEST_F(NodeTest, ABodyThatRequiresApprovalSendsOnlyWhatASecondPersonApproved) {
+  const auto node = Serve({Program("waypost-node"), "--config", Production(), "--data-dir", folder_ / "data",
+                           "--key-dir", folder_ / "keys"},
+                          "node");
+  ASSERT_NE(node, nullptr);
+  const Tokens tokens{.operators = Mint(kOperator, {"operator"}),
+                      .from = Mint(kFrom, {"supervisor"}, "second-person"),
+                      .to = Mint(kTo, {"supervisor"})};
+  const std::string caseworker = Mint(kFrom, {"caseworker"});
+  const auto directory = directory::v1::DirectoryService::NewStub(node->Connect());
+  ASSERT_TRUE(CreateBodies(*directory, tokens).ok());
+  directory::v1::UpdateBodyRequest require;
+  require.mutable_body()->set_name(std::string(kFrom));
+  require.mutable_body()->set_approval_required(true);
+  require.mutable_update_mask()->add_paths("approval_required");
+  require.set_request_id("require-approval");
+  EXPECT_EQ(Ask(*directory, &DirectoryStub::UpdateBody, tokens.from, require).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  const auto changed = Ask(*directory, &DirectoryStub::UpdateBody, tokens.operators, require);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+
+  const auto stub = referral::v1::ReferralService::NewStub(node->Connect());
+  // What is sent before the replica knows goes through.
+  const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  absl::Status at_once;
+  for (uint64_t i = 0; at_once.code() != absl::StatusCode::kFailedPrecondition && absl::Now() < give_up;
+       ++i) {
+    at_once = Ask(*stub, &ReferralStub::SubmitReferral, caseworker, SubmitOf("at-once", i)).status();
+  }
+  ASSERT_EQ(at_once.code(), absl::StatusCode::kFailedPrecondition) << at_once;
+
+  const referral::v1::SubmitReferralRequest content = SubmitOf("draft", 1);
+  referral::v1::CreateReferralRequest create;
+  *create.mutable_referral() = content.referral();
+  *create.mutable_sections() = content.sections();
+  create.set_request_id("create-draft");
+  const auto draft = Ask(*stub, &ReferralStub::CreateReferral, caseworker, create);
+  ASSERT_TRUE(draft.ok()) << draft.status();
+  const auto submit = [&](const std::string& id) {
+    referral::v1::SubmitReferralRequest request;
+    request.set_name(draft->name());
+    request.set_request_id(id);
+    return Ask(*stub, &ReferralStub::SubmitReferral, caseworker, request);
+  };
+  referral::v1::ApproveReferralRequest approve;
+  approve.set_name(draft->name());
+  approve.set_request_id("approve-draft");
+  EXPECT_EQ(submit("submit-first").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Ask(*stub, &ReferralStub::ApproveReferral, caseworker, approve).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  const auto approved = Ask(*stub, &ReferralStub::ApproveReferral, tokens.from, approve);
+  ASSERT_TRUE(approved.ok()) << approved.status();
+  const auto sent = submit("submit-again");
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_EQ(sent->state(), referral::v1::REFERRAL_STATE_REQUESTED);
+  Stop(*node);
+}
+
 // The three services, each a process with a folder of its own.
 class ClusterTest : public NodeTest {
  protected:
@@ -381,11 +446,23 @@ TEST_F(NodeTest, ShortSecretIsRefused) {
 }
 
 // "Required where a service runs in a process of its own."
-TEST_F(NodeTest, LoneServiceNeedsTheSecret) {
-  const Outcome outcome = RefusedOnAFreePort({Program("waypost-referral"), "--config", Production(),
-                                              "--data-dir", folder_ / "data", "--key-dir", folder_ / "keys"});
-  EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.printed, HasSubstr("service_secret_file"));
+TEST_F(NodeTest, LoneServiceNeedsTheSecretAndItsPeers) {
+  const auto refused = [this](std::string_view service, const std::vector<std::string>& more) {
+    std::vector<std::string> command = {Program(service), "--config",  Production(),    "--data-dir",
+                                        folder_ / "data", "--key-dir", folder_ / "keys"};
+    command.insert(command.end(), more.begin(), more.end());
+    const Outcome outcome = RefusedOnAFreePort(command);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.printed;
+  };
+  EXPECT_THAT(
+      refused("waypost-referral", {}),
+      AllOf(HasSubstr("service_secret_file"), HasSubstr("directory_address"), HasSubstr("audit_address")));
+  EXPECT_THAT(refused("waypost-referral", {"--audit", "127.0.0.1:1"}),
+              AllOf(HasSubstr("directory_address"), ::testing::Not(HasSubstr("audit_address"))));
+  EXPECT_THAT(refused("waypost-directory", {}),
+              AllOf(HasSubstr("audit_address"), ::testing::Not(HasSubstr("directory_address"))));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "data"));
 }
 
 }  // namespace

@@ -90,6 +90,20 @@ TEST(AppTest, MakesTheUpdateMaskOfWhatIsGiven) {
             ExitCode::kUsage);
 }
 
+TEST(AppTest, ABodyCanRequireApprovalAndLiftItAndShowsIt) {
+  FakeServer server;
+  Runner runner;
+  for (const bool required : {true, false}) {
+    const RunResult result = runner.Run({"bodies", "update", "bodies/a",
+                                         required ? "--approval-required" : "--no-approval-required",
+                                         "--server", server.address()});
+    ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+    EXPECT_EQ(server.directory.updated.body().approval_required(), required);
+    EXPECT_THAT(server.directory.updated.update_mask().paths(), ElementsAre("approval_required"));
+    EXPECT_EQ(result.out.find("approval required  yes") != std::string::npos, required) << result.out;
+  }
+}
+
 TEST(AppTest, ExplainsARoute) {
   FakeServer server;
   auto& candidate = *server.directory.route.add_candidates();

@@ -29,7 +29,8 @@ FlagOptions BodyFlags() {
                     {"languages", "language"},
                     {"contacts", "contact"}};
   options.help = {{"parent", "the body it belongs to, as bodies/es-madrid"},
-                  {"enforcement", "police, border or immigration enforcement"}};
+                  {"enforcement", "police, border or immigration enforcement"},
+                  {"approval_required", "a supervisor approves each of its referrals before it is sent"}};
   return options;
 }
 

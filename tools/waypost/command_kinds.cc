@@ -185,7 +185,9 @@ CLI::App& AddUpdate(CLI::App& group, Session& session, WriteCommand command) {
   leaf.add_option("--file", *file, "the fields to change as JSON; - for standard input; flags go over it")
       ->type_name("FILE");
   leaf.add_option("--etag", *etag, "only if it is still this version");
-  const MessageFlags flags(leaf, TypeOf(command), ForResource(command.flags));
+  FlagOptions options = ForResource(command.flags);
+  options.with_no = true;
+  const MessageFlags flags(leaf, TypeOf(command), options);
   session.On(leaf, [&session, command = std::move(command), arguments, file, etag, flags]() -> absl::Status {
     const std::unique_ptr<Message> request(command.request.New());
     Message& resource = Resource(*request, command.resource);

@@ -84,7 +84,7 @@ void AddFlag(CLI::App& app, const std::shared_ptr<MessageFlags::Flag>& flag, con
              const std::string& path, const FlagOptions& options) {
   const std::string help = HelpFor(field, path, options);
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL && !field.is_repeated()) {
-    const bool tri_state = field.has_presence();
+    const bool tri_state = field.has_presence() || options.with_no;
     const std::string names = tri_state ? base::Cat(flag->name, ",!--no-", flag->name.substr(2)) : flag->name;
     app.add_flag_function(
         names, [flag](int64_t count) { flag->values = {count > 0 ? "true" : "false"}; }, help);

@@ -1,7 +1,7 @@
 // Command line flags made from the fields of a request, so that a new field is a new flag without more code.
 //
 //   string, number, enum    --own-reference TEXT, --reason no-capacity
-//   bool                    --enforcement; an optional one has --no-… too
+//   bool                    --enforcement; an optional one, and all in an update, have --no-… too
 //   Timestamp               --review-time 14d; see ParseTime
 //   repeated scalars        the flag once for each
 //   LocalizedText           --display-name es=Vivienda, once for each language, the original first
@@ -37,6 +37,8 @@ struct FlagOptions {
   std::map<std::string, std::string> help = {};
   // Fields that the whole request must have, from a flag or otherwise; see MessageFlags::CheckRequired.
   std::set<std::string> required = {};
+  // Every bool has --no-… too: what an update does not name stays as it is.
+  bool with_no = false;
 };
 
 // What reading a value depends on.

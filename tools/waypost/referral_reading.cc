@@ -49,10 +49,11 @@ void AddReferralList(CLI::App& group, Session& session) {
                       .headings = ReferralHeadings(),
                       .nothing = "No referrals."};
   list.flags.rename = {{"states", "state"}};
-  list.flags.help = {{"box", "what others ask of us (inbox, the default), or what we ask of others"},
-                     {"states", "only these; every state that is not an end if absent"},
-                     {"unit", "a unit of the own body"},
-                     {"assigned_to_me", "only what is assigned to the caller"}};
+  list.flags.help = {
+      {"box", "what others ask of us (inbox, the default), or what we ask of others"},
+      {"states", "only these; every state that is not an end if absent"},
+      {"unit", "a unit of the own body"},
+      {"assigned_to_me", "only what is assigned to the caller, within --unit if that is given"}};
   list.complete = [](Message& message) {
     auto& request = static_cast<pb::ListReferralsRequest&>(message);
     if (request.box() == pb::BOX_UNSPECIFIED) request.set_box(pb::BOX_INBOX);
