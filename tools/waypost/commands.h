@@ -19,6 +19,9 @@ void AddAuditCommands(CLI::App& root, Session& session);
 void AddReflectionCommand(CLI::App& root, Session& session);
 void AddCompletionCommand(CLI::App& root, Session& session);
 
+// A part of `waypost offers`.
+void AddOfferCheck(CLI::App& offers, Session& session);
+
 // Parts of `waypost referral`.
 void AddReferralWriting(CLI::App& referral, Session& session);
 void AddReferralReading(CLI::App& referral, Session& session);

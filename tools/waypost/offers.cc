@@ -110,6 +110,7 @@ void AddOfferCommands(CLI::App& root, Session& session) {
              .arguments = {{"name", "offer", kOfferHelp}},
              .flags = OfferFlags()});
   AddCapacity(offers, session);
+  AddOfferCheck(offers, session);
 }
 
 }  // namespace waypost::cli
