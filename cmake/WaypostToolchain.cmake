@@ -14,7 +14,8 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
 find_program(WAYPOST_CCACHE ccache)
 if(WAYPOST_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${WAYPOST_CCACHE})
+  # Without this it takes nothing from the cache that includes a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${WAYPOST_CCACHE})
 endif()
 
 find_program(WAYPOST_MOLD mold)
@@ -29,4 +30,10 @@ set(WAYPOST_WARNINGS
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false positives of these inside the standard library at -O2 (GCC bugs 105329, 105562).
   list(APPEND WAYPOST_WARNINGS -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+
+# Of a test only what it tests has to be fast. Half of what a test takes to compile is optimization.
+set(WAYPOST_TEST_OPTIONS)
+if(NOT WAYPOST_SANITIZE)
+  set(WAYPOST_TEST_OPTIONS -O0)
 endif()

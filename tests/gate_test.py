@@ -133,6 +133,11 @@ class GateTest(unittest.TestCase):
         chosen = clang_tidy.with_headers(changed, sources, text.get)
         self.assertEqual(chosen, ["a/y.cc", "a/x.cc", "a/z_test.cc"])
 
+    def test_clang_tidy_does_not_meet_a_precompiled_header_of_gcc(self):
+        command = "c++ -O0 -fpch-preprocess -Winvalid-pch -include /b/x.dir/cmake_pch.hxx -o x.o -c /s/x.cc"
+        self.assertEqual(clang_tidy.without_precompiled(command), "c++ -O0 -o x.o -c /s/x.cc")
+        self.assertEqual(clang_tidy.without_precompiled("c++ -include y.h -c x.cc"), "c++ -include y.h -c x.cc")
+
 
 class ChangesTest(unittest.TestCase):
     def setUp(self):

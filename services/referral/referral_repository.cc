@@ -331,9 +331,9 @@ absl::StatusOr<Holdings> Holdings::Load(const store::Reader& reader, std::string
                                .record = std::move(*held.mutable_wrap())});
   }
   for (HeldReference& held : *record.mutable_own_references()) {
+    holdings.stored_lookups_[held.body()] = held.reference().lookup();
     holdings.references_[held.body()] = std::move(*held.mutable_reference());
   }
-  holdings.loaded_references_ = holdings.references_;
   return holdings;
 }
 
@@ -372,13 +372,21 @@ void Holdings::EraseOwnReference(std::string_view body) {
   if (const auto found = references_.find(body); found != references_.end()) references_.erase(found);
 }
 
-void Holdings::Save(store::Writer& writer) const {
+void Holdings::SaveLookups(store::Writer& writer) const {
   // The lookup of one that is gone would find the referral for ever.
-  for (const auto& [body, reference] : loaded_references_) {
+  for (const auto& [body, lookup] : stored_lookups_) {
     const OwnReferenceRecord* now = OwnReferenceOf(body);
-    const bool stays = now != nullptr && now->lookup() == reference.lookup();
-    if (!stays) writer.Delete(LookupKey(name_, body, reference.lookup()));
+    if (now == nullptr || now->lookup() != lookup) writer.Delete(LookupKey(name_, body, lookup));
   }
+  for (const auto& [body, reference] : references_) {
+    const auto stored = stored_lookups_.find(body);
+    if (stored != stored_lookups_.end() && stored->second == reference.lookup()) continue;
+    writer.Put(LookupKey(name_, body, reference.lookup()), "");
+  }
+}
+
+void Holdings::Save(store::Writer& writer) const {
+  SaveLookups(writer);
   HoldingsRecord record;
   record.set_format_version(1);
   for (const Wrap& wrap : wraps_) {
@@ -391,7 +399,6 @@ void Holdings::Save(store::Writer& writer) const {
     HeldReference& held = *record.add_own_references();
     held.set_body(body);
     *held.mutable_reference() = reference;
-    writer.Put(LookupKey(name_, body, reference.lookup()), "");
   }
   if (wraps_.empty() && references_.empty()) {
     writer.Delete(HoldingsKey(name_));

@@ -116,14 +116,19 @@ class Holdings {
   void Save(store::Writer& writer) const;
 
  private:
-  using References = std::map<std::string, storage::v1::OwnReferenceRecord, std::less<>>;  // by body
+  // Both by body.
+  using References = std::map<std::string, storage::v1::OwnReferenceRecord, std::less<>>;
+  using Lookups = std::map<std::string, std::string, std::less<>>;
 
   explicit Holdings(std::string_view name) : name_(name) {}
+
+  // Writes what differs from stored_lookups_.
+  void SaveLookups(store::Writer& writer) const;
 
   std::string name_;
   std::vector<Wrap> wraps_;
   References references_;
-  References loaded_references_;  // as the store has them
+  Lookups stored_lookups_;  // those that have a row
 };
 
 // Names of the referrals that `body` has under a lookup, newest first, at most `limit`.

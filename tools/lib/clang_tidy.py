@@ -35,7 +35,8 @@ class Cache:
         for block in re.split(r"\n(?=\S)", done.stdout):
             names = [os.path.normpath(os.path.join(build, line.strip()))
                      for line in block.split("\n")[1:] if line]
-            ours = [name for name in names if name.startswith(self.root + os.sep)]
+            ours = [name for name in names
+                    if name.startswith(self.root + os.sep) and "/cmake_pch." not in name]
             sources = [name for name in ours if name.endswith(".cc")]
             if sources and "(VALID)" in block.split("\n", 1)[0]:
                 by_source[sources[0]] = sorted(ours)
@@ -83,14 +84,31 @@ def with_headers(files, sources, read):
     return chosen
 
 
+def own_database(build):
+    """A compilation database without GCC's precompiled headers, which clang cannot read; returns its folder,
+    and the command for each file."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        entries = json.load(file)
+    for entry in entries:
+        entry["command"] = without_precompiled(entry["command"])
+    folder = os.path.join(build, "clang-tidy")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as file:
+        json.dump(entries, file)
+    return folder, {entry["file"]: entry["command"] for entry in entries}
+
+
+def without_precompiled(command):
+    return re.sub(r" (-fpch-preprocess|-Winvalid-pch|-include \S*/cmake_pch\.hxx)(?= )", "", command)
+
+
 def check(root, build, files, deadline, run, log):
     """Checks `files` (paths from the root, in order of importance) until `deadline` (monotonic seconds).
 
     `run(command, log, timeout)` runs a command. Returns (clean, findings, left out): lists of paths; the
     output for those with findings is in `log`.
     """
-    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        commands = {entry["file"]: entry["command"] for entry in json.load(file)}
+    database, commands = own_database(build)
     cache = Cache(root, build)
     clean, findings, left_out = [], [], []
 
@@ -103,7 +121,7 @@ def check(root, build, files, deadline, run, log):
             return left_out
         own_log = log + "." + re.sub(r"\W", "_", name)
         # GCC's warning options are not all clang's.
-        code = run([TOOL, "-p", build, "--quiet", "--extra-arg=-Wno-unknown-warning-option", path], own_log,
+        code = run([TOOL, "-p", database, "--quiet", "--extra-arg=-Wno-unknown-warning-option", path], own_log,
                    deadline - time.monotonic())
         with open(own_log, encoding="utf-8", errors="replace") as file:
             text = file.read()
