@@ -507,7 +507,7 @@ grpc::ServerWriteReactor<v1::WatchChangesResponse>* DirectoryService::WatchChang
           return batch;
         };
         plan.heartbeat = kHeartbeat;
-        plan.make_heartbeat = [this](uint64_t cursor) {
+        plan.make_quiet = [this](uint64_t cursor) {
           Response quiet;
           quiet.set_next_cursor(CursorOf(cursor));
           quiet.set_up_to_date(true);
