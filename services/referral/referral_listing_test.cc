@@ -638,6 +638,29 @@ TEST_F(WatchTest, ACursorThatIsNoneIsRefused) {
   EXPECT_EQ(Open(receiver, std::string(300, '1')).End().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(WatchTest, ARowThatCannotBeReadEndsTheWatchAndIsNotSkipped) {
+  const std::string first = Requested();
+  const std::string damaged = Requested();
+  Requested();
+  const auto write = [&](const std::string& key, std::string_view value) {
+    ASSERT_TRUE(store::TransactAndWait(rig.store(), [&](store::Writer& writer) {
+                  writer.Put(key, std::string(value));
+                  return absl::OkStatus();
+                }).ok());
+  };
+  const std::string key = store::KeyBuilder().Text("r").Text(rows::IdOfName(damaged)).Take();
+  const std::string whole = rig.Dump().at(key);
+  write(key, "\xff\xff\xff");
+  Stream& stream = Open(receiver, "0");
+  const absl::Status status = stream.End();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+
+  write(key, whole);
+  EXPECT_EQ(Open(receiver, "0").Next().referral(), first);
+  write(store::KeyBuilder().Text("feed").Text(FeedOf(kReceivingBody)).Uint(2).Take(), "damaged");
+  EXPECT_EQ(Open(receiver, "0").End().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST_F(WatchTest, AClientThatGoesAwayLeavesNothingBehind) {
   const std::string name = Requested();
   for (int round = 0; round < 5; ++round) {
