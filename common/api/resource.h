@@ -2,6 +2,7 @@
 #ifndef WAYPOST_COMMON_API_RESOURCE_H_
 #define WAYPOST_COMMON_API_RESOURCE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +29,13 @@ absl::StatusOr<int> PageSizeOf(int32_t requested);
 // Microsecond precision, rounded down.
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 absl::Time FromTimestamp(const google::protobuf::Timestamp& timestamp);
+
+// The time of a change: `now`, or that of the change before where the clock has gone back since. Time never
+// goes backwards within a resource. `current` has an update_time.
+template <typename Resource>
+absl::Time NotBefore(absl::Time now, const Resource& current) {
+  return current.has_update_time() ? std::max(now, FromTimestamp(current.update_time())) : now;
+}
 
 }  // namespace waypost::api
 

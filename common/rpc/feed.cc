@@ -46,13 +46,6 @@ absl::StatusOr<FeedEntry> Decode(std::string_view key, std::string_view value) {
   return entry;
 }
 
-absl::StatusOr<uint64_t> TrimmedUpTo(const store::Reader& reader, std::string_view feed) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(TrimKey(feed)));
-  if (!value.has_value()) return uint64_t{0};
-  if (value->size() != 8) return error::DataLoss("feed trim mark");
-  return base::ReadBigEndian(*value);
-}
-
 // The first feed that has an entry in the range; nullopt when there is none.
 absl::StatusOr<std::optional<std::string>> FirstFeed(const store::Store& store,
                                                      const store::KeyRange& range) {
@@ -70,6 +63,13 @@ absl::StatusOr<std::optional<std::string>> FirstFeed(const store::Store& store,
 
 }  // namespace
 
+absl::StatusOr<uint64_t> OldestCursor(const store::Reader& reader, std::string_view feed) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(TrimKey(feed)));
+  if (!value.has_value()) return uint64_t{0};
+  if (value->size() != 8) return error::DataLoss("feed trim mark");
+  return base::ReadBigEndian(*value);
+}
+
 void AppendToFeed(store::Writer& writer, std::string_view feed, const FeedEntry& entry) {
   writer.Put(EntryKey(feed, entry.position), store::KeyBuilder()
                                                  .Text(entry.resource)
@@ -82,7 +82,7 @@ void AppendToFeed(store::Writer& writer, std::string_view feed, const FeedEntry&
 
 absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std::string_view feed,
                                                 uint64_t after, int limit) {
-  WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, TrimmedUpTo(reader, feed));
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, OldestCursor(reader, feed));
   if (after < trimmed) return error::CursorTooOld(base::Cat(trimmed));
   std::vector<FeedEntry> entries;
   store::KeyRange range = store::PrefixRange(FeedPrefix(feed));
@@ -100,7 +100,7 @@ absl::StatusOr<int> TrimFeed(store::Store& store, std::string_view feed, absl::T
   std::vector<uint64_t> old;
   {
     WAYPOST_ASSIGN_OR_RETURN(const auto reader, store.Snapshot());
-    WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, TrimmedUpTo(*reader, feed));
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, OldestCursor(*reader, feed));
     // Not from the first key: that would step over everything deleted and not yet compacted.
     store::KeyRange range = store::PrefixRange(FeedPrefix(feed));
     range.begin = EntryKey(feed, trimmed + 1);
@@ -114,7 +114,7 @@ absl::StatusOr<int> TrimFeed(store::Store& store, std::string_view feed, absl::T
   }
   if (old.empty()) return 0;
   WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store, [&](store::Writer& writer) -> absl::Status {
-    WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, TrimmedUpTo(writer, feed));
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t trimmed, OldestCursor(writer, feed));
     for (const uint64_t position : old) writer.Delete(EntryKey(feed, position));
     std::string mark;
     base::AppendBigEndian(std::max(trimmed, old.back()), mark);

@@ -32,6 +32,9 @@ void AppendToFeed(store::Writer& writer, std::string_view feed, const FeedEntry&
 absl::StatusOr<std::vector<FeedEntry>> ReadFeed(const store::Reader& reader, std::string_view feed,
                                                 uint64_t after, int limit);
 
+// The oldest cursor that a follower can go on from: entries up to it have been removed.
+absl::StatusOr<uint64_t> OldestCursor(const store::Reader& reader, std::string_view feed);
+
 // How long an entry is kept. A follower that was away over a long weekend and a day goes on from its cursor;
 // one that was away for longer lists afresh, which is then less work than to replay what it missed.
 inline constexpr absl::Duration kFeedRetention = absl::Hours(24 * 7);

@@ -64,7 +64,7 @@ struct RunningMutation {
       const auto snapshot = self->call->env.store.Snapshot();
       if (!snapshot.ok()) return self->Done(snapshot.status());
       auto prepared = self->prepare(self->state.call, **snapshot);
-      if (!prepared.ok()) return self->Done(prepared.status());
+      if (!prepared.ok()) return self->Refuse(**snapshot, prepared.status());
       self->body = *std::move(prepared);
       self->call->env.store.Transact([self](store::Writer& writer) { return self->Run(writer); },
                                      [self](absl::Status status) {
@@ -74,6 +74,12 @@ struct RunningMutation {
                                      });
     });
     if (!taken) self->Done(error::Overloaded("changes"));
+  }
+
+  // It cannot be prepared now. Perhaps it could before, and was carried out.
+  void Refuse(const store::Reader& reader, absl::Status failure) {
+    absl::Status replay = CheckReplay(state, reader);
+    Done(replay.ok() ? std::move(failure) : std::move(replay));
   }
 
   void Done(absl::Status status) {
@@ -146,6 +152,18 @@ void RunPrepared(std::unique_ptr<UnaryCall> call, const google::protobuf::Messag
   running->prepare = std::move(prepare);
   SetRequest(running->state, request, request_id);
   RunningMutation::Prepare(std::move(running));
+}
+
+void RunUnprepared(std::unique_ptr<UnaryCall> call, const google::protobuf::Message& request,
+                   std::string_view request_id, google::protobuf::Message* response, absl::Status failure) {
+  auto running = std::make_shared<RunningMutation>(std::move(call), response, nullptr);
+  SetRequest(running->state, request, request_id);
+  const bool taken = running->call->env.node.executor.Submit([running, failure = std::move(failure)] {
+    const auto snapshot = running->call->env.store.Snapshot();
+    if (!snapshot.ok()) return running->Done(snapshot.status());
+    running->Refuse(**snapshot, failure);
+  });
+  if (!taken) running->Done(error::Overloaded("changes"));
 }
 
 void RunApply(std::unique_ptr<UnaryCall> call, MutationBody body) {

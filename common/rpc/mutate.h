@@ -13,6 +13,10 @@
 //   Disclose     a read that opens personal data: body(Mutation&) re-checks authority and publishes the
 //                access in a transaction, and returns what to do once that is durable, on the executor
 //
+// A preparation that fails gives its error as the answer, unless the same request was carried out before:
+// then the first answer is given, whatever has changed since. One that fails for what it read in the store
+// must have found the caller's authority over it first.
+//
 // `request` and `response` are gRPC's and live until the answer. A validator takes the request and returns
 // all its field violations; it runs after authentication and before the body.
 #ifndef WAYPOST_COMMON_RPC_MUTATE_H_
@@ -71,6 +75,9 @@ void RunMutation(std::unique_ptr<UnaryCall> call, const google::protobuf::Messag
                  std::string_view request_id, google::protobuf::Message* response, MutationBody body);
 void RunPrepared(std::unique_ptr<UnaryCall> call, const google::protobuf::Message& request,
                  std::string_view request_id, google::protobuf::Message* response, Preparation prepare);
+// Of a request that could not be prepared.
+void RunUnprepared(std::unique_ptr<UnaryCall> call, const google::protobuf::Message& request,
+                   std::string_view request_id, google::protobuf::Message* response, absl::Status failure);
 void RunApply(std::unique_ptr<UnaryCall> call, MutationBody body);
 void RunQuery(std::unique_ptr<UnaryCall> call, QueryBody body);
 void RunDisclose(std::unique_ptr<UnaryCall> call, DiscloseBody body);
@@ -83,16 +90,18 @@ grpc::ServerUnaryReactor* MutateAfter(const Environment& env, grpc::CallbackServ
                                       const Request& request, Response* response, Prepare&& prepare) {
   auto call = std::make_unique<internal::UnaryCall>(env, context, rule);
   grpc::ServerUnaryReactor* reactor = call->reactor;
-  absl::StatusOr<MutationBody> body = [&]() -> absl::StatusOr<MutationBody> {
-    WAYPOST_RETURN_IF_ERROR(call->Admit());
-    WAYPOST_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
-    WAYPOST_RETURN_IF_ERROR(validate(request));
-    return prepare(call->pending.call());
-  }();
+  absl::Status status = call->Admit();
+  if (status.ok()) status = CheckRequestId(request.request_id());
+  if (status.ok()) status = validate(request);
+  if (!status.ok()) {
+    call->Answer(status);
+    return reactor;
+  }
+  absl::StatusOr<MutationBody> body = prepare(call->pending.call());
   if (body.ok()) {
     internal::RunMutation(std::move(call), request, request.request_id(), response, *std::move(body));
   } else {
-    call->Answer(body.status());
+    internal::RunUnprepared(std::move(call), request, request.request_id(), response, body.status());
   }
   return reactor;
 }

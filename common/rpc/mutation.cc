@@ -41,6 +41,25 @@ std::string IdempotencyKey(const Call& call, std::string_view request_id) {
   return std::string(crypto::AsText(hash).substr(0, 16));
 }
 
+absl::Status CheckReplay(MutationState& state, const store::Reader& reader) {
+  if (state.idempotency_key.empty()) return absl::OkStatus();
+  const uint64_t today = DayOf(state.call.now);
+  for (const uint64_t day : {today, today - 1}) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> record,
+                             reader.Get(DayKey(day, state.idempotency_key)));
+    if (!record.has_value()) continue;
+    if (record->size() < kRequestHashBytes) return error::DataLoss("idempotency record");
+    const std::string_view bytes = *record;
+    if (bytes.substr(0, kRequestHashBytes) != state.request_hash) {
+      return error::RequestIdReused(state.request_id);
+    }
+    state.replayed = true;
+    state.replayed_response = bytes.substr(kRequestHashBytes);
+    return Replayed();
+  }
+  return absl::OkStatus();
+}
+
 Mutation::Mutation(MutationState& state, store::Writer& writer) : state_(state), writer_(writer) {
   state_.replayed = false;
   state_.authorized = false;
@@ -49,29 +68,10 @@ Mutation::Mutation(MutationState& state, store::Writer& writer) : state_(state),
 
 absl::StatusOr<policy::Authorized> Mutation::Authorize(const Target& target) {
   WAYPOST_ASSIGN_OR_RETURN(policy::Authorized as, call().Authorize(target.relations, target.name));
-  WAYPOST_RETURN_IF_ERROR(CheckReplay());
+  WAYPOST_RETURN_IF_ERROR(CheckReplay(state_, writer_));
   if (target.revision > 0) WAYPOST_RETURN_IF_ERROR(api::CheckEtag(target.name, target.etag, target.revision));
   state_.authorized = true;
   return as;
-}
-
-absl::Status Mutation::CheckReplay() {
-  if (state_.idempotency_key.empty()) return absl::OkStatus();
-  const uint64_t today = DayOf(call().now);
-  for (const uint64_t day : {today, today - 1}) {
-    WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> record,
-                             writer_.Get(DayKey(day, state_.idempotency_key)));
-    if (!record.has_value()) continue;
-    if (record->size() < kRequestHashBytes) return error::DataLoss("idempotency record");
-    const std::string_view bytes = *record;
-    if (bytes.substr(0, kRequestHashBytes) != state_.request_hash) {
-      return error::RequestIdReused(state_.request_id);
-    }
-    state_.replayed = true;
-    state_.replayed_response = bytes.substr(kRequestHashBytes);
-    return Replayed();
-  }
-  return absl::OkStatus();
 }
 
 absl::Status Mutation::Publish(const policy::Authorized& as, const Change& change) {

@@ -63,6 +63,11 @@ struct MutationState {
   std::vector<std::string> feeds = {};
 };
 
+// For the framework. OK when the request was not carried out before; REQUEST_ID_REUSED when one of other
+// content was. When this very one was, a status that is never answered with, and `state` holds the first
+// answer. Says nothing of authority.
+absl::Status CheckReplay(MutationState& state, const store::Reader& reader);
+
 // Not thread-safe; lives for one run.
 class Mutation {
  public:
@@ -83,8 +88,6 @@ class Mutation {
   void Remember(std::string_view response);
 
  private:
-  absl::Status CheckReplay();
-
   MutationState& state_;
   store::Writer& writer_;
 };

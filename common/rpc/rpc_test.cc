@@ -1,7 +1,14 @@
 #include <gmock/gmock.h>
+#include <grpcpp/impl/client_unary_call.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/impl/codegen/server_callback_handlers.h>
+#include <grpcpp/impl/rpc_service_method.h>
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 
 #include "absl/synchronization/notification.h"
@@ -12,6 +19,7 @@
 #include "common/rpc/client.h"
 #include "common/rpc/executor.h"
 #include "common/rpc/feed.h"
+#include "common/rpc/mutate.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
@@ -374,6 +382,117 @@ TEST_F(MutationTest, AnEventSaysWhoDidWhatAndHoldsNoContent) {
   ASSERT_THAT(*entries, SizeIs(1));
   EXPECT_EQ((*entries)[0].position, 1U);
   EXPECT_EQ((*entries)[0].type, "test.written");
+}
+
+// A request of the one method below. Its message is an Event, so that this room needs no proto of its own.
+struct WriteRequest {
+  const event::v1::Event& message;
+  const std::string& request_id() const { return message.event_id(); }
+  operator const google::protobuf::Message&() const { return message; }  // NOLINT: as a message of gRPC's is
+};
+
+// One method over real gRPC that counts its changes and has to prepare each.
+class PreparedTest : public MutationTest {
+ protected:
+  enum class Shape { kAfter, kPrepared };
+
+  class WriteService final : public grpc::Service {
+   public:
+    explicit WriteService(PreparedTest& test) {
+      AddMethod(
+          new grpc::internal::RpcServiceMethod(kMethod, grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
+      MarkMethodCallback(
+          0, new grpc::internal::CallbackUnaryHandler<event::v1::Event, event::v1::Event>(
+                 [&test](grpc::CallbackServerContext* context, const event::v1::Event* request,
+                         event::v1::Event* response) { return test.Handle(context, {*request}, response); }));
+    }
+  };
+
+  PreparedTest() {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    policy::Caller caller;
+    caller.body = "bodies/a";
+    caller.actor = "x";
+    caller.roles = {Role::kCaseworker};
+    token_ = authenticator_.Add(std::move(caller));
+  }
+  ~PreparedTest() override { server_->Shutdown(); }
+
+  grpc::ServerUnaryReactor* Handle(grpc::CallbackServerContext* context, const WriteRequest& request,
+                                   event::v1::Event* response) {
+    const auto validate = [](const WriteRequest&) { return absl::OkStatus(); };
+    const auto prepare = [this, response](const Call&) -> absl::StatusOr<MutationBody> {
+      if (!failure_.ok()) return failure_;
+      return MutationBody([this, response](Mutation& mutation) { return Count(mutation, *response); });
+    };
+    if (shape_ == Shape::kAfter) {
+      return MutateAfter(env_, context, kWrite, validate, request, response, prepare);
+    }
+    return MutatePrepared(env_, context, kWrite, validate, request, response,
+                          [prepare](const Call& call, const store::Reader&) { return prepare(call); });
+  }
+
+  absl::Status Count(Mutation& mutation, event::v1::Event& response) {
+    WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
+                             mutation.Authorize({.name = "things/k", .relations = {Relation::kOwnBody}}));
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t before, outbox::HeadOf(mutation.writer(), "test"));
+    response.set_revision(static_cast<int64_t>(before) + 1);
+    return mutation.Publish(
+        as, {.type = "test.written", .resource = "things/k", .time = mutation.call().now, .parties = {}});
+  }
+
+  // The number of the change that it made: "1" for the first; or the reason why there is none.
+  std::string Ask(std::string_view request_id, std::string_view content) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", base::Cat("Bearer ", token_));
+    event::v1::Event request;
+    request.set_event_id(std::string(request_id));
+    request.set_resource(std::string(content));
+    event::v1::Event response;
+    const auto channel = server_->InProcessChannel({});
+    const grpc::internal::RpcMethod method(kMethod, grpc::internal::RpcMethod::NORMAL_RPC, channel);
+    const absl::Status status =
+        FromGrpc(grpc::internal::BlockingUnaryCall(channel.get(), method, &context, request, &response));
+    return status.ok() ? base::Cat(response.revision()) : std::string(error::ReasonOf(status));
+  }
+
+  static constexpr char kMethod[] = "/test.S/Write";
+  Shape shape_ = Shape::kPrepared;
+  absl::Status failure_;  // what preparing ends with
+  std::string token_;
+  WriteService service_{*this};
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(PreparedTest, ARetryGetsTheFirstAnswerThoughItCannotBePreparedAnyMore) {
+  for (const Shape shape : {Shape::kAfter, Shape::kPrepared}) {
+    shape_ = shape;
+    failure_ = absl::OkStatus();
+    const uint64_t events = Events();
+    const std::string id = base::Cat("request-", static_cast<int>(shape));
+    const std::string first = Ask(id, "one");
+    EXPECT_EQ(first, base::Cat(events + 1));
+    failure_ = error::LimitExceeded("things", 1, 2);
+    EXPECT_EQ(Ask(id, "one"), first);
+    EXPECT_EQ(Ask(id, "two"), "REQUEST_ID_REUSED");
+    EXPECT_EQ(Ask(base::Cat(id, "-other"), "one"), "LIMIT_EXCEEDED");
+    EXPECT_EQ(Events(), events + 1);
+  }
+}
+
+TEST_F(PreparedTest, AFailedPreparationIsNotRemembered) {
+  for (const Shape shape : {Shape::kAfter, Shape::kPrepared}) {
+    shape_ = shape;
+    const std::string id = base::Cat("request-", static_cast<int>(shape));
+    failure_ = error::LimitExceeded("things", 1, 2);
+    EXPECT_EQ(Ask(id, "one"), "LIMIT_EXCEEDED");
+    failure_ = absl::OkStatus();
+    const std::string expected = base::Cat(Events() + 1);
+    EXPECT_EQ(Ask(id, "one"), expected);
+  }
+  EXPECT_EQ(Events(), 2U);
 }
 
 TEST(CheckRequestId, TakesUuidsAndRefusesWhatCouldHoldAName) {

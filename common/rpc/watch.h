@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/call.h"
 #include "common/rpc/environment.h"
+#include "common/rpc/feed.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
 
@@ -37,12 +39,18 @@ inline constexpr absl::Duration kWatchStall = absl::Seconds(30);
 template <typename Response>
 struct WatchPlan {
   std::string feed;
-  uint64_t after = 0;  // the cursor: entries up to it have been seen
+  // The cursor: entries up to it have been seen. Nullopt: from now on, and the first message says at once, by
+  // `make_quiet`, where that is.
+  std::optional<uint64_t> after = 0;
+  // The last cursor that can have been given: one beyond it is CURSOR_TOO_OLD. Null: `read` refuses it
+  // itself. REQUIRED when `after` is nullopt.
+  std::function<absl::StatusOr<uint64_t>(const store::Reader&)> head = nullptr;
   // Reads at most kWatchBatch messages after the cursor, and moves it. Runs on the executor.
   std::function<absl::StatusOr<std::vector<Response>>(const store::Reader&, uint64_t& cursor)> read = nullptr;
   // How often a quiet watch says that it is complete up to its cursor; zero for never.
   absl::Duration heartbeat = absl::ZeroDuration();
-  std::function<Response(uint64_t cursor)> make_heartbeat = nullptr;
+  // A message without a change: everything up to the cursor has been sent.
+  std::function<Response(uint64_t cursor)> make_quiet = nullptr;
 };
 
 // One stream. Owns itself: gRPC's OnDone deletes it.
@@ -102,7 +110,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
 
   void Follow(WatchPlan<Response> plan) {
     plan_ = std::move(plan);
-    cursor_ = plan_.after;
+    cursor_ = plan_.after.value_or(0);
     changes_ = env_.hub.Subscribe(plan_.feed, [this] { Wake(); });
     ticks_ = env_.hub.Subscribe(kTickFeed, [this] { OnTick(); });
     Wake();
@@ -135,7 +143,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
     const uint64_t before = cursor_;
     absl::StatusOr<std::vector<Response>> batch = [this]() -> absl::StatusOr<std::vector<Response>> {
       WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
-      return plan_.read(*reader, cursor_);
+      return begun_ ? plan_.read(*reader, cursor_) : FirstRead(*reader);
     }();
     {
       const absl::MutexLock lock(&mutex_);
@@ -148,6 +156,19 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
       }
     }
     Advance();
+  }
+
+  absl::StatusOr<std::vector<Response>> FirstRead(const store::Reader& reader) {
+    begun_ = true;
+    if (plan_.head == nullptr) return plan_.read(reader, cursor_);
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t head, plan_.head(reader));
+    if (!plan_.after.has_value()) {
+      cursor_ = head;
+      return std::vector<Response>{plan_.make_quiet(head)};
+    }
+    if (cursor_ <= head) return plan_.read(reader, cursor_);
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t oldest, OldestCursor(reader, plan_.feed));
+    return error::CursorTooOld(base::Cat(oldest));
   }
 
   // The one place that decides what comes next. Any thread, any time.
@@ -192,7 +213,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
   void WriteHeartbeat(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     last_heartbeat_ = now;
     busy_ = true;
-    batch_ = {plan_.make_heartbeat(cursor_)};
+    batch_ = {plan_.make_quiet(cursor_)};
     next_ = 1;
     Write(&batch_[0]);
   }
@@ -248,7 +269,9 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
   WatchPlan<Response> plan_;
   uint64_t changes_ = 0;  // subscriptions
   uint64_t ticks_ = 0;
-  uint64_t cursor_ = 0;  // of the read under way; there is one at a time
+  // Of the read under way; there is one at a time.
+  uint64_t cursor_ = 0;
+  bool begun_ = false;
   std::atomic<int> references_{1};
 
   absl::Mutex mutex_;

@@ -159,7 +159,9 @@ absl::Status PageTokenInvalid() {
 
 absl::Status CursorTooOld(std::string_view oldest) {
   return Make(absl::StatusCode::kOutOfRange, "CURSOR_TOO_OLD",
-              Cat("the cursor is older than what is kept: list afresh, then watch from '", oldest, "'"),
+              Cat("what follows the cursor is not kept any longer, or the cursor was never given: list "
+                  "afresh, then watch from '",
+                  oldest, "'"),
               {{"oldest", std::string(oldest)}});
 }
 

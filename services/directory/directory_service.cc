@@ -91,7 +91,7 @@ absl::Status Answer(Mutation& mutation, const Authorized& as, std::string_view t
   WAYPOST_RETURN_IF_ERROR(mutation.Publish(as, {.type = type,
                                                 .resource = stored.resource.name(),
                                                 .revision = stored.revision,
-                                                .time = mutation.call().now,
+                                                .time = api::FromTimestamp(stored.resource.update_time()),
                                                 .state = StateOf(stored.resource),
                                                 .parties = std::move(parties)}));
   response = std::move(stored.resource);
@@ -203,16 +203,17 @@ DirectoryService::Reactor* DirectoryService::UpdateBody(Context* context,
       env_, context, kUpdateBody, kCheck, *request, response, [=, this](Mutation& mutation) -> absl::Status {
         WAYPOST_ASSIGN_OR_RETURN(const auto current,
                                  repository_.Get<v1::Body>(mutation.writer(), request->body().name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                                  AuthorizeChange(mutation, current, request->body().etag()));
         if (NeedsOperator(*request) && as.role() != policy::Role::kOperator) {
           return error::PermissionDenied(kUpdateBody.method,
                                          "update_mask names a field that the operator keeps");
         }
-        WAYPOST_ASSIGN_OR_RETURN(v1::Body body, UpdatedBody(current.resource, *request, mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Body body, UpdatedBody(current.resource, *request, now));
         WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), &current.resource, body));
-        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current, std::move(body),
-                                                                  mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(body), now));
         return Answer(mutation, as, "directory.body_updated", std::move(updated), *response);
       });
 }
@@ -226,11 +227,11 @@ DirectoryService::Reactor* DirectoryService::ChangeStatus(Context* context, cons
       [this, &request, event, response](Mutation& mutation) -> absl::Status {
         WAYPOST_ASSIGN_OR_RETURN(const auto current,
                                  repository_.Get<v1::Body>(mutation.writer(), request.name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request.etag()));
-        WAYPOST_ASSIGN_OR_RETURN(v1::Body body,
-                                 ChangedBody(current.resource, event, request.reason(), mutation.call().now));
-        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current, std::move(body),
-                                                                  mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Body body, ChangedBody(current.resource, event, request.reason(), now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(body), now));
         return Answer(mutation, as, BodyEventType(event), std::move(updated), *response);
       });
 }
@@ -292,14 +293,15 @@ DirectoryService::Reactor* DirectoryService::UpdateUnit(Context* context,
       env_, context, kUpdateUnit, kCheck, *request, response, [=, this](Mutation& mutation) -> absl::Status {
         WAYPOST_ASSIGN_OR_RETURN(const auto current,
                                  repository_.Get<v1::Unit>(mutation.writer(), request->unit().name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                                  AuthorizeChange(mutation, current, request->unit().etag()));
         WAYPOST_ASSIGN_OR_RETURN(const auto body,
                                  repository_.Get<v1::Body>(mutation.writer(), OwnerOf(current.resource)));
         WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(body.resource, "UPDATE_UNIT"));
-        WAYPOST_ASSIGN_OR_RETURN(v1::Unit unit, UpdatedUnit(current.resource, *request, mutation.call().now));
-        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current, std::move(unit),
-                                                                  mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Unit unit, UpdatedUnit(current.resource, *request, now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(unit), now));
         return Answer(mutation, as, "directory.unit_updated", std::move(updated), *response);
       });
 }
@@ -344,13 +346,13 @@ DirectoryService::Reactor* DirectoryService::UpdateOffer(Context* context,
       env_, context, kUpdateOffer, kCheck, *request, response, [=, this](Mutation& mutation) -> absl::Status {
         WAYPOST_ASSIGN_OR_RETURN(const auto current,
                                  repository_.Get<v1::Offer>(mutation.writer(), request->offer().name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                                  AuthorizeChange(mutation, current, request->offer().etag()));
-        WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer,
-                                 UpdatedOffer(current.resource, *request, mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer, UpdatedOffer(current.resource, *request, now));
         WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), &current.resource, offer));
-        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current,
-                                                                  std::move(offer), mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(offer), now));
         return Answer(mutation, as, "directory.offer_updated", std::move(updated), *response);
       });
 }
@@ -363,11 +365,11 @@ DirectoryService::Reactor* DirectoryService::ReportCapacity(Context* context,
       [=, this](Mutation& mutation) -> absl::Status {
         WAYPOST_ASSIGN_OR_RETURN(const auto current,
                                  repository_.Get<v1::Offer>(mutation.writer(), request->name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request->etag()));
-        WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer,
-                                 WithCapacity(current.resource, *request, mutation.call().now));
-        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current,
-                                                                  std::move(offer), mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer, WithCapacity(current.resource, *request, now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(offer), now));
         return Answer(mutation, as, "directory.capacity_reported", std::move(updated), *response);
       });
 }
@@ -443,11 +445,12 @@ DirectoryService::Reactor* DirectoryService::EndCoordinationAgreement(
       [=, this](Mutation& mutation) -> absl::Status {
         WAYPOST_ASSIGN_OR_RETURN(const auto current, repository_.Get<v1::CoordinationAgreement>(
                                                          mutation.writer(), request->name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request->etag()));
         WAYPOST_ASSIGN_OR_RETURN(v1::CoordinationAgreement agreement,
-                                 EndedAgreement(current.resource, *request, mutation.call().now));
-        WAYPOST_ASSIGN_OR_RETURN(auto updated, repository_.Update(mutation.writer(), current,
-                                                                  std::move(agreement), mutation.call().now));
+                                 EndedAgreement(current.resource, *request, now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(agreement), now));
         return Answer(mutation, as, "directory.coordination_ended", std::move(updated), *response);
       });
 }
@@ -507,7 +510,7 @@ grpc::ServerWriteReactor<v1::WatchChangesResponse>* DirectoryService::WatchChang
           return batch;
         };
         plan.heartbeat = kHeartbeat;
-        plan.make_heartbeat = [this](uint64_t cursor) {
+        plan.make_quiet = [this](uint64_t cursor) {
           Response quiet;
           quiet.set_next_cursor(CursorOf(cursor));
           quiet.set_up_to_date(true);

@@ -16,18 +16,22 @@
 #include <vector>
 
 #include "common/api/page_token.h"
+#include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "common/outbox/keys.h"
 #include "common/outbox/lane.h"
 #include "common/rpc/change_hub.h"
 #include "common/rpc/executor.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
+#include "common/store/keys.h"
 #include "common/store/memory_store.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "common/testing/fakes.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_policy.h"
+#include "waypost/event/v1/event.pb.h"
 
 namespace waypost::directory {
 namespace {
@@ -125,6 +129,18 @@ class DirectoryServiceTest : public ::testing::Test {
     return response.ok() ? "OK" : error::ReasonOf(response.status());
   }
   uint64_t Events() { return *outbox::HeadOf(**store_.Snapshot(), "directory"); }
+  // The outbox, in order.
+  std::vector<event::v1::Event> EventList() {
+    std::vector<event::v1::Event> events;
+    const auto reader = *store_.Snapshot();
+    for (auto at = reader->Scan(store::PrefixRange(outbox::EventPrefix("directory"))); at->Valid();
+         at->Next()) {
+      event::v1::Envelope envelope;
+      EXPECT_TRUE(envelope.ParseFromString(std::string(at->value())));
+      EXPECT_TRUE(events.emplace_back().ParseFromString(envelope.event()));
+    }
+    return events;
+  }
 
   LogFile log_file_;
   ::waypost::testing::FakeClock clock_;  // 15 January 2027
@@ -277,6 +293,63 @@ TEST_F(DirectoryServiceTest, UnitsOffersAndCapacityBelongToTheirBody) {
   clock_.Advance(absl::Hours(24 * 400));
   EXPECT_TRUE(Call(caseworker_, &Stub::GetOffer, Parse<v1::GetOfferRequest>("name: 'offers/flats'"))
                   ->assurance_overdue());
+}
+
+TEST_F(DirectoryServiceTest, TimeNeverGoesBackwardsWithinAResourceThoughTheClockDoes) {
+  const absl::Time began = clock_.Now();
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateOffer("flats").ok());
+  const std::string name = "name: 'bodies/es-fuenlabrada/units/vivienda'";
+  ASSERT_TRUE(
+      Call(supervisor_, &Stub::CreateUnit,
+           Parse<v1::CreateUnitRequest>(
+               "parent: 'bodies/es-fuenlabrada' unit_id: 'vivienda' unit { kind: UNIT_KIND_DEPARTMENT "
+               "status: UNIT_STATUS_ACTIVE "
+               "display_name { text { key: 'es' value: 'Vivienda' } original_language: 'es' } }"))
+          .ok());
+  ASSERT_TRUE(
+      Call(operator_, &Stub::CreateCoordinationAgreement,
+           Parse<v1::CreateCoordinationAgreementRequest>(
+               "coordination_agreement_id: 'aa' coordination_agreement { theme: THEME_HOUSING territory: "
+               "'ES3' "
+               "body: 'bodies/es-fuenlabrada' reference: 'Convenio 1' period { start_date: '2026-01-01' } }"))
+          .ok());
+  clock_.Advance(-absl::Hours(1));
+  const auto expect_not_before = [&](const auto& changed) {
+    ASSERT_TRUE(changed.ok()) << changed.status();
+    EXPECT_EQ(api::FromTimestamp(changed->update_time()), began) << changed->name();
+  };
+  expect_not_before(
+      Call(supervisor_, &Stub::UpdateBody,
+           Parse<v1::UpdateBodyRequest>("body { name: 'bodies/es-fuenlabrada' languages: 'ar' } "
+                                        "update_mask { paths: 'languages' }")));
+  expect_not_before(Call(operator_, &Stub::SuspendBody,
+                         Parse<v1::SuspendBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'audit'")));
+  expect_not_before(
+      Call(supervisor_, &Stub::UpdateUnit,
+           Parse<v1::UpdateUnitRequest>(
+               base::Cat("unit { ", name, " status: UNIT_STATUS_CLOSED } update_mask { paths: 'status' }"))));
+  expect_not_before(Call(
+      supervisor_, &Stub::UpdateOffer,
+      Parse<v1::UpdateOfferRequest>("offer { name: 'offers/flats' status: OFFER_STATUS_TEMPORARILY_CLOSED } "
+                                    "update_mask { paths: 'status' }")));
+  const auto reported = Call(caseworker_, &Stub::ReportCapacity,
+                             Parse<v1::ReportCapacityRequest>(
+                                 "name: 'offers/flats' group_id: 'all' capacity { places: 8 free: 2 }"));
+  expect_not_before(reported);
+  EXPECT_EQ(api::FromTimestamp(reported->groups(0).capacity().update_time()), began);
+  expect_not_before(Call(operator_, &Stub::EndCoordinationAgreement,
+                         Parse<v1::EndCoordinationAgreementRequest>(
+                             "name: 'coordinationAgreements/aa' end_date: '2026-06-30'")));
+  EXPECT_EQ(Events(), 10U);
+  for (const event::v1::Event& event : EventList()) {
+    EXPECT_EQ(api::FromTimestamp(event.time()), began) << event.type();
+  }
+  const auto changes = Call(caseworker_, &Stub::ListChanges, v1::ListChangesRequest());
+  ASSERT_EQ(changes->changes_size(), 4);
+  for (const v1::Change& change : changes->changes()) {
+    EXPECT_EQ(api::FromTimestamp(change.time()), began) << change.resource();
+  }
 }
 
 TEST_F(DirectoryServiceTest, ListingsGoPageByPageAndATokenIsForItsQueryAlone) {

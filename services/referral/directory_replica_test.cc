@@ -226,6 +226,75 @@ TEST_F(ReplicaTest, AnEndSetAheadTakesEffectAfterItsLastDayAndAWiderAgreementCou
   EXPECT_EQ(Coordinator("ES1", type::v1::THEME_HOUSING, Day(7, 1)), "bodies/es");
 }
 
+// FindRoute remembers what it found. These ask first, so that there is something to remember.
+class RouteTest : public ReplicaTest {
+ protected:
+  void SetUp() override {
+    WatchChangesResponse changes;
+    AddBody(changes, "bodies/from", directory::v1::BODY_STATUS_ACTIVE, 1);
+    AddBody(changes, "bodies/to", directory::v1::BODY_STATUS_ACTIVE, 1);
+    AddAgreement(changes, "ES3", "bodies/wide");
+    AddAgreement(changes, "ES300", "bodies/near", "2020-01-01", "2026-05-04");
+    Apply(changes, "c1");
+    const RouteFacts facts = Ask(**store_.Snapshot());
+    EXPECT_TRUE(facts.referring.active);
+    EXPECT_TRUE(facts.receiving.active);
+    EXPECT_EQ(facts.coordinating_body, "bodies/near");
+  }
+  RouteFacts Ask(const store::Reader& reader, absl::Time now = kNow, std::string_view to = "bodies/to") {
+    return *replica_.FindRoute(reader,
+                               {.referring = "bodies/from",
+                                .receiving = to,
+                                .theme = type::v1::THEME_HOUSING,
+                                .territory = "ES300/28058"},
+                               now);
+  }
+  static WatchChangesResponse Suspension() {
+    WatchChangesResponse changes;
+    AddBody(changes, "bodies/to", directory::v1::BODY_STATUS_SUSPENDED, 2);
+    changes.set_next_cursor("c2");
+    return changes;
+  }
+};
+
+TEST_F(RouteTest, ASuspensionIsSeenByTheVeryNextCall) {
+  const auto before = *store_.Snapshot();
+  Apply(Suspension(), "c2");
+  EXPECT_FALSE(Ask(**store_.Snapshot()).receiving.active);
+  EXPECT_TRUE(Ask(*before).receiving.active) << "a reader sees the rows of its own snapshot";
+  EXPECT_FALSE(Ask(**store_.Snapshot()).receiving.active);
+}
+
+// As after a failover: the rows decide, not who wrote them.
+TEST_F(RouteTest, ASuspensionThatAnotherProcessWroteIsSeenToo) {
+  DirectoryReplica another(store_);
+  ASSERT_TRUE(another.Apply(Suspension(), kNow).ok());
+  EXPECT_FALSE(Ask(**store_.Snapshot()).receiving.active);
+}
+
+TEST_F(RouteTest, TheTurnOfTheDayEndsAnAgreementThoughNothingIsWritten) {
+  EXPECT_EQ(Ask(**store_.Snapshot(), Day(5, 5) - absl::Microseconds(1)).coordinating_body, "bodies/near");
+  EXPECT_EQ(Ask(**store_.Snapshot(), Day(5, 5)).coordinating_body, "bodies/wide");
+  EXPECT_EQ(Ask(**store_.Snapshot(), kNow).coordinating_body, "bodies/near") << "a clock that went back";
+}
+
+TEST_F(RouteTest, ATransactionSeesItsOwnWritesAndLeavesNothingWhenItFails) {
+  const absl::Status status = store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
+    writer.Put(store::KeyBuilder().Text("dir.body").Text("bodies/to").Take(),
+               store::KeyBuilder().Uint(directory::v1::BODY_STATUS_SUSPENDED).Uint(0).Int(2).Uint(0).Take());
+    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(3).Take(), "c2");
+    EXPECT_FALSE(Ask(writer).receiving.active);
+    return absl::AbortedError("on purpose");
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(Ask(**store_.Snapshot()).receiving.active);
+}
+
+TEST_F(RouteTest, RoutesAreToldApart) {
+  EXPECT_FALSE(Ask(**store_.Snapshot(), kNow, "bodies/none").receiving.exists);
+  EXPECT_TRUE(Ask(**store_.Snapshot()).receiving.exists);
+}
+
 TEST_F(ReplicaTest, AnOlderRevisionOfAnAgreementChangesNothing) {
   WatchChangesResponse ended;
   AddAgreement(ended, "ES1", "bodies/a", "2020-01-01", "2026-04-30", type::v1::THEME_HOUSING, "a1", 2);

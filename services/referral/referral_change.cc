@@ -32,11 +32,6 @@ bool ReceiverReads(const ReferralRecord& record) {
          record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
 }
 
-// Time never goes backwards within a referral.
-absl::Time NotBefore(absl::Time now, const ReferralRecord& current) {
-  return current.has_update_time() ? std::max(now, api::FromTimestamp(current.update_time())) : now;
-}
-
 v1::NoteKind NoteKindOf(const Command& command) {
   if (IsAnyOf<command::RequestInformation>(command)) return v1::NOTE_KIND_QUESTION;
   if (IsAnyOf<command::ProvideInformation>(command)) return v1::NOTE_KIND_ANSWER;
@@ -165,7 +160,7 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as,
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(mutation.writer(), follow_up.referral));
     WAYPOST_ASSIGN_OR_RETURN(
         const Decision decision,
-        DecideAsSystem(current, follow_up.command, NotBefore(mutation.call().now, current)));
+        DecideAsSystem(current, follow_up.command, api::NotBefore(mutation.call().now, current)));
     WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
     WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}));
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, depth + 1));
@@ -301,7 +296,7 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   if (!current.ok()) return prepared;
   const auto as = call.Authorize(RelationsOf(*current, *call.caller), asked.name);
   if (!as.ok()) return prepared;
-  const absl::Time now = NotBefore(call.now, *current);
+  const absl::Time now = api::NotBefore(call.now, *current);
   const auto command = WithDirectory(reader, call, asked.command, *current);
   if (!command.ok()) return prepared;
   absl::StatusOr<Decision> decision = Decide(*current, *command, *as, now);
@@ -412,7 +407,7 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
                           .etag = asked.etag}));
   WAYPOST_ASSIGN_OR_RETURN(const Command command,
                            WithDirectory(writer, mutation.call(), asked.command, current));
-  const absl::Time now = NotBefore(mutation.call().now, current);
+  const absl::Time now = api::NotBefore(mutation.call().now, current);
   WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, now));
   if (!asked.name.empty() && NeedsPreparation(asked)) {
     if (!prepared.made || prepared.revision != current.revision()) return rpc::PrepareAgain();

@@ -479,18 +479,39 @@ TEST_F(WatchTest, CatchesUpInOrderThenTellsOfWhatHappens) {
   EXPECT_EQ(AwaitListeners(4), 4);
 }
 
-TEST_F(WatchTest, FromNowOnTellsOnlyOfWhatComes) {
+TEST_F(WatchTest, FromNowOnSaysAtOnceWhereThatIsAndTellsOnlyOfWhatComes) {
   Requested();
   Stream& stream = Open(receiver, "");
-  ASSERT_EQ(AwaitListeners(2), 2);
-  // The first read, which fixes where "now" is, has run once work queued behind it has.
-  absl::Notification idle;
-  while (!rig.executor().Submit([&] { idle.Notify(); })) {
-  }
-  idle.WaitForNotification();
+  const v1::WatchReferralsResponse now = stream.Next();
+  v1::WatchReferralsResponse cursor_alone;
+  cursor_alone.set_cursor(now.cursor());
+  EXPECT_EQ(now.SerializeAsString(), cursor_alone.SerializeAsString());
+  EXPECT_EQ(now.cursor(), base::Cat(rig.Events().size()));
   const std::string name = Requested();
-  const v1::WatchReferralsResponse change = stream.Next();
-  EXPECT_EQ(change.referral(), name);
+  EXPECT_EQ(stream.Next().referral(), name);
+}
+
+TEST_F(WatchTest, AWatchFromNowThatIsCutBeforeAnyChangeMissesNothing) {
+  const std::string cursor = Open(receiver, "").Next().cursor();
+  EXPECT_EQ(cursor, "0") << "nothing was ever published";
+  streams_.clear();
+  const std::string first = Requested();
+  Stream& resumed = Open(receiver, cursor);
+  EXPECT_EQ(resumed.Next().referral(), first) << "no message of its own before the first change";
+}
+
+TEST_F(WatchTest, ACursorThatWasNeverGivenIsRefused) {
+  const std::string name = Requested();
+  const uint64_t head = rig.Events().size();
+  for (const std::string& cursor : {base::Cat(head + 1), std::string("18446744073709551615")}) {
+    const absl::Status status = Open(receiver, cursor).End();
+    EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange) << status;
+    EXPECT_EQ(error::ReasonOf(status), "CURSOR_TOO_OLD");
+    EXPECT_EQ(Open(receiver, error::MetadataOf(status, "oldest")).Next().referral(), name);
+  }
+  Stream& stream = Open(receiver, base::Cat(head));
+  const std::string next = Requested();
+  EXPECT_EQ(stream.Next().referral(), next) << "the last one given is good";
 }
 
 TEST_F(WatchTest, EachBodyIsToldOfItsOwnAndEachPersonOfWhatSheMayRead) {
@@ -615,6 +636,29 @@ TEST_F(WatchTest, ACursorThatIsNoneIsRefused) {
     EXPECT_EQ(Open(receiver, cursor).End().code(), absl::StatusCode::kInvalidArgument) << cursor;
   }
   EXPECT_EQ(Open(receiver, std::string(300, '1')).End().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(WatchTest, ARowThatCannotBeReadEndsTheWatchAndIsNotSkipped) {
+  const std::string first = Requested();
+  const std::string damaged = Requested();
+  Requested();
+  const auto write = [&](const std::string& key, std::string_view value) {
+    ASSERT_TRUE(store::TransactAndWait(rig.store(), [&](store::Writer& writer) {
+                  writer.Put(key, std::string(value));
+                  return absl::OkStatus();
+                }).ok());
+  };
+  const std::string key = store::KeyBuilder().Text("r").Text(rows::IdOfName(damaged)).Take();
+  const std::string whole = rig.Dump().at(key);
+  write(key, "\xff\xff\xff");
+  Stream& stream = Open(receiver, "0");
+  const absl::Status status = stream.End();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+
+  write(key, whole);
+  EXPECT_EQ(Open(receiver, "0").Next().referral(), first);
+  write(store::KeyBuilder().Text("feed").Text(FeedOf(kReceivingBody)).Uint(2).Take(), "damaged");
+  EXPECT_EQ(Open(receiver, "0").End().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(WatchTest, AClientThatGoesAwayLeavesNothingBehind) {

@@ -32,9 +32,6 @@ using rpc::Call;
 // Picks the validator of the request's type.
 constexpr auto kValidate = [](const auto& request) { return Validate(request); };
 
-// "From now on", until the first read puts the head of the lane in its place.
-constexpr uint64_t kFromNow = ~uint64_t{0};
-
 // What a request asks. `new_name` is for the referral that some commands open.
 template <typename Request>
 Asked AskedOf(const Request& request, std::string new_name) {
@@ -281,16 +278,19 @@ grpc::ServerWriteReactor<v1::WatchReferralsResponse>* ReferralService::WatchRefe
       [this, request](const Call& call) -> absl::StatusOr<rpc::WatchPlan<Response>> {
         WAYPOST_RETURN_IF_ERROR(Validate(*request));
         WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), call.caller->body).status());
-        rpc::WatchPlan<Response> plan{.feed = FeedOf(call.caller->body), .after = kFromNow};
+        rpc::WatchPlan<Response> plan{.feed = FeedOf(call.caller->body), .after = std::nullopt};
         if (!request->cursor().empty()) {
           WAYPOST_ASSIGN_OR_RETURN(plan.after, ParseCursor(request->cursor()));
         }
-        plan.read = [this, feed = plan.feed, caller = call.caller](
+        plan.head = [this](const store::Reader& reader) { return outbox::HeadOf(reader, env_.lane.name()); };
+        plan.make_quiet = [](uint64_t cursor) {
+          Response quiet;
+          quiet.set_cursor(base::Cat(cursor));
+          return quiet;
+        };
+        plan.read = [feed = plan.feed, caller = call.caller](
                         const store::Reader& reader,
                         uint64_t& cursor) -> absl::StatusOr<std::vector<Response>> {
-          if (cursor == kFromNow) {
-            WAYPOST_ASSIGN_OR_RETURN(cursor, outbox::HeadOf(reader, env_.lane.name()));
-          }
           WAYPOST_ASSIGN_OR_RETURN(const auto entries, rpc::ReadFeed(reader, feed, cursor, rpc::kWatchBatch));
           std::vector<Response> batch;
           for (const rpc::FeedEntry& entry : entries) {

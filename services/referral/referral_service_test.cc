@@ -418,6 +418,25 @@ TEST_F(ReferralServiceTest, TheSameIdWithOtherContentIsRefusedAndSaysNothingOfTh
   EXPECT_EQ(ReasonOf(Do(referring_caseworker, &Stub::AddNote, note)), "OK");
 }
 
+// The last note that fits leaves no room, so that the same call could not be prepared once more.
+TEST(ReferralReplay, TheLastNoteThatFitsIsAnsweredAgain) {
+  ReferralRig rig(ReferralOptions(/*on_disk=*/false));
+  const std::string name = rig.Requested();
+  auto note = WithText<v1::AddNoteRequest>(name, "note");
+  note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
+  for (uint32_t i = 1; i < kMaxNotes; ++i) Must(rig.Do(rig.referrer, &Stub::AddNote, note));
+  note.set_request_id("the-last-note");
+  const v1::Referral first = Must(rig.Do(rig.referrer, &Stub::AddNote, note));
+  const auto again = rig.Do(rig.referrer, &Stub::AddNote, note);
+  ASSERT_EQ(ReasonOf(again), "OK");
+  EXPECT_EQ(again->SerializeAsString(), first.SerializeAsString());
+  EXPECT_EQ(rig.Record(name).revision(), kMaxNotes + 1);
+  note.set_text("another");
+  EXPECT_EQ(ReasonOf(rig.Do(rig.referrer, &Stub::AddNote, note)), "REQUEST_ID_REUSED");
+  note.set_request_id("one-too-many");
+  EXPECT_EQ(ReasonOf(rig.Do(rig.referrer, &Stub::AddNote, note)), "LIMIT_EXCEEDED");
+}
+
 TEST_F(ReferralServiceTest, AStaleEtagAbortsAndAFailedCallIsNotRemembered) {
   const std::string name = Requested();
   const std::string old_etag = Must(Get(receiver, name)).etag();

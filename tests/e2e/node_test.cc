@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -81,23 +82,37 @@ class NodeTest : public ::testing::Test {
       identity::PrivateKey::Generate(identity::Algorithm::kEs256, "test-1").value();
 };
 
-TEST_F(NodeTest, StartsQuicklyAndEndsCleanly) {
-  constexpr absl::Duration kGenerous = absl::Seconds(3);  // the machine may be busy; a second is the aim
-  for (const char* start : {"new folder", "used folder"}) {
-    const auto node = Serve(Demo(), "node");
-    ASSERT_NE(node, nullptr);
-    std::printf("%s: listens after %.0f ms, serves after %.0f ms\n", start,
-                absl::ToDoubleMilliseconds(node->start_time()),
-                absl::ToDoubleMilliseconds(node->serving_time()));
-    EXPECT_LT(node->start_time(), kGenerous) << start;
-    EXPECT_LT(node->serving_time(), kGenerous) << start;
-    const pid_t pid = node->process().pid();
-    const auto channel = node->Connect();
-    EXPECT_EQ(IsServing(channel).value_or(false), true);
-    Stop(*node);
-    EXPECT_FALSE(std::filesystem::exists(base::Cat("/proc/", pid)));
-    EXPECT_FALSE(IsServing(channel).ok());
+// The median of five starts is held to the promise: one start may meet the machine busy with something else.
+TEST_F(NodeTest, ServesWithinASecond) {
+  constexpr absl::Duration kPromise = absl::Seconds(1);
+  constexpr int kStarts = 5;
+  for (const bool is_used : {false, true}) {
+    std::vector<absl::Duration> times;
+    for (int i = 0; i < kStarts; ++i) {
+      const std::string number = is_used ? "0" : base::Cat(i);
+      const auto node = Serve(Demo("data-" + number, "keys-" + number), "node");
+      ASSERT_NE(node, nullptr);
+      EXPECT_LE(node->start_time(), node->serving_time());
+      times.push_back(node->serving_time());
+      Stop(*node);
+    }
+    std::sort(times.begin(), times.end());
+    std::printf("%s folder: serves after %.0f ms, from %.0f to %.0f\n", is_used ? "used" : "new",
+                absl::ToDoubleMilliseconds(times[kStarts / 2]), absl::ToDoubleMilliseconds(times.front()),
+                absl::ToDoubleMilliseconds(times.back()));
+    EXPECT_LT(times[kStarts / 2], kPromise) << (is_used ? "used folder" : "new folder");
   }
+}
+
+TEST_F(NodeTest, EndsCleanly) {
+  const auto node = Serve(Demo(), "node");
+  ASSERT_NE(node, nullptr);
+  const pid_t pid = node->process().pid();
+  const auto channel = node->Connect();
+  EXPECT_EQ(IsServing(channel).value_or(false), true);
+  Stop(*node);
+  EXPECT_FALSE(std::filesystem::exists(base::Cat("/proc/", pid)));
+  EXPECT_FALSE(IsServing(channel).ok());
 }
 
 TEST_F(NodeTest, InterruptEndsItToo) {

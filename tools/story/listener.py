@@ -40,7 +40,7 @@ class Listener:
             except json.JSONDecodeError:
                 continue  # the rest of it is on the next line
             text = ""
-            if change.get("referral"):
+            if change.get("referral"):  # the first message from now on has a cursor alone
                 got.append(change)
         return got
 

@@ -161,6 +161,8 @@ grpc::Status FakeReferrals::WatchReferrals(grpc::ServerContext* context,
     watched_from = request->cursor();
   }
   for (const auto& change : changes) writer->Write(change);
+  if (on_told) on_told();
+  if (watch_end.has_value()) return *watch_end;
   std::unique_lock lock(mutex);
   while (!context->IsCancelled()) never_.wait_for(lock, std::chrono::milliseconds(5));
   return grpc::Status::OK;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -115,6 +116,10 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   // How to answer a decline.
   std::function<grpc::Status()> on_decline;
   std::vector<referral::v1::WatchReferralsResponse> changes;
+  // How a watch ends once it has told the changes; it stays open unless set.
+  std::optional<grpc::Status> watch_end;
+  // Called when a watch has told the changes.
+  std::function<void()> on_told;
 
   std::mutex mutex;  // guards all below
   std::vector<referral::v1::SubmitReferralRequest> submitted;

@@ -132,22 +132,28 @@ std::vector<CompletionNode> CompletionTree(const CLI::App& root) {
 std::string BashCompletion(const std::vector<CompletionNode>& tree) {
   return base::Cat(
       R"(# bash completion for waypost
+# Sets `values` to what can stand after the flag $2 of the command $1; nothing where it takes no value.
+_waypost_values() {
+  values=
+  case "$1|$2" in
+)",
+      ValueCases(tree), R"(  esac
+  if [ -z "$values" ]; then case "|$2" in
+)",
+      ValueCases({tree.front()}), R"(  esac; fi
+}
 _waypost() {
-  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local path= try= word= words= values= globals= i
+  local current=${COMP_WORDS[COMP_CWORD]} path= try= word= words= values= globals= i
   for ((i = 1; i < COMP_CWORD; ++i)); do
+    _waypost_values "$path" "${COMP_WORDS[i-1]}"
+    if [ -n "$values" ]; then continue; fi
     word=${COMP_WORDS[i]}
     try=${path:+$path }$word
     case "$try" in
 )",
       CommandCases(tree, "path"), R"(    esac
   done
-  case "$path|$previous" in
-)",
-      ValueCases(tree), R"(  esac
-  if [ -z "$values" ]; then case "|$previous" in
-)",
-      ValueCases({tree.front()}), R"(  esac; fi
+  _waypost_values "$path" "${COMP_WORDS[COMP_CWORD-1]}"
   if [ "$values" = - ]; then COMPREPLY=($(compgen -f -- "$current")); return; fi
   if [ -n "$values" ]; then COMPREPLY=($(compgen -W "$values" -- "$current")); return; fi
   case "$path" in

@@ -38,7 +38,8 @@ std::string_view ExitCodeHelp() {
          "  4  in conflict with how things stand (FAILED_PRECONDITION, ABORTED, ALREADY_EXISTS)\n"
          "  5  partly done: some rows of an import failed\n"
          "  6  not available now; try again (UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED)\n"
-         "  7  verification failed: the evidence does not hold";
+         "  7  verification failed: the evidence does not hold\n"
+         "  8  a file that was checked has reports";
 }
 
 std::string_view StatusCodeName(absl::StatusCode code) {

@@ -17,6 +17,7 @@ enum class ExitCode {
   kPartial = 5,
   kUnavailable = 6,
   kVerificationFailed = 7,
+  kReports = 8,
 };
 
 // The code for how a command ended. Total: every status has one.

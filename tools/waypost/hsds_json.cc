@@ -122,6 +122,11 @@ class Builder final : public json::json_sax_t {
 
 }  // namespace
 
+const json* HsdsMember(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
 std::string HsdsPointerStep(std::string_view name) {
   std::string step = "/";
   for (const char c : name) {

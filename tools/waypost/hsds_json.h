@@ -22,6 +22,9 @@ struct HsdsJson {
 // twice in one object, a number beyond a double. Nothing is guessed. Pure; thread-safe; does not throw.
 HsdsJson ReadHsdsJson(std::string_view content);
 
+// The member of an object; nullptr when there is none, or it is null, which says as much.
+const nlohmann::json* HsdsMember(const nlohmann::json& object, const char* name);
+
 // `name` as one step of a JSON pointer, with its slash.
 std::string HsdsPointerStep(std::string_view name);
 

@@ -17,8 +17,8 @@ using nlohmann::json;
 class PackageReader {
  public:
   HsdsPackage Read(const json& document) && {
-    if (document.is_object() && document.contains("contents")) {
-      ReadList(document["contents"], "/contents");
+    if (const json* const contents = HsdsMember(document, "contents"); contents != nullptr) {
+      ReadList(*contents, "/contents");
     } else if (document.is_array()) {
       ReadList(document, "");
     } else {
@@ -56,8 +56,8 @@ class PackageReader {
   }
 
   void ReadItem(const json& item, const std::string& pointer) {
-    const bool has_services = item.is_object() && item.contains("services");
-    const bool has_status = item.is_object() && item.contains("status");
+    const bool has_services = HsdsMember(item, "services") != nullptr;
+    const bool has_status = HsdsMember(item, "status") != nullptr;
     if (has_services && !has_status) return ReadOrganization(item, pointer);
     if (!CountRow()) return;
     if (has_status && !has_services) return ReadService(item, pointer, nullptr);

@@ -98,7 +98,8 @@ struct HsdsPackage {
 
 // Reads a service (it has a status), an organization (it has services), an array of them, or one page of a
 // list (`contents`). Nothing is guessed: whatever is not as it should be is a report, and keeps out its
-// service, or everything when the document cannot be read. null is a wrong type. Pure; thread-safe.
+// service, or everything when the document cannot be read. A field that is null is absent. Pure;
+// thread-safe.
 HsdsPackage ParseHsds(std::string_view content);
 
 }  // namespace waypost::cli

@@ -139,9 +139,45 @@ TEST(HsdsTest, KeepsWhatItDoesNotMap) {
                   Pair("/capacities/0/unit_id", "\"beds\""), Pair("/organization/website", "\"w\"")));
 }
 
+TEST(HsdsTest, AFieldThatIsNullIsAbsent) {
+  json service = Service();
+  for (const char* const field :
+       {"description", "eligibility_description", "assured_date", "minimum_age", "maximum_age", "languages",
+        "required_documents", "service_capacities", "organization", "organization_id", "services", "fees"}) {
+    service[field] = nullptr;
+  }
+  service["capacities"] = {{{"available", 1}, {"maximum", nullptr}, {"updated", nullptr}, {"unit", nullptr}}};
+  const json organization = {{"id", "o"}, {"name", "O"}, {"status", nullptr}, {"services", {service}}};
+  for (const json& document : {service, organization, json{{"contents", {service}}}}) {
+    const HsdsPackage package = ParseHsds(document.dump());
+    EXPECT_THAT(Told(package), IsEmpty()) << document;
+    ASSERT_EQ(package.services.size(), 1u) << document;
+    EXPECT_THAT(package.services[0].unmapped, IsEmpty());
+    EXPECT_EQ(package.services[0].minimum_age, std::nullopt);
+    EXPECT_EQ(package.services[0].capacities.size(), 1u);
+  }
+  for (const char* const field : {"id", "name"}) {
+    EXPECT_THAT(ToldWith({{field, nullptr}}), ElementsAre(Cat("1 /0/", field, " is missing: give it")));
+  }
+  EXPECT_THAT(ToldWith({{"status", nullptr}}), ElementsAre(StartsWith("1 /0 has neither a status")));
+  EXPECT_THAT(Told(R"({"contents":null})"), ElementsAre(StartsWith("1  has neither a status")));
+  EXPECT_THAT(ToldWith({{"languages", {nullptr}}}),
+              ElementsAre(StartsWith("1 /0/languages/0 is not an object")));
+  EXPECT_THAT(Told(R"({"id":null,"id":"b"})"), ElementsAre("0 /id is given twice: keep the right one"));
+}
+
+// The whole file, and not only the service: what comes after it is not read.
+TEST(HsdsTest, ANameGivenTwiceRefusesTheFile) {
+  const std::string good = Service("b").dump();
+  const HsdsPackage package =
+      ParseHsds(Cat("[", good, R"(,{"id":"a","name":"x","name":"y","status":"active"},)", good, "]"));
+  EXPECT_THAT(Told(package), ElementsAre("0 /1/name is given twice: keep the right one"));
+  EXPECT_THAT(package.services, IsEmpty());
+}
+
 TEST(HsdsTest, ReportsWrongTypes) {
   for (const char* const field : {"description", "eligibility_description", "assured_date"}) {
-    for (const json& value : {json(1), json(nullptr), json::array()}) {
+    for (const json& value : {json(1), json::array()}) {
       EXPECT_THAT(ToldWith({{field, value}}),
                   ElementsAre(Cat("1 /0/", field, " is not a text: give one or leave it out")));
     }

@@ -119,8 +119,7 @@ class Fields {
   // nullptr when it is absent.
   const json* Find(const char* field) {
     mapped_.insert(field);
-    const auto found = object_.find(field);
-    return found == object_.end() ? nullptr : &*found;
+    return HsdsMember(object_, field);
   }
 
   // Empty when it is absent or was reported.
@@ -164,7 +163,7 @@ class Fields {
   // What nobody asked for.
   void Keep(HsdsUnmapped& unmapped) const {
     for (const auto& [name, value] : object_.items()) {
-      if (mapped_.contains(name)) continue;
+      if (mapped_.contains(name) || value.is_null()) continue;
       unmapped[within_ + HsdsPointerStep(name)] = value.dump(-1, ' ', false, json::error_handler_t::replace);
     }
   }

@@ -107,7 +107,7 @@ absl::StatusOr<ExitCode> Check(Session& session, const std::string& file) {
   }
   session.Hint(base::Cat(package.services.size(), " of ", package.rows, " services are right, ",
                          package.reports.size(), " reports"));
-  return package.reports.empty() ? ExitCode::kOk : ExitCode::kUnexpected;
+  return package.reports.empty() ? ExitCode::kOk : ExitCode::kReports;
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ void AddOfferCheck(CLI::App& offers, Session& session) {
   auto file = std::make_shared<std::string>();
   leaf.add_option("file", *file, "JSON: a service, an organization, an array of them, or a page of a list")
       ->required();
-  leaf.footer("Nothing is sent. The exit code is 1 when anything is wrong.");
+  leaf.footer("Nothing is sent. The exit code is 8 when anything is wrong.");
   session.OnWithCode(leaf, [&session, file] { return Check(session, *file); });
 }
 

@@ -34,7 +34,7 @@ TEST(OffersCheckTest, TellsEveryReportAndFails) {
   const std::string file =
       folder.Write("a.json", std::string("[") + kGood + R"(,{"id":"s2","name":"","status":"open"}])");
   const RunResult result = Runner().Run({"offers", "check", file});
-  EXPECT_EQ(result.code, ExitCode::kUnexpected);
+  EXPECT_EQ(result.code, ExitCode::kReports);
   EXPECT_THAT(result.out, HasSubstr("s1"));
   EXPECT_THAT(result.out, HasSubstr("row 2: /1/name is empty: give it\nrow 2: /1/status is not known"));
   EXPECT_THAT(result.err, HasSubstr("1 of 2 services are right, 2 reports"));
@@ -43,16 +43,24 @@ TEST(OffersCheckTest, TellsEveryReportAndFails) {
 TEST(OffersCheckTest, TellsOfAFileThatIsNoJson) {
   const TestFolder folder;
   const RunResult result = Runner().Run({"offers", "check", folder.Write("a.json", "{")});
-  EXPECT_EQ(result.code, ExitCode::kUnexpected);
+  EXPECT_EQ(result.code, ExitCode::kReports);
   EXPECT_THAT(result.out, HasSubstr("No services.\nfile: document is not JSON, at byte "));
   EXPECT_EQ(Runner().Run({"offers", "check", folder.Path("none.json")}).code, ExitCode::kUsage);
+}
+
+TEST(OffersCheckTest, ItsExitCodeIsTheOneThatTheHelpTells) {
+  const std::string code = std::to_string(static_cast<int>(ExitCode::kReports));
+  EXPECT_THAT(Runner().Run({"--help"}).out,
+              HasSubstr("\n  " + code + "  a file that was checked has reports"));
+  EXPECT_THAT(Runner().Run({"offers", "check", "--help"}).out,
+              HasSubstr("The exit code is " + code + " when"));
 }
 
 TEST(OffersCheckTest, WritesALineOfJsonForEach) {
   const TestFolder folder;
   const std::string file = folder.Write("a.json", std::string("[") + kGood + ",5]");
   const RunResult result = Runner().Run({"offers", "check", file, "--output", "json"});
-  EXPECT_EQ(result.code, ExitCode::kUnexpected);
+  EXPECT_EQ(result.code, ExitCode::kReports);
   const size_t end = result.out.find('\n');
   const auto service = nlohmann::json::parse(result.out.substr(0, end));
   EXPECT_EQ(service.at("id"), "s1");

@@ -34,6 +34,7 @@ absl::Status ShowOne(Session& session, const pb::WatchReferralsResponse& change)
     out << line << '\n' << std::flush;
     return absl::OkStatus();
   }
+  if (change.referral().empty()) return absl::OkStatus();  // only where "from now on" begins
   out << ShowTime(change.time(), session.zone()) << "  " << Printable(change.referral()) << "  revision "
       << change.revision() << "  " << Printable(change.event()) << "  " << EnumWords(change.state()) << '\n'
       << std::flush;
@@ -60,7 +61,7 @@ Ended FollowOnce(Session& session, Caller& caller, const WatchOptions& options, 
     switch (stream->Next(kInterruptCheck)) {
       case ServerStream::Event::kMessage:
         waited = absl::ZeroDuration();
-        ended.saw_changes = true;
+        ended.saw_changes |= !change.referral().empty();
         cursor = change.cursor();
         ended.status = ShowOne(session, change);
         if (!ended.status.ok()) return ended;
@@ -113,6 +114,9 @@ absl::Status Watch(Session& session, const WatchOptions& options) {
 
 void AddReferralWatch(CLI::App& referral, Session& session) {
   CLI::App& leaf = *referral.add_subcommand("watch", "Changes of the own body's referrals, until Ctrl-C");
+  leaf.footer(
+      "With --output json the first line of a watch without --cursor has its cursor alone: go on from it\n"
+      "when nothing has changed yet.");
   auto options = std::make_shared<WatchOptions>();
   leaf.add_option("--cursor", options->cursor, "go on after this change; from now on if absent");
   leaf.add_flag("--once", options->once, "leave when no change has come for --idle");

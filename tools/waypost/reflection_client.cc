@@ -1,6 +1,7 @@
 #include "tools/waypost/reflection_client.h"
 
 #include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/text_format.h>
 
 #include <algorithm>
 
@@ -17,6 +18,35 @@ using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
 constexpr char kMethod[] = "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
+constexpr char kHealthService[] = "grpc.health.v1.Health";
+
+// gRPC's own health service answers without descriptors, so that reflection lists it and cannot describe it.
+// As published in grpc/health/v1/health.proto.
+constexpr char kHealthFile[] = R"(
+  name: "grpc/health/v1/health.proto" package: "grpc.health.v1" syntax: "proto3"
+  message_type { name: "HealthCheckRequest"
+    field { name: "service" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING } }
+  message_type { name: "HealthCheckResponse"
+    field { name: "status" number: 1 label: LABEL_OPTIONAL type: TYPE_ENUM
+            type_name: ".grpc.health.v1.HealthCheckResponse.ServingStatus" }
+    enum_type { name: "ServingStatus"
+      value { name: "UNKNOWN" number: 0 } value { name: "SERVING" number: 1 }
+      value { name: "NOT_SERVING" number: 2 } value { name: "SERVICE_UNKNOWN" number: 3 } } }
+  service { name: "Health"
+    method { name: "Check" input_type: ".grpc.health.v1.HealthCheckRequest"
+             output_type: ".grpc.health.v1.HealthCheckResponse" }
+    method { name: "Watch" input_type: ".grpc.health.v1.HealthCheckRequest"
+             output_type: ".grpc.health.v1.HealthCheckResponse" server_streaming: true } })";
+
+pb::FileDescriptors HealthFiles() {
+  FileDescriptorProto file;
+  pb::FileDescriptors files;
+  if (google::protobuf::TextFormat::ParseFromString(kHealthFile, &file)) {
+    files.add_file_descriptor_protos(file.SerializeAsString());
+  }
+  return files;
+}
 
 absl::Status ServiceNotFound(std::string_view name, std::string_view why) {
   return error::Make(absl::StatusCode::kNotFound, "SERVICE_NOT_FOUND", base::Cat("service ", name, " ", why));
@@ -103,7 +133,9 @@ absl::StatusOr<const ServiceDescriptor*> ReflectionClient::FindService(const std
   if (matches.size() > 1) return ServiceNotFound(name, "is the end of several names; give one of them whole");
   pb::ReflectionRequest request;
   request.set_file_containing_symbol(matches.front());
-  WAYPOST_RETURN_IF_ERROR(Fetch(request));
+  absl::Status described = Fetch(request);
+  if (absl::IsNotFound(described) && matches.front() == kHealthService) described = AddFiles(HealthFiles());
+  WAYPOST_RETURN_IF_ERROR(described);
   const ServiceDescriptor* service = pool_.FindServiceByName(matches.front());
   if (service == nullptr)
     return ServiceNotFound(matches.front(), "cannot be made out from the server's description");

@@ -42,16 +42,51 @@ TEST(CallTest, CallsAMethodByName) {
   EXPECT_EQ(runner.Run({"call", "waypost.referral.v1.ReferralService.DeclineReferral"}).code, ExitCode::kOk);
 }
 
-TEST(CallTest, FollowsAStream) {
+TEST(CallTest, FollowsAStreamToItsEnd) {
   FakeServer server;
   server.referrals.changes.resize(2);
   server.referrals.changes[0].set_cursor("c1");
   server.referrals.changes[1].set_cursor("c2");
+  server.referrals.watch_end = grpc::Status::OK;
   Runner runner;
   runner.variables["WAYPOST_SERVER"] = server.address();
-  runner.interrupts.Request();  // as soon as something has come
-  const RunResult result = runner.Run({"call", "ReferralService/WatchReferrals", R"({"cursor":"c0"})"});
+  const std::vector<std::string> words = {"call", "ReferralService/WatchReferrals", R"({"cursor":"c0"})"};
+  const RunResult whole = runner.Run(words);
+  EXPECT_EQ(whole.code, ExitCode::kOk) << whole.err;
+  EXPECT_EQ(server.referrals.watched_from, "c0");
+  EXPECT_EQ(whole.out, "{\"cursor\":\"c1\"}\n{\"cursor\":\"c2\"}\n");
+  server.referrals.watch_end = grpc::Status(grpc::StatusCode::UNAVAILABLE, "it is stopping");
+  const RunResult cut = runner.Run(words);
+  EXPECT_EQ(cut.code, ExitCode::kUnavailable);
+  EXPECT_EQ(cut.out, whole.out) << "what came before is shown";
+  EXPECT_THAT(cut.err, HasSubstr("it is stopping"));
+}
+
+TEST(CallTest, AnInterruptEndsAStreamThatStaysOpen) {
+  FakeServer server;
+  Runner runner;
+  runner.variables["WAYPOST_SERVER"] = server.address();
+  bool handled = false;
+  server.referrals.on_told = [&] { handled = runner.interrupts.Request(); };
+  const RunResult result = runner.Run({"call", "ReferralService/WatchReferrals"});
   EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_TRUE(handled) << "the program is not ended by it";
+}
+
+// gRPC lists this service on every server and describes it on none.
+TEST(CallTest, CallsTheHealthServiceThatIsListed) {
+  FakeServer server;
+  Runner runner;
+  runner.variables["WAYPOST_SERVER"] = server.address();
+  EXPECT_THAT(runner.Run({"call", "--list"}).out, HasSubstr("grpc.health.v1.Health\n"));
+  for (const char* method : {"grpc.health.v1.Health/Check", "Health/Check"}) {
+    const RunResult result = runner.Run({"call", method, "{}"});
+    ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+    EXPECT_EQ(nlohmann::json::parse(result.out), nlohmann::json({{"status", "SERVING"}}));
+  }
+  EXPECT_EQ(runner.Run({"call", "Health/Check", R"({"service":"none"})"}).code, ExitCode::kRefused);
+  EXPECT_THAT(runner.Run({"call", "--describe", "Health"}).out,
+              HasSubstr("rpc Watch(grpc.health.v1.HealthCheckRequest) returns (stream "));
 }
 
 TEST(CallTest, RefusesWhatTheServerDoesNotHave) {

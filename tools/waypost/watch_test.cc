@@ -51,6 +51,22 @@ TEST(WatchTest, WritesALineOfJsonForEachChange) {
   EXPECT_EQ(nlohmann::json::parse(line).at("cursor"), "c1");
 }
 
+// The first message of a watch from now on: it says where that is, and nothing has changed.
+TEST(WatchTest, ACursorAloneIsNoChangeAndWhereToGoOn) {
+  FakeServer server;
+  server.referrals.changes.emplace_back().set_cursor("c0");
+  Runner runner;
+  std::vector<std::string> words = {"referral", "watch",    "--once",        "--idle",
+                                    "1ms",      "--server", server.address()};
+  const RunResult table = runner.Run(words);
+  ASSERT_EQ(table.code, ExitCode::kOk) << table.err;
+  EXPECT_EQ(server.referrals.watched_from, "");
+  EXPECT_EQ(table.out, "");
+  EXPECT_THAT(table.err, HasSubstr("--cursor c0"));
+  words.insert(words.end(), {"--output", "json"});
+  EXPECT_EQ(nlohmann::json::parse(runner.Run(words).out), nlohmann::json({{"cursor", "c0"}}));
+}
+
 TEST(WatchTest, ConnectsAgainUntilInterrupted) {
   Runner runner;
   int waits = 0;
