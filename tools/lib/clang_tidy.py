@@ -121,8 +121,8 @@ def check(root, build, files, deadline, run, log):
             return left_out
         own_log = log + "." + re.sub(r"\W", "_", name)
         # GCC's warning options are not all clang's.
-        code = run([TOOL, "-p", database, "--quiet", "--extra-arg=-Wno-unknown-warning-option", path], own_log,
-                   deadline - time.monotonic())
+        command = [TOOL, "-p", database, "--quiet", "--extra-arg=-Wno-unknown-warning-option", path]
+        code = run(command, own_log, deadline - time.monotonic())
         with open(own_log, encoding="utf-8", errors="replace") as file:
             text = file.read()
         os.remove(own_log)
