@@ -5,6 +5,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@
 namespace waypost::rpc {
 
 inline constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
+// What gRPC may hold for all connections together; then it reads no more until some of it is answered.
+inline constexpr size_t kMaxTransportBytes = size_t{512} * 1024 * 1024;
+// Calls at once on one connection: more wait in their client.
+inline constexpr int kMaxStreamsOfAConnection = 1000;
+// A peer is asked after so long whether it is still there, and has 20 s to answer: one that has vanished
+// leaves its watches within this time and not when its token expires.
+inline constexpr absl::Duration kKeepalive = absl::Seconds(60);
 
 struct ServerOptions {
   // "127.0.0.1:7400"; port 0 picks a free one.

@@ -64,20 +64,30 @@ std::string MetadataOf(const absl::Status& status, std::string_view key) {
 }
 
 void FieldViolations::Add(std::string_view field, std::string_view description) {
-  violations_.emplace_back(field, description);
+  if (violations_.size() < kMaxFieldViolations) {
+    violations_.emplace_back(field, description);
+  } else {
+    ++left_out_;
+  }
 }
 
 absl::Status FieldViolations::ToStatus() const {
   if (violations_.empty()) return absl::OkStatus();
-  std::vector<std::string> lines;
+  std::string message;
+  size_t unsaid = left_out_;
   google::rpc::BadRequest bad;
   for (const auto& [field, description] : violations_) {
-    lines.push_back(Cat(field, ": ", description));
+    if (message.size() < kFieldMessageBytes) {
+      message += Cat(message.empty() ? "" : "; ", field, ": ", description);
+    } else {
+      ++unsaid;
+    }
     auto* violation = bad.add_field_violations();
     violation->set_field(field);
     violation->set_description(description);
   }
-  absl::Status status = Make(absl::StatusCode::kInvalidArgument, "INVALID_FIELD", absl::StrJoin(lines, "; "),
+  if (unsaid > 0) message += Cat("; and ", unsaid, " more");
+  absl::Status status = Make(absl::StatusCode::kInvalidArgument, "INVALID_FIELD", message,
                              {{"field", violations_.front().first}});
   WritePayload(status, kBadRequestUrl, bad);
   return status;

@@ -5,7 +5,7 @@
 #ifndef WAYPOST_COMMON_STATUS_ERRORS_H_
 #define WAYPOST_COMMON_STATUS_ERRORS_H_
 
-#include <initializer_list>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +33,11 @@ std::string ReasonOf(const absl::Status& status);
 // One ErrorInfo metadata value; empty when absent.
 std::string MetadataOf(const absl::Status& status, std::string_view key);
 
+// An answer names so many violations and counts the others: it has to fit into the trailers of a call.
+inline constexpr size_t kMaxFieldViolations = 20;
+// The message stops naming them after so much; the details go on.
+inline constexpr size_t kFieldMessageBytes = 1024;
+
 // Collects everything wrong with a request, so that the caller is told all of it at once.
 class FieldViolations {
  public:
@@ -44,6 +49,7 @@ class FieldViolations {
 
  private:
   std::vector<std::pair<std::string, std::string>> violations_;
+  size_t left_out_ = 0;
 };
 
 // One violation; shorthand.

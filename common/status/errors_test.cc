@@ -21,6 +21,16 @@ TEST(FieldViolations, TellsEverythingWrongAtOnce) {
               ElementsAre("persons[0].age_band: is required", "theme: unknown value 99"));
 }
 
+TEST(FieldViolations, NamesSoManyAndCountsTheOthers) {
+  FieldViolations violations;
+  const std::string description(200, 'x');
+  for (size_t i = 0; i < kMaxFieldViolations + 5; ++i) violations.Add("f", description);
+  const absl::Status status = violations.ToStatus();
+  EXPECT_EQ(ViolationsOf(status).size(), kMaxFieldViolations);
+  EXPECT_LT(status.message().size(), kFieldMessageBytes + 300);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("; and 19 more"));
+}
+
 TEST(Errors, InvalidTransitionNamesWhatTheStateTakes) {
   const absl::Status status = InvalidTransition("referrals/1", "COMPLETED", "ACCEPT", {"REOPEN"});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);

@@ -193,10 +193,11 @@ absl::Status CutOffTail(const std::string& path, uint64_t size, rocksdb::FileSys
 }
 
 // "000123.log" in the order of their numbers.
-std::vector<std::string> LogFiles(rocksdb::FileSystem& files, const std::string& folder) {
+absl::StatusOr<std::vector<std::string>> LogFiles(rocksdb::FileSystem& files, const std::string& folder) {
   std::vector<std::string> children;
   std::vector<std::pair<uint64_t, std::string>> logs;
-  if (!files.GetChildren(folder, rocksdb::IOOptions(), &children, nullptr).ok()) return {};
+  const rocksdb::IOStatus listed = files.GetChildren(folder, rocksdb::IOOptions(), &children, nullptr);
+  if (!listed.ok()) return Failed(folder, listed);
   for (const std::string& name : children) {
     if (name.size() <= 4 || name.size() > 20 || !name.ends_with(".log")) continue;
     const std::string number = name.substr(0, name.size() - 4);
@@ -213,8 +214,9 @@ std::vector<std::string> LogFiles(rocksdb::FileSystem& files, const std::string&
 }  // namespace
 
 absl::Status CheckWal(rocksdb::FileSystem& files, const std::string& folder) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> paths, LogFiles(files, folder));
   WalScan scan;
-  for (const std::string& path : LogFiles(files, folder)) {
+  for (const std::string& path : paths) {
     WAYPOST_RETURN_IF_ERROR(ScanFile(files, path, scan));
     if (scan.hole()) break;
   }
