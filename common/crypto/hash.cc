@@ -73,30 +73,6 @@ std::string HmacSha256(std::string_view key, std::string_view data) {
   return std::string(AsText(HmacSha256Array(key, data)));
 }
 
-std::string HkdfSha256(std::string_view key, std::string_view info, size_t size) {
-  Require(size <= kMaxHkdfBytes, "HKDF: too much key material asked for");
-  constexpr char kNoSalt[kHashBytes] = {};
-  Hash extracted = HmacSha256Array({kNoSalt, kHashBytes}, key);
-  std::string out;
-  out.reserve(size);
-  Hash block{};
-  std::string input;
-  input.reserve(kHashBytes + info.size() + 1);
-  for (int counter = 1; out.size() < size; ++counter) {
-    OPENSSL_cleanse(input.data(), input.size());
-    input.clear();
-    if (counter > 1) input.append(AsText(block));
-    input.append(info);
-    input.push_back(static_cast<char>(counter));
-    block = HmacSha256Array(AsText(extracted), input);
-    out.append(AsText(block).substr(0, size - out.size()));
-  }
-  OPENSSL_cleanse(extracted.data(), extracted.size());
-  OPENSSL_cleanse(block.data(), block.size());
-  Wipe(input);
-  return out;
-}
-
 Hash HkdfExpandKey(std::string_view key, std::string_view info) {
   Require(key.size() >= kHashBytes, "HKDF: the key is too short to be expanded as it is");
   std::string input;
@@ -112,28 +88,6 @@ bool ConstantTimeEquals(std::string_view a, std::string_view b) {
 void Wipe(std::string& secret) {
   OPENSSL_cleanse(secret.data(), secret.size());
   secret.clear();
-}
-
-struct Sha256Stream::Context {
-  Owned<EVP_MD_CTX> running = NewDigest();
-};
-
-Sha256Stream::Sha256Stream() : context_(std::make_unique<Context>()) {}
-Sha256Stream::~Sha256Stream() = default;
-Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
-Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
-
-void Sha256Stream::Update(std::string_view data) {
-  Require(EVP_DigestUpdate(context_->running.get(), Bytes(data), data.size()) == 1, "SHA-256");
-}
-
-Hash Sha256Stream::Digest() const {
-  const Owned<EVP_MD_CTX> copy(EVP_MD_CTX_new());
-  Hash hash;
-  Require(copy != nullptr && EVP_MD_CTX_copy_ex(copy.get(), context_->running.get()) == 1 &&
-              EVP_DigestFinal_ex(copy.get(), hash.data(), nullptr) == 1,
-          "SHA-256");
-  return hash;
 }
 
 }  // namespace waypost::crypto

@@ -1,19 +1,18 @@
-// SHA-256 (FIPS 180-4), HMAC (RFC 2104) and HKDF (RFC 5869) over it. All functions are thread-safe and keep
-// their OpenSSL contexts for each thread. None can fail but by lack of memory, which ends the process.
+// SHA-256 (FIPS 180-4), HMAC (RFC 2104) and the expansion of HKDF (RFC 5869) over it. All functions are
+// thread-safe and keep their OpenSSL contexts for each thread. None can fail but by lack of memory, which
+// ends the process.
 #ifndef WAYPOST_COMMON_CRYPTO_HASH_H_
 #define WAYPOST_COMMON_CRYPTO_HASH_H_
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 namespace waypost::crypto {
 
 inline constexpr size_t kHashBytes = 32;
-inline constexpr size_t kMaxHkdfBytes = 255 * kHashBytes;
 
 using Hash = std::array<uint8_t, kHashBytes>;
 
@@ -29,13 +28,10 @@ Hash Sha256Array(std::string_view data);
 std::string HmacSha256(std::string_view key, std::string_view data);
 Hash HmacSha256Array(std::string_view key, std::string_view data);
 
-// `size` bytes of key material for the use named by `info`, with the empty salt. Different uses have
-// different `info`; none is a prefix-free encoding by itself, so end names that carry a variable part with
-// it. REQUIRES: size <= kMaxHkdfBytes. The caller wipes the result if it is a secret; SecretKey does.
-std::string HkdfSha256(std::string_view key, std::string_view info, size_t size);
-
 // The key of the use named by `info`, derived from one that is uniformly random already: the second half of
-// HKDF-SHA256 alone, as RFC 5869 section 3.3 allows for such keys. The caller wipes it.
+// HKDF-SHA256 alone, as RFC 5869 section 3.3 allows for such keys. Different uses have different `info`;
+// where a variable part follows a name, the name ends with something that it never holds. REQUIRES: `key` has
+// kHashBytes or more. The caller wipes the result.
 Hash HkdfExpandKey(std::string_view key, std::string_view info);
 
 // True when both hold the same bytes. Takes a time that depends on the sizes only.
@@ -43,23 +39,6 @@ bool ConstantTimeEquals(std::string_view a, std::string_view b);
 
 // Overwrites the content, in a way that the compiler cannot leave out, and empties `secret`.
 void Wipe(std::string& secret);
-
-// Hashes what comes in pieces. Not thread-safe.
-class Sha256Stream {
- public:
-  Sha256Stream();
-  ~Sha256Stream();
-  Sha256Stream(Sha256Stream&&) noexcept;
-  Sha256Stream& operator=(Sha256Stream&&) noexcept;
-
-  void Update(std::string_view data);
-  // The hash of everything so far. More may follow.
-  Hash Digest() const;
-
- private:
-  struct Context;
-  std::unique_ptr<Context> context_;
-};
 
 }  // namespace waypost::crypto
 
