@@ -17,6 +17,8 @@ absl::StatusOr<int> RotateKeys(crypto::BodyKeys& keys, const RotationWork& work,
   }
   if (retired.empty()) return 0;
   WAYPOST_RETURN_IF_ERROR(work.renew(now));
+  // Before the keys go: as long as one is there, a pass that fails or is interrupted is made again.
+  WAYPOST_RETURN_IF_ERROR(work.purge());
   int destroyed = 0;
   for (const uint32_t id : retired) {
     const absl::Status status = keys.Destroy(id, now);
@@ -25,7 +27,6 @@ absl::StatusOr<int> RotateKeys(crypto::BodyKeys& keys, const RotationWork& work,
     WAYPOST_RETURN_IF_ERROR(status);
     ++destroyed;
   }
-  if (destroyed > 0) WAYPOST_RETURN_IF_ERROR(work.purge());
   return destroyed;
 }
 

@@ -1,6 +1,6 @@
 // Keys that a running process replaces. The job that keeps erasure complete: wrapping keys are replaced every
-// 30 days, what is stored under the old one is renewed, the old one is destroyed, and what was deleted is
-// rewritten out of the files. And the keys of page tokens, which follow the calendar.
+// 30 days, what is stored under the old one is renewed, the files are rewritten without what was deleted, and
+// the old one is destroyed. And the keys of page tokens, which follow the calendar.
 #ifndef WAYPOST_COMMON_RUNTIME_KEY_ROTATION_H_
 #define WAYPOST_COMMON_RUNTIME_KEY_ROTATION_H_
 

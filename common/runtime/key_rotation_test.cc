@@ -1,12 +1,16 @@
 #include "common/runtime/key_rotation.h"
 
+#include <gmock/gmock.h>
 #include <grpcpp/impl/service_type.h>
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "common/base/strings.h"
 #include "common/crypto/memory_key_provider.h"
 #include "common/runtime/config.h"
 #include "common/runtime/node.h"
@@ -16,6 +20,10 @@
 
 namespace waypost::runtime {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr api::PageScope kScope = {.body = "bodies/a", .actor = "x", .method = "List", .query = "q"};
 
@@ -63,6 +71,66 @@ TEST_F(PageTokenKeysTest, AReplicaThatStartsLaterHasTheSameKeys) {
   EXPECT_EQ(Opened(young, token), "position");
   EXPECT_EQ(Opened(old, *young.Seal("theirs", kScope)), "theirs");
   EXPECT_EQ(Opened(young, *old.Seal("ours", kScope)), "ours");
+}
+
+// Renewing and purging as they are told to, and what they were called in the middle of.
+class RotateKeysTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<int> Pass() {
+    return RotateKeys(keys_,
+                      {.renew =
+                           [this](absl::Time) {
+                             steps_.push_back("renew");
+                             return renewed_;
+                           },
+                       .purge =
+                           [this] {
+                             steps_.push_back(base::Cat("purge with ", provider_.List()->size()));
+                             return purged_;
+                           }},
+                      clock_.Now());
+  }
+
+  testing::FakeRandom random_;
+  testing::FakeClock clock_;
+  crypto::MemoryKeyProvider provider_{random_, clock_.Now()};
+  crypto::BodyKeys keys_{provider_, random_};
+  std::vector<std::string> steps_;
+  absl::Status renewed_;
+  absl::Status purged_;
+};
+
+TEST_F(RotateKeysTest, NothingIsDoneWhileAKeyIsYoung) {
+  clock_.Advance(crypto::kRotationPeriod - absl::Seconds(1));
+  EXPECT_EQ(*Pass(), 0);
+  EXPECT_THAT(steps_, IsEmpty());
+  EXPECT_EQ(provider_.List()->size(), 1U);
+}
+
+TEST_F(RotateKeysTest, AKeyOutlivesItsRetirementAndGoesAfterThePurge) {
+  clock_.Advance(crypto::kRotationPeriod);
+  EXPECT_EQ(*Pass(), 0) << "a command under way may still use it";
+  EXPECT_EQ(provider_.List()->size(), 2U);
+  clock_.Advance(crypto::kMinRetirement);
+  steps_.clear();
+  EXPECT_EQ(*Pass(), 1);
+  EXPECT_THAT(steps_, ElementsAre("renew", "purge with 2"));
+  EXPECT_EQ(provider_.List()->size(), 1U);
+  EXPECT_EQ(*Pass(), 0);
+  EXPECT_THAT(steps_, SizeIs(2)) << "it is done";
+}
+
+TEST_F(RotateKeysTest, WhatFailsIsDoneAgainByTheNextPassAndNoKeyGoesBefore) {
+  clock_.Advance(crypto::kRotationPeriod);
+  EXPECT_TRUE(Pass().ok());
+  clock_.Advance(crypto::kMinRetirement);
+  for (absl::Status* step : {&renewed_, &purged_}) {
+    *step = absl::UnavailableError("not now");
+    EXPECT_EQ(Pass().status(), *step);
+    EXPECT_EQ(provider_.List()->size(), 2U);
+    *step = absl::OkStatus();
+  }
+  EXPECT_EQ(*Pass(), 1);
 }
 
 // Knows when the process ticked.
