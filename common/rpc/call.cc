@@ -44,9 +44,14 @@ absl::Status PendingCall::Admit(const chain::Incoming& incoming) {
   return policy::MayCallAtAll(call_.rule, *call_.caller);
 }
 
+void PendingCall::LeaveFlight() {
+  if (entered_) node_.admission.Leave();
+  entered_ = false;
+}
+
 void PendingCall::Answered(const absl::Status& status) {
   answered_ = true;
-  if (entered_) node_.admission.Leave();
+  LeaveFlight();
   access_.Finish(status, node_.clock.Now(), call_.caller.get(), call_.trace);
 }
 

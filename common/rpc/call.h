@@ -47,6 +47,9 @@ class PendingCall {
   // needs to live for this call.
   absl::Status Admit(const chain::Incoming& incoming);
 
+  // From now on it is not among the calls in flight: a stream that may stay open for hours.
+  void LeaveFlight();
+
   // Records the outcome; the owner then finishes its reactor. Exactly once.
   void Answered(const absl::Status& status);
 

@@ -42,6 +42,12 @@ void SetRequest(MutationState& state, const google::protobuf::Message& request, 
   state.request_hash = crypto::HmacSha256(state.env.node.idempotency_key, Canonical(request));
 }
 
+// Tells the watchers, once it is durable.
+void Notify(const MutationState& state) {
+  for (const std::string& feed : state.feeds) state.env.hub.Changed(feed);
+  state.env.hub.Changed(kOutboxFeed);
+}
+
 // Everything a mutation needs until its answer.
 struct RunningMutation {
   RunningMutation(std::unique_ptr<UnaryCall> unary, google::protobuf::Message* out, MutationBody transaction)
@@ -87,8 +93,7 @@ struct RunningMutation {
       status = response->ParseFromString(state.replayed_response) ? absl::OkStatus()
                                                                   : error::DataLoss("idempotency record");
     } else if (status.ok()) {
-      for (const std::string& feed : state.feeds) call->env.hub.Changed(feed);
-      call->env.hub.Changed(kOutboxFeed);
+      Notify(state);
     }
     call->Answer(status);
   }
@@ -194,7 +199,7 @@ void RunDisclose(std::unique_ptr<UnaryCall> call, DiscloseBody body) {
   env.store.Transact([running](store::Writer& writer) { return running->Run(writer); },
                      [running](absl::Status status) {
                        if (!status.ok()) return running->call->Answer(status);
-                       running->call->env.hub.Changed(kOutboxFeed);
+                       Notify(running->state);
                        const bool taken = running->call->env.node.executor.Submit(
                            [running] { running->call->Answer(std::move(running->opening)()); });
                        if (!taken) running->call->Answer(error::Overloaded("reads"));

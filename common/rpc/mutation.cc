@@ -1,6 +1,7 @@
 #include "common/rpc/mutation.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "common/api/resource.h"
@@ -15,9 +16,13 @@
 namespace waypost::rpc {
 namespace {
 
+constexpr std::string_view kRecords = "idem";  // the keys' beginning
 constexpr size_t kEventIdBytes = 16;
 constexpr size_t kNonceBytes = 32;
 constexpr size_t kRequestHashBytes = crypto::kHashBytes;
+
+// How far a repeat, by the time it was received, may be ahead of the request that it overtakes.
+constexpr absl::Duration kMostOvertaken = absl::Hours(1);
 
 // Records live for the day they are made in and the day after: 24 to 48 hours.
 uint64_t DayOf(absl::Time time) {
@@ -25,7 +30,7 @@ uint64_t DayOf(absl::Time time) {
 }
 
 std::string DayKey(uint64_t day, std::string_view id) {
-  return store::KeyBuilder().Text("idem").Uint(day).Text(id).Take();
+  return store::KeyBuilder().Text(kRecords).Uint(day).Text(id).Take();
 }
 
 // Passed through the body and recognised by MutationState::replayed, never answered with.
@@ -44,7 +49,9 @@ std::string IdempotencyKey(const Call& call, std::string_view request_id) {
 absl::Status CheckReplay(MutationState& state, const store::Reader& reader) {
   if (state.idempotency_key.empty()) return absl::OkStatus();
   const uint64_t today = DayOf(state.call.now);
-  for (const uint64_t day : {today, today - 1}) {
+  // A repeat may have been received after midnight, or before the clock was put back, and carried out first.
+  const uint64_t latest = DayOf(state.call.now + kMostOvertaken);
+  for (uint64_t day = latest; day + 1 >= today; --day) {
     WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> record,
                              reader.Get(DayKey(day, state.idempotency_key)));
     if (!record.has_value()) continue;
@@ -120,21 +127,29 @@ void Mutation::Remember(std::string_view response) {
   writer_.Put(DayKey(DayOf(call().now), state_.idempotency_key), record);
 }
 
-absl::StatusOr<int> SweepIdempotency(store::Store& store, absl::Time now, int limit) {
-  int removed = 0;
-  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store, [&](store::Writer& writer) -> absl::Status {
-    const std::string prefix = store::KeyBuilder().Text("idem").Take();
-    store::KeyRange range = store::PrefixRange(prefix);
-    range.end = store::KeyBuilder(prefix).Uint(DayOf(now) - 1).Take();
-    std::vector<std::string> keys;
-    const auto at = writer.Scan(range);
-    for (; at->Valid() && static_cast<int>(keys.size()) < limit; at->Next()) keys.emplace_back(at->key());
-    WAYPOST_RETURN_IF_ERROR(at->status());
+absl::StatusOr<int> IdempotencySweeper::Step(store::Store& store, absl::Time now, int limit) {
+  const uint64_t first_kept = DayOf(now) - 1;
+  if (first_kept == swept_before_) return 0;
+  if (first_kept != sweeping_before_) {
+    sweeping_before_ = first_kept;
+    from_ = store::KeyBuilder().Text(kRecords).Take();
+  }
+  std::vector<std::string> keys;
+  WAYPOST_ASSIGN_OR_RETURN(const std::unique_ptr<store::Reader> reader, store.Snapshot());
+  const std::string end = store::KeyBuilder().Text(kRecords).Uint(first_kept).Take();
+  const auto at = reader->Scan({.begin = from_, .end = end});
+  for (; at->Valid() && static_cast<int>(keys.size()) < limit; at->Next()) keys.emplace_back(at->key());
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  if (keys.empty()) {
+    swept_before_ = first_kept;
+    return 0;
+  }
+  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store, [&](store::Writer& writer) {
     for (const std::string& key : keys) writer.Delete(key);
-    removed = static_cast<int>(keys.size());
     return absl::OkStatus();
   }));
-  return removed;
+  from_ = keys.back();
+  return static_cast<int>(keys.size());
 }
 
 }  // namespace waypost::rpc

@@ -92,11 +92,22 @@ class Mutation {
   store::Writer& writer_;
 };
 
-// The store row that a request id is remembered under, for the day of `now`, and for the day before.
+// What a request id of a caller and method is remembered under; the row has the day before it.
 std::string IdempotencyKey(const Call& call, std::string_view request_id);
 
-// Removes idempotency records of days that have passed, at most `limit`; returns how many. For a sweeper.
-absl::StatusOr<int> SweepIdempotency(store::Store& store, absl::Time now, int limit);
+// Removes idempotency records of days that have passed. Not thread-safe; one for each store.
+class IdempotencySweeper {
+ public:
+  // Removes at most `limit` and returns how many. Looks outside the transaction, goes on where the last step
+  // ended, and rests until the next day once there are none: what is deleted is walked over until the store
+  // has compacted it.
+  absl::StatusOr<int> Step(store::Store& store, absl::Time now, int limit);
+
+ private:
+  std::string from_;
+  uint64_t sweeping_before_ = 0;  // days
+  uint64_t swept_before_ = 0;
+};
 
 }  // namespace waypost::rpc
 

@@ -1,17 +1,21 @@
 #include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
 #include <grpcpp/impl/client_unary_call.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/impl/codegen/server_callback_handlers.h>
 #include <grpcpp/impl/rpc_service_method.h>
 #include <grpcpp/impl/service_type.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/support/sync_stream.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "common/base/strings.h"
 #include "common/rpc/chain/admission.h"
 #include "common/rpc/chain/authentication.h"
@@ -22,6 +26,7 @@
 #include "common/rpc/mutate.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/status_conversion.h"
+#include "common/rpc/watch.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 #include "common/store/memory_store.h"
@@ -370,10 +375,37 @@ TEST_F(MutationTest, RecordsLastThroughMidnightAndAreSweptTwoDaysLater) {
   EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "1");
   clock_.Advance(absl::Hours(24));
   EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "1");
-  EXPECT_EQ(*SweepIdempotency(store_, clock_.Now(), 100), 0);
+  IdempotencySweeper sweeper;
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 100), 0);
   clock_.Advance(absl::Hours(24));
-  EXPECT_EQ(*SweepIdempotency(store_, clock_.Now(), 100), 1);
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 100), 1);
   EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "2");
+}
+
+TEST_F(MutationTest, TheSweeperGoesOnWhereItEndedAndStartsAgainTheNextDay) {
+  for (const char* id : {"request-1", "request-2", "request-3"}) {
+    ASSERT_TRUE(Write(CallOf("bodies/a", "x"), id, "one").ok());
+  }
+  clock_.Advance(absl::Hours(24));
+  ASSERT_TRUE(Write(CallOf("bodies/a", "x"), "request-4", "one").ok());
+  clock_.Advance(absl::Hours(24));
+  IdempotencySweeper sweeper;
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 2), 2);
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 2), 1);
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 2), 0);
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 2), 0) << "it rests until the next day";
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 2), 1) << "what was of yesterday then";
+  EXPECT_EQ(*sweeper.Step(store_, clock_.Now(), 2), 0);
+}
+
+TEST_F(MutationTest, ARepeatThatWasReceivedAfterMidnightAndDoneFirstIsFound) {
+  const int64_t into_the_day = absl::ToUnixSeconds(clock_.Now()) % 86'400;
+  clock_.Advance(absl::Hours(24) - absl::Seconds(into_the_day) - absl::Minutes(15));
+  const Call before = CallOf("bodies/a", "x");
+  clock_.Advance(absl::Minutes(30));
+  EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "1");
+  EXPECT_EQ(*Write(before, "request-1", "one"), "1");
 }
 
 TEST_F(MutationTest, AnEventSaysWhoDidWhatAndHoldsNoContent) {
@@ -493,6 +525,116 @@ TEST_F(PreparedTest, AFailedPreparationIsNotRemembered) {
     EXPECT_EQ(Ask(id, "one"), expected);
   }
   EXPECT_EQ(Events(), 2U);
+}
+
+constexpr policy::MethodRule kFollow = {.service = "test.S",
+                                        .method = "Follow",
+                                        .grants = {policy::Grant{{Role::kCaseworker}, {Relation::kOwnBody}}}};
+
+// One watch over a real connection, of messages so large that a client which does not read holds them up.
+class StalledWatchTest : public MutationTest {
+ protected:
+  using Message = event::v1::Event;
+
+  class FollowService final : public grpc::Service {
+   public:
+    explicit FollowService(StalledWatchTest& test) {
+      AddMethod(new grpc::internal::RpcServiceMethod(kMethod, grpc::internal::RpcMethod::SERVER_STREAMING,
+                                                     nullptr));
+      MarkMethodCallback(0, new grpc::internal::CallbackServerStreamingHandler<Message, Message>(
+                                [&test](grpc::CallbackServerContext* context, const Message*) {
+                                  return Watch<Message>::Begin(test.env_, context, kFollow,
+                                                               [&test](const Call&) { return test.Plan(); });
+                                }));
+    }
+  };
+
+  StalledWatchTest() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    policy::Caller caller;
+    caller.body = "bodies/a";
+    caller.actor = "x";
+    caller.roles = {Role::kCaseworker};
+    caller.expires = absl::InfiniteFuture();
+    context_.AddMetadata("authorization", base::Cat("Bearer ", authenticator_.Add(std::move(caller))));
+    const auto channel =
+        grpc::CreateChannel(base::Cat("127.0.0.1:", port_), grpc::InsecureChannelCredentials());
+    const grpc::internal::RpcMethod method(kMethod, grpc::internal::RpcMethod::SERVER_STREAMING, channel);
+    reader_.reset(
+        grpc::internal::ClientReaderFactory<Message>::Create(channel.get(), method, &context_, Message()));
+  }
+  ~StalledWatchTest() override {
+    context_.TryCancel();
+    if (reader_ != nullptr) reader_->Finish();
+    Await([this] { return hub_.listeners() == 0; });
+    server_->Shutdown();
+  }
+
+  // Ten megabytes, and nothing after them.
+  WatchPlan<Message> Plan() {
+    return {.feed = "feed",
+            .read = [](const store::Reader&, uint64_t& cursor) -> absl::StatusOr<std::vector<Message>> {
+              if (++cursor > 10) return std::vector<Message>();
+              Message message;
+              message.set_revision(static_cast<int64_t>(cursor));
+              message.set_resource(std::string(1'000'000, 'x'));
+              return std::vector<Message>{message};
+            }};
+  }
+
+  template <typename Condition>
+  bool Await(Condition&& condition) {
+    const absl::Time give_up = absl::Now() + absl::Seconds(20);
+    while (!condition() && absl::Now() < give_up) std::this_thread::yield();
+    return condition();
+  }
+
+  // What the client finds when it reads at last.
+  absl::Status ReadToTheEnd() {
+    Message message;
+    while (reader_->Read(&message)) ++read_;
+    const absl::Status status = FromGrpc(reader_->Finish());
+    reader_.reset();
+    return status;
+  }
+
+  static constexpr char kMethod[] = "/test.S/Follow";
+  int port_ = 0;
+  int read_ = 0;
+  grpc::ClientContext context_;
+  FollowService service_{*this};
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::ClientReader<Message>> reader_;
+};
+
+TEST_F(StalledWatchTest, AnOpenWatchIsNotAmongTheCallsInFlight) {
+  EXPECT_TRUE(Await([this] { return hub_.listeners() == 2; }));
+  EXPECT_EQ(admission_.in_flight(), 0);
+}
+
+TEST_F(StalledWatchTest, AClientThatDoesNotReadIsCut) {
+  EXPECT_TRUE(Await([this] { return hub_.listeners() == 2; }));
+  EXPECT_TRUE(Await([this] {
+    clock_.Advance(kWatchStall + absl::Seconds(1));
+    hub_.Changed(kTickFeed);
+    return hub_.listeners() == 0;
+  }));
+  EXPECT_EQ(ReadToTheEnd().code(), absl::StatusCode::kCancelled);
+  EXPECT_LT(read_, 10);
+}
+
+TEST_F(StalledWatchTest, AClientThatReadsAndWaitsIsNot) {
+  Message message;
+  for (int i = 1; i <= 10; ++i) {
+    ASSERT_TRUE(reader_->Read(&message));
+    EXPECT_EQ(message.revision(), i);
+  }
+  clock_.Advance(kWatchStall + absl::Seconds(1));
+  hub_.Changed(kTickFeed);
+  EXPECT_EQ(hub_.listeners(), 2);
 }
 
 TEST(CheckRequestId, TakesUuidsAndRefusesWhatCouldHoldAName) {

@@ -32,7 +32,7 @@ namespace waypost::rpc {
 // Limits of every watch.
 inline constexpr int kWatchBatch = 100;
 inline constexpr int kMaxWatches = 5000;
-// A consumer that leaves one message unread for so long is cut.
+// A consumer that leaves one message unread for so long is cut: its stream ends with CANCELLED.
 inline constexpr absl::Duration kWatchStall = absl::Seconds(30);
 
 // What a watch follows. `Response` is the streamed message.
@@ -69,7 +69,10 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
     if (status.ok()) {
       absl::StatusOr<WatchPlan<Response>> plan = open(watch->pending_.call());
       status = plan.status();
-      if (plan.ok()) watch->Follow(*std::move(plan));
+      if (plan.ok()) {
+        watch->pending_.LeaveFlight();
+        watch->Follow(*std::move(plan));
+      }
     }
     if (!status.ok()) watch->End(status);
     return watch;
@@ -100,7 +103,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
 
  private:
   Watch(const Environment& env, grpc::CallbackServerContext* context, const policy::MethodRule& rule)
-      : env_(env), incoming_(IncomingOf(*context)), pending_(env.node, rule, incoming_) {}
+      : env_(env), context_(context), incoming_(IncomingOf(*context)), pending_(env.node, rule, incoming_) {}
 
   // gRPC and each queued read hold one reference each.
   void Retain() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -140,6 +143,11 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
   }
 
   void Read() {
+    {
+      // What the plan reads from may be gone already.
+      const absl::MutexLock lock(&mutex_);
+      if (ended_) return;
+    }
     const uint64_t before = cursor_;
     absl::StatusOr<std::vector<Response>> batch = [this]() -> absl::StatusOr<std::vector<Response>> {
       WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
@@ -178,7 +186,8 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
       const absl::MutexLock lock(&mutex_);
       if (ended_ || writing_) return;  // OnWriteDone comes back here
       if (cancelled_) {
-        end = absl::CancelledError("the client has gone");
+        end = absl::CancelledError(stalled_ ? "the client read more slowly than changes came"
+                                            : "the client has gone");
       } else if (next_ < batch_.size()) {
         return Write(&batch_[next_++]);
       } else if (!failure_.ok()) {
@@ -232,8 +241,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
       if (ended_) return;
       const absl::Time now = env_.node.clock.Now();
       if (writing_ && now - write_began_ > kWatchStall) {
-        end = error::Make(absl::StatusCode::kResourceExhausted, "WATCH_STALLED",
-                          "you read more slowly than changes come: continue from your last cursor");
+        return Cut();
       } else if (now >= pending_.call().caller->expires && !writing_) {
         end = error::TokenRefused("expired while watching");
       } else if (env_.hub.closing() && !writing_) {
@@ -250,6 +258,13 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
     Finish(end);
   }
 
+  // A status would wait behind what the client does not read. The stream is reset, and OnCancel goes on.
+  void Cut() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (stalled_) return;
+    stalled_ = true;
+    context_->TryCancel();
+  }
+
   void End(const absl::Status& status) {
     {
       const absl::MutexLock lock(&mutex_);
@@ -264,6 +279,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
   }
 
   const Environment& env_;
+  grpc::CallbackServerContext* const context_;
   const chain::Incoming incoming_;
   PendingCall pending_;
   WatchPlan<Response> plan_;
@@ -278,6 +294,7 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
   std::vector<Response> batch_ ABSL_GUARDED_BY(mutex_);
   size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;   // a read is queued or its batch is not written out
   bool stale_ ABSL_GUARDED_BY(mutex_) = false;  // something may have come since the last read began
   // The last read passed entries, perhaps none of them for this caller: there may be more behind them.

@@ -431,13 +431,16 @@ void RunningNode::Stop() {
     stopping_ = true;
   }
   if (housekeeping_.joinable()) housekeeping_.join();
-  if (key_keeping_.joinable()) key_keeping_.join();
   serving_ = false;
   if (server_ != nullptr) server_->SetServing(false);
   // First what calls this very server from inside: its streams would hold the shutdown up.
   for (const auto& module : modules_) module->Stop();
   if (server_ != nullptr) server_->Shutdown(kShutdownGrace);
   refresher_.reset();
+  // What is queued still uses the modules.
+  executor_.reset();
+  // Last: it may take minutes, and only the process waits for it by then. Killed, it loses nothing.
+  if (key_keeping_.joinable()) key_keeping_.join();
 }
 
 absl::Status WritePorts(const std::string& path, const Node& node) {

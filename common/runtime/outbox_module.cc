@@ -48,7 +48,7 @@ void OutboxBase::Stop() {
 void OutboxBase::Tick(absl::Time now) {
   hub_.Changed(rpc::kTickFeed);
   // What fails is made up for by the next tick.
-  rpc::SweepIdempotency(env_.store, now, kSweepPerTick).status().IgnoreError();
+  idempotency_.Step(env_.store, now, kSweepPerTick).status().IgnoreError();
   feeds_.Step(env_.store, now).status().IgnoreError();
 }
 

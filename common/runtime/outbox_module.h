@@ -15,11 +15,12 @@
 #include "common/rpc/change_hub.h"
 #include "common/rpc/environment.h"
 #include "common/rpc/feed.h"
+#include "common/rpc/mutation.h"
 #include "common/runtime/module.h"
 
 namespace waypost::runtime {
 
-// How long idempotency records are swept after, and how many in one tick.
+// How many idempotency records of days that have passed are removed in one tick.
 inline constexpr int kSweepPerTick = 2000;
 
 class OutboxBase {
@@ -48,6 +49,7 @@ class OutboxBase {
   std::unique_ptr<outbox::Relay> relay_;
   uint64_t subscription_ = 0;
   rpc::FeedTrimmer feeds_;
+  rpc::IdempotencySweeper idempotency_;
 };
 
 }  // namespace waypost::runtime

@@ -691,11 +691,10 @@ TEST_F(WatchTest, AfterAMisdirectionTheReceiverIsToldNothingMore) {
   EXPECT_EQ(again.Next().referral(), next) << "nor of what was before";
 }
 
-TEST_F(WatchTest, AConsumerThatDoesNotReadIsCut) {
+TEST_F(WatchTest, AQuietStreamIsNotCut) {
   const std::string name = Requested();
   Stream& stream = Open(receiver, "0");
   ASSERT_EQ(AwaitListeners(2), 2);
-  // A stream whose client reads nothing is held up by flow control once enough has been written.
   stream.Next();
   rig.clock().Advance(rpc::kWatchStall + absl::Seconds(1));
   rig.hub().Changed(rpc::kTickFeed);

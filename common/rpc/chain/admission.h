@@ -17,7 +17,7 @@
 namespace waypost::rpc::chain {
 
 struct AdmissionLimits {
-  // Unary calls that have arrived and are not answered, over all callers.
+  // Calls that have arrived and are not answered, over all callers. A stream counts until it is open.
   int64_t in_flight = 4096;
   // Requests a second for one body, on average, and how many may come at once.
   double body_rate = 20'000;
