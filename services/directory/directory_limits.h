@@ -40,6 +40,8 @@ inline constexpr int kMaxPartners = 100;
 inline constexpr int kMaxFunders = 20;
 // Bodies above a body, up to the one that has no parent.
 inline constexpr int kMaxParents = 8;
+// Bodies below one that is given a parent: all of them are looked at, so that none comes to lie too deep.
+inline constexpr int kMaxBodiesBelow = 10'000;
 
 inline constexpr int32_t kMaxPlaces = 1'000'000;
 

@@ -398,21 +398,59 @@ class References {
   error::FieldViolations violations_;
 };
 
-// No body is above itself, and nothing lies deeper than the limit.
-absl::Status CheckParents(References& references, const v1::Body& body) {
+// How many bodies stand in line above `body`; nullopt, with a violation, where it would be above itself, or
+// where they are too many or one of them does not exist.
+absl::StatusOr<std::optional<int>> CountAbove(References& references, const v1::Body& body) {
   std::string above = body.parent();
-  for (int steps = 0; !above.empty(); ++steps) {
+  int count = 0;
+  for (; !above.empty(); ++count) {
     if (above == body.name()) {
       references.Add("body.parent", "is below this body");
-      return absl::OkStatus();
+      return std::nullopt;
     }
-    if (steps == kMaxParents) {
+    if (count == kMaxParents) {
       references.Add("body.parent", base::Cat("has more than ", kMaxParents, " bodies in line above"));
-      return absl::OkStatus();
+      return std::nullopt;
     }
     WAYPOST_ASSIGN_OR_RETURN(const auto parent, references.Find<v1::Body>("body.parent", above));
-    if (!parent) return absl::OkStatus();
+    if (!parent) return std::nullopt;
     above = parent->resource.parent();
+  }
+  return count;
+}
+
+// Does a body lie more than `levels` levels below this one? LIMIT_EXCEEDED when there are too many to look
+// at.
+absl::StatusOr<bool> ReachesBelow(const Reader& reader, std::string_view body, int levels) {
+  std::vector<std::pair<std::string, int>> open = {{std::string(BodyId(body)), 0}};  // with how deep they lie
+  int seen = 0;
+  while (!open.empty()) {
+    const auto [id, depth] = std::move(open.back());
+    open.pop_back();
+    const std::string prefix = Table("body.parent").Text(id).Take();
+    const std::unique_ptr<Cursor> at = reader.Scan(store::PrefixRange(prefix));
+    for (; at->Valid(); at->Next()) {
+      if (depth == levels) return true;
+      if (++seen > kMaxBodiesBelow) {
+        return error::LimitExceeded("bodies below one that is given a parent", kMaxBodiesBelow, seen);
+      }
+      WAYPOST_ASSIGN_OR_RETURN(std::string child, LastText(at->key(), prefix));
+      open.emplace_back(std::move(child), depth + 1);
+    }
+    WAYPOST_RETURN_IF_ERROR(at->status());
+  }
+  return false;
+}
+
+// No body is above itself, and nothing lies deeper than the limit: neither this one nor what is below it.
+absl::Status CheckParents(const Reader& reader, References& references, const v1::Body& body) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<int> above, CountAbove(references, body));
+  // Without a parent nothing can come to lie deeper than before.
+  if (above.value_or(0) == 0) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const bool too_deep, ReachesBelow(reader, body.name(), kMaxParents - *above));
+  if (too_deep) {
+    references.Add("body.parent",
+                   base::Cat("puts a body below this one under more than ", kMaxParents, " bodies in line"));
   }
   return absl::OkStatus();
 }
@@ -614,7 +652,7 @@ absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1
                                                   const v1::Body& after) const {
   References references(reader);
   if (before == nullptr || before->parent() != after.parent()) {
-    WAYPOST_RETURN_IF_ERROR(CheckParents(references, after));
+    WAYPOST_RETURN_IF_ERROR(CheckParents(reader, references, after));
   }
   for (int i = 0; i < after.memberships_size(); ++i) {
     const std::string& association = after.memberships(i).association();

@@ -81,7 +81,9 @@ class DirectoryRepository {
                                           Resource after, absl::Time now) const;
 
   // INVALID_FIELD for everything that a resource refers to and that does not exist or does not fit. What
-  // `before` referred to already is not looked at again; null for a new resource.
+  // `before` referred to already is not looked at again; null for a new resource. A body that is given a
+  // parent must leave nobody, neither itself nor a body below it, under more than kMaxParents: LIMIT_EXCEEDED
+  // where more than kMaxBodiesBelow are below it.
   absl::Status CheckReferences(const store::Reader& reader, const v1::Body* before,
                                const v1::Body& after) const;
   absl::Status CheckReferences(const store::Reader& reader, const v1::Offer* before,

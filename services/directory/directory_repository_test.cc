@@ -250,6 +250,48 @@ TEST_F(Repository, NoBodyIsAboveItselfAndLinesAreShort) {
               ElementsAre("body.parent: is below this body"));
 }
 
+TEST_F(Repository, ABodyIsNotMovedWhereTheBodiesBelowItWouldLieTooDeep) {
+  // a0 above a1 ... above a8; b0 above b1 above b2, and b9 beside b1.
+  EXPECT_TRUE(Create(Body("a0")).ok());
+  for (int i = 1; i <= kMaxParents; ++i) {
+    EXPECT_TRUE(Create(Body(base::Cat("a", i), base::Cat("parent: 'bodies/a", i - 1, "'"))).ok());
+  }
+  EXPECT_TRUE(Create(Body("b0")).ok());
+  EXPECT_TRUE(Create(Body("b1", "parent: 'bodies/b0'")).ok());
+  EXPECT_TRUE(Create(Body("b2", "parent: 'bodies/b1'")).ok());
+  EXPECT_TRUE(Create(Body("b9", "parent: 'bodies/b0'")).ok());
+  const auto moved = [&](std::string_view id, std::string_view parent) {
+    const auto before = repository.Get<v1::Body>(*Snapshot(), base::Cat("bodies/", id));
+    v1::Body after = before->resource;
+    after.set_parent(std::string(parent));
+    return repository.CheckReferences(*Snapshot(), &before->resource, after);
+  };
+  for (int i = 0; i <= kMaxParents; ++i) {
+    // With its two levels below it, b0 has room where at most six bodies stand above it.
+    const absl::Status status = moved("b0", base::Cat("bodies/a", i));
+    EXPECT_EQ(status.ok(), i + 1 + 2 <= kMaxParents) << i << ": " << status;
+    EXPECT_EQ(error::ReasonOf(status), status.ok() ? "" : "INVALID_FIELD") << i;
+    EXPECT_EQ(moved("b2", base::Cat("bodies/a", i)).ok(), i + 1 <= kMaxParents) << i;
+  }
+  EXPECT_TRUE(moved("b0", "").ok());
+  EXPECT_TRUE(moved("a1", "").ok()) << "up, with seven below it";
+  EXPECT_TRUE(moved("a1", "bodies/a0").ok()) << "where it is";
+}
+
+TEST_F(Repository, ABodyWithTooManyBelowItToLookAtIsNotMoved) {
+  EXPECT_TRUE(Create(Body("top")).ok());
+  EXPECT_TRUE(Create(Body("wide")).ok());
+  for (int i = 0; i < kMaxBodiesBelow; ++i) {
+    ASSERT_TRUE(Create(Body(base::Cat("w", i), "parent: 'bodies/wide'")).ok()) << i;
+  }
+  const v1::Body before = repository.Get<v1::Body>(*Snapshot(), "bodies/wide")->resource;
+  v1::Body after = before;
+  after.set_parent("bodies/top");
+  EXPECT_TRUE(repository.CheckReferences(*Snapshot(), &before, after).ok());
+  EXPECT_TRUE(Create(Body("one-more", "parent: 'bodies/wide'")).ok());
+  EXPECT_EQ(error::ReasonOf(repository.CheckReferences(*Snapshot(), &before, after)), "LIMIT_EXCEEDED");
+}
+
 TEST_F(Repository, WhatOffersAndProgrammesReferToMustExist) {
   EXPECT_THAT(error::ViolationsOf(repository.CheckReferences(
                   *Snapshot(), nullptr, Offer("of", "aa", "programme: 'programmes/pp'"))),
