@@ -349,6 +349,9 @@ DirectoryService::Reactor* DirectoryService::UpdateOffer(Context* context,
         const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                                  AuthorizeChange(mutation, current, request->offer().etag()));
+        WAYPOST_ASSIGN_OR_RETURN(const auto provider,
+                                 repository_.Get<v1::Body>(mutation.writer(), current.resource.provider()));
+        WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(provider.resource, "UPDATE_OFFER"));
         WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer, UpdatedOffer(current.resource, *request, now));
         WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), &current.resource, offer));
         WAYPOST_ASSIGN_OR_RETURN(auto updated,
@@ -367,6 +370,9 @@ DirectoryService::Reactor* DirectoryService::ReportCapacity(Context* context,
                                  repository_.Get<v1::Offer>(mutation.writer(), request->name()));
         const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request->etag()));
+        WAYPOST_ASSIGN_OR_RETURN(const auto provider,
+                                 repository_.Get<v1::Body>(mutation.writer(), current.resource.provider()));
+        WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(provider.resource, "REPORT_CAPACITY"));
         WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer, WithCapacity(current.resource, *request, now));
         WAYPOST_ASSIGN_OR_RETURN(auto updated,
                                  repository_.Update(mutation.writer(), current, std::move(offer), now));

@@ -295,6 +295,73 @@ TEST_F(DirectoryServiceTest, UnitsOffersAndCapacityBelongToTheirBody) {
                   ->assurance_overdue());
 }
 
+TEST_F(DirectoryServiceTest, ABodyWithBodiesBelowItIsNotMovedBeyondTheDepthLimitAndNothingIsWritten) {
+  ASSERT_TRUE(CreateBody("a0").ok());
+  ASSERT_TRUE(CreateBody("b0").ok());
+  for (int i = 1; i <= kMaxParents - 1; ++i) {
+    ASSERT_TRUE(CreateBody(base::Cat("a", i), base::Cat("parent: 'bodies/a", i - 1, "'")).ok()) << i;
+  }
+  ASSERT_TRUE(CreateBody("b1", "parent: 'bodies/b0'").ok());
+  const auto move = [&](int below) {
+    return Call(operator_, &Stub::UpdateBody,
+                Parse<v1::UpdateBodyRequest>(base::Cat("body { name: 'bodies/b0' parent: 'bodies/a", below,
+                                                       "' } update_mask { paths: 'parent' }")));
+  };
+  const uint64_t events = Events();
+  const auto refused = move(kMaxParents - 1);
+  EXPECT_EQ(Reason(refused), "INVALID_FIELD");
+  EXPECT_THAT(error::ViolationsOf(refused.status()),
+              ElementsAre(HasSubstr("body.parent: puts a body below this one under more than 8")));
+  EXPECT_EQ(Events(), events);
+  EXPECT_EQ(Call(operator_, &Stub::GetBody, Parse<v1::GetBodyRequest>("name: 'bodies/b0'"))->etag(), "\"1\"");
+  EXPECT_EQ(Reason(move(kMaxParents - 2)), "OK");
+}
+
+TEST_F(DirectoryServiceTest, TheOffersOfADissolvedBodyAreAsFinalAsTheBody) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateOffer("flats").ok());
+  const auto update = [&] {
+    return Call(supervisor_, &Stub::UpdateOffer,
+                Parse<v1::UpdateOfferRequest>("offer { name: 'offers/flats' languages: 'ar' } "
+                                              "update_mask { paths: 'languages' }"));
+  };
+  const auto close = [&] {
+    return Call(supervisor_, &Stub::UpdateOffer,
+                Parse<v1::UpdateOfferRequest>("offer { name: 'offers/flats' status: OFFER_STATUS_DEFUNCT } "
+                                              "update_mask { paths: 'status' }"));
+  };
+  const auto report = [&](const std::string& token) {
+    return Call(token, &Stub::ReportCapacity,
+                Parse<v1::ReportCapacityRequest>(
+                    "name: 'offers/flats' group_id: 'all' capacity { places: 8 free: 2 }"));
+  };
+  // What a suspended body has goes on; it is given nothing new by being left out of every route.
+  ASSERT_TRUE(Call(operator_, &Stub::SuspendBody,
+                   Parse<v1::SuspendBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'audit'"))
+                  .ok());
+  EXPECT_EQ(Reason(update()), "OK");
+  EXPECT_EQ(Reason(report(caseworker_)), "OK");
+  EXPECT_EQ(Reason(CreateOffer("rooms")), "OK");
+
+  ASSERT_TRUE(Call(operator_, &Stub::DissolveBody,
+                   Parse<v1::DissolveBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'merged'"))
+                  .ok());
+  const uint64_t events = Events();
+  const auto like_creating = CreateOffer("houses").status();
+  ASSERT_EQ(error::ReasonOf(like_creating), "INVALID_TRANSITION");
+  for (const absl::Status& status :
+       {update().status(), close().status(), report(supervisor_).status(), report(caseworker_).status()}) {
+    EXPECT_EQ(status.code(), like_creating.code());
+    EXPECT_EQ(error::ReasonOf(status), "INVALID_TRANSITION");
+    EXPECT_EQ(error::MetadataOf(status, "resource"), error::MetadataOf(like_creating, "resource"));
+    EXPECT_EQ(error::MetadataOf(status, "state"), "DISSOLVED");
+  }
+  EXPECT_EQ(Reason(report(stranger_)), "NOT_ALLOWED") << "authority comes first";
+  EXPECT_EQ(Events(), events);
+  const auto offer = Call(stranger_, &Stub::GetOffer, Parse<v1::GetOfferRequest>("name: 'offers/flats'"));
+  EXPECT_EQ(offer->etag(), "\"3\"");
+}
+
 TEST_F(DirectoryServiceTest, TimeNeverGoesBackwardsWithinAResourceThoughTheClockDoes) {
   const absl::Time began = clock_.Now();
   ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
