@@ -1,0 +1,118 @@
+#include "services/directory/directory_rig.h"
+
+#include <google/protobuf/text_format.h>
+
+#include <map>
+#include <stdexcept>
+
+namespace waypost::directory::testing {
+namespace {
+
+using policy::Role;
+
+constexpr std::string_view kBody =
+    "kind: BODY_KIND_MUNICIPALITY level: LEVEL_LOCAL territories: 'ES300' "
+    "display_name { text { key: 'es' value: 'x' } original_language: 'es' }";
+
+// By the type of the request; "$" stands for the id.
+const std::map<std::string_view, std::string>& Texts() {
+  static const auto* const kTexts = new std::map<std::string_view, std::string>{
+      {"CreateBodyRequest", base::Cat("body_id: 'new-$' body { ", kBody, " }")},
+      {"GetBodyRequest", "name: 'bodies/$'"},
+      {"ListBodiesRequest", "page_size: 1"},
+      {"UpdateBodyRequest", "body { name: 'bodies/$' languages: 'ar' } update_mask { paths: 'languages' }"},
+      {"SuspendBodyRequest", "name: 'bodies/$' reason: 'audit'"},
+      {"ReactivateBodyRequest", "name: 'bodies/$' reason: 'done'"},
+      {"DissolveBodyRequest", "name: 'bodies/$' reason: 'merged'"},
+      {"CreateUnitRequest",
+       "parent: 'bodies/$' unit_id: 'new-$' unit { kind: UNIT_KIND_DEPARTMENT status: UNIT_STATUS_ACTIVE "
+       "display_name { text { key: 'es' value: 'x' } original_language: 'es' } }"},
+      {"GetUnitRequest", "name: 'bodies/$/units/$'"},
+      {"ListUnitsRequest", "parent: 'bodies/$' page_size: 1"},
+      {"UpdateUnitRequest",
+       "unit { name: 'bodies/$/units/$' status: UNIT_STATUS_CLOSED } update_mask { paths: 'status' }"},
+      {"CreateOfferRequest",
+       "offer_id: 'new-$' offer { provider: 'bodies/$' theme: THEME_HOUSING kind: OFFER_KIND_ONE_OFF "
+       "status: OFFER_STATUS_ACTIVE territories: 'ES300' groups { group_id: 'all' } programme: "
+       "'programmes/$' "
+       "display_name { text { key: 'es' value: 'x' } original_language: 'es' } }"},
+      {"GetOfferRequest", "name: 'offers/$'"},
+      {"ListOffersRequest", "page_size: 1"},
+      {"UpdateOfferRequest", "offer { name: 'offers/$' languages: 'ar' } update_mask { paths: 'languages' }"},
+      {"ReportCapacityRequest", "name: 'offers/$' group_id: 'all' capacity { places: 8 free: 2 waiting: 1 }"},
+      {"CreateProgrammeRequest",
+       "programme_id: 'new-$' programme { lead: 'bodies/$' period { start_date: '2026-01-01' } "
+       "display_name { text { key: 'es' value: 'x' } original_language: 'es' } }"},
+      {"GetProgrammeRequest", "name: 'programmes/$'"},
+      {"ListProgrammesRequest", "page_size: 1"},
+      {"CreateCoordinationAgreementRequest",
+       "coordination_agreement_id: 'new-$' coordination_agreement { theme: THEME_HOUSING body: 'bodies/$' "
+       "territory: 'ES300/$' reference: 'Convenio' period { start_date: '2029-01-01' } }"},
+      {"GetCoordinationAgreementRequest", "name: 'coordinationAgreements/$'"},
+      {"ListCoordinationAgreementsRequest", "page_size: 1"},
+      {"EndCoordinationAgreementRequest", "name: 'coordinationAgreements/$' end_date: '2028-06-30'"},
+      {"ResolveRouteRequest", "theme: THEME_HOUSING territory: 'ES300/28058'"},
+      {"ListChangesRequest", "page_size: 1"},
+      {"WatchChangesRequest", "cursor: ''"},
+  };
+  return *kTexts;
+}
+
+template <typename Value>
+void Must(const absl::StatusOr<Value>& value) {
+  if (!value.ok()) throw std::runtime_error(std::string(base::ToStd(value.status().ToString())));
+}
+
+}  // namespace
+
+std::string ValidText(std::string_view request_type, std::string_view id) {
+  const auto found = Texts().find(request_type);
+  if (found == Texts().end()) return "";
+  std::string text;
+  for (const char c : found->second) c == '$' ? text.append(id) : text.append(1, c);
+  return text;
+}
+
+void Merge(std::string_view text, google::protobuf::Message& message) {
+  if (!google::protobuf::TextFormat::MergeFromString(std::string(text), &message))
+    throw std::runtime_error(std::string(text));
+}
+
+DirectoryRig::DirectoryRig() : rig({.service = "directory", .on_disk = false}), service(rig.env()) {
+  rig.Serve(service);
+  stub = v1::DirectoryService::NewStub(rig.channel());
+  node_operator = rig.TokenOf(kNodeBody, {Role::kOperator});
+  for (const std::string_view name : {kNodeBody, kOtherBody, kAssociation}) {
+    auto request = Valid<v1::CreateBodyRequest>("");
+    request.set_body_id(std::string(name.substr(name.find('/') + 1)));
+    if (name == kAssociation) request.mutable_body()->set_kind(v1::BODY_KIND_ASSOCIATION);
+    Must(Do(node_operator, &Stub::CreateBody, request));
+  }
+}
+
+DirectoryRig::~DirectoryRig() {
+  stub.reset();
+  rig.StopServing();
+}
+
+void DirectoryRig::Make(const std::string& id) {
+  const std::string supervisor = rig.TokenOf(base::Cat("bodies/", id), {Role::kSupervisor});
+  auto body = Valid<v1::CreateBodyRequest>(id);
+  body.set_body_id(id);
+  Must(Do(node_operator, &Stub::CreateBody, body));
+  auto unit = Valid<v1::CreateUnitRequest>(id);
+  unit.set_unit_id(id);
+  Must(Do(supervisor, &Stub::CreateUnit, unit));
+  auto programme = Valid<v1::CreateProgrammeRequest>(id);
+  programme.set_programme_id(id);
+  Must(Do(supervisor, &Stub::CreateProgramme, programme));
+  auto offer = Valid<v1::CreateOfferRequest>(id);
+  offer.set_offer_id(id);
+  Must(Do(supervisor, &Stub::CreateOffer, offer));
+  auto agreement = Valid<v1::CreateCoordinationAgreementRequest>(id);
+  agreement.set_coordination_agreement_id(id);
+  Merge("coordination_agreement { period { start_date: '2026-01-01' end_date: '2028-12-31' } }", agreement);
+  Must(Do(node_operator, &Stub::CreateCoordinationAgreement, agreement));
+}
+
+}  // namespace waypost::directory::testing
