@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
 #include "nlohmann/json.hpp"
 #include "tools/waypost/cli_test_util.h"
 
@@ -243,6 +249,55 @@ TEST(AppTest, ColoursOnlyATerminalThatWantsIt) {
   EXPECT_THAT(runner.Run(words).out, HasSubstr("\x1b[1m"));
   runner.variables["NO_COLOR"] = "1";
   EXPECT_THAT(runner.Run(words).out, Not(HasSubstr("\x1b")));
+}
+
+using Words = std::vector<std::string>;
+
+// The flags in a help: those that it defines, at the beginning of a line, and all others that it names.
+struct HelpFlags {
+  std::set<std::string> defined;
+  std::set<std::string> named;
+};
+
+void ReadFlags(const std::string& line, HelpFlags& flags) {
+  const size_t first = line.find_first_not_of(' ');
+  for (size_t at = line.find("--"); at != std::string::npos; at = line.find("--", at + 2)) {
+    const size_t end = std::min(line.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", at), line.size());
+    const bool is_definition = at == first || line[at - 1] == ',' || line[at - 1] == '!';
+    (is_definition ? flags.defined : flags.named).insert(line.substr(at, end - at));
+  }
+}
+
+// Counts the commands at and below `path`. Each may name its own flags and those in `everywhere`.
+int CheckHelps(const Words& path, const std::set<std::string>& everywhere) {
+  Words words = path;
+  words.emplace_back("--help");
+  HelpFlags flags{.defined = everywhere, .named = {}};
+  std::istringstream help(Runner().Run(words).out);
+  int commands = 1;
+  bool in_subcommands = false;
+  for (std::string line; std::getline(help, line);) {
+    in_subcommands = line == "Subcommands:" || (in_subcommands && !line.empty());
+    if (in_subcommands && line.rfind("  ", 0) == 0 && line[2] != ' ') {
+      words.back() = line.substr(2, line.find(' ', 2) - 2);
+      commands += CheckHelps(words, everywhere);
+    }
+    ReadFlags(line, flags);
+  }
+  for (const std::string& flag : flags.named) {
+    EXPECT_EQ(flags.defined.count(flag), 1u) << flag << " in the help of " << ::testing::PrintToString(path);
+  }
+  return commands;
+}
+
+TEST(AppTest, EveryFlagThatAHelpNamesExists) {
+  const std::set<std::string> everywhere = {"--help", "--server", "--token-file", "--output", "--request-id"};
+  EXPECT_GT(CheckHelps({}, everywhere), 80);
+}
+
+TEST(AppTest, TellsHowLongANoteMayBe) {
+  EXPECT_THAT(Runner().Run({"referral", "add-note", "--help"}).out, HasSubstr("at most 10,000 characters"));
+  EXPECT_THAT(Runner().Run({"referral", "decline", "--help"}).out, HasSubstr("at most 4,000 characters"));
 }
 
 }  // namespace

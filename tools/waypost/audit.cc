@@ -32,9 +32,10 @@ void AddEntryList(CLI::App& group, Session& session) {
                       .response = pb::ListEntriesResponse::default_instance(),
                       .headings = {"entry", "time", "type", "resource", "rev", "body", "role", "purpose"},
                       .nothing = "No entries."};
-  list.flags.help = {{"resource", "only of this resource; one of --resource, --actor, --type, --acting-body"},
+  list.flags.help = {{"body", "whose records; the own body's if absent"},
+                     {"resource", "only of this resource; one of --resource, --actor, --type"},
+                     {"actor", "only what this person of the own body did, by pseudonym"},
                      {"type", "only of this type, as referral.accepted"},
-                     {"acting_body", "only what this body did"},
                      {"start_time", "only what the log took at this time or later"},
                      {"end_time", "only what it took before this time"}};
   list.row = [&session](const Message& item) {

@@ -44,13 +44,34 @@ std::string Signature(const MethodDescriptor& method) {
                    method.server_streaming() ? "stream " : "", method.output_type()->full_name(), ")");
 }
 
+nlohmann::ordered_json MethodJson(const MethodDescriptor& method) {
+  return {{"name", method.name()},
+          {"request", method.input_type()->full_name()},
+          {"response", method.output_type()->full_name()},
+          {"serverStreaming", method.server_streaming()},
+          {"clientStreaming", method.client_streaming()}};
+}
+
+// With both messages as they stand in a .proto file.
+void DescribeMethod(Session& session, const MethodDescriptor& method) {
+  const std::string request = method.input_type()->DebugString();
+  const std::string response = method.output_type()->DebugString();
+  std::ostream& out = session.env().out;
+  if (!session.json()) {
+    out << Signature(method) << "\n\n" << request << '\n' << response;
+    return;
+  }
+  nlohmann::ordered_json described = MethodJson(method);
+  described["requestMessage"] = request;
+  described["responseMessage"] = response;
+  out << described.dump(1) << '\n';
+}
+
 absl::Status Describe(Session& session, ReflectionClient& client, const std::string& name) {
   std::ostream& out = session.env().out;
   if (name.find('/') != std::string::npos) {
     WAYPOST_ASSIGN_OR_RETURN(const MethodDescriptor* method, client.FindMethod(name));
-    out << Signature(*method) << "\n\n"
-        << method->input_type()->DebugString() << '\n'
-        << method->output_type()->DebugString();
+    DescribeMethod(session, *method);
     return absl::OkStatus();
   }
   WAYPOST_ASSIGN_OR_RETURN(const ServiceDescriptor* service, client.FindService(name));
@@ -59,11 +80,7 @@ absl::Status Describe(Session& session, ReflectionClient& client, const std::str
   for (int i = 0; i < service->method_count(); ++i) {
     const MethodDescriptor& method = *service->method(i);
     if (!session.json()) out << "  " << Signature(method) << '\n';
-    methods.push_back({{"name", method.name()},
-                       {"request", method.input_type()->full_name()},
-                       {"response", method.output_type()->full_name()},
-                       {"serverStreaming", method.server_streaming()},
-                       {"clientStreaming", method.client_streaming()}});
+    methods.push_back(MethodJson(method));
   }
   if (session.json()) {
     out << nlohmann::ordered_json{{"service", service->full_name()}, {"methods", methods}}.dump(1) << '\n';

@@ -110,11 +110,29 @@ void AddRepeated(const Message& message, const FieldDescriptor& field, absl::Tim
   }
 }
 
+// A number that tells something also when it is 0.
+bool TellsZero(const FieldDescriptor& field) {
+  const std::string& type = field.containing_type()->full_name();
+  return (type == "waypost.directory.v1.Capacity" && field.cpp_type() == FieldDescriptor::CPPTYPE_INT32) ||
+         (type == "waypost.audit.v1.TreeHead" && field.name() == "tree_size");
+}
+
+// The fields that are shown, in the order of their numbers.
+std::vector<const FieldDescriptor*> ShownFields(const Message& message) {
+  std::vector<const FieldDescriptor*> shown;
+  message.GetReflection()->ListFields(message, &shown);
+  for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+    const FieldDescriptor* field = message.GetDescriptor()->field(i);
+    if (TellsZero(*field) && !message.GetReflection()->HasField(message, field)) shown.push_back(field);
+  }
+  std::sort(shown.begin(), shown.end(),
+            [](const FieldDescriptor* a, const FieldDescriptor* b) { return a->number() < b->number(); });
+  return shown;
+}
+
 std::vector<Line> LinesOf(const Message& message, absl::TimeZone zone) {
-  std::vector<const FieldDescriptor*> present;
-  message.GetReflection()->ListFields(message, &present);
   std::vector<Line> lines;
-  for (const FieldDescriptor* field : present) {
+  for (const FieldDescriptor* field : ShownFields(message)) {
     if (field->is_repeated()) {
       AddRepeated(message, *field, zone, lines);
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {

@@ -5,6 +5,7 @@
 #include "tools/waypost/cli_test_util.h"
 #include "tools/waypost/referral_view.h"
 #include "tools/waypost/times.h"
+#include "waypost/audit/v1/audit.pb.h"
 #include "waypost/directory/v1/directory.pb.h"
 #include "waypost/referral/v1/referral.pb.h"
 
@@ -41,6 +42,15 @@ TEST(DetailsTest, HangsLinesAndIsPrintable) {
   referral::v1::NoteText note;
   note.set_text("one\ntwo\x1b[2J");
   EXPECT_EQ(Details(note, absl::UTCTimeZone()), "text  one\n      two [2J\n");
+}
+
+// "0 of 12 free" is what a caseworker asks for.
+TEST(DetailsTest, SaysThatNoPlaceIsFree) {
+  directory::v1::Capacity capacity;
+  capacity.set_places(12);
+  EXPECT_EQ(Details(capacity, absl::UTCTimeZone()), "places   12\nfree     0\nwaiting  0\n");
+  audit::v1::TreeHead empty;
+  EXPECT_EQ(Details(empty, absl::UTCTimeZone()), "tree size  0\n");
 }
 
 TEST(DetailsTest, ChoosesTheOriginal) {

@@ -102,8 +102,31 @@ absl::Status SetNumber(std::string_view text, std::string_view what, Setter set)
   return absl::OkStatus();
 }
 
+// From "LANGUAGE=TEXT", once for each language.
+absl::Status ReadLocalizedText(const std::vector<std::string>& values, std::string_view what,
+                               Message& message) {
+  type::v1::LocalizedText localized;
+  for (const std::string& value : values) {
+    const size_t equals = value.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return error::InvalidField(what, "must be LANGUAGE=TEXT, as in es=Vivienda");
+    }
+    const std::string language = value.substr(0, equals);
+    if (!base::IsValidUtf8(value)) return error::InvalidField(what, "is not UTF-8");
+    if (localized.original_language().empty()) localized.set_original_language(language);
+    if (!localized.mutable_text()->insert({language, value.substr(equals + 1)}).second) {
+      return error::InvalidField(what, base::Cat("names the language ", language, " twice"));
+    }
+  }
+  message.CopyFrom(localized);
+  return absl::OkStatus();
+}
+
 absl::Status SetMessage(Place& place, const FieldDescriptor& field, const std::string& text,
                         const ValueContext& context, std::string_view what) {
+  // One of several texts: in one language, or JSON for more.
+  const bool is_text = IsMessage(field, "waypost.type.v1.LocalizedText") && text.rfind('{', 0) != 0;
+  if (is_text) return ReadLocalizedText({text}, what, place.Sub());
   if (!IsMessage(field, "google.protobuf.Timestamp")) return FromJson(text, what, place.Sub());
   const std::optional<absl::Time> time = ParseTime(text, context.now, context.zone);
   if (!time.has_value()) {
@@ -141,25 +164,6 @@ absl::Status SetOne(Message& message, const FieldDescriptor& field, const std::s
   }
 }
 
-absl::Status SetLocalizedText(Message& message, const FieldDescriptor& field,
-                              const std::vector<std::string>& values, std::string_view what) {
-  type::v1::LocalizedText localized;
-  for (const std::string& value : values) {
-    const size_t equals = value.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return error::InvalidField(what, "must be LANGUAGE=TEXT, as in es=Vivienda");
-    }
-    const std::string language = value.substr(0, equals);
-    if (!base::IsValidUtf8(value)) return error::InvalidField(what, "is not UTF-8");
-    if (localized.original_language().empty()) localized.set_original_language(language);
-    if (!localized.mutable_text()->insert({language, value.substr(equals + 1)}).second) {
-      return error::InvalidField(what, base::Cat("names the language ", language, " twice"));
-    }
-  }
-  Place(message, field).Sub().CopyFrom(localized);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 bool IsMessage(const FieldDescriptor& field, std::string_view type_name) {
@@ -171,7 +175,7 @@ absl::Status SetField(Message& message, const FieldDescriptor& field, const std:
                       const ValueContext& context, std::string_view what) {
   message.GetReflection()->ClearField(&message, &field);
   if (!field.is_repeated() && IsMessage(field, "waypost.type.v1.LocalizedText")) {
-    return SetLocalizedText(message, field, values, what);
+    return ReadLocalizedText(values, what, Place(message, field).Sub());
   }
   if (!field.is_repeated() && values.size() != 1) return error::InvalidField(what, "is given more than once");
   for (const std::string& value : values) {

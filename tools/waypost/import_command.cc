@@ -32,6 +32,14 @@ struct ImportOptions {
 };
 
 absl::Status ShowColumns(Session& session) {
+  if (session.json()) {
+    nlohmann::ordered_json columns = nlohmann::ordered_json::array();
+    for (const ImportColumn& column : ImportColumns()) {
+      columns.push_back({{"name", column.name}, {"help", column.help}});
+    }
+    session.env().out << nlohmann::ordered_json{{"columns", columns}}.dump(1) << '\n';
+    return absl::OkStatus();
+  }
   Table table({"column", "what"});
   for (const ImportColumn& column : ImportColumns()) {
     table.Add({std::string(column.name), std::string(column.help)});

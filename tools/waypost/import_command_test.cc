@@ -143,5 +143,14 @@ TEST(ImportCommandTest, ShowsProgressWhenAsked) {
               HasSubstr("3 of 3 referrals, 0 failed"));
 }
 
+TEST(ImportCommandTest, ListsItsColumnsAsJsonToo) {
+  Runner runner;
+  EXPECT_THAT(runner.Run({"referral", "import", "--columns"}).out, HasSubstr("receiving_body "));
+  const auto columns = nlohmann::json::parse(
+      runner.Run({"referral", "import", "--columns", "--output", "json"}).out, nullptr, false);
+  ASSERT_TRUE(columns.is_object());
+  EXPECT_EQ(columns.at("columns").at(0).at("name"), "case");
+}
+
 }  // namespace
 }  // namespace waypost::cli

@@ -64,7 +64,9 @@ std::string TypeName(const FieldDescriptor& field) {
       return "WORD";
     case FieldDescriptor::CPPTYPE_MESSAGE:
       if (IsMessage(field, "google.protobuf.Timestamp")) return "TIME";
-      if (IsMessage(field, "waypost.type.v1.LocalizedText")) return "LANGUAGE=TEXT";
+      if (IsMessage(field, "waypost.type.v1.LocalizedText")) {
+        return field.is_repeated() ? "LANGUAGE=TEXT|JSON" : "LANGUAGE=TEXT";
+      }
       return "JSON|@FILE";
     default:
       return "NUMBER";

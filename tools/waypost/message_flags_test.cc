@@ -78,6 +78,18 @@ TEST(MessageFlagsTest, ReadsTextsInLanguages) {
   EXPECT_FALSE(Parse<directory::v1::Body>({"--display-name", "es=a", "--display-name", "es=b"}).ok());
 }
 
+TEST(MessageFlagsTest, ReadsATextInLanguagesFromEachRepeatedFlag) {
+  const auto offer =
+      Parse<directory::v1::Offer>({"--required-documents", "es=Pasaporte = original", "--required-documents",
+                                   R"({"text":{"es":"Padron","en":"Register"}})"});
+  ASSERT_TRUE(offer.ok()) << offer.status();
+  ASSERT_EQ(offer->required_documents_size(), 2);
+  EXPECT_EQ(offer->required_documents(0).text().at("es"), "Pasaporte = original");
+  EXPECT_EQ(offer->required_documents(0).original_language(), "es");
+  EXPECT_EQ(offer->required_documents(1).text().at("en"), "Register");
+  EXPECT_FALSE(Parse<directory::v1::Offer>({"--required-documents", "Pasaporte"}).ok());
+}
+
 TEST(MessageFlagsTest, ReadsOtherMessagesAsJson) {
   const auto body =
       Parse<directory::v1::Body>({"--competences", R"({"theme":"THEME_HOUSING","territory":"ES300"})"});

@@ -43,6 +43,9 @@ FlagOptions ActionFlags(const ReferralAction& action) {
       {"number", "of an appointment that exists"},
       {"zone", "IANA zone of the time, as Europe/Madrid"},
   };
+  if (action.method == "AddNote") {
+    options.help["text"] = "in words; encrypted, for whom --visibility says, at most 10,000 characters";
+  }
   return options;
 }
 

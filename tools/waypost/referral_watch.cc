@@ -106,7 +106,9 @@ absl::Status Watch(Session& session, const WatchOptions& options) {
     if (session.env().interrupts.requested()) break;
     wait = std::min(wait * 2, kReconnectMax);
   }
-  if (!cursor.empty()) session.Hint(base::Cat("To go on from here: --cursor ", cursor));
+  // A cursor that was refused is no place to go on from.
+  const bool is_refused = cursor == options.cursor && !MayReconnect(result);
+  if (!cursor.empty() && !is_refused) session.Hint(base::Cat("To go on from here: --cursor ", cursor));
   return result;
 }
 

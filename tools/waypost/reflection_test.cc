@@ -26,6 +26,13 @@ TEST(CallTest, ListsAndDescribes) {
   EXPECT_THAT(service.out, HasSubstr("returns (stream waypost.referral.v1.WatchReferralsResponse)"));
   const RunResult method = runner.Run({"call", "--describe", "ReferralService/DeclineReferral"});
   EXPECT_THAT(method.out, HasSubstr("DeclineReason reason = 4"));
+  const RunResult json =
+      runner.Run({"call", "--describe", "ReferralService/DeclineReferral", "--output", "json"});
+  const auto described = nlohmann::json::parse(json.out, nullptr, false);
+  ASSERT_TRUE(described.is_object()) << json.out;
+  EXPECT_EQ(described.at("name"), "DeclineReferral");
+  EXPECT_EQ(described.at("serverStreaming"), false);
+  EXPECT_THAT(described.at("requestMessage").get<std::string>(), HasSubstr("DeclineReason reason = 4"));
 }
 
 TEST(CallTest, CallsAMethodByName) {

@@ -80,6 +80,16 @@ TEST(WatchTest, ConnectsAgainUntilInterrupted) {
   EXPECT_THAT(result.err, HasSubstr("--cursor c7"));
 }
 
+TEST(WatchTest, ACursorThatWasRefusedIsNotWhereToGoOn) {
+  FakeServer server;
+  server.referrals.watch_end = grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no cursor of ours");
+  Runner runner;
+  const RunResult result =
+      runner.Run({"referral", "watch", "--cursor", "yesterday", "--server", server.address()});
+  EXPECT_EQ(result.code, ExitCode::kUsage);
+  EXPECT_THAT(result.err, ::testing::Not(HasSubstr("--cursor yesterday")));
+}
+
 TEST(WatchTest, TellsAMissingServerOnce) {
   Runner runner;
   EXPECT_EQ(runner.Run({"referral", "watch", "--once", "--server", "127.0.0.1:1"}).code,
