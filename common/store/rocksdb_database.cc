@@ -1,6 +1,7 @@
 #include "common/store/rocksdb_database.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -28,7 +29,7 @@ class GuardedEnv final : public rocksdb::EnvWrapper {
 };
 
 absl::Status OpenError(const std::string& path, const rocksdb::Status& status) {
-  if (status.IsNoSpace()) return error::DiskFull();
+  if (IsDiskFull(status)) return error::DiskFull();
   const std::string folder = base::Cat("the folder '", path, "'");
   if (status.IsCorruption()) return error::DataLoss(base::Cat(folder, ": ", status.ToString()));
   return error::Unavailable(folder, status.ToString());
@@ -87,10 +88,24 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families(const RocksOptions& option
 
 }  // namespace
 
+bool IsDiskFull(const rocksdb::Status& status) {
+  if (status.IsNoSpace()) return true;
+  static const std::string quota = std::generic_category().message(EDQUOT);
+  return status.IsIOError() && status.ToString().find(quota) != std::string::npos;
+}
+
 void BackgroundError::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) {
+  const bool failed = !IsDiskFull(*error);
   const absl::MutexLock lock(&mutex_);
-  if (error_.ok() || (error_.IsNoSpace() && !error->IsNoSpace())) error_ = *error;
+  if (error_.ok() || (failed && IsDiskFull(error_))) error_ = *error;
   seen_ = true;
+  if (failed && tell_) tell_();
+}
+
+void BackgroundError::TellOfFailures(std::function<void()> tell) {
+  const absl::MutexLock lock(&mutex_);
+  tell_ = std::move(tell);
+  if (!error_.ok() && !IsDiskFull(error_)) tell_();
 }
 
 rocksdb::Status BackgroundError::Get() const {

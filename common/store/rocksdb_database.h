@@ -3,6 +3,7 @@
 #define WAYPOST_COMMON_STORE_ROCKSDB_DATABASE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@
 
 namespace waypost::store {
 
+// Whether `status` says that the disk has no room left, or the user's quota on it none, which RocksDB tells
+// from other failures by its text alone.
+bool IsDiskFull(const rocksdb::Status& status);
+
 // Keeps the error that has stopped RocksDB's work in the background, if any, and keeps RocksDB from resuming
 // by itself: only the writer thread knows what was answered. Thread-safe.
 class BackgroundError final : public rocksdb::EventListener {
@@ -29,11 +34,15 @@ class BackgroundError final : public rocksdb::EventListener {
   }
   // The first error that was not for want of room, or else the first that was, or else OK.
   rocksdb::Status Get() const;
+  // Calls `tell` for each error that is not for want of room, on RocksDB's threads, and at once if there has
+  // been one. It must not block, and must be callable as long as the database is open.
+  void TellOfFailures(std::function<void()> tell);
 
  private:
   std::atomic<bool> seen_ = false;
   mutable absl::Mutex mutex_;
   rocksdb::Status error_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> tell_ ABSL_GUARDED_BY(mutex_);
 };
 
 class RocksDatabase {
@@ -46,7 +55,7 @@ class RocksDatabase {
 
   rocksdb::DB* db() const { return db_.get(); }
   WalGuard& guard() const { return *guard_; }
-  const BackgroundError& background_error() const { return *background_error_; }
+  BackgroundError& background_error() const { return *background_error_; }
   const rocksdb::Cache& block_cache() const { return *block_cache_; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return families_; }
   // REQUIRES: a part named at Open, or rocksdb::kDefaultColumnFamilyName.

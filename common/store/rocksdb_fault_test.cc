@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <random>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -28,21 +30,32 @@ using rocksdb::IOStatus;
 using Fault = LossyFileSystem::Fault;
 using Operation = LossyFileSystem::Operation;
 
-// RocksDB sleeps a second after a failed flush; here it does not.
-class SleeplessClock final : public rocksdb::SystemClockWrapper {
+// RocksDB sleeps a second after a failed flush; here it does not. What passes otherwise, the test says too.
+class TestClock final : public rocksdb::SystemClockWrapper {
  public:
   using SystemClockWrapper::SystemClockWrapper;
-  const char* Name() const override { return "SleeplessClock"; }
+  const char* Name() const override { return "TestClock"; }
   void SleepForMicroseconds(int) override { std::this_thread::yield(); }
+  uint64_t NowNanos() override { return now_ns_; }
+  void Pass(absl::Duration time) { now_ns_ += static_cast<uint64_t>(absl::ToInt64Nanoseconds(time)); }
+
+ private:
+  std::atomic<uint64_t> now_ns_ = 1'000'000'000;
 };
 
 class TestEnv final : public rocksdb::EnvWrapper {
  public:
-  explicit TestEnv(std::shared_ptr<rocksdb::FileSystem> files) : EnvWrapper(rocksdb::Env::Default()) {
+  TestEnv(std::shared_ptr<rocksdb::FileSystem> files, std::shared_ptr<TestClock> clock)
+      : EnvWrapper(rocksdb::Env::Default()) {
     file_system_ = std::move(files);
-    system_clock_ = std::make_shared<SleeplessClock>(rocksdb::SystemClock::Default());
+    system_clock_ = std::move(clock);
   }
 };
+
+// What the system's calls make of a used-up quota, which RocksDB does not know.
+IOStatus QuotaUsedUp() {
+  return IOStatus::IOError("While appending to file: x", std::generic_category().message(EDQUOT));
+}
 
 // A folder on a lossy disk, and what its node told of itself.
 class Machine {
@@ -54,7 +67,10 @@ class Machine {
 
   std::string path() const { return folder_.path() + "/db"; }
   LossyFileSystem& disk() { return *disk_; }
+  void PassTime(absl::Duration time) { clock_->Pass(time); }
   int fatal_calls() const { return *fatal_calls_; }
+  // Whether on_fatal was called; waits for it.
+  bool AwaitFatal() const { return fatal_->WaitForNotificationWithTimeout(absl::Seconds(20)); }
 
   RocksOptions Options() {
     RocksOptions options;
@@ -65,9 +81,9 @@ class Machine {
     // Small, so that a test sees flushes, compactions and new log files.
     options.write_buffer_bytes = 256 * 1024;
     options.wal_bytes_max = 512 * 1024;
-    options.on_fatal = [calls = fatal_calls_](absl::Status status) {
+    options.on_fatal = [calls = fatal_calls_, fatal = fatal_](absl::Status status) {
       EXPECT_FALSE(status.ok());
-      ++*calls;
+      if (++*calls == 1) fatal->Notify();
     };
     return options;
   }
@@ -85,13 +101,15 @@ class Machine {
   std::string graveyard() const { return folder_.path() + "/graveyard"; }
   void NewDisk() {
     disk_ = std::make_shared<LossyFileSystem>(rocksdb::FileSystem::Default(), graveyard());
-    env_ = std::make_unique<TestEnv>(disk_);
+    env_ = std::make_unique<TestEnv>(disk_, clock_);
   }
 
   testing::TempFolder folder_;
   std::shared_ptr<LossyFileSystem> disk_;
+  const std::shared_ptr<TestClock> clock_ = std::make_shared<TestClock>(rocksdb::SystemClock::Default());
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<std::atomic<int>> fatal_calls_ = std::make_shared<std::atomic<int>>(0);
+  std::shared_ptr<absl::Notification> fatal_ = std::make_shared<absl::Notification>();
 };
 
 std::unique_ptr<RocksNode> OpenOrDie(RocksOptions options) {
@@ -481,6 +499,7 @@ TEST(FailedFlush, ForWantOfRoomIsMadeGoodLater) {
       machine.disk().Inject({operation, ".sst", 0, true, false, IOStatus::NoSpace("injected")});
       ledger.Run(node->store("p"), 2, 150);
       machine.disk().ClearFaults();
+      machine.PassTime(absl::Seconds(10));
       EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
       ledger.Run(node->store("p"), 2, 150);
     }
@@ -490,6 +509,225 @@ TEST(FailedFlush, ForWantOfRoomIsMadeGoodLater) {
     const auto node = OpenOrDie(machine.Options());
     EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
   }
+}
+
+TEST(FullDisk, IsTriedAgainOnlyOnceSoMuchIsFreeAndThenEveryTenSeconds) {
+  Machine machine;
+  Ledger ledger(1);
+  const auto node = OpenOrDie(machine.Options());
+  const auto touches_disk = [&] {
+    const uint64_t changes = machine.disk().changes();
+    EXPECT_EQ(error::ReasonOf(ledger.RunOne(node->store("p"), 0)), "DISK_FULL");
+    return machine.disk().changes() != changes;
+  };
+  machine.disk().Inject({Operation::kSync, ".log", 0, false, false, IOStatus::NoSpace("injected")});
+  EXPECT_TRUE(touches_disk());
+  machine.disk().SetFreeBytes(700'000);  // a restart may need 768 KiB
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(touches_disk());
+  machine.disk().SetFreeBytes(std::nullopt);
+  machine.disk().Inject({Operation::kAppend, "room.probe", 0, true, false, QuotaUsedUp()});
+  EXPECT_TRUE(touches_disk());
+  machine.PassTime(absl::Seconds(9.9));
+  EXPECT_FALSE(touches_disk());
+  machine.PassTime(absl::Seconds(0.2));
+  EXPECT_TRUE(touches_disk());
+  machine.disk().ClearFaults();
+  EXPECT_FALSE(touches_disk());
+  machine.PassTime(absl::Seconds(10));
+  EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+  EXPECT_EQ(machine.fatal_calls(), 0);
+}
+
+TEST(FullDisk, ThatCannotBeWrittenAtAllAnyMoreIsFatal) {
+  Machine machine;
+  Ledger ledger(1);
+  const auto node = OpenOrDie(machine.Options());
+  machine.disk().Inject({Operation::kSync, ".log", 0, false, false, IOStatus::NoSpace("injected")});
+  EXPECT_EQ(error::ReasonOf(ledger.RunOne(node->store("p"), 0)), "DISK_FULL");
+  machine.disk().Inject({Operation::kAppend, "room.probe"});
+  EXPECT_EQ(ledger.RunOne(node->store("p"), 0).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(machine.AwaitFatal());
+}
+
+TEST(FullDisk, AUsedUpQuotaIsOneToo) {
+  for (const char* file : {".log", ".sst", "MANIFEST"}) {
+    for (const Operation operation : {Operation::kAppend, Operation::kSync, Operation::kCreate}) {
+      SCOPED_TRACE(Cat(file, " ", static_cast<int>(operation)));
+      Machine machine;
+      Ledger ledger(1);
+      {
+        const auto node = OpenOrDie(machine.Options());
+        ASSERT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+        // The log's sync once, since the cut back to its last synced length needs one.
+        const bool for_ever = file != std::string_view(".log") || operation != Operation::kSync;
+        machine.disk().Inject({operation, file, 0, for_ever, false, QuotaUsedUp()});
+        machine.disk().Inject({Operation::kAppend, "room.probe", 0, true, false, QuotaUsedUp()});
+        ledger.Run(node->store("p"), 2, 200);
+        if (std::string_view(file) != "MANIFEST" || operation != Operation::kCreate) {
+          EXPECT_GT(machine.disk().faults_hit(), 0);
+          EXPECT_EQ(error::ReasonOf(ledger.RunOne(node->store("p"), 0)), "DISK_FULL");
+        }
+        EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty()) << "reads go on";
+        machine.disk().ClearFaults();
+        machine.PassTime(absl::Seconds(10));
+        EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok()) << "writes resume";
+      }
+      EXPECT_EQ(machine.fatal_calls(), 0);
+      EXPECT_EQ(ledger.Count(Answer::kUnknown), 0);
+      machine.CutPower(1);
+      const auto node = OpenOrDie(machine.Options());
+      EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
+    }
+  }
+}
+
+// A failure of a table file or the manifest, while writes go on; what of them the store acknowledged is there
+// when the folder is opened again.
+void FailInTheBackground(Operation operation, const std::string& file, int skip, uint64_t seed) {
+  SCOPED_TRACE(Cat(file, ", operation ", static_cast<int>(operation), ", skip ", skip, ", seed ", seed));
+  Machine machine;
+  Ledger ledger(seed);
+  {
+    const auto node = OpenOrDie(machine.Options());
+    machine.disk().Inject({operation, file, skip, false, seed % 2 == 1});
+    while (machine.disk().faults_hit() == 0) ledger.Run(node->store("p"), 2, 50);
+    EXPECT_TRUE(machine.AwaitFatal()) << "nobody is told";
+    // The fault is gone, yet the store stays failed.
+    EXPECT_EQ(ledger.RunOne(node->store("p"), 0).code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(node->store("p").Snapshot().status().code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_EQ(machine.fatal_calls(), 1);
+  EXPECT_GT(ledger.Count(Answer::kAcknowledged), 0);
+  EXPECT_EQ(ledger.Count(Answer::kRefused), 0);
+  if (seed % 2 == 0)
+    machine.CutPower(seed);
+  else
+    machine.KillProcess();
+  const auto node = OpenOrDie(machine.Options());
+  EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
+  EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+}
+
+TEST(FailedBackgroundWork, OnATableFileIsFatalAndIsRecoveredByARestart) {
+  for (const Operation operation : {Operation::kAppend, Operation::kSync, Operation::kCreate}) {
+    // The first ones are of flushes; later ones of compactions too.
+    for (const int skip : {0, 1, 5, 12, 20}) {
+      for (const uint64_t seed : {1, 2}) FailInTheBackground(operation, ".sst", skip, seed);
+    }
+  }
+}
+
+TEST(FailedBackgroundWork, OnTheManifestIsFatalAndIsRecoveredByARestart) {
+  for (const Operation operation : {Operation::kAppend, Operation::kSync}) {
+    for (const int skip : {0, 1, 4}) {
+      for (const uint64_t seed : {1, 2}) FailInTheBackground(operation, "MANIFEST", skip, seed);
+    }
+  }
+}
+
+TEST(FailedBackgroundWork, ThatCannotReadATableFileIsFatalAndIsRecoveredByARestart) {
+  for (const int skip : {0, 10, 40}) {
+    for (const uint64_t seed : {1, 2}) FailInTheBackground(Operation::kRead, ".sst", skip, seed);
+  }
+}
+
+TEST(FailedBackgroundWork, IsNoticedWhileNobodyWrites) {
+  Machine machine;
+  Ledger ledger(1);
+  absl::Notification all_answered;
+  {
+    const auto node = OpenOrDie(machine.Options());
+    machine.disk().Inject({.operation = Operation::kAppend, .name_has = ".sst", .before = [&] {
+                             all_answered.WaitForNotification();
+                           }});
+    const std::string much(300'000, 'm');
+    for (const char* key : {"1", "2"}) {
+      const absl::Status written = TransactAndWait(node->store("p"), [&](Writer& writer) {
+        writer.Put(key, much);
+        return absl::OkStatus();
+      });
+      EXPECT_TRUE(written.ok()) << written;
+    }
+    all_answered.Notify();
+    EXPECT_TRUE(machine.AwaitFatal()) << "nobody is told";
+    EXPECT_TRUE(node->Stats().failed);
+  }
+  EXPECT_EQ(machine.fatal_calls(), 1);
+}
+
+TEST(FailedBackgroundWork, OfAPurgeIsFatalAndIsRecoveredByARestart) {
+  for (const Operation operation : {Operation::kAppend, Operation::kSync, Operation::kCreate}) {
+    for (int skip = 0; skip < 3; ++skip) {
+      SCOPED_TRACE(Cat(static_cast<int>(operation), " ", skip));
+      Machine machine;
+      Ledger ledger(1);
+      {
+        const auto node = OpenOrDie(machine.Options());
+        for (int i = 0; i < 10; ++i) EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
+        machine.disk().Inject({operation, ".sst", skip});
+        EXPECT_EQ(node->PurgeDeleted().code(), absl::StatusCode::kUnavailable);
+        EXPECT_TRUE(machine.AwaitFatal()) << "nobody is told";
+      }
+      machine.CutPower(1);
+      const auto node = OpenOrDie(machine.Options());
+      EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
+      EXPECT_TRUE(node->PurgeDeleted().ok());
+    }
+  }
+}
+
+TEST(FailedRead, IsAnsweredAndWritesNothing) {
+  Machine machine;
+  Ledger ledger(1);
+  const auto node = OpenOrDie(machine.Options());
+  Store& store = node->store("p");
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(ledger.RunOne(store, 0).ok());
+  ASSERT_TRUE(node->PurgeDeleted().ok());
+  machine.disk().Inject({Operation::kRead, ".sst", 0, /*for_ever=*/true});
+  const absl::Status answer = TransactAndWait(store, [](Writer& writer) -> absl::Status {
+    writer.Put("half", "written");
+    return writer.Get("head/0").status();
+  });
+  EXPECT_EQ(answer.code(), absl::StatusCode::kUnavailable) << answer;
+  const auto reader = *store.Snapshot();
+  EXPECT_EQ(reader->Get("head/0").status().code(), absl::StatusCode::kUnavailable);
+  const auto cursor = reader->Scan({});
+  while (cursor->Valid()) cursor->Next();
+  EXPECT_EQ(cursor->status().code(), absl::StatusCode::kUnavailable) << "a walk that ended early says so";
+  machine.disk().ClearFaults();
+  EXPECT_THAT(ledger.Check(store), ::testing::IsEmpty());
+  EXPECT_EQ(*reader->Get("half"), std::nullopt);
+  EXPECT_EQ(*(*store.Snapshot())->Get("half"), std::nullopt);
+  EXPECT_TRUE(ledger.RunOne(store, 0).ok());
+  EXPECT_EQ(machine.fatal_calls(), 0);
+}
+
+// Opening a folder of which something cannot be read changes nothing in it that was acknowledged.
+TEST(FailedRead, AtOpenRefusesRatherThanServesLess) {
+  int refused = 0;
+  for (const char* file : {".log", "MANIFEST", "CURRENT", ".sst"}) {
+    for (int skip = 0; skip < 6; ++skip) {
+      SCOPED_TRACE(Cat(file, " ", skip));
+      Machine machine;
+      Ledger ledger(1);
+      {
+        const auto node = OpenOrDie(machine.Options());
+        ledger.Run(node->store("p"), 2, 60);
+      }
+      machine.KillProcess();
+      machine.disk().Inject({Operation::kRead, file, skip});
+      if (const auto node = RocksNode::Open(machine.Options()); node.ok()) {
+        EXPECT_THAT(ledger.Check((*node)->store("p")), ::testing::IsEmpty());
+      } else {
+        ++refused;
+        EXPECT_EQ(node.status().code(), absl::StatusCode::kUnavailable) << node.status();
+      }
+      machine.KillProcess();
+      const auto node = OpenOrDie(machine.Options());
+      EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
+    }
+  }
+  EXPECT_GT(refused, 6);
 }
 
 }  // namespace

@@ -76,10 +76,15 @@ class Node final : public RocksNode {
   // Whether a group may be written now: OK; DISK_FULL; or the store has failed. Reopens the database first
   // when the disk has been full and has room again.
   absl::Status PrepareToWrite();
-  bool HasRoom() const;
-  // Whether as much can really be written as opening the database may take, whatever HasRoom says.
-  bool ProbeRoom() const;
+  rocksdb::Env& env() const;
+  bool HasFree(uint64_t bytes) const;
+  // What opening the database may take.
+  uint64_t RecoveryBytes() const { return options_.write_buffer_bytes + options_.wal_bytes_max; }
+  // Whether that much can really be written, whatever HasFree says: a quota, for one, it does not know of.
+  rocksdb::IOStatus ProbeRoom() const;
   absl::Status Reopen();
+  // Once its readers have left. DISK_FULL: they stay, and so does the database.
+  absl::Status CloseDatabase();
   void Use(std::shared_ptr<RocksDatabase> database);
   // Runs bodies from the front of `backlog` up to a bound, each into its part's overlay.
   TransactionList RunBodies(TransactionList& backlog);
@@ -97,6 +102,7 @@ class Node final : public RocksNode {
 
   RocksOptions options_;
   std::vector<std::unique_ptr<Part>> parts_;  // as options_.parts, then the driver's own
+  WriteQueue queue_;                          // the database wakes it: it outlives that
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<RocksDatabase> database_ ABSL_GUARDED_BY(mutex_);
@@ -104,6 +110,7 @@ class Node final : public RocksNode {
   // The writer thread's.
   RocksDatabase* open_ = nullptr;  // database_
   bool needs_reopen_ = false;
+  uint64_t next_probe_ns_ = 0;  // of the environment's clock
   rocksdb::WriteBatch batch_;
   size_t group_bytes_ = 0;
   absl::Status fatal_;
@@ -116,7 +123,6 @@ class Node final : public RocksNode {
   std::atomic<uint64_t> refused_ = 0;
   std::atomic<uint64_t> answered_disk_full_ = 0;
 
-  WriteQueue queue_;
   Completions completions_;
   std::thread writer_;  // last: it uses the others
 };
@@ -144,6 +150,7 @@ Node::~Node() {
 
 void Node::Use(std::shared_ptr<RocksDatabase> database) {
   open_ = database.get();
+  open_->background_error().TellOfFailures([this] { queue_.Wake(); });
   for (const auto& part : parts_) {
     part->family_ = open_->Family(part->name_);
     part->newest_.emplace(open_->db(), part->family_);
@@ -200,6 +207,7 @@ void Node::RunWriter() {
       AnswerAllFailed(std::move(group));
       return;
     }
+    if (group.empty()) continue;
     if (options_.observer != nullptr) {
       options_.observer->OnGroup({.bodies = group.size(),
                                   .rows = batch_.Count(),
@@ -215,64 +223,75 @@ absl::Status Node::PrepareToWrite() {
   if (failed_) return error::StoreFailed();
   if (open_ != nullptr) {
     const rocksdb::Status background = open_->background_error().Get();
-    if (!background.ok() && !background.IsNoSpace()) return Fail(background);
+    if (!background.ok() && !IsDiskFull(background)) return Fail(background);
     needs_reopen_ |= !background.ok();
   }
-  absl::Status ready = HasRoom() ? absl::OkStatus() : error::DiskFull();
+  absl::Status ready = HasFree(options_.free_bytes_min) ? absl::OkStatus() : error::DiskFull();
   if (ready.ok() && needs_reopen_) ready = Reopen();
   disk_full_ = !ready.ok();
   return ready;
 }
 
-bool Node::HasRoom() const {
-  rocksdb::Env* const env = options_.env != nullptr ? options_.env : rocksdb::Env::Default();
-  uint64_t bytes = 0;
-  const auto status =
-      env->GetFileSystem()->GetFreeSpace(options_.path, rocksdb::IOOptions(), &bytes, nullptr);
-  return !status.ok() || bytes >= options_.free_bytes_min;
+rocksdb::Env& Node::env() const {
+  return options_.env != nullptr ? *options_.env : *rocksdb::Env::Default();
 }
 
-bool Node::ProbeRoom() const {
-  rocksdb::Env* const env = options_.env != nullptr ? options_.env : rocksdb::Env::Default();
-  const std::shared_ptr<rocksdb::FileSystem>& files = env->GetFileSystem();
+bool Node::HasFree(uint64_t bytes) const {
+  uint64_t free = 0;
+  const auto status =
+      env().GetFileSystem()->GetFreeSpace(options_.path, rocksdb::IOOptions(), &free, nullptr);
+  return !status.ok() || free >= bytes;
+}
+
+rocksdb::IOStatus Node::ProbeRoom() const {
+  const std::shared_ptr<rocksdb::FileSystem>& files = env().GetFileSystem();
   const std::string path = base::Cat(options_.path, "/room.probe");
   std::unique_ptr<rocksdb::FSWritableFile> file;
   rocksdb::IOStatus status = files->NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
   const std::string zeros(64 * 1024, '\0');
-  const size_t wanted = options_.write_buffer_bytes + options_.wal_bytes_max;
-  for (size_t written = 0; status.ok() && written < wanted; written += zeros.size()) {
+  for (uint64_t written = 0; status.ok() && written < RecoveryBytes(); written += zeros.size()) {
     status = file->Append(zeros, rocksdb::IOOptions(), nullptr);
   }
   if (status.ok()) status = file->Sync(rocksdb::IOOptions(), nullptr);
   if (file != nullptr) file->Close(rocksdb::IOOptions(), nullptr).PermitUncheckedError();
   files->DeleteFile(path, rocksdb::IOOptions(), nullptr).PermitUncheckedError();
-  return status.ok();
+  return status;
 }
 
 absl::Status Node::Reopen() {
-  if (open_ != nullptr) {
-    if (!ProbeRoom()) return error::DiskFull();
-    std::shared_ptr<RocksDatabase> closing;
-    {
-      const absl::MutexLock lock(&mutex_);
-      closing.swap(database_);
-    }
-    const auto deadline = SteadyClock::now() + absl::ToChronoNanoseconds(options_.readers_leave_max);
-    while (closing.use_count() > 1 && SteadyClock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    if (closing.use_count() > 1) {
-      Use(std::move(closing));
-      return error::DiskFull();
-    }
-    open_ = nullptr;
-    for (const auto& part : parts_) part->newest_.reset();
-  }
+  const uint64_t now_ns = env().GetSystemClock()->NowNanos();
+  if (now_ns < next_probe_ns_ || !HasFree(RecoveryBytes())) return error::DiskFull();
+  const rocksdb::IOStatus probed = ProbeRoom();
+  if (!probed.ok() && !IsDiskFull(probed)) return Fail(probed);
+  next_probe_ns_ = now_ns + static_cast<uint64_t>(absl::ToInt64Nanoseconds(options_.probe_pause));
+  if (!probed.ok()) return error::DiskFull();
+  if (open_ != nullptr) WAYPOST_RETURN_IF_ERROR(CloseDatabase());
   auto database = RocksDatabase::Open(options_);
   if (absl::IsResourceExhausted(database.status())) return database.status();
   if (!database.ok()) return Fail(rocksdb::Status::IOError(std::string(database.status().message())));
   Use(*std::move(database));
   needs_reopen_ = false;
+  next_probe_ns_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status Node::CloseDatabase() {
+  std::shared_ptr<RocksDatabase> closing;
+  {
+    const absl::MutexLock lock(&mutex_);
+    closing.swap(database_);
+  }
+  const auto deadline = SteadyClock::now() + absl::ToChronoNanoseconds(options_.readers_leave_max);
+  while (closing.use_count() > 1 && SteadyClock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  if (closing.use_count() > 1) {
+    Use(std::move(closing));
+    next_probe_ns_ = 0;
+    return error::DiskFull();
+  }
+  open_ = nullptr;
+  for (const auto& part : parts_) part->newest_.reset();
   return absl::OkStatus();
 }
 
@@ -316,7 +335,7 @@ absl::Status Node::WriteBatch() {
   write.sync = !options_.testing_skip_sync;
   const rocksdb::Status status = open_->db()->Write(write, &batch_);
   if (status.ok()) return absl::OkStatus();
-  if (!status.IsNoSpace()) return Fail(status);
+  if (!IsDiskFull(status)) return Fail(status);
   const absl::Status dropped = open_->guard().DropUnsynced();
   if (!dropped.ok()) return Fail(rocksdb::Status::IOError(std::string(dropped.message())));
   needs_reopen_ = true;
@@ -417,7 +436,7 @@ absl::Status Node::PurgeDeleted() {
   WAYPOST_RETURN_IF_ERROR(WaitForSnapshotsBefore(open->db()->GetLatestSequenceNumber(), *open));
   const rocksdb::Status status = RewriteFiles(*open);
   if (status.ok()) return absl::OkStatus();
-  if (status.IsNoSpace()) return error::DiskFull();
+  if (IsDiskFull(status)) return error::DiskFull();
   return error::Unavailable("the purge", status.ToString());
 }
 
@@ -429,7 +448,7 @@ absl::Status Node::Checkpoint(const std::string& path) {
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   if (status.ok()) status = checkpoint->CreateCheckpoint(path);
   if (status.ok()) return absl::OkStatus();
-  if (status.IsNoSpace()) return error::DiskFull();
+  if (IsDiskFull(status)) return error::DiskFull();
   return error::Unavailable("the checkpoint", status.ToString());
 }
 

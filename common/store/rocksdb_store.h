@@ -57,6 +57,10 @@ struct RocksOptions {
   // With less room than this left on the disk, writes are answered RESOURCE_EXHAUSTED / DISK_FULL and reads
   // go on, so that RocksDB still has room to work in.
   uint64_t free_bytes_min = 128 * 1024 * 1024;
+  // After a write found no room, what a restart may need must be free, and be writable, before the store
+  // takes up work again. How long after finding it is not writable that may be tried again, by the clock of
+  // `env`.
+  absl::Duration probe_pause = absl::Seconds(10);
   // How long a reopening after a full disk waits for the readers to end, which should live for seconds; when
   // they outstay it, it is put off.
   absl::Duration readers_leave_max = absl::Seconds(10);

@@ -47,7 +47,7 @@ WriteQueue::Refusal WriteQueue::Push(std::unique_ptr<Transaction>& transaction) 
 
 bool WriteQueue::Take(TransactionList& backlog) {
   const absl::MutexLock lock(&mutex_);
-  while (backlog.empty() && waiting_.empty() && !closed_) {
+  while (backlog.empty() && waiting_.empty() && !closed_ && !woken_) {
     backlog_ = 0;
     sleeping_ = true;
     wake_.Wait(&mutex_);
@@ -55,7 +55,16 @@ bool WriteQueue::Take(TransactionList& backlog) {
   sleeping_ = false;
   backlog.Append(std::move(waiting_));
   backlog_ = backlog.size();
-  return !backlog.empty();
+  return std::exchange(woken_, false) || !backlog.empty();
+}
+
+void WriteQueue::Wake() {
+  const absl::MutexLock lock(&mutex_);
+  woken_ = true;
+  if (sleeping_) {
+    sleeping_ = false;
+    wake_.Signal();
+  }
 }
 
 void WriteQueue::Close() {

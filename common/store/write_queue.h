@@ -64,9 +64,12 @@ class WriteQueue {
   Refusal Push(std::unique_ptr<Transaction>& transaction);
 
   // For the consumer: appends all that waits to `backlog`, which holds what it took before and did not run
-  // yet. What is in it now counts against the limit until the next Take. Sleeps while both are empty. False
-  // once closed and both are empty.
+  // yet. What is in it now counts against the limit until the next Take. Sleeps while both are empty, unless
+  // woken. False once closed and both are empty.
   bool Take(TransactionList& backlog);
+
+  // Makes one Take return although there is nothing to take. Thread-safe.
+  void Wake();
 
   // From now on Push refuses; Take hands out what is left.
   void Close();
@@ -82,6 +85,7 @@ class WriteQueue {
   size_t backlog_ ABSL_GUARDED_BY(mutex_) = 0;
   bool sleeping_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // Calls every `done` with its transaction's status, in the order given, on a thread of its own.

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <utility>
 
@@ -76,6 +77,43 @@ class LossyFile final : public rocksdb::FSWritableFileOwnerWrapper {
   const std::string path_;
 };
 
+class LossyRandomReader final : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  LossyRandomReader(LossyFileSystem& disk, std::string path,
+                    std::unique_ptr<rocksdb::FSRandomAccessFile> file)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), disk_(disk), path_(std::move(path)) {}
+
+  IOStatus Read(uint64_t offset, size_t size, const IOOptions& options, Slice* result, char* scratch,
+                IODebugContext* debug) const override {
+    bool partial = false;
+    IOStatus status = disk_.Fail(LossyFileSystem::Operation::kRead, path_, &partial);
+    if (!status.ok()) return status;
+    return FSRandomAccessFileOwnerWrapper::Read(offset, size, options, result, scratch, debug);
+  }
+
+ private:
+  LossyFileSystem& disk_;
+  const std::string path_;
+};
+
+class LossySequentialReader final : public rocksdb::FSSequentialFileOwnerWrapper {
+ public:
+  LossySequentialReader(LossyFileSystem& disk, std::string path,
+                        std::unique_ptr<rocksdb::FSSequentialFile> file)
+      : FSSequentialFileOwnerWrapper(std::move(file)), disk_(disk), path_(std::move(path)) {}
+
+  IOStatus Read(size_t size, const IOOptions& options, Slice* result, char* scratch,
+                IODebugContext* debug) override {
+    bool partial = false;
+    IOStatus status = disk_.Fail(LossyFileSystem::Operation::kRead, path_, &partial);
+    return status.ok() ? FSSequentialFileOwnerWrapper::Read(size, options, result, scratch, debug) : status;
+  }
+
+ private:
+  LossyFileSystem& disk_;
+  const std::string path_;
+};
+
 class LossyDirectory final : public FSDirectory {
  public:
   LossyDirectory(LossyFileSystem& disk, std::string path, std::unique_ptr<FSDirectory> directory)
@@ -127,6 +165,11 @@ void LossyFileSystem::ClearFaults() {
   faults_.clear();
 }
 
+int LossyFileSystem::faults_hit() const {
+  const absl::MutexLock lock(&mutex_);
+  return faults_hit_;
+}
+
 void LossyFileSystem::SetFreeBytes(std::optional<uint64_t> bytes) {
   const absl::MutexLock lock(&mutex_);
   free_bytes_ = bytes;
@@ -157,16 +200,27 @@ IOStatus LossyFileSystem::AdmitName(const std::string&) {
 
 IOStatus LossyFileSystem::Admit(Operation operation, const std::string& path, bool* partial) {
   IOStatus status = AdmitName(path);
-  if (!status.ok()) return status;
-  const absl::MutexLock lock(&mutex_);
-  for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-    if (fault->operation != operation || !path.ends_with(fault->path_ends_with)) continue;
-    if (fault->skip-- > 0) continue;
-    status = fault->status;
-    *partial = fault->partial && operation == Operation::kAppend;
-    if (!fault->for_ever) faults_.erase(fault);
-    return status;
+  return status.ok() ? Fail(operation, path, partial) : status;
+}
+
+IOStatus LossyFileSystem::Fail(Operation operation, const std::string& path, bool* partial) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  IOStatus status;
+  std::function<void()> before;
+  {
+    const absl::MutexLock lock(&mutex_);
+    for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
+      if (fault->operation != operation || name.find(fault->name_has) == std::string::npos) continue;
+      if (fault->skip-- > 0) continue;
+      status = fault->status;
+      before = fault->before;
+      *partial = fault->partial && operation == Operation::kAppend;
+      ++faults_hit_;
+      if (!fault->for_ever) faults_.erase(fault);
+      break;
+    }
   }
+  if (before) before();
   return status;
 }
 
@@ -244,6 +298,24 @@ IOStatus LossyFileSystem::ReopenWritableFile(const std::string&, const FileOptio
 IOStatus LossyFileSystem::ReuseWritableFile(const std::string&, const std::string&, const FileOptions&,
                                             std::unique_ptr<FSWritableFile>*, IODebugContext*) {
   return IOStatus::NotSupported("reusing a file");
+}
+
+IOStatus LossyFileSystem::NewRandomAccessFile(const std::string& path, const FileOptions& options,
+                                              std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                              IODebugContext* debug) {
+  std::unique_ptr<rocksdb::FSRandomAccessFile> real;
+  IOStatus status = FileSystemWrapper::NewRandomAccessFile(path, options, &real, debug);
+  if (status.ok()) *file = std::make_unique<LossyRandomReader>(*this, path, std::move(real));
+  return status;
+}
+
+IOStatus LossyFileSystem::NewSequentialFile(const std::string& path, const FileOptions& options,
+                                            std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                            IODebugContext* debug) {
+  std::unique_ptr<rocksdb::FSSequentialFile> real;
+  IOStatus status = FileSystemWrapper::NewSequentialFile(path, options, &real, debug);
+  if (status.ok()) *file = std::make_unique<LossySequentialReader>(*this, path, std::move(real));
+  return status;
 }
 
 IOStatus LossyFileSystem::NewDirectory(const std::string& path, const IOOptions& options,

@@ -5,14 +5,15 @@
 //     may be damaged (pages written out of order).
 //   - Creations, renames and deletions not followed by a sync of their directory may be lost: any suffix of
 //     them, in order, as on a journaling file system. A sync of a file does not make its name durable.
-//   - Faults: an append or sync of chosen files fails, once or for ever; an append may leave half of its
-//   bytes.
+//   - Faults: an append, sync, creation or read of chosen files fails, once or for ever; an append may leave
+//     half of its bytes.
 //   - A disk of limited room: an append beyond it leaves what fits and fails with NoSpace.
 // What it does not model: damage to synced bytes, lost truncations, memory-mapped writes, the info LOG.
 #ifndef WAYPOST_COMMON_STORE_TESTING_LOSSY_FILE_SYSTEM_H_
 #define WAYPOST_COMMON_STORE_TESTING_LOSSY_FILE_SYSTEM_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,15 +29,16 @@ namespace waypost::store {
 // Thread-safe, except ApplyPowerCut.
 class LossyFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  enum class Operation { kAppend, kSync, kCreate };
+  enum class Operation { kAppend, kSync, kCreate, kRead };
 
   struct Fault {
     Operation operation = Operation::kAppend;
-    std::string path_ends_with;  // ".log" for the write-ahead log
-    int skip = 0;                // so many matching operations succeed first
-    bool for_ever = false;       // otherwise once
-    bool partial = false;        // an append leaves half of its bytes
+    std::string name_has;   // part of the file's name: ".log" for the write-ahead log
+    int skip = 0;           // so many matching operations succeed first
+    bool for_ever = false;  // otherwise once
+    bool partial = false;   // an append leaves half of its bytes
     rocksdb::IOStatus status = rocksdb::IOStatus::IOError("injected");
+    std::function<void()> before = nullptr;  // called before it fails, if there is one
   };
 
   // `graveyard`: an existing folder outside the database, on the same file system, for deleted files that a
@@ -48,6 +50,8 @@ class LossyFileSystem final : public rocksdb::FileSystemWrapper {
 
   void Inject(Fault fault);
   void ClearFaults();
+  // How many injected faults have failed something.
+  int faults_hit() const;
   // Room left on the disk from now on; nullopt: as much as the real one has. Deleting and truncating
   // add what was written through this object.
   void SetFreeBytes(std::optional<uint64_t> bytes);
@@ -72,6 +76,12 @@ class LossyFileSystem final : public rocksdb::FileSystemWrapper {
                                       const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSWritableFile>* file,
                                       rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& path, const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* directory,
                                  rocksdb::IODebugContext* debug) override;
@@ -84,6 +94,8 @@ class LossyFileSystem final : public rocksdb::FileSystemWrapper {
 
  private:
   friend class LossyFile;
+  friend class LossyRandomReader;
+  friend class LossySequentialReader;
   friend class LossyDirectory;
 
   struct FileState {
@@ -102,6 +114,8 @@ class LossyFileSystem final : public rocksdb::FileSystemWrapper {
   // Decides on one change before it is made: the power, then the faults.
   rocksdb::IOStatus Admit(Operation operation, const std::string& path, bool* partial);
   rocksdb::IOStatus AdmitName(const std::string& path);
+  // The faults alone; of reads, which need no power to leave the disk as it is.
+  rocksdb::IOStatus Fail(Operation operation, const std::string& path, bool* partial);
   // How many of `bytes` fit on the disk; takes them.
   uint64_t TakeRoom(uint64_t bytes);
   void OnAppended(const std::string& path, uint64_t bytes);
@@ -120,6 +134,7 @@ class LossyFileSystem final : public rocksdb::FileSystemWrapper {
   std::optional<uint64_t> changes_left_ ABSL_GUARDED_BY(mutex_);
   uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t backups_ ABSL_GUARDED_BY(mutex_) = 0;
+  int faults_hit_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace waypost::store
