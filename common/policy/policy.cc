@@ -44,7 +44,7 @@ std::string_view RelationName(Relation relation) {
 }
 
 bool Caller::MemberOf(std::string_view unit) const {
-  return unit.empty() || std::find(units.begin(), units.end(), unit) != units.end();
+  return !unit.empty() && std::find(units.begin(), units.end(), unit) != units.end();
 }
 
 absl::Status MayCallAtAll(const MethodRule& rule, const Caller& caller) {

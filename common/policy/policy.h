@@ -88,7 +88,7 @@ struct Caller {
   std::vector<std::string> units;  // "bodies/es-fuenlabrada/units/social-services"
   absl::Time expires = absl::InfiniteFuture();
 
-  // True when the caller is a member of `unit`; an empty unit is the body as a whole.
+  // True when the caller is a member of `unit`. Of no unit nobody is: employment by the body is not enough.
   bool MemberOf(std::string_view unit) const;
 };
 

@@ -65,9 +65,9 @@ TEST(Names, EveryRoleHasItsOwnAndIsFoundByIt) {
   EXPECT_EQ(RoleFromName("admin"), std::nullopt);
 }
 
-TEST(Caller, TheBodyAsAWholeIsEverybodysUnit) {
+TEST(Caller, IsAMemberOfTheUnitsOfItsTokenAndOfNoOther) {
   const Caller caller = With({});
-  EXPECT_TRUE(caller.MemberOf(""));
+  EXPECT_FALSE(caller.MemberOf(""));
   EXPECT_TRUE(caller.MemberOf("bodies/a/units/u"));
   EXPECT_FALSE(caller.MemberOf("bodies/a/units/v"));
 }

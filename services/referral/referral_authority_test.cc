@@ -417,7 +417,10 @@ TEST_F(AuthorityTest, ACaseworkerActsForTheUnitsSheIsAMemberOf) {
   EXPECT_EQ(ReasonOf(Do(other_unit, &Stub::SubmitReferral, own)), "OK");
   own.mutable_referral()->mutable_referring()->clear_unit();
   own.clear_request_id();
-  EXPECT_EQ(ReasonOf(Do(other_unit, &Stub::SubmitReferral, own)), "OK") << "the body as a whole";
+  const std::string hers = Must(Do(other_unit, &Stub::SubmitReferral, own)).name();
+  EXPECT_EQ(ReasonOf(Get(other_unit, hers)), "OK") << "in no unit: she has it herself";
+  EXPECT_EQ(Get(referring_caseworker, hers).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(ReasonOf(Get(referrer, hers)), "OK") << "and her supervisors";
   // Neither a unit nor a body of others can be acted for.
   own.mutable_referral()->mutable_referring()->set_unit(std::string(kReceivingUnit));
   EXPECT_EQ(Do(referrer, &Stub::SubmitReferral, own).status().code(), absl::StatusCode::kInvalidArgument);

@@ -233,9 +233,12 @@ TEST_F(ListingTest, PagesOfEverySizeTogetherAreTheModel) {
   v1::ListReferralsRequest inbox;
   inbox.set_box(v1::BOX_INBOX);
   EXPECT_EQ(List(receiving_caseworker, inbox, 7),
+            Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), [](const v1::Side& side) {
+              return side.unit() == kReceivingUnit || side.assignee() == "p-raul";
+            }));
+  EXPECT_EQ(List(both_units_, inbox, 7),
             Model(v1::BOX_INBOX, kReceivingBody, NotEnds(),
-                  [](const v1::Side& side) { return side.unit().empty() || side.unit() == kReceivingUnit; }));
-  EXPECT_EQ(List(both_units_, inbox, 7), Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), everywhere));
+                  [](const v1::Side& side) { return !side.unit().empty() || side.assignee() == "p-ambas"; }));
   inbox.set_unit(std::string(kOtherReceivingUnit));
   const auto in_other = [](const v1::Side& side) { return side.unit() == kOtherReceivingUnit; };
   EXPECT_EQ(List(receiver, inbox, 7), Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), in_other));

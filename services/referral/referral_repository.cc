@@ -221,6 +221,13 @@ absl::StatusOr<std::vector<std::string>> RowPrefixes(const store::Reader& reader
   }
   std::vector<std::string> prefixes;
   for (const std::string& unit : units) prefixes.push_back(KeyBuilder(below).Text(unit).Take());
+  if (query.also_assigned_to.empty()) return prefixes;
+  const std::string mine = MinePrefix(query.body, query.also_assigned_to, query.box);
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> with_mine, UnitsIn(reader, mine));
+  for (const std::string& unit : with_mine) {
+    const bool read_already = std::find(units.begin(), units.end(), unit) != units.end();
+    if (!read_already) prefixes.push_back(KeyBuilder(mine).Text(unit).Take());
+  }
   return prefixes;
 }
 

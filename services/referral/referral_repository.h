@@ -47,8 +47,10 @@ struct BoxQuery {
   v1::Box box = v1::BOX_INBOX;
   std::string body;
   std::vector<v1::ReferralState> states;
-  // Rows of these units, of which "" is the body as a whole; nullopt for every unit of the body.
+  // Rows of these units, of which "" stands for no unit; nullopt for every unit of the body.
   std::optional<std::vector<std::string>> units;
+  // And the rows of other units that are assigned to this pseudonym; empty for none.
+  std::string also_assigned_to = {};
   // Of these, only the rows assigned to this pseudonym; empty for all.
   std::string actor;
 };

@@ -205,6 +205,10 @@ absl::Status MakeDraft(const command::Create& create, Step& step) {
   next.set_priority(input.priority());
   next.mutable_referring()->set_body(std::string(step.by.body));
   next.mutable_referring()->set_unit(input.referring().unit());
+  // Of no unit nobody is a member: whoever makes it has it, beside the supervisors.
+  if (input.referring().unit().empty()) {
+    next.mutable_referring()->set_assignee(std::string(step.by.pseudonym));
+  }
   next.mutable_receiving()->set_body(input.receiving().body());
   next.mutable_receiving()->set_unit(input.receiving().unit());
   next.set_origin_body(std::string(step.by.body));

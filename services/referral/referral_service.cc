@@ -137,7 +137,7 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
     query.units = std::vector<std::string>{request.unit()};
   } else if (!whole_body && !request.assigned_to_me()) {
     query.units = caller.units;
-    query.units->insert(query.units->begin(), "");
+    query.also_assigned_to = caller.actor;
   }
   return query;
 }

@@ -135,7 +135,7 @@ policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller
 
 policy::Relations RelationsToNew(std::string_view unit, const policy::Caller& caller) {
   policy::Relations relations = {Relation::kReferring};
-  if (caller.MemberOf(unit)) relations.Add(Relation::kUnitMember);
+  if (unit.empty() || caller.MemberOf(unit)) relations.Add(Relation::kUnitMember);
   return relations;
 }
 

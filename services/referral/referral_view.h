@@ -22,7 +22,8 @@ namespace waypost::referral {
 // longer once it was reported as misdirected.
 policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller& caller);
 
-// How `caller` stands to a referral it is about to make, in that unit of its body (empty: the whole body).
+// How `caller` stands to a referral it is about to make, in that unit of its body (empty: in none, so that it
+// is assigned to its maker).
 policy::Relations RelationsToNew(std::string_view unit, const policy::Caller& caller);
 
 // For listings of the caller's own body.

@@ -95,10 +95,10 @@ TEST(Relations, UnitsAndAssignmentsAreOfTheCallersOwnSide) {
       << "the same pseudonym in another body";
 }
 
-TEST(Relations, WithoutAUnitTheWholeBodyIsMember) {
+TEST(Relations, OfNoUnitNobodyIsAMember) {
   ReferralRecord record = RecordIn(kRequested);
   record.mutable_receiving()->clear_unit();
-  EXPECT_TRUE(RelationsOf(record, testing::Receiver()).Has(Relation::kUnitMember));
+  EXPECT_FALSE(RelationsOf(record, testing::Receiver()).Has(Relation::kUnitMember));
   EXPECT_FALSE(RelationsOf(record, testing::Receiver()).Has(Relation::kAssignee));
 }
 

@@ -42,6 +42,7 @@ pb::SubmitReferralRequest MakeSubmit(std::string_view from, std::string_view to,
   referral.set_theme(type::v1::THEME_LANGUAGE);
   referral.set_priority(pb::PRIORITY_NORMAL);
   referral.mutable_referring()->set_body(std::string(from));
+  referral.mutable_referring()->set_unit(base::Cat(from, "/units/intake"));
   referral.mutable_receiving()->set_body(std::string(to));
   referral.set_territory("ES300");
   pb::Person& person = *referral.add_persons();

@@ -53,7 +53,10 @@ absl::Status CreateBodies(DirectoryStub& directory, const Tokens& tokens) {
 }
 
 referral::v1::SubmitReferralRequest SubmitOf(std::string_view run, uint64_t number) {
-  return bench::MakeSubmit(kFrom, kTo, run, number);
+  referral::v1::SubmitReferralRequest request = bench::MakeSubmit(kFrom, kTo, run, number);
+  // These callers are members of no unit.
+  request.mutable_referral()->mutable_referring()->clear_unit();
+  return request;
 }
 
 absl::StatusOr<referral::v1::Referral> SubmitFirst(ReferralStub& stub, Server& server, const Tokens& tokens,
