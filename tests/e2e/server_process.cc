@@ -37,12 +37,18 @@ constexpr absl::Duration kPoll = absl::Milliseconds(2);
   std::abort();
 }
 
+int NewFile(const std::string& path) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) Die(path.c_str());
+  return file;
+}
+
 // The child's side of the fork: nothing but system calls.
-[[noreturn]] void Become(char* const* arguments, int output, pid_t parent) {
+[[noreturn]] void Become(char* const* arguments, int output, int errors, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
   dup2(output, STDOUT_FILENO);
-  dup2(output, STDERR_FILENO);
+  dup2(errors, STDERR_FILENO);
   const int nothing = open("/dev/null", O_RDONLY);
   dup2(nothing, STDIN_FILENO);
   close_range(3, ~0U, 0);
@@ -73,17 +79,19 @@ std::string Program(std::string_view name) {
   return (bin / name).string();
 }
 
-Process::Process(const std::vector<std::string>& command, std::string output) : output_(std::move(output)) {
+Process::Process(const std::vector<std::string>& command, std::string output, const std::string& errors)
+    : output_(std::move(output)) {
   std::vector<char*> arguments;
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
-  const int file = open(output_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) Die(output_.c_str());
+  const int file = NewFile(output_);
+  const int errors_file = errors.empty() ? file : NewFile(errors);
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) Die("fork");
-  if (pid_ == 0) Become(arguments.data(), file, parent);
+  if (pid_ == 0) Become(arguments.data(), file, errors_file, parent);
   close(file);
+  if (errors_file != file) close(errors_file);
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   if (pidfd_ < 0) Die("pidfd_open");
 }
@@ -118,7 +126,14 @@ std::optional<int> Process::WaitForExit(absl::Duration timeout) {
 Outcome RunToEnd(const std::vector<std::string>& command, const TempFolder& folder) {
   Process process(command, folder / "printed");
   const auto code = process.WaitForExit(absl::Seconds(30));
-  return {.exit_code = code.value_or(-1), .printed = process.Printed()};
+  return {.exit_code = code.value_or(-1), .printed = process.Printed(), .errors = ""};
+}
+
+Outcome RunApart(const std::vector<std::string>& command, const TempFolder& folder) {
+  const std::string errors = folder / "errors";
+  Process process(command, folder / "printed", errors);
+  const auto code = process.WaitForExit(absl::Seconds(30));
+  return {.exit_code = code.value_or(-1), .printed = process.Printed(), .errors = ReadFile(errors)};
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(std::vector<std::string> command,
@@ -126,11 +141,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(std::vector<std::string> c
                                                       int port) {
   const std::string port_file = folder / base::Cat(name, ".ports");
   std::filesystem::remove(port_file);
-  const std::vector<std::string> common = {"--listen",         base::Cat("127.0.0.1:", port),
-                                           "--metrics-listen", "none",
-                                           "--port-file",      port_file,
-                                           "--access-log",     folder / base::Cat(name, ".access.log")};
-  command.insert(command.end(), common.begin(), common.end());
+  if (std::find(command.begin(), command.end(), "--metrics-listen") == command.end()) {
+    command.insert(command.end(), {"--metrics-listen", "none"});
+  }
+  command.insert(command.end(), {"--listen", base::Cat("127.0.0.1:", port), "--port-file", port_file,
+                                 "--access-log", folder / base::Cat(name, ".access.log")});
   const absl::Time began = absl::Now();
   std::unique_ptr<Server> server(new Server(command, folder / base::Cat(name, ".out")));
   WAYPOST_RETURN_IF_ERROR(server->AwaitPort(port_file, began));
@@ -146,7 +161,9 @@ absl::Status Server::AwaitPort(const std::string& port_file, absl::Time began) {
     if (absl::Now() - began > kStartLimit) return absl::DeadlineExceededError("no port file");
   }
   start_time_ = absl::Now() - began;
-  port_ = nlohmann::json::parse(ReadFile(port_file)).at("grpc").get<int>();
+  const auto ports = nlohmann::json::parse(ReadFile(port_file));
+  port_ = ports.at("grpc").get<int>();
+  metrics_port_ = ports.at("metrics").get<int>();
   return absl::OkStatus();
 }
 

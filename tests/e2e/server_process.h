@@ -31,9 +31,9 @@ std::string Program(std::string_view name);
 // A child. It dies with the test, whatever becomes of that.
 class Process {
  public:
-  // `output` takes what it prints, errors included. Must be called on the test's main thread: the child dies
-  // with the thread that began it.
-  Process(const std::vector<std::string>& command, std::string output);
+  // `output` takes what it prints, errors included, unless `errors` takes those. Must be called on the test's
+  // main thread: the child dies with the thread that began it.
+  Process(const std::vector<std::string>& command, std::string output, const std::string& errors = "");
   // Kills it.
   ~Process();
   Process(const Process&) = delete;
@@ -57,20 +57,27 @@ class Process {
 struct Outcome {
   int exit_code = -1;  // -1: it had to be killed after 30 s
   std::string printed;
+  std::string errors;  // of RunApart
 };
 Outcome RunToEnd(const std::vector<std::string>& command, const TempFolder& folder);
+// With standard error apart from what it prints.
+Outcome RunApart(const std::vector<std::string>& command, const TempFolder& folder);
 
 // A server that serves.
 class Server {
  public:
   // Starts `command` with --port-file and the rest that every server here needs, and waits until its health
-  // is SERVING. `name` is of files in `folder`. `port` 0: a free one.
+  // is SERVING. `name` is of files in `folder`. `port` 0: a free one. It has metrics only where `command`
+  // says
+  // --metrics-listen.
   static absl::StatusOr<std::unique_ptr<Server>> Start(std::vector<std::string> command,
                                                        const TempFolder& folder, std::string_view name,
                                                        int port = 0);
 
   Process& process() { return process_; }
   int port() const { return port_; }
+  // 0 without metrics.
+  int metrics_port() const { return metrics_port_; }
   std::string address() const;
   // From the start of the process until its port file was there, and until it served.
   absl::Duration start_time() const { return start_time_; }
@@ -85,6 +92,7 @@ class Server {
 
   Process process_;
   int port_ = 0;
+  int metrics_port_ = 0;
   absl::Duration start_time_, serving_time_;
 };
 

@@ -95,8 +95,10 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddTokenCommand(*app, session);
   AddReflectionCommand(*app, session);
   AddCompletionCommand(*app, session);
-  app->footer("Times are RFC 3339, 2026-03-01 14:05, 2026-03-01, or a span from now such as 14d or 36h.\n\n" +
-              std::string(ExitCodeHelp()));
+  app->footer(
+      "Times are RFC 3339, 2026-03-01 14:05, 2026-03-01, or a span from now such as 14d or 36h.\n"
+      "A span is counted anew in each run: a change that is made again with --request-id needs a time.\n\n" +
+      std::string(ExitCodeHelp()));
   return app;
 }
 

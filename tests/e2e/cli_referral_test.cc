@@ -1,0 +1,416 @@
+// Every command of `waypost referral`, run as people and scripts run it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/base/strings.h"
+#include "tests/e2e/cli_fixture.h"
+
+namespace waypost::e2e {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+
+// To bodies/es-third, of person 1.
+constexpr std::string_view kDisclosure =
+    R"( --disclosure '{"person":1,"disclosure":{"purpose":"PURPOSE_DELIVER_SERVICE",)"
+    R"("recipient":"bodies/es-third","sections":["SECTION_KIND_SCREENING","SECTION_KIND_DETAILS"],)"
+    R"("referringBasis":{"article6":"LEGAL_BASIS_PUBLIC_TASK","law":"es/ley-7-1985/art-25"},)"
+    R"("receivingBasis":{"article6":"LEGAL_BASIS_PUBLIC_TASK","law":"es/ley-7-1985/art-25"},)"
+    R"("retentionRule":"es/ley-39-2015/art-17","informedHow":"INFORMED_HOW_IN_PERSON",)"
+    R"("informedLanguage":"prs"}}')";
+constexpr std::string_view kInformed =
+    " --informed-by receiving-body --informed-how in-person --informed-language prs";
+
+std::vector<std::string> NamesIn(const json& listing) {
+  std::vector<std::string> names;
+  for (const json& item : listing.value("referrals", json::array())) names.push_back(item.at("name"));
+  return names;
+}
+
+// A span from now would be another time when the change is made again with the same request id.
+std::string InDays(int days) {
+  return absl::FormatTime("%Y-%m-%d", absl::Now() + absl::Hours(24 * days), absl::LocalTimeZone());
+}
+
+class CliReferralTest : public CliTest {
+ protected:
+  // Does `action` and expects the referral to be in `state` then. Returns what the answer says.
+  json Act(std::string_view who, const std::string& action, const std::string& referral,
+           std::string_view flags, std::string_view state) {
+    run_.insert(action);
+    json after = Change(who, base::Cat("referral ", action, " ", referral, " ", flags));
+    EXPECT_EQ(after.value("name", ""), referral) << action;
+    EXPECT_EQ(after.value("state", ""), base::Cat("REFERRAL_STATE_", state)) << action;
+    return after;
+  }
+  // As people see it.
+  std::string Read(std::string_view who, const std::string& command, std::string_view flags) {
+    run_.insert(command);
+    return Text(who, base::Cat("referral ", command, " ", flags));
+  }
+
+  void DraftIsWrittenApprovedAndSent();
+  void CaseIsAskedAboutAndOffered(const std::string& name);
+  void CaseIsTaken(const std::string& name);
+  void CaseIsEnded(const std::string& name);
+  void CasesAreDeclinedAndForwarded();
+  void CaseIsHandedOver();
+  void CasesAreCalledOff();
+  void CaseIsReadAndDisclosed();
+
+  std::set<std::string> run_;
+};
+
+void CliReferralTest::DraftIsWrittenApprovedAndSent() {
+  run_.insert("create");
+  const json draft = Change("worker", base::Cat("referral create ", ReferralFlags(),
+                                                " --screening 'Needs a room' --own-reference EXP-1"));
+  const std::string name = draft.at("name");
+  EXPECT_EQ(draft.at("state"), "REFERRAL_STATE_DRAFT");
+  EXPECT_EQ(draft.at("persons").at(0).at("ageBand"), "AGE_BAND_25_TO_39");
+  EXPECT_EQ(Act("worker", "update", name, "--priority urgent --own-reference EXP-2", "DRAFT").at("priority"),
+            "PRIORITY_URGENT");
+  WriteFile(*folder_ / "change.json", R"({"referral":{"offer":"offers/es-rooms"},)"
+                                      R"("sections":[{"person":1,"screening":{"text":"Two rooms"}}]})");
+  EXPECT_EQ(
+      Act("worker", "update", name, base::Cat("--file ", *folder_ / "change.json"), "DRAFT").at("offer"),
+      "offers/es-rooms");
+  EXPECT_FALSE(Act("worker", "update", name, "--clear offer", "DRAFT").contains("offer"));
+  ExpectFailure("worker", base::Cat("referral update ", name), 2, "INVALID_FIELD");
+  ExpectFailure("worker", base::Cat("referral update ", name, " --priority normal --etag '\"1\"'"), 4,
+                "ETAG_MISMATCH");
+  ExpectFailure("worker", base::Cat("referral approve ", name), 3, "NOT_ALLOWED");
+  Act("second", "approve", name, "", "DRAFT");
+  EXPECT_EQ(Act("second", "assign", name, "--unit bodies/es-from/units/intake", "DRAFT").at("revision"), "6");
+  Act("worker", "claim", name, "", "DRAFT");
+  ExpectFailure("to", base::Cat("referral show ", name), 3, "NOT_FOUND");
+  const json sent = Act("worker", "submit", name, "", "REQUESTED");
+  EXPECT_EQ(sent.at("due").at("clock"), "CLOCK_ACKNOWLEDGE");
+  ExpectFailure("worker", base::Cat("referral submit ", name), 4, "INVALID_TRANSITION");
+  EXPECT_THAT(Read("from", "find", "EXP-2"), AllOf(HasSubstr(name), HasSubstr("requested")));
+  EXPECT_THAT(NamesIn(Json("from", "referral find EXP-2")), ElementsAre(name));
+  EXPECT_THAT(Run("from", "referral find EXP-1").errors, HasSubstr("No referral has it."));
+}
+
+void CliReferralTest::CaseIsAskedAboutAndOffered(const std::string& name) {
+  EXPECT_EQ(Act("to", "acknowledge", name, "", "ACKNOWLEDGED").at("due").at("clock"), "CLOCK_DECIDE");
+  ExpectFailure("to", base::Cat("referral acknowledge ", name), 4, "INVALID_TRANSITION");
+  ExpectFailure("from", base::Cat("referral acknowledge ", name), 3, "NOT_ALLOWED");
+  Act("to", "request-information", name, "--text 'Since when?'", "NEEDS_INFO");
+  ExpectFailure("worker", base::Cat("referral provide-information ", name), 2, "INVALID_FIELD");
+  Act("worker", "provide-information", name, "--text 'Since May'", "ACKNOWLEDGED");
+  Act("to", "waitlist", name, base::Cat("--review-time ", InDays(14)), "WAITLISTED");
+  Act("to", "propose-date", name, base::Cat("--time ", InDays(20)), "WAITLISTED");
+  Act("worker", "answer-date", name, "--answer agree", "WAITLISTED");
+  Act("to", "offer-place", name, base::Cat("--answer-by-time ", InDays(3)), "OFFERED");
+  Act("worker", "answer-offer", name, "--answer stay-on-list", "WAITLISTED");
+  Act("to", "offer-place", name, base::Cat("--answer-by-time ", InDays(3)), "OFFERED");
+  EXPECT_EQ(Act("worker", "answer-offer", name, "--answer take-place", "OFFERED").value("placeTaken", false),
+            true);
+}
+
+void CliReferralTest::CaseIsTaken(const std::string& name) {
+  const json accepted =
+      Act("to", "accept", name,
+          base::Cat("--own-reference TO-1 --appointment-zone Europe/Madrid --appointment-time '", InDays(4),
+                    " 10:00'"),
+          "ACCEPTED");
+  EXPECT_EQ(accepted.at("caseHoldingBody"), "bodies/es-to");
+  EXPECT_EQ(accepted.at("appointments").at(0).at("zone"), "Europe/Madrid");
+  EXPECT_THAT(Read("to", "find", "TO-1"), HasSubstr(name));
+  const json second =
+      Act("to", "record-appointment", name,
+          base::Cat("--status scheduled --zone Europe/Madrid --time ", InDays(3)), "ACCEPTED");
+  EXPECT_EQ(second.at("appointments").size(), 2u);
+  Act("to", "start", name, "", "IN_PROGRESS");
+  EXPECT_THAT(Read("to", "hold", base::Cat(name, " --reason waiting-for-documents --review-time 5d")),
+              HasSubstr("on hold"));
+  Act("to", "resume", name, "", "IN_PROGRESS");
+  Act("to", "assign", name, "--unit bodies/es-to/units/rooms", "IN_PROGRESS");
+  Act("to", "claim", name, "", "IN_PROGRESS");
+  ExpectFailure("to", base::Cat("referral change-priority ", name, " --priority normal --text x"), 4,
+                "PRIORITY_NOT_RAISED");
+  EXPECT_EQ(Act("to", "change-priority", name, "--priority urgent --text 'It is cold'", "IN_PROGRESS")
+                .at("priority"),
+            "PRIORITY_URGENT");
+}
+
+void CliReferralTest::CaseIsEnded(const std::string& name) {
+  ExpectFailure("to", base::Cat("referral complete ", name, " --outcome one=provided"), 2, "INVALID_FIELD");
+  ExpectFailure("to", base::Cat("referral complete ", name, " --outcome 1=provided"), 2, "INVALID_FIELD");
+  Act("to", "complete", name, base::Cat("--outcome 1=provided --date 2026-01-02", kInformed), "COMPLETED");
+  const json outcome = Json("worker", base::Cat("referral show ", name))["referral"]["persons"][0]["outcome"];
+  EXPECT_EQ(outcome["kind"], "OUTCOME_KIND_PROVIDED");
+  EXPECT_EQ(outcome["informedBy"], "INFORMED_BY_RECEIVING_BODY");
+  Act("to", "reopen", name, "--text 'Came back'", "IN_PROGRESS");
+  Act("to", "end-without-result", name,
+      base::Cat("--outcome 1=no-place --date 2026-01-02 --remedy court-action", kInformed),
+      "ENDED_WITHOUT_RESULT");
+  ExpectFailure("from", base::Cat("referral erase ", name), 2, "USAGE");
+  Act("from", "erase", name, "--yes", "ENDED_WITHOUT_RESULT");
+  ExpectFailure("from", base::Cat("referral disclose ", name, " --section details --purpose coordinate-case"),
+                4, "SHARE_ERASED");
+}
+
+void CliReferralTest::CasesAreDeclinedAndForwarded() {
+  const std::string declined = Submit();
+  ExpectFailure("to", base::Cat("referral decline ", declined, " --reason no-capacity"), 2, "INVALID_FIELD");
+  ExpectFailure("to", base::Cat("referral decline ", declined, " --reason tired --declined-by provider"), 2,
+                "USAGE");
+  Act("to", "decline", declined, "--reason no-capacity --declined-by provider", "DECLINED");
+  EXPECT_EQ(Json("from", base::Cat("referral show ", declined))["referral"]["decline"]["reason"],
+            "DECLINE_REASON_NO_CAPACITY");
+
+  const std::string proposed = Submit();
+  Act("to", "propose-forward", proposed, "--body bodies/es-third", "REQUESTED");
+  ExpectFailure("worker", base::Cat("referral confirm-forward ", proposed, " --body bodies/es-third"), 2,
+                "INVALID_FIELD");
+  const json confirmed = Act("worker", "confirm-forward", proposed,
+                             base::Cat("--body bodies/es-third", kDisclosure), "FORWARDED");
+  const std::string linked = confirmed.at("forwardedTo");
+  const std::string by_duty = Submit();
+  Act("to", "forward-by-duty", by_duty,
+      base::Cat("--body bodies/es-third --law es/ley-39-2015/art-14", kDisclosure), "FORWARDED");
+  EXPECT_THAT(Read("third", "list", "--state requested"), HasSubstr(linked));
+  EXPECT_EQ(NamesIn(Json("third", "referral list --state requested")).size(), 2u);
+}
+
+void CliReferralTest::CaseIsHandedOver() {
+  const std::string name = Submit();
+  Act("to", "accept", name, "", "ACCEPTED");
+  const json held = Act("to", "hand-over", name, base::Cat("--body bodies/es-third", kDisclosure), "ON_HOLD");
+  const std::string linked = held.at("forwardedTo");
+  EXPECT_EQ(Act("third", "accept", linked, "", "ACCEPTED").at("caseHoldingBody"), "bodies/es-third");
+  const std::string history = Read("to", "history", name);
+  EXPECT_THAT(history, AllOf(HasSubstr("HAND_OVER_TAKEN"), HasSubstr("(system)")));
+  const json entries = Json("to", base::Cat("referral history ", name)).at("entries");
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(entries[3].at("state"), "REFERRAL_STATE_FORWARDED");
+}
+
+void CliReferralTest::CasesAreCalledOff() {
+  const std::string name = Submit();
+  Act("to", "accept", name, "", "ACCEPTED");
+  ExpectFailure("worker", base::Cat("referral cancel ", name, " --reason tired"), 2, "USAGE");
+  Act("worker", "cancel", name, "--reason person-withdrew", "CANCEL_REQUESTED");
+  Act("to", "refuse-cancel", name, "--text 'Almost done'", "ACCEPTED");
+  Act("worker", "cancel", name, "--reason person-withdrew", "CANCEL_REQUESTED");
+  Act("to", "confirm-cancel", name, "", "CANCELLED");
+  Act("worker", "reopen", name, "--text 'She came back'", "REQUESTED");
+  Act("from", "report-misdirected", name, "--text 'Another city'", "CANCELLED");
+  for (const std::string_view command : {"show", "history", "notes"}) {
+    ExpectFailure("to", base::Cat("referral ", command, " ", name), 3, "NOT_FOUND");
+  }
+  ExpectFailure("to", base::Cat("referral accept ", name), 3, "NOT_FOUND");
+}
+
+void CliReferralTest::CaseIsReadAndDisclosed() {
+  const std::string name = Submit();
+  const std::string id = name.substr(name.find('/') + 1);
+  const std::string shown = Read("to", "show", id);
+  EXPECT_THAT(shown, AllOf(HasSubstr(name), HasSubstr("Due: acknowledge by "), HasSubstr("SUBMIT"),
+                           Not(HasSubstr("Marzia")), Not(HasSubstr("EXP-7"))));
+  const json both = Json("to", base::Cat("referral show ", name));
+  EXPECT_EQ(both.at("referral").at("state"), "REFERRAL_STATE_REQUESTED");
+  EXPECT_EQ(both.at("history").at(0).at("event"), "SUBMIT");
+  ExpectFailure("third", base::Cat("referral show ", name), 3, "NOT_FOUND");
+  ExpectFailure("to", "referral show bodies/es-to", 2, "INVALID_FIELD");
+
+  Act("to", "add-note", name, "--visibility both-sides --text 'Will look on Monday'", "REQUESTED");
+  Act("to", "add-note", name, "--visibility own-side --text 'Ask the landlord'", "REQUESTED");
+  const std::string note = base::Cat(name, "/notes/1");
+  EXPECT_THAT(Read("from", "notes", name), AllOf(HasSubstr(note), Not(HasSubstr("Monday"))));
+  EXPECT_EQ(Json("from", base::Cat("referral notes ", name)).at("notes").size(), 1u);
+  EXPECT_EQ(Json("to", base::Cat("referral notes ", name)).at("notes").size(), 2u);
+  const std::string look = base::Cat(name, " --purpose assess-request --note ", note);
+  EXPECT_THAT(Read("from", "disclose-notes", look), HasSubstr("Will look on Monday"));
+  EXPECT_EQ(Json("from", base::Cat("referral disclose-notes ", look)).at("notes").at(0).at("text"),
+            "Will look on Monday");
+
+  const std::string screening = base::Cat(name, " --section screening --purpose assess-request");
+  EXPECT_THAT(Read("to", "disclose", screening), HasSubstr("Needs a room"));
+  EXPECT_EQ(Json("to", base::Cat("referral disclose ", screening))["sections"][0]["screening"]["text"],
+            "Needs a room");
+  ExpectFailure("to", base::Cat("referral disclose ", name, " --section screening"), 2, "INVALID_FIELD");
+  const std::string details =
+      base::Cat("referral disclose ", name, " --section details --purpose assess-request");
+  ExpectFailure("to", details, 4, "NOT_YET_DISCLOSED");
+  Act("to", "accept", name, "", "ACCEPTED");
+  EXPECT_EQ(Json("to", details)["sections"][0]["details"]["givenName"], "Marzia");
+}
+
+TEST_F(CliReferralTest, EveryCommandOfItsHelpDoesWhatItSays) {
+  DraftIsWrittenApprovedAndSent();
+  const std::string name = Submit();
+  CaseIsAskedAboutAndOffered(name);
+  CaseIsTaken(name);
+  CaseIsEnded(name);
+  CasesAreDeclinedAndForwarded();
+  CaseIsHandedOver();
+  CasesAreCalledOff();
+  CaseIsReadAndDisclosed();
+
+  std::istringstream help(Text("to", "referral --help"));
+  std::set<std::string> left;
+  bool in_commands = false;
+  for (std::string line; std::getline(help, line);) {
+    in_commands = line == "Subcommands:" || (in_commands && !line.empty());
+    if (in_commands && line.rfind("  ", 0) == 0) left.insert(Words(line).front());
+  }
+  EXPECT_GT(left.size(), 40u);
+  for (const std::string& command : run_) EXPECT_EQ(left.erase(command), 1u) << command;
+  EXPECT_THAT(left, ElementsAre("import", "watch")) << "which have tests of their own below";
+}
+
+TEST_F(CliReferralTest, ListsBothBoxesByStateUnitAndPage) {
+  const std::string one = Submit();
+  const std::string two = Submit();
+  for (const auto& [who, box] : {std::pair("to", "inbox"), std::pair("from", "outbox")}) {
+    const std::string all = base::Cat("referral list --limit 0 --box ", box);
+    EXPECT_THAT(Text(who, all), AllOf(HasSubstr("NAME "), HasSubstr(one), HasSubstr(two)));
+    EXPECT_THAT(NamesIn(Json(who, all)), ::testing::IsSupersetOf({one, two}));
+    const json page = Json(who, base::Cat("referral list --limit 1 --box ", box));
+    ASSERT_EQ(NamesIn(page).size(), 1u);
+    const json next = Json(who, base::Cat("referral list --limit 1 --box ", box, " --page-token ",
+                                          page.at("nextPageToken").get<std::string>()));
+    ASSERT_EQ(NamesIn(next).size(), 1u);
+    EXPECT_NE(NamesIn(next), NamesIn(page));
+    EXPECT_THAT(Run(who, base::Cat("referral list --limit 1 --box ", box)).errors,
+                HasSubstr("--page-token "));
+  }
+  EXPECT_THAT(
+      NamesIn(Json("worker", "referral list --box outbox --limit 0 --unit bodies/es-from/units/intake")),
+      ::testing::IsSupersetOf({one, two}));
+  const std::string lapsed = "referral list --state lapsed --state on-hold --unit bodies/es-to/units/none";
+  EXPECT_THAT(Run("to", lapsed).errors, HasSubstr("No referrals."));
+  EXPECT_EQ(Json("to", lapsed), json::object());
+  ExpectFailure("to", "referral list --state tired", 2, "USAGE");
+}
+
+TEST_F(CliReferralTest, RequestIdUsedForOtherContentIsRefused) {
+  const std::string name = Submit();
+  const std::string note =
+      base::Cat("referral add-note ", name, " --request-id note-once --visibility own-side");
+  EXPECT_EQ(Json("to", base::Cat(note, " --text one")), Json("to", base::Cat(note, " --text one")));
+  ExpectFailure("to", base::Cat(note, " --text two"), 2, "REQUEST_ID_REUSED");
+  EXPECT_EQ(Json("to", base::Cat("referral notes ", name)).at("notes").size(), 1u);
+}
+
+// Rows from the flags of a referral, so that both stay the same.
+std::string CsvOf(const std::vector<std::pair<std::string, std::string>>& cases, const std::string& flags) {
+  const std::vector<std::string> words = Words(flags);
+  std::string csv = "own_reference,";
+  for (size_t i = 0; i < words.size(); i += 2) {
+    std::string column = words[i].substr(2);
+    std::replace(column.begin(), column.end(), '-', '_');
+    csv += base::Cat(column, i + 2 < words.size() ? "," : "\n");
+  }
+  for (const auto& [reference, theme] : cases) {
+    csv += base::Cat(reference, ",");
+    for (size_t i = 1; i < words.size(); i += 2) {
+      csv += base::Cat(i == 1 ? theme : words[i], i + 1 < words.size() ? "," : "\n");
+    }
+  }
+  return csv;
+}
+
+TEST_F(CliReferralTest, ImportTellsTheWrongRowAndSubmitsTheOthersOnce) {
+  const std::string file = *folder_ / "cases.csv";
+  const std::string flags = base::Cat(ReferralFlags(), " --screening room");
+  WriteFile(file, CsvOf({{"ROW-A", "housing"}, {"ROW-B", "cheese"}, {"ROW-C", "housing"}}, flags));
+  const Outcome checked = Run("worker", base::Cat("referral import --dry-run ", file));
+  EXPECT_EQ(checked.exit_code, 5);
+  EXPECT_THAT(checked.errors, HasSubstr("2 can be sent, 1 failed"));
+  EXPECT_THAT(Run("worker", "referral find ROW-A").errors, HasSubstr("No referral has it."));
+
+  const Outcome imported = Run("worker", base::Cat("referral import ", file));
+  EXPECT_EQ(imported.exit_code, 5) << imported.errors;
+  EXPECT_THAT(imported.printed,
+              AllOf(HasSubstr("row 2: referrals/"), HasSubstr("row 3: failed\n  row 3, theme"),
+                    HasSubstr("row 4: referrals/")));
+  EXPECT_THAT(ReadFile(base::Cat(file, ".errors.csv")),
+              AllOf(HasSubstr("\n3,3,theme,"), Not(HasSubstr("cheese")), Not(HasSubstr("Marzia"))));
+  const Outcome again = Run("worker", base::Cat("referral import --output json ", file));
+  EXPECT_EQ(again.exit_code, 5);
+  EXPECT_EQ(again.errors, "");
+  const std::vector<json> lines = JsonLines(again.printed);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[1].at("problems").at(0).at("field"), "theme");
+  for (const auto& [line, reference] : {std::pair(lines[0], "ROW-A"), std::pair(lines[2], "ROW-C")}) {
+    EXPECT_THAT(imported.printed, HasSubstr(line.at("referral").get<std::string>()))
+        << "the first answer again";
+    EXPECT_EQ(NamesIn(Json("worker", base::Cat("referral find ", reference))).size(), 1u) << reference;
+  }
+}
+
+TEST_F(CliReferralTest, ImportEndsWithTheCodeOfWhatStoppedIt) {
+  const std::string file = *folder_ / "good.csv";
+  WriteFile(file, CsvOf({{"GOOD", "housing"}}, base::Cat(ReferralFlags(), " --screening room")));
+  EXPECT_EQ(Run("worker", base::Cat("referral import ", file)).exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(base::Cat(file, ".errors.csv")));
+  WriteFile(*folder_ / "stranger.token", "no token");
+  EXPECT_EQ(Run("stranger", base::Cat("referral import ", file)).exit_code, 2) << "blanks are in no token";
+  WriteFile(*folder_ / "stranger.token", "no.token");
+  EXPECT_EQ(Run("stranger", base::Cat("referral import ", file)).exit_code, 3);
+  ExpectFailure("worker", base::Cat("referral import ", *folder_ / "none.csv"), 2, "INVALID_FIELD");
+  WriteFile(file, "own_reference,cheese\nA,B\n");
+  EXPECT_EQ(Run("worker", base::Cat("referral import ", file)).exit_code, 2);
+}
+
+// Waits until `watch` has printed `text`.
+void AwaitPrinted(Process& watch, std::string_view text) {
+  const absl::Time until = absl::Now() + absl::Seconds(20);
+  while (watch.Printed().find(text) == std::string::npos && absl::Now() < until) {
+    if (watch.WaitForExit(absl::Milliseconds(10)).has_value()) return;
+  }
+}
+
+TEST_F(CliReferralTest, WatchTellsChangesAsTheyHappenAndGoesOnFromACursor) {
+  const std::string errors = *folder_ / "watch.errors";
+  Process watch(Command("to", "referral watch --output json"), *folder_ / "watch", errors);
+  AwaitPrinted(watch, "\n");
+  const std::string name = Submit();
+  AwaitPrinted(watch, name);
+  watch.Signal(SIGINT);
+  EXPECT_EQ(watch.WaitForExit(absl::Seconds(10)), 0) << ReadFile(errors);
+  const std::vector<json> lines = JsonLines(watch.Printed());
+  ASSERT_EQ(lines.size(), 2u) << watch.Printed();
+  EXPECT_EQ(lines[0].size(), 1u) << "where \"from now on\" is";
+  EXPECT_EQ(lines[1].at("referral"), name);
+  EXPECT_EQ(lines[1].at("state"), "REFERRAL_STATE_REQUESTED");
+
+  const std::string cursor = lines[0].at("cursor");
+  Process again(Command("to", base::Cat("referral watch --utc --cursor ", cursor)), *folder_ / "again",
+                errors);
+  AwaitPrinted(again, "\n");
+  again.Signal(SIGINT);
+  EXPECT_EQ(again.WaitForExit(absl::Seconds(10)), 0) << ReadFile(errors);
+  EXPECT_THAT(again.Printed(),
+              MatchesRegex(base::Cat("[0-9T:-]+Z  ", name, "  revision 1  SUBMIT  requested\n")));
+  EXPECT_THAT(ReadFile(errors), HasSubstr(base::Cat("--cursor ", lines[1].at("cursor").get<std::string>())));
+}
+
+TEST_F(CliReferralTest, WatchLeavesWhenToldToAndRefusesWhatIsNoCursor) {
+  EXPECT_EQ(Run("to", "referral watch --once --idle 1ms").exit_code, 0);
+  ExpectFailure("to", "referral watch --once --cursor yesterday", 2, "INVALID_FIELD");
+  ExpectFailure("to", "referral watch --once --idle soon", 2, "INVALID_FIELD");
+}
+
+}  // namespace
+}  // namespace waypost::e2e
