@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,9 +42,8 @@ class CliTest : public ::testing::Test {
   // What a change comes to. It is made for people, who are shown the name of what is changed, and then again
   // with the same request id as JSON, which gives the first answer again.
   static nlohmann::json Change(std::string_view who, std::string_view line);
-  // The failure of a command that is to end with this code both for people and as JSON, and to print nothing
-  // on standard output.
-  static nlohmann::json Failure(std::string_view who, std::string_view line, int exit_code);
+  // The command fails with this code, prints nothing on standard output, and tells the reason as JSON on
+  // standard error; the first of each reason is told to people as well.
   static void ExpectFailure(std::string_view who, std::string_view line, int exit_code,
                             std::string_view reason);
   // Waits for a moment, in which the node is expected to run on.
@@ -64,6 +64,8 @@ class CliTest : public ::testing::Test {
 
   static bool is_ready_;
   static int changes_;
+  // The reasons that were shown to people.
+  static std::set<std::string> shown_;
 };
 
 }  // namespace waypost::e2e
