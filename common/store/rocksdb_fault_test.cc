@@ -538,6 +538,24 @@ TEST(FullDisk, IsTriedAgainOnlyOnceSoMuchIsFreeAndThenEveryTenSeconds) {
   EXPECT_EQ(machine.fatal_calls(), 0);
 }
 
+TEST(FullDisk, IsSaidByOpenBeforeItTouchesAnything) {
+  Machine machine;
+  Ledger ledger(1);
+  {
+    const auto node = OpenOrDie(machine.Options());
+    ledger.Run(node->store("p"), 2, 20);
+  }
+  machine.KillProcess();
+  for (const uint64_t free : {0, 1'000, 100'000}) {
+    machine.disk().SetFreeBytes(free);
+    EXPECT_EQ(error::ReasonOf(RocksNode::Open(machine.Options()).status()), "DISK_FULL");
+    EXPECT_EQ(machine.disk().changes(), 0u);
+  }
+  machine.disk().SetFreeBytes(std::nullopt);
+  const auto node = OpenOrDie(machine.Options());
+  EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
+}
+
 TEST(FullDisk, ThatCannotBeWrittenAtAllAnyMoreIsFatal) {
   Machine machine;
   Ledger ledger(1);

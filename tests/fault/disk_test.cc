@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -35,15 +36,17 @@ class DiskTest : public ::testing::Test {
  protected:
   std::string data() const { return folder_ / "disk/data"; }
 
-  void Start() {
+  absl::Status TryToStart() {
     auto server = Server::Start(
         {"/usr/bin/env", "LD_PRELOAD=" + Program("disk_faults.so"), "WAYPOST_DISK_FAULT=" + fault_,
          Program("waypost-node"), "--demo", "--data-dir", data(), "--key-dir", folder_ / "keys"},
         folder_, "node");
-    ASSERT_TRUE(server.ok()) << server.status();
+    if (!server.ok()) return server.status();
     server_ = *std::move(server);
     referrals_ = pb::ReferralService::NewStub(server_->Connect());
+    return absl::OkStatus();
   }
+  void Start() { ASSERT_EQ(TryToStart(), absl::OkStatus()); }
 
   // Starts a new node and has it acknowledge something.
   void Begin() {
@@ -177,6 +180,21 @@ TEST_F(SmallDiskTest, AFullDiskRefusesChangesAndReadsGoOnUntilThereIsRoom) {
     CheckReferrals();
   }
   ASSERT_NO_FATAL_FAILURE(Restart());
+  CheckReferrals();
+}
+
+TEST_F(SmallDiskTest, ANodeThatFindsNoRoomAtItsStartSaysSoAndLosesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  server_->process().Signal(SIGKILL);
+  server_.reset();
+  ASSERT_NO_FATAL_FAILURE(LeaveFree(0));
+  for (int i = 0; i < 2; ++i) {
+    const absl::Status refused = TryToStart();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kAborted) << "it ended by itself";
+    EXPECT_NE(refused.message().find("disk is full"), absl::string_view::npos) << refused;
+  }
+  std::filesystem::remove(folder_ / "disk/filler");
+  ASSERT_NO_FATAL_FAILURE(Start());
   CheckReferrals();
 }
 
