@@ -576,8 +576,10 @@ class StalledWatchTest : public MutationTest {
   // Ten megabytes, and nothing after them.
   WatchPlan<Message> Plan() {
     return {.feed = "feed",
-            .read = [](const store::Reader&, uint64_t& cursor) -> absl::StatusOr<std::vector<Message>> {
-              if (++cursor > 10) return std::vector<Message>();
+            .read = [this](const store::Reader&, uint64_t& cursor) -> absl::StatusOr<std::vector<Message>> {
+              ++reads_;
+              if (cursor == 10) return std::vector<Message>();
+              ++cursor;
               Message message;
               message.set_revision(static_cast<int64_t>(cursor));
               message.set_resource(std::string(1'000'000, 'x'));
@@ -586,8 +588,8 @@ class StalledWatchTest : public MutationTest {
   }
 
   template <typename Condition>
-  bool Await(Condition&& condition) {
-    const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  bool Await(Condition&& condition, absl::Duration patience = absl::Seconds(20)) {
+    const absl::Time give_up = absl::Now() + patience;
     while (!condition() && absl::Now() < give_up) std::this_thread::yield();
     return condition();
   }
@@ -604,6 +606,7 @@ class StalledWatchTest : public MutationTest {
   static constexpr char kMethod[] = "/test.S/Follow";
   int port_ = 0;
   int read_ = 0;
+  std::atomic<int> reads_{0};  // by the watch
   grpc::ClientContext context_;
   FollowService service_{*this};
   std::unique_ptr<grpc::Server> server_;
@@ -632,9 +635,14 @@ TEST_F(StalledWatchTest, AClientThatReadsAndWaitsIsNot) {
     ASSERT_TRUE(reader_->Read(&message));
     EXPECT_EQ(message.revision(), i);
   }
-  clock_.Advance(kWatchStall + absl::Seconds(1));
-  hub_.Changed(kTickFeed);
+  // It reads again once all that it read before is written.
+  ASSERT_TRUE(Await([this] { return reads_ >= 11; }));
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(kWatchStall + absl::Seconds(1));
+    hub_.Changed(kTickFeed);
+  }
   EXPECT_EQ(hub_.listeners(), 2);
+  EXPECT_FALSE(Await([this] { return hub_.listeners() != 2; }, absl::Milliseconds(50)));
 }
 
 TEST(CheckRequestId, TakesUuidsAndRefusesWhatCouldHoldAName) {

@@ -694,17 +694,5 @@ TEST_F(WatchTest, AfterAMisdirectionTheReceiverIsToldNothingMore) {
   EXPECT_EQ(again.Next().referral(), next) << "nor of what was before";
 }
 
-TEST_F(WatchTest, AQuietStreamIsNotCut) {
-  const std::string name = Requested();
-  Stream& stream = Open(receiver, "0");
-  ASSERT_EQ(AwaitListeners(2), 2);
-  stream.Next();
-  rig.clock().Advance(rpc::kWatchStall + absl::Seconds(1));
-  rig.hub().Changed(rpc::kTickFeed);
-  Refresh();
-  EXPECT_EQ(rig.hub().listeners(), 2) << "a quiet stream is not a stalled one";
-  EXPECT_EQ(Must(Get(receiver, name)).revision(), 1);
-}
-
 }  // namespace
 }  // namespace waypost::referral
