@@ -918,9 +918,8 @@ void Settle(Step& step) {
   next.set_revision(step.current.revision() + 1);
   *next.mutable_update_time() = api::ToTimestamp(step.now);
   // A forwarded referral keeps the holder of that moment.
-  if (step.decision.event != Event::kHandOverTaken && !IsEnd(step.current.state())) {
-    next.set_case_holding_body(std::string(CaseHolder(next)));
-  } else if (step.decision.event == Event::kReopen) {
+  const bool goes_on = step.decision.event != Event::kHandOverTaken && !IsEnd(step.current.state());
+  if (goes_on || step.decision.event == Event::kReopen) {
     next.set_case_holding_body(std::string(CaseHolder(next)));
   }
 }
