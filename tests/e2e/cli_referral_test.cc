@@ -247,6 +247,8 @@ void CliReferralTest::CaseIsReadAndDisclosed() {
   EXPECT_THAT(Read("to", "disclose", screening), HasSubstr("Needs a room"));
   EXPECT_EQ(Json("to", base::Cat("referral disclose ", screening))["sections"][0]["screening"]["text"],
             "Needs a room");
+  EXPECT_THAT(Run("to", base::Cat("referral disclose --person 7 ", screening)).errors,
+              HasSubstr("There is nothing of that."));
   ExpectFailure("to", base::Cat("referral disclose ", name, " --section screening"), 2, "INVALID_FIELD");
   const std::string details =
       base::Cat("referral disclose ", name, " --section details --purpose assess-request");
@@ -357,6 +359,33 @@ TEST_F(CliReferralTest, ImportTellsTheWrongRowAndSubmitsTheOthersOnce) {
         << "the first answer again";
     EXPECT_EQ(NamesIn(Json("worker", base::Cat("referral find ", reference))).size(), 1u) << reference;
   }
+}
+
+TEST_F(CliReferralTest, ImportTellsWhatTheServerRefusesAndWhatIsNoJson) {
+  const std::string file = *folder_ / "cases.jsonl";
+  const std::string name = Submit();
+  // What one referral is made of, from what is shown and opened of another.
+  const json shown = Json("from", base::Cat("referral show ", name)).at("referral");
+  json good;
+  for (const char* field : {"theme", "priority", "receiving", "territory", "persons"}) {
+    good["referral"][field] = shown.at(field);
+  }
+  good["referral"]["persons"][0]["disclosure"].erase("fields");
+  good["sections"] = Json("from", base::Cat("referral disclose --section screening --section details "
+                                            "--purpose coordinate-case ",
+                                            name))
+                         .at("sections");
+  json elsewhere = good;
+  elsewhere["referral"]["receiving"]["body"] = "bodies/es-none";
+  elsewhere["referral"]["persons"][0]["disclosure"].erase("recipient");
+  WriteFile(file, base::Cat(good.dump(), "\n", elsewhere.dump(), "\n{\n"));
+  const Outcome imported = Run("from", base::Cat("referral import ", file));
+  EXPECT_EQ(imported.exit_code, 5);
+  EXPECT_THAT(imported.printed,
+              AllOf(HasSubstr("row 1: referrals/"), HasSubstr("row 2: failed: referral.receiving.body: "),
+                    HasSubstr("row 3: failed\n")));
+  EXPECT_THAT(ReadFile(base::Cat(file, ".errors.csv")), AllOf(HasSubstr("\n2,2,referral.receiving.body,"),
+                                                              HasSubstr("\n3,3,"), HasSubstr("ROW_INVALID")));
 }
 
 TEST_F(CliReferralTest, ImportEndsWithTheCodeOfWhatStoppedIt) {

@@ -214,6 +214,9 @@ TEST_F(CliAuditTest, ProofsAreMadeAndCheckedOffline) {
   WriteFile(file, forged.dump());
   ExpectFailure("worker", verify, 7, "PROOF_INVALID");
   ExpectFailure("worker", base::Cat("audit verify ", *folder_ / "none.json"), 2, "INVALID_FIELD");
+  const Outcome negative = Run("to", base::Cat("audit prove --revision -1 ", name));
+  EXPECT_EQ(negative.exit_code, 2);
+  EXPECT_LT(negative.errors.size(), 200u) << "a range that can be read: " << negative.errors;
   ExpectFailure("third", base::Cat("audit prove ", name), 3, "NOT_FOUND");
   ExpectFailure("to", "audit prove entries/five", 2, "INVALID_FIELD");
 }

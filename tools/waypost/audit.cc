@@ -1,4 +1,6 @@
 // waypost audit: the log, and evidence that can be checked without it.
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <ostream>
 
@@ -90,7 +92,7 @@ void AddProve(CLI::App& group, Session& session) {
   leaf.add_option("subject", options->subject, "an entry (entries/5) or a resource (referrals/01jd…)")
       ->required();
   leaf.add_option("--revision", options->revision, "of the resource; the newest if absent")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
   leaf.add_option("--tree-size", options->tree_size, "the tree to prove it in; the present one if absent");
   leaf.add_option("--out", options->out, "write it to this file instead of standard output")
       ->type_name("FILE");

@@ -179,7 +179,9 @@ absl::Status Session::ListAll(const std::string& method, const PageOptions& page
 
 absl::Status Session::Show(const Message& message) {
   if (json()) return ShowJson(message);
-  env_.out << Details(message, zone());
+  const std::string details = Details(message, zone());
+  if (details.empty()) Hint("There is nothing of that.");
+  env_.out << details;
   return absl::OkStatus();
 }
 
