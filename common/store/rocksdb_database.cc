@@ -48,24 +48,6 @@ absl::Status CheckOptions(const RocksOptions& options) {
   return absl::OkStatus();
 }
 
-// DISK_FULL when less is free than recovery writes: the log once more, as table files, and a manifest.
-// RocksDB 7.8 does not say so itself: Debian's build, which has assertions on, aborts the process.
-absl::Status CheckRoom(const std::string& path, rocksdb::FileSystem& files) {
-  constexpr uint64_t kManifestBytes = uint64_t{8} << 20;
-  uint64_t wanted = kManifestBytes;
-  std::vector<std::string> children;
-  files.GetChildren(path, rocksdb::IOOptions(), &children, nullptr).PermitUncheckedError();
-  for (const std::string& name : children) {
-    uint64_t size = 0;
-    if (!name.ends_with(".log")) continue;
-    if (files.GetFileSize(base::Cat(path, "/", name), rocksdb::IOOptions(), &size, nullptr).ok())
-      wanted += size;
-  }
-  uint64_t free = 0;
-  const rocksdb::IOStatus status = files.GetFreeSpace(path, rocksdb::IOOptions(), &free, nullptr);
-  return !status.ok() || free >= wanted ? absl::OkStatus() : error::DiskFull();
-}
-
 // Makes the folder and checks its log, with the folder locked against other processes meanwhile.
 absl::Status PrepareFolder(const std::string& path, rocksdb::FileSystem& files) {
   std::error_code error;
@@ -106,6 +88,22 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families(const RocksOptions& option
 }
 
 }  // namespace
+
+absl::Status CheckRoom(const std::string& path, rocksdb::FileSystem& files) {
+  constexpr uint64_t kManifestBytes = uint64_t{8} << 20;
+  uint64_t wanted = kManifestBytes;
+  std::vector<std::string> children;
+  files.GetChildren(path, rocksdb::IOOptions(), &children, nullptr).PermitUncheckedError();
+  for (const std::string& name : children) {
+    uint64_t size = 0;
+    if (!name.ends_with(".log")) continue;
+    if (files.GetFileSize(base::Cat(path, "/", name), rocksdb::IOOptions(), &size, nullptr).ok())
+      wanted += size;
+  }
+  uint64_t free = 0;
+  const rocksdb::IOStatus status = files.GetFreeSpace(path, rocksdb::IOOptions(), &free, nullptr);
+  return !status.ok() || free >= wanted ? absl::OkStatus() : error::DiskFull();
+}
 
 bool IsDiskFull(const rocksdb::Status& status) {
   if (status.IsNoSpace()) return true;

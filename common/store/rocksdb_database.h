@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/store/rocksdb_store.h"
@@ -16,6 +17,7 @@
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
+#include "rocksdb/file_system.h"
 #include "rocksdb/listener.h"
 
 namespace waypost::store {
@@ -23,6 +25,10 @@ namespace waypost::store {
 // Whether `status` says that the disk has no room left, or the user's quota on it none, which RocksDB tells
 // from other failures by its text alone.
 bool IsDiskFull(const rocksdb::Status& status);
+
+// DISK_FULL when less is free than opening the folder writes: its log once more, as table files, and a
+// manifest. RocksDB 7.8 does not say so itself: Debian's build, which has assertions on, aborts the process.
+absl::Status CheckRoom(const std::string& path, rocksdb::FileSystem& files);
 
 // Keeps the error that has stopped RocksDB's work in the background, if any, and keeps RocksDB from resuming
 // by itself: only the writer thread knows what was answered. Thread-safe.

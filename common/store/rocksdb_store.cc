@@ -261,6 +261,8 @@ rocksdb::IOStatus Node::ProbeRoom() const {
 absl::Status Node::Reopen() {
   const uint64_t now_ns = env().GetSystemClock()->NowNanos();
   if (now_ns < next_probe_ns_ || !HasFree(RecoveryBytes())) return error::DiskFull();
+  // Before the database is closed: once it is, there are no reads until it opens.
+  WAYPOST_RETURN_IF_ERROR(CheckRoom(options_.path, *env().GetFileSystem()));
   const rocksdb::IOStatus probed = ProbeRoom();
   if (!probed.ok() && !IsDiskFull(probed)) return Fail(probed);
   next_probe_ns_ = now_ns + static_cast<uint64_t>(absl::ToInt64Nanoseconds(options_.probe_pause));
