@@ -526,7 +526,8 @@ class BadPages : public DirectoryRefusal {
     }
     request.set_page_token(token);
     EXPECT_TRUE(Do(keeper_, method, request).ok()) << NameOf<Request>();
-    const std::string keeper = std::exchange(keeper_, rig.TokenOf(kOtherBody, {Role::kSupervisor}));
+    const std::string keeper = std::exchange(
+        keeper_, rig.TokenOf(base::Cat("bodies/", made_), {Role::kSupervisor, Role::kOperator}));
     BadToken(method, request, "of another caller");
     keeper_ = keeper;
     request.set_page_token(token_before_);
@@ -556,6 +557,18 @@ TEST_F(BadPages, OfEveryListing) {
                             "theme: THEME_HOUSING territory: 'ES300'"});
   Check(&Stub::ListProgrammes, {});
   Check(&Stub::ListCoordinationAgreements, {});
+}
+
+TEST_F(BadPages, ATokenIsNotTakenByAQueryThatWouldReadTheSameRows) {
+  // What serves the narrower place includes all that serves the wider one: the position alone would do.
+  auto request = With<v1::ListOffersRequest>(id_, "theme: THEME_HOUSING territory: 'ES300'");
+  const auto first = Do(keeper_, &Stub::ListOffers, request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_FALSE(first->next_page_token().empty());
+  request.set_page_token(first->next_page_token());
+  EXPECT_TRUE(Do(keeper_, &Stub::ListOffers, request).ok());
+  request.set_territory("ES300/28058");
+  BadToken(&Stub::ListOffers, request, "of a wider place");
 }
 
 TEST_F(BadPages, OfTheFeed) {
