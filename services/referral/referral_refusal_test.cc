@@ -216,6 +216,10 @@ TEST_F(RefusalTest, UnknownEnumValues) {
   Refused(receiver, &Stub::DiscloseReferral,
           Disclose(name, {v1::SECTION_KIND_SCREENING}, v1::PURPOSE_UNSPECIFIED), "purpose");
   Refused(receiver, &Stub::DiscloseReferral, Disclose(name, {}), "sections");
+  v1::DiscloseReferralRequest stranger = Disclose(name, {v1::SECTION_KIND_SCREENING});
+  stranger.add_persons(1);
+  stranger.add_persons(7);
+  Refused(receiver, &Stub::DiscloseReferral, stranger, "persons[1]");
   v1::ListReferralsRequest list;
   Refused(receiver, &Stub::ListReferrals, list, "box");
   list.set_box(static_cast<v1::Box>(7));

@@ -142,6 +142,19 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
   return query;
 }
 
+// A person who is not there is a slip: an empty answer would say that nothing is known of her.
+absl::Status CheckPersons(const ReferralRecord& record,
+                          const google::protobuf::RepeatedField<uint32_t>& numbers) {
+  error::FieldViolations wrong;
+  for (int i = 0; i < numbers.size(); ++i) {
+    const bool is_there =
+        std::any_of(record.persons().begin(), record.persons().end(),
+                    [&](const v1::Person& person) { return person.number() == numbers[i]; });
+    if (!is_there) wrong.Add(base::Cat("persons[", i, "]"), "is no person of this referral");
+  }
+  return wrong.ToStatus();
+}
+
 std::string PurposeName(v1::Purpose purpose) {
   return v1::Purpose_Name(purpose);
 }
@@ -404,6 +417,7 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
         std::vector<v1::SectionKind> kinds;
         for (const int kind : request->sections()) kinds.push_back(static_cast<v1::SectionKind>(kind));
         WAYPOST_RETURN_IF_ERROR(CheckMayOpen(record, kinds, as));
+        WAYPOST_RETURN_IF_ERROR(CheckPersons(record, request->persons()));
         Look look;
         const std::string& body = mutation.caller().body;
         WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));

@@ -73,6 +73,7 @@ void CliTest::MintTokens() {
       {"second", "--body bodies/es-from --role supervisor"},
       {"worker", "--body es-from --role caseworker --unit intake"},
       {"to", "--body es-to --role supervisor --role auditor"},
+      {"officer", "--body es-to --role safeguarding-officer --role supervisor"},
       {"third", "--body es-third --role supervisor --ttl 1h"}};
   for (const auto& [who, grant] : people) {
     std::vector<std::string> command = {Program("waypost"), "token",     "--data-dir",

@@ -22,6 +22,7 @@ std::vector<std::string> Words(std::string_view line);
 // bodies/es-to and bodies/es-third. Who calls is one of
 //   operator              of bodies/es-operator
 //   from, to, third       supervisors and auditors of these bodies
+//   officer               of bodies/es-to, a safeguarding officer as well
 //   second                another supervisor of bodies/es-from
 //   worker                a caseworker of the unit intake
 class CliTest : public ::testing::Test {

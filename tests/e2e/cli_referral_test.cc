@@ -247,14 +247,17 @@ void CliReferralTest::CaseIsReadAndDisclosed() {
   EXPECT_THAT(Read("to", "disclose", screening), HasSubstr("Needs a room"));
   EXPECT_EQ(Json("to", base::Cat("referral disclose ", screening))["sections"][0]["screening"]["text"],
             "Needs a room");
-  EXPECT_THAT(Run("to", base::Cat("referral disclose --person 7 ", screening)).errors,
-              HasSubstr("There is nothing of that."));
+  ExpectFailure("to", base::Cat("referral disclose --person 7 ", screening), 2, "INVALID_FIELD");
   ExpectFailure("to", base::Cat("referral disclose ", name, " --section screening"), 2, "INVALID_FIELD");
   const std::string details =
       base::Cat("referral disclose ", name, " --section details --purpose assess-request");
   ExpectFailure("to", details, 4, "NOT_YET_DISCLOSED");
   Act("to", "accept", name, "", "ACCEPTED");
   EXPECT_EQ(Json("to", details)["sections"][0]["details"]["givenName"], "Marzia");
+  const Outcome alerts =
+      Run("officer", base::Cat("referral disclose ", name, " --section alerts --purpose assess-request"));
+  EXPECT_EQ(alerts.exit_code, 0) << alerts.errors;
+  EXPECT_THAT(alerts.errors, HasSubstr("There is nothing of that."));
 }
 
 TEST_F(CliReferralTest, EveryCommandOfItsHelpDoesWhatItSays) {
