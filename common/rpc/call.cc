@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/status/errors.h"
 
 namespace waypost::rpc {
@@ -70,10 +71,10 @@ absl::Status CheckRequestId(std::string_view request_id) {
       std::all_of(request_id.begin(), request_id.end(), allowed)) {
     return absl::OkStatus();
   }
-  return error::InvalidField(
-      "request_id",
-      "is required on every change: 8 to 64 of A-Z, a-z, 0-9, '.', '_', ':', '-'; a new "
-      "random UUID for each new request, the same one when you repeat it");
+  return error::InvalidField("request_id",
+                             base::Cat(request_id.empty() ? "is required on every change: " : "must be ",
+                                       "8 to 64 of A-Z, a-z, 0-9, '.', '_', ':', '-'; a new random UUID "
+                                       "for each new request, the same one when you repeat it"));
 }
 
 }  // namespace waypost::rpc

@@ -266,16 +266,23 @@ constexpr policy::MethodRule kWrite = {.service = "test.S",
 // Runs bodies against a store, as the framework does, without a server.
 class MutationTest : public ::testing::Test {
  protected:
-  Call CallOf(std::string_view body, std::string_view actor) {
+  static policy::Caller CallerOf(std::string_view body, std::string_view actor) {
     policy::Caller caller;
     caller.body = body;
     caller.actor = actor;
     caller.roles = {Role::kCaseworker};
+    return caller;
+  }
+
+  Call CallOf(std::string_view body, std::string_view actor) {
     return {.rule = kWrite,
-            .caller = std::make_shared<const policy::Caller>(caller),
+            .caller = std::make_shared<const policy::Caller>(CallerOf(body, actor)),
             .now = clock_.Now(),
             .trace = {}};
   }
+
+  // Of bodies/a, for calls over gRPC.
+  std::string Token() { return authenticator_.Add(CallerOf("bodies/a", "x")); }
 
   // Writes "k" = value under a request id; returns the response remembered or made.
   absl::StatusOr<std::string> Write(const Call& call, std::string_view request_id, std::string_view content,
@@ -444,11 +451,7 @@ class PreparedTest : public MutationTest {
     grpc::ServerBuilder builder;
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    policy::Caller caller;
-    caller.body = "bodies/a";
-    caller.actor = "x";
-    caller.roles = {Role::kCaseworker};
-    token_ = authenticator_.Add(std::move(caller));
+    token_ = Token();
   }
   ~PreparedTest() override { server_->Shutdown(); }
 
@@ -554,12 +557,7 @@ class StalledWatchTest : public MutationTest {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    policy::Caller caller;
-    caller.body = "bodies/a";
-    caller.actor = "x";
-    caller.roles = {Role::kCaseworker};
-    caller.expires = absl::InfiniteFuture();
-    context_.AddMetadata("authorization", base::Cat("Bearer ", authenticator_.Add(std::move(caller))));
+    context_.AddMetadata("authorization", base::Cat("Bearer ", Token()));
     const auto channel =
         grpc::CreateChannel(base::Cat("127.0.0.1:", port_), grpc::InsecureChannelCredentials());
     const grpc::internal::RpcMethod method(kMethod, grpc::internal::RpcMethod::SERVER_STREAMING, channel);

@@ -5,9 +5,10 @@
 //   Timestamp               --review-time 14d; see ParseTime
 //   repeated scalars        the flag once for each
 //   LocalizedText           --display-name es=Vivienda, once for each language, the original first
-//   repeated LocalizedText  --required-document es=Pasaporte, once for each text; JSON for one in more
-//   languages messages of scalars     a flag for each field: --appointment-time, --appointment-zone other
-//   messages          JSON, or @FILE: --eligibility '{"age": …}'; repeated ones, once for each
+//   repeated LocalizedText  --required-document es=Pasaporte, once for each text; JSON where it has more
+//                           languages
+//   messages of scalars     a flag for each field: --appointment-time, --appointment-zone
+//   other messages          JSON, or @FILE: --eligibility '{"age": …}'; repeated ones, once for each
 #ifndef WAYPOST_TOOLS_WAYPOST_MESSAGE_FLAGS_H_
 #define WAYPOST_TOOLS_WAYPOST_MESSAGE_FLAGS_H_
 
