@@ -111,21 +111,21 @@ bool IsDiskFull(const rocksdb::Status& status) {
   return status.IsIOError() && status.ToString().find(quota) != std::string::npos;
 }
 
-void BackgroundError::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) {
-  const bool failed = !IsDiskFull(*error);
+void DiskError::Keep(const rocksdb::Status& error) {
+  const bool failed = !IsDiskFull(error);
   const absl::MutexLock lock(&mutex_);
-  if (error_.ok() || (failed && IsDiskFull(error_))) error_ = *error;
+  if (error_.ok() || (failed && IsDiskFull(error_))) error_ = error;
   seen_ = true;
   if (failed && tell_) tell_();
 }
 
-void BackgroundError::TellOfFailures(std::function<void()> tell) {
+void DiskError::TellOfFailures(std::function<void()> tell) {
   const absl::MutexLock lock(&mutex_);
   tell_ = std::move(tell);
   if (!error_.ok() && !IsDiskFull(error_)) tell_();
 }
 
-rocksdb::Status BackgroundError::Get() const {
+rocksdb::Status DiskError::Get() const {
   if (!seen_.load(std::memory_order_relaxed)) return rocksdb::Status::OK();
   const absl::MutexLock lock(&mutex_);
   return error_;
@@ -138,10 +138,10 @@ absl::StatusOr<std::unique_ptr<RocksDatabase>> RocksDatabase::Open(const RocksOp
   std::unique_ptr<RocksDatabase> database(new RocksDatabase());
   database->guard_ = std::make_shared<WalGuard>(env->GetFileSystem(), options.path);
   database->env_ = std::make_unique<GuardedEnv>(env, database->guard_);
-  database->background_error_ = std::make_shared<BackgroundError>();
+  database->disk_error_ = std::make_shared<DiskError>();
   database->block_cache_ = MakeBlockCache(options);
   rocksdb::Options db_options = MakeRocksOptions(options, database->env_.get(), database->block_cache_);
-  db_options.listeners.push_back(database->background_error_);
+  db_options.listeners.push_back(database->disk_error_);
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(db_options, options.path, Families(options, db_options),
                                                    &database->families_, &opened);

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/store/rocksdb_reader.h"
 #include "common/store/rocksdb_store.h"
 #include "common/store/wal_guard.h"
 #include "rocksdb/cache.h"
@@ -30,21 +31,24 @@ bool IsDiskFull(const rocksdb::Status& status);
 // manifest. RocksDB 7.8 does not say so itself: Debian's build, which has assertions on, aborts the process.
 absl::Status CheckRoom(const std::string& path, rocksdb::FileSystem& files);
 
-// Keeps the error that has stopped RocksDB's work in the background, if any, and keeps RocksDB from resuming
-// by itself: only the writer thread knows what was answered. Thread-safe.
-class BackgroundError final : public rocksdb::EventListener {
+// Keeps the error that a read met or that has stopped RocksDB's work in the background, if any, and keeps
+// RocksDB from resuming by itself: only the writer thread knows what was answered. Thread-safe.
+class DiskError final : public rocksdb::EventListener, public ReadFailures {
  public:
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override;
+  void OnReadFailed(const rocksdb::Status& error) override { Keep(error); }
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override { Keep(*error); }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
     *auto_recovery = false;
   }
   // The first error that was not for want of room, or else the first that was, or else OK.
   rocksdb::Status Get() const;
-  // Calls `tell` for each error that is not for want of room, on RocksDB's threads, and at once if there has
-  // been one. It must not block, and must be callable as long as the database is open.
+  // Calls `tell` for each error that is not for want of room, on whatever thread met it, and at once if there
+  // has been one. It must not block, and must be callable as long as the database is open.
   void TellOfFailures(std::function<void()> tell);
 
  private:
+  void Keep(const rocksdb::Status& error);
+
   std::atomic<bool> seen_ = false;
   mutable absl::Mutex mutex_;
   rocksdb::Status error_ ABSL_GUARDED_BY(mutex_);
@@ -61,7 +65,7 @@ class RocksDatabase {
 
   rocksdb::DB* db() const { return db_.get(); }
   WalGuard& guard() const { return *guard_; }
-  BackgroundError& background_error() const { return *background_error_; }
+  DiskError& disk_error() const { return *disk_error_; }
   const rocksdb::Cache& block_cache() const { return *block_cache_; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return families_; }
   // REQUIRES: a part named at Open, or rocksdb::kDefaultColumnFamilyName.
@@ -77,7 +81,7 @@ class RocksDatabase {
   // In the order in which they need each other.
   std::shared_ptr<WalGuard> guard_;
   std::unique_ptr<rocksdb::Env> env_;
-  std::shared_ptr<BackgroundError> background_error_;
+  std::shared_ptr<DiskError> disk_error_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;

@@ -8,11 +8,17 @@
 namespace waypost::store {
 namespace {
 
+absl::Status ReadError(const rocksdb::Status& status, ReadFailures& failures) {
+  if (status.IsCorruption()) return error::DataLoss("a block of the store does not match its checksum");
+  failures.OnReadFailed(status);
+  return error::Unavailable("the store", "a read of its files failed");
+}
+
 class RocksCursor final : public Cursor {
  public:
   RocksCursor(std::shared_ptr<const void> owner, rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
-              rocksdb::ReadOptions options, const KeyRange& range)
-      : owner_(std::move(owner)), range_(range), end_slice_(range_.end) {
+              ReadFailures& failures, rocksdb::ReadOptions options, const KeyRange& range)
+      : owner_(std::move(owner)), failures_(failures), range_(range), end_slice_(range_.end) {
     // The bound lets RocksDB stop at it instead of walking over deleted rows beyond.
     if (!range_.end.empty()) options.iterate_upper_bound = &end_slice_;
     iterator_.reset(db->NewIterator(options, family));
@@ -31,11 +37,12 @@ class RocksCursor final : public Cursor {
   std::string_view value() const override { return ToView(iterator_->value()); }
   absl::Status status() const override {
     const rocksdb::Status status = iterator_->status();
-    return status.ok() ? absl::OkStatus() : ReadError(status);
+    return status.ok() ? absl::OkStatus() : ReadError(status, failures_);
   }
 
  private:
   const std::shared_ptr<const void> owner_;
+  ReadFailures& failures_;
   const KeyRange range_;
   const rocksdb::Slice end_slice_;
   bool beyond_ = false;
@@ -44,14 +51,9 @@ class RocksCursor final : public Cursor {
 
 }  // namespace
 
-absl::Status ReadError(const rocksdb::Status& status) {
-  if (status.IsCorruption()) return error::DataLoss("a block of the store does not match its checksum");
-  return error::Unavailable("the store", "a read of its files failed");
-}
-
 RocksReader::RocksReader(std::shared_ptr<const void> owner, rocksdb::DB* db,
-                         rocksdb::ColumnFamilyHandle* family)
-    : owner_(std::move(owner)), db_(db), family_(family) {
+                         rocksdb::ColumnFamilyHandle* family, ReadFailures& failures)
+    : owner_(std::move(owner)), db_(db), family_(family), failures_(failures) {
   options_.snapshot = db->GetSnapshot();
 }
 
@@ -63,12 +65,12 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(std::string_view key
   std::string value;
   const rocksdb::Status status = db_->Get(options_, family_, ToSlice(key), &value);
   if (status.IsNotFound()) return std::nullopt;
-  if (!status.ok()) return ReadError(status);
+  if (!status.ok()) return ReadError(status, failures_);
   return value;
 }
 
 std::unique_ptr<Cursor> RocksReader::Scan(const KeyRange& range) const {
-  return std::make_unique<RocksCursor>(owner_, db_, family_, options_, range);
+  return std::make_unique<RocksCursor>(owner_, db_, family_, failures_, options_, range);
 }
 
 }  // namespace waypost::store

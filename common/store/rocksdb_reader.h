@@ -19,16 +19,24 @@ inline std::string_view ToView(const rocksdb::Slice& slice) {
   return {slice.data(), slice.size()};
 }
 
-// A failed read: DATA_LOSS when the bytes on disk are damaged, else UNAVAILABLE. Names no key.
-absl::Status ReadError(const rocksdb::Status& status);
+// Told of reads that the disk failed, on the reading thread. Thread-safe.
+class ReadFailures {
+ public:
+  virtual ~ReadFailures() = default;
+  virtual void OnReadFailed(const rocksdb::Status& error) = 0;
+};
 
-// Reads one column family: the newest state, or that of a snapshot.
+// Reads one column family: the newest state, or that of a snapshot. A read fails with DATA_LOSS when the
+// bytes on disk are damaged, else with UNAVAILABLE; neither names a key.
 class RocksReader final : public Reader {
  public:
-  // The newest state. Both must outlive it.
-  RocksReader(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family) : db_(db), family_(family) {}
-  // The state now, held until it is destroyed. It and its cursors keep `owner`, which keeps both, alive.
-  RocksReader(std::shared_ptr<const void> owner, rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family);
+  // The newest state. All must outlive it.
+  RocksReader(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, ReadFailures& failures)
+      : db_(db), family_(family), failures_(failures) {}
+  // The state now, held until it is destroyed. It and its cursors keep `owner`, which keeps the others,
+  // alive.
+  RocksReader(std::shared_ptr<const void> owner, rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
+              ReadFailures& failures);
   ~RocksReader() override;
   RocksReader(const RocksReader&) = delete;
   RocksReader& operator=(const RocksReader&) = delete;
@@ -40,6 +48,7 @@ class RocksReader final : public Reader {
   const std::shared_ptr<const void> owner_;
   rocksdb::DB* const db_;
   rocksdb::ColumnFamilyHandle* const family_;
+  ReadFailures& failures_;
   rocksdb::ReadOptions options_;
 };
 

@@ -150,10 +150,10 @@ Node::~Node() {
 
 void Node::Use(std::shared_ptr<RocksDatabase> database) {
   open_ = database.get();
-  open_->background_error().TellOfFailures([this] { queue_.Wake(); });
+  open_->disk_error().TellOfFailures([this] { queue_.Wake(); });
   for (const auto& part : parts_) {
     part->family_ = open_->Family(part->name_);
-    part->newest_.emplace(open_->db(), part->family_);
+    part->newest_.emplace(open_->db(), part->family_, open_->disk_error());
   }
   const absl::MutexLock lock(&mutex_);
   database_ = std::move(database);
@@ -172,7 +172,7 @@ absl::StatusOr<std::unique_ptr<Reader>> Node::Snapshot(const Part& part) const {
   if (failed_.load(std::memory_order_relaxed)) return error::StoreFailed();
   const std::shared_ptr<RocksDatabase> open = database();
   if (open == nullptr) return error::Unavailable("the store", "it is being reopened after its disk was full");
-  return std::make_unique<RocksReader>(open, open->db(), open->Family(part.name_));
+  return std::make_unique<RocksReader>(open, open->db(), open->Family(part.name_), open->disk_error());
 }
 
 void Node::Enqueue(Part& part, Body body, Done done) {
@@ -222,9 +222,9 @@ void Node::RunWriter() {
 absl::Status Node::PrepareToWrite() {
   if (failed_) return error::StoreFailed();
   if (open_ != nullptr) {
-    const rocksdb::Status background = open_->background_error().Get();
-    if (!background.ok() && !IsDiskFull(background)) return Fail(background);
-    needs_reopen_ |= !background.ok();
+    const rocksdb::Status met = open_->disk_error().Get();
+    if (!met.ok() && !IsDiskFull(met)) return Fail(met);
+    needs_reopen_ |= !met.ok();
   }
   absl::Status ready = HasFree(options_.free_bytes_min) ? absl::OkStatus() : error::DiskFull();
   if (ready.ok() && needs_reopen_) ready = Reopen();

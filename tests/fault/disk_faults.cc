@@ -1,6 +1,6 @@
 // Loaded before a server (LD_PRELOAD) to make its disk fail. While the file that WAYPOST_DISK_FAULT names
-// exists and holds "<errno> <call> <suffix>", every such call (write, fdatasync) on a file whose name ends
-// with the suffix fails with that errno and does nothing.
+// exists and holds "<errno> <call> <suffix>", every such call (write, fdatasync, pread) on a file whose name
+// ends with the suffix fails with that errno and does nothing.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -44,6 +44,14 @@ extern "C" ssize_t write(int fd, const void* bytes, size_t size) {
   static auto* const next = Next<ssize_t(int, const void*, size_t)>("write");
   const int error = FaultOf("write", fd);
   if (error == 0) return next(fd, bytes, size);
+  errno = error;
+  return -1;
+}
+
+extern "C" ssize_t pread(int fd, void* bytes, size_t size, off_t at) {
+  static auto* const next = Next<ssize_t(int, void*, size_t, off_t)>("pread");
+  const int error = FaultOf("pread", fd);
+  if (error == 0) return next(fd, bytes, size, at);
   errno = error;
   return -1;
 }

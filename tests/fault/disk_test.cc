@@ -123,6 +123,7 @@ class DiskTest : public ::testing::Test {
   void FailNoMore() { std::filesystem::remove(fault_); }
 
   void RefusesAndResumes(int error);
+  void ExpectEnd();
   void EndsAndRecovers(std::string_view call);
 
   const TempFolder folder_;
@@ -220,16 +221,21 @@ TEST_F(DiskTest, ALogWithoutQuotaRefusesChangesUntilThereIsSome) {
   RefusesAndResumes(EDQUOT);
 }
 
-void DiskTest::EndsAndRecovers(std::string_view call) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  Fail(EIO, call, ".log");
-  const absl::Status failed = Submit(50);
-  EXPECT_EQ(failed.code(), absl::StatusCode::kUnavailable) << failed;
+// With its own exit code, and a last line that says what failed.
+void DiskTest::ExpectEnd() {
   EXPECT_EQ(server_->process().WaitForExit(absl::Seconds(10)), kExitStoreFailed);
   const std::string printed = server_->process().Printed();
   const size_t last = printed.rfind('\n', printed.size() - 2) + 1;
   EXPECT_EQ(printed.find("waypost: the store has failed: ", last), last) << printed;
   EXPECT_NE(printed.find("Input/output error", last), std::string::npos) << printed;
+}
+
+void DiskTest::EndsAndRecovers(std::string_view call) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  Fail(EIO, call, ".log");
+  const absl::Status failed = Submit(50);
+  EXPECT_EQ(failed.code(), absl::StatusCode::kUnavailable) << failed;
+  ExpectEnd();
   FailNoMore();
   ASSERT_NO_FATAL_FAILURE(Restart());
   EXPECT_EQ(ReasonOf(Submit(50)), "OK");
@@ -243,6 +249,24 @@ TEST_F(DiskTest, AFailedWriteOfTheLogEndsTheNodeAndLosesNothing) {
 
 TEST_F(DiskTest, AFailedSyncOfTheLogEndsTheNodeAndLosesNothing) {
   EndsAndRecovers("fdatasync");
+}
+
+TEST_F(DiskTest, AFailedReadEndsTheNodeAndLosesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  // Opening it again moves what the log has into table files.
+  server_->process().Signal(SIGKILL);
+  ASSERT_NO_FATAL_FAILURE(Restart());
+  Fail(EIO, "pread", ".sst");
+  // What nothing has read since the start, and so is not in memory.
+  pb::ListReferralsRequest list;
+  list.set_box(pb::BOX_OUTBOX);
+  const auto unread = Ask(*referrals_, &ReferralStub::ListReferrals, tokens_.from, list);
+  EXPECT_EQ(unread.status().code(), absl::StatusCode::kUnavailable) << unread.status();
+  ExpectEnd();
+  FailNoMore();
+  ASSERT_NO_FATAL_FAILURE(Restart());
+  CheckReferrals();
+  EXPECT_EQ(ReasonOf(Submit(50)), "OK");
 }
 
 }  // namespace
