@@ -47,11 +47,16 @@ rows::Summaries SummariesOf(const ReferralRecord& record) {
   return {.outbox = ToSummary(record, referring), .inbox = ToSummary(record, receiving)};
 }
 
-absl::Status WriteContent(store::Writer& writer, std::string_view name, std::string_view body,
+enum class Is { kNew, kKnown };
+
+absl::Status WriteContent(store::Writer& writer, Is is, std::string_view name, std::string_view body,
                           const SealedContent& content) {
   rows::PutSections(writer, name, content.sections);
   if (content.wraps.empty() && !content.own_reference.has_value()) return absl::OkStatus();
-  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
+  rows::Holdings holdings = rows::Holdings::OfNew(name);
+  if (is == Is::kKnown) {
+    WAYPOST_ASSIGN_OR_RETURN(holdings, rows::Holdings::Load(writer, name));
+  }
   for (const Wrap& wrap : content.wraps) holdings.Put(wrap);
   if (content.own_reference.has_value()) holdings.PutOwnReference(body, *content.own_reference);
   holdings.Save(writer);
@@ -170,7 +175,8 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as,
 
 absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& linked,
                          const SealedContent& content) {
-  WAYPOST_RETURN_IF_ERROR(WriteContent(mutation.writer(), linked.name(), linked.referring().body(), content));
+  WAYPOST_RETURN_IF_ERROR(
+      WriteContent(mutation.writer(), Is::kNew, linked.name(), linked.referring().body(), content));
   const Decision opened{.next = linked, .event = Event::kOpenLinked};
   return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments);
 }
@@ -421,8 +427,8 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   }
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
   WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
-  WAYPOST_RETURN_IF_ERROR(
-      WriteContent(writer, decision.next.name(), mutation.caller().body, prepared.content));
+  WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown,
+                                       decision.next.name(), mutation.caller().body, prepared.content));
   WAYPOST_RETURN_IF_ERROR(
       WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments));
   if (decision.linked.has_value()) {

@@ -147,11 +147,13 @@ class Earliest {
   explicit Earliest(size_t limit) : limit_(limit) {}
 
   // Reads the rows of `run` after `position` as long as they can be among the earliest. The cursor's range
-  // holds the run.
+  // holds the run. REQUIRES: it was made for this, and the runs that were read with it came before this one:
+  // so it stands on the first row after them, and most runs, which have no rows, are passed without a seek.
   absl::Status Read(store::Cursor& cursor, const std::string& run, std::string_view position) {
     const KeyRange range =
         position.empty() ? PrefixRange(run) : store::PrefixRangeAfter(run, base::Cat(run, position));
-    for (cursor.Seek(range.begin); cursor.Valid() && cursor.key() < range.end; cursor.Next()) {
+    if (cursor.Valid() && cursor.key() < range.begin) cursor.Seek(range.begin);
+    for (; cursor.Valid() && cursor.key() < range.end; cursor.Next()) {
       const std::string_view order = cursor.key().substr(run.size());
       if (rows_.size() == limit_) {
         more_ = true;
@@ -187,49 +189,64 @@ class Earliest {
   bool more_ = false;
 };
 
-// Units that have rows below a prefix: found by leaping from each to the next.
-absl::StatusOr<std::vector<std::string>> UnitsIn(const store::Reader& reader, const std::string& prefix) {
-  std::vector<std::string> units;
-  KeyRange range = PrefixRange(prefix);
-  while (true) {
-    const auto at = reader.Scan(range);
-    if (!at->Valid()) {
-      WAYPOST_RETURN_IF_ERROR(at->status());
-      break;
-    }
-    // Rows left out without a word would be worse.
-    if (static_cast<int>(units.size()) == kMaxUnitsMerged) {
-      return error::LimitExceeded("the number of units in one listing (name one in `unit`)", kMaxUnitsMerged,
-                                  kMaxUnitsMerged + 1);
-    }
-    KeyParser parser(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(std::string unit, parser.Text());
-    range.begin = PrefixRange(KeyBuilder(prefix).Text(unit).Take()).end;
-    units.push_back(std::move(unit));
-  }
-  return units;
+template <typename Value>
+std::vector<Value> InOrder(std::vector<Value> values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
 }
 
-absl::StatusOr<std::vector<std::string>> RowPrefixes(const store::Reader& reader, const BoxQuery& query) {
-  const std::string below =
-      query.actor.empty() ? BoxPrefix(query.box, query.body) : MinePrefix(query.body, query.actor, query.box);
-  std::vector<std::string> units;
-  if (query.units.has_value()) {
-    units = *query.units;
-  } else {
-    WAYPOST_ASSIGN_OR_RETURN(units, UnitsIn(reader, below));
+// Reads the runs of a listing into the earliest rows, unit by unit.
+class BoxReader {
+ public:
+  BoxReader(const store::Reader& reader, const BoxQuery& query, std::string_view position, size_t limit)
+      : reader_(reader), states_(InOrder(query.states)), position_(position), earliest_(limit) {}
+
+  absl::Status ReadUnits(const std::string& below, const std::vector<std::string>& units) {
+    const auto cursor = reader_.Scan(PrefixRange(below));
+    for (const std::string& unit : units) {
+      WAYPOST_RETURN_IF_ERROR(ReadRuns(*cursor, KeyBuilder(below).Text(unit).Take()));
+    }
+    return absl::OkStatus();
   }
-  std::vector<std::string> prefixes;
-  for (const std::string& unit : units) prefixes.push_back(KeyBuilder(below).Text(unit).Take());
-  if (query.also_assigned_to.empty()) return prefixes;
-  const std::string mine = MinePrefix(query.body, query.also_assigned_to, query.box);
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> with_mine, UnitsIn(reader, mine));
-  for (const std::string& unit : with_mine) {
-    const bool read_already = std::find(units.begin(), units.end(), unit) != units.end();
-    if (!read_already) prefixes.push_back(KeyBuilder(mine).Text(unit).Take());
+
+  // Every unit that has rows below the prefix, but for those of `read_already`, which is in order.
+  absl::Status ReadAllUnits(const std::string& below, const std::vector<std::string>& read_already) {
+    const auto cursor = reader_.Scan(PrefixRange(below));
+    int units = 0;
+    while (cursor->Valid()) {
+      // Rows left out without a word would be worse.
+      if (units++ == kMaxUnitsMerged) {
+        return error::LimitExceeded("the number of units in one listing (name one in `unit`)",
+                                    kMaxUnitsMerged, kMaxUnitsMerged + 1);
+      }
+      KeyParser parser(cursor->key().substr(below.size()));
+      WAYPOST_ASSIGN_OR_RETURN(const std::string unit, parser.Text());
+      const std::string prefix = KeyBuilder(below).Text(unit).Take();
+      if (!std::binary_search(read_already.begin(), read_already.end(), unit)) {
+        WAYPOST_RETURN_IF_ERROR(ReadRuns(*cursor, prefix));
+      }
+      const std::string end = PrefixRange(prefix).end;
+      if (cursor->Valid() && cursor->key() < end) cursor->Seek(end);
+    }
+    return cursor->status();
   }
-  return prefixes;
-}
+
+  BoxPage Take() && { return std::move(earliest_).Take(); }
+
+ private:
+  absl::Status ReadRuns(store::Cursor& cursor, const std::string& prefix) {
+    for (const v1::ReferralState state : states_) {
+      WAYPOST_RETURN_IF_ERROR(earliest_.Read(cursor, KeyBuilder(prefix).Uint(state).Take(), position_));
+    }
+    return absl::OkStatus();
+  }
+
+  const store::Reader& reader_;
+  const std::vector<v1::ReferralState> states_;
+  const std::string_view position_;
+  Earliest earliest_;
+};
 
 }  // namespace
 
@@ -294,15 +311,20 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
 
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
                                 int limit) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> prefixes, RowPrefixes(reader, query));
-  Earliest earliest(static_cast<size_t>(limit));
-  for (const std::string& prefix : prefixes) {
-    const std::unique_ptr<store::Cursor> cursor = reader.Scan(PrefixRange(prefix));
-    for (const v1::ReferralState state : query.states) {
-      WAYPOST_RETURN_IF_ERROR(earliest.Read(*cursor, KeyBuilder(prefix).Uint(state).Take(), position));
-    }
+  BoxReader rows(reader, query, position, static_cast<size_t>(limit));
+  const std::string below =
+      query.actor.empty() ? BoxPrefix(query.box, query.body) : MinePrefix(query.body, query.actor, query.box);
+  if (!query.units.has_value()) {
+    WAYPOST_RETURN_IF_ERROR(rows.ReadAllUnits(below, {}));
+    return std::move(rows).Take();
   }
-  return std::move(earliest).Take();
+  const std::vector<std::string> units = InOrder(*query.units);
+  WAYPOST_RETURN_IF_ERROR(rows.ReadUnits(below, units));
+  if (!query.also_assigned_to.empty()) {
+    const std::string mine = MinePrefix(query.body, query.also_assigned_to, query.box);
+    WAYPOST_RETURN_IF_ERROR(rows.ReadAllUnits(mine, units));
+  }
+  return std::move(rows).Take();
 }
 
 void PutSections(store::Writer& writer, std::string_view name, const std::vector<SectionRecord>& sections) {

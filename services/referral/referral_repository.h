@@ -49,7 +49,7 @@ struct BoxQuery {
   std::vector<v1::ReferralState> states;
   // Rows of these units, of which "" stands for no unit; nullopt for every unit of the body.
   std::optional<std::vector<std::string>> units;
-  // And the rows of other units that are assigned to this pseudonym; empty for none.
+  // With `units`: and the rows of other units that are assigned to this pseudonym; empty for none.
   std::string also_assigned_to = {};
   // Of these, only the rows assigned to this pseudonym; empty for all.
   std::string actor;
@@ -102,6 +102,8 @@ class Holdings {
  public:
   // Empty where the referral has none.
   static absl::StatusOr<Holdings> Load(const store::Reader& reader, std::string_view name);
+  // Of a referral that is being made: nothing is held of it yet, and nothing is read.
+  static Holdings OfNew(std::string_view name) { return Holdings(name); }
 
   const std::vector<Wrap>& wraps() const { return wraps_; }
   std::vector<Wrap> WrapsOf(std::string_view body) const;
