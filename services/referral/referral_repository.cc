@@ -153,22 +153,23 @@ class Earliest {
     const KeyRange range =
         position.empty() ? PrefixRange(run) : store::PrefixRangeAfter(run, base::Cat(run, position));
     if (cursor.Valid() && cursor.key() < range.begin) cursor.Seek(range.begin);
+    if (cursor.Valid() && cursor.key() < range.end && !rows_.empty()) Merge();
     for (; cursor.Valid() && cursor.key() < range.end; cursor.Next()) {
       const std::string_view order = cursor.key().substr(run.size());
       if (rows_.size() == limit_) {
         more_ = true;
-        if (order > rows_.front().order) return absl::OkStatus();
+        if (!merges_ || order > rows_.front().order) return absl::OkStatus();
         std::pop_heap(rows_.begin(), rows_.end());
         rows_.pop_back();
       }
       rows_.push_back({.order = std::string(order), .value = std::string(cursor.value())});
-      std::push_heap(rows_.begin(), rows_.end());
+      if (merges_) std::push_heap(rows_.begin(), rows_.end());
     }
     return cursor.Valid() ? absl::OkStatus() : cursor.status();
   }
 
   BoxPage Take() && {
-    std::sort_heap(rows_.begin(), rows_.end());
+    if (merges_) std::sort_heap(rows_.begin(), rows_.end());
     BoxPage page;
     page.rows.reserve(rows_.size());
     for (Row& row : rows_) page.rows.push_back(std::move(row.value));
@@ -184,8 +185,15 @@ class Earliest {
     bool operator<(const Row& other) const { return order < other.order; }
   };
 
+  void Merge() {
+    if (!merges_) std::make_heap(rows_.begin(), rows_.end());
+    merges_ = true;
+  }
+
   const size_t limit_;
-  std::vector<Row> rows_;  // a heap: the latest in front
+  // In order as long as they are of one run, as most pages are; then a heap, the latest in front.
+  std::vector<Row> rows_;
+  bool merges_ = false;
   bool more_ = false;
 };
 
