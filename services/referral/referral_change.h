@@ -68,10 +68,6 @@ class ReferralChange {
                    v1::Referral& response);
 
  private:
-  absl::StatusOr<Command> WithDirectory(const store::Reader& reader, const rpc::Call& call,
-                                        const Command& command, const ReferralRecord& current) const;
-  absl::Status CheckRecipient(const store::Reader& reader, std::string_view body,
-                              std::string_view field) const;
   absl::Status PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,
                            const ReferralRecord& current, Decision& decision, Prepared& prepared);
   absl::Status PrepareLinked(const rpc::Call& call, const store::Reader& reader,

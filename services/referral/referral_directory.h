@@ -1,5 +1,5 @@
-// What the referral service has to know of the directory: bodies, units, offers. Read from the service's
-// replica, within the transaction.
+// What the referral service has to know of the directory, and the check of everything that a command names
+// there: bodies, units, offers. Read from the service's replica, within the transaction.
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
 
@@ -10,7 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/call.h"
 #include "common/store/store.h"
+#include "services/referral/referral_commands.h"
+#include "services/referral/referral_rules.h"
 #include "waypost/type/v1/types.pb.h"
 
 namespace waypost::referral {
@@ -69,6 +72,16 @@ class BodyRegistry {
   virtual absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                                absl::Time now) const = 0;
 };
+
+// The command with what the directory adds to it. Refused are:
+//   - a recipient that is unknown, enforcement or not active: INVALID_FIELD, BODY_NOT_ACTIVE;
+//   - a unit or offer that is not there or not of the body on that side: INVALID_FIELD, all of them at once;
+//   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE;
+//   - all of it with UNAVAILABLE while the replica is too old: what it lacks may be there.
+// `current` is without a state when the command creates the referral.
+absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::Reader& reader,
+                                      const rpc::Call& call, const Command& command,
+                                      const ReferralRecord& current);
 
 }  // namespace waypost::referral
 
