@@ -20,12 +20,18 @@ using store::KeyParser;
 std::string BodyKey(std::string_view name) {
   return KeyBuilder().Text("dir.body").Text(name).Take();
 }
+std::string UnitKey(std::string_view name) {
+  return KeyBuilder().Text("dir.unit").Text(name).Take();
+}
+std::string OfferKey(std::string_view name) {
+  return KeyBuilder().Text("dir.offer").Text(name).Take();
+}
 std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
   return KeyBuilder().Text("dir.agreements").Uint(theme).Text(territory).Take();
 }
 // The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Uint(3).Take();
+  return KeyBuilder().Text("dir.cursor").Uint(4).Take();
 }
 
 struct BodyRow {
@@ -61,6 +67,55 @@ absl::Status PutBody(store::Writer& writer, const directory::v1::Body& body, int
                                        .Int(revision)
                                        .Uint(body.approval_required() ? 1 : 0)
                                        .Take());
+  return absl::OkStatus();
+}
+
+struct UnitRow {
+  uint64_t status = 0;
+  uint64_t kind = 0;
+  int64_t revision = 0;
+};
+
+absl::StatusOr<std::optional<UnitRow>> ReadUnit(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(UnitKey(name)));
+  if (!value.has_value()) return std::nullopt;
+  UnitRow row;
+  KeyParser parser(*value);
+  WAYPOST_ASSIGN_OR_RETURN(row.status, parser.Uint());
+  WAYPOST_ASSIGN_OR_RETURN(row.kind, parser.Uint());
+  WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  return row;
+}
+
+absl::Status PutUnit(store::Writer& writer, const directory::v1::Unit& unit, int64_t revision) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<UnitRow> row, ReadUnit(writer, unit.name()));
+  if (row.has_value() && row->revision > revision) return absl::OkStatus();
+  writer.Put(UnitKey(unit.name()), KeyBuilder().Uint(unit.status()).Uint(unit.kind()).Int(revision).Take());
+  return absl::OkStatus();
+}
+
+struct OfferRow {
+  std::string provider;
+  uint64_t status = 0;
+  int64_t revision = 0;
+};
+
+absl::StatusOr<std::optional<OfferRow>> ReadOffer(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(OfferKey(name)));
+  if (!value.has_value()) return std::nullopt;
+  OfferRow row;
+  KeyParser parser(*value);
+  WAYPOST_ASSIGN_OR_RETURN(row.provider, parser.Text());
+  WAYPOST_ASSIGN_OR_RETURN(row.status, parser.Uint());
+  WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  return row;
+}
+
+absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, int64_t revision) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<OfferRow> row, ReadOffer(writer, offer.name()));
+  if (row.has_value() && row->revision > revision) return absl::OkStatus();
+  writer.Put(OfferKey(offer.name()),
+             KeyBuilder().Text(offer.provider()).Uint(offer.status()).Int(revision).Take());
   return absl::OkStatus();
 }
 
@@ -142,6 +197,24 @@ absl::StatusOr<BodyFacts> DirectoryReplica::Find(const store::Reader& reader, st
                    .revision = row->revision};
 }
 
+absl::StatusOr<UnitFacts> DirectoryReplica::FindUnit(const store::Reader& reader,
+                                                     std::string_view unit) const {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<UnitRow> row, ReadUnit(reader, unit));
+  if (!row.has_value()) return UnitFacts{};
+  return UnitFacts{.exists = true,
+                   .active = row->status == directory::v1::UNIT_STATUS_ACTIVE,
+                   .duty_desk = row->kind == directory::v1::UNIT_KIND_DUTY_DESK};
+}
+
+absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& reader,
+                                                       std::string_view offer) const {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<OfferRow> row, ReadOffer(reader, offer));
+  if (!row.has_value()) return OfferFacts{};
+  return OfferFacts{.exists = true,
+                    .active = row->status == directory::v1::OFFER_STATUS_ACTIVE,
+                    .provider = std::move(row->provider)};
+}
+
 absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& reader, type::v1::Theme theme,
                                                           std::string_view territory, absl::Time now) const {
   const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
@@ -163,6 +236,15 @@ absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& read
   WAYPOST_ASSIGN_OR_RETURN(facts.referring, Find(reader, route.referring));
   WAYPOST_ASSIGN_OR_RETURN(facts.receiving, Find(reader, route.receiving));
   WAYPOST_ASSIGN_OR_RETURN(facts.coordinating_body, Coordinator(reader, route.theme, route.territory, now));
+  if (!route.referring_unit.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(facts.referring_unit, FindUnit(reader, route.referring_unit));
+  }
+  if (!route.receiving_unit.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(facts.receiving_unit, FindUnit(reader, route.receiving_unit));
+  }
+  if (!route.offer.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(facts.offer, FindOffer(reader, route.offer));
+  }
   return facts;
 }
 
@@ -171,8 +253,15 @@ absl::StatusOr<RouteFacts> DirectoryReplica::FindRoute(const store::Reader& read
   WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> version, reader.Get(CursorKey()));
   if (!version.has_value()) return ReadRoute(reader, route, now);
   const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
-  const std::string key =
-      KeyBuilder().Text(route.referring).Text(route.receiving).Uint(route.theme).Text(route.territory).Take();
+  const std::string key = KeyBuilder()
+                              .Text(route.referring)
+                              .Text(route.receiving)
+                              .Uint(route.theme)
+                              .Text(route.territory)
+                              .Text(route.referring_unit)
+                              .Text(route.receiving_unit)
+                              .Text(route.offer)
+                              .Take();
   {
     const absl::MutexLock lock(&found_mutex_);
     if (found_.version == *version && found_.day == day) {
@@ -195,6 +284,8 @@ absl::Status DirectoryReplica::Apply(const directory::v1::WatchChangesResponse& 
     WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
       for (const directory::v1::Change& change : changes.changes()) {
         if (change.has_body()) WAYPOST_RETURN_IF_ERROR(PutBody(writer, change.body(), change.revision()));
+        if (change.has_unit()) WAYPOST_RETURN_IF_ERROR(PutUnit(writer, change.unit(), change.revision()));
+        if (change.has_offer()) WAYPOST_RETURN_IF_ERROR(PutOffer(writer, change.offer(), change.revision()));
         if (change.has_coordination_agreement()) {
           WAYPOST_RETURN_IF_ERROR(PutAgreement(writer, change.coordination_agreement(), change.revision()));
         }

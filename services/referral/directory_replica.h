@@ -2,6 +2,8 @@
 // that no command waits for the directory. A follower applies the directory's changes in order.
 //
 //   ("dir.body", name)                   status, enforcement, revision, approval required
+//   ("dir.unit", name)                   status, kind, revision; whose it is, its name says
+//   ("dir.offer", name)                  provider, status, revision
 //   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,
 //                                        revision
 //   ("dir.cursor", form of these rows)   what to resume after; written with every change, and so the version
@@ -26,7 +28,7 @@
 #include "common/rpc/client.h"
 #include "common/store/store.h"
 #include "common/telemetry/metrics.h"
-#include "services/referral/referral_change.h"
+#include "services/referral/referral_directory.h"
 #include "waypost/directory/v1/requests.pb.h"
 
 namespace grpc {
@@ -47,6 +49,8 @@ class DirectoryReplica final : public BodyRegistry {
 
   absl::Status CheckFresh(absl::Time now) const override;
   absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const override;
+  absl::StatusOr<UnitFacts> FindUnit(const store::Reader& reader, std::string_view unit) const override;
+  absl::StatusOr<OfferFacts> FindOffer(const store::Reader& reader, std::string_view offer) const override;
   absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                        absl::Time now) const override;
   // Who coordinates cases of a theme in a territory on the day of `now`, in UTC; empty: nobody is appointed.

@@ -43,12 +43,30 @@ class ReplicaTest : public ::testing::Test {
     agreement.mutable_period()->set_start_date(std::string(start));
     agreement.mutable_period()->set_end_date(std::string(end));
   }
+  static void AddUnit(WatchChangesResponse& changes, std::string_view name, directory::v1::UnitStatus status,
+                      int64_t revision, directory::v1::UnitKind kind = directory::v1::UNIT_KIND_DEPARTMENT) {
+    directory::v1::Change& change = *changes.add_changes();
+    change.set_revision(revision);
+    change.mutable_unit()->set_name(std::string(name));
+    change.mutable_unit()->set_status(status);
+    change.mutable_unit()->set_kind(kind);
+  }
+  static void AddOffer(WatchChangesResponse& changes, std::string_view name, std::string_view provider,
+                       directory::v1::OfferStatus status, int64_t revision) {
+    directory::v1::Change& change = *changes.add_changes();
+    change.set_revision(revision);
+    change.mutable_offer()->set_name(std::string(name));
+    change.mutable_offer()->set_provider(std::string(provider));
+    change.mutable_offer()->set_status(status);
+  }
   void Apply(WatchChangesResponse changes, std::string_view cursor, bool up_to_date = true) {
     changes.set_next_cursor(std::string(cursor));
     changes.set_up_to_date(up_to_date);
     ASSERT_TRUE(replica_.Apply(changes, kNow).ok());
   }
   BodyFacts Find(std::string_view body) { return *replica_.Find(**store_.Snapshot(), body); }
+  UnitFacts FindUnit(std::string_view unit) { return *replica_.FindUnit(**store_.Snapshot(), unit); }
+  OfferFacts FindOffer(std::string_view offer) { return *replica_.FindOffer(**store_.Snapshot(), offer); }
   std::string Coordinator(std::string_view territory, type::v1::Theme theme = type::v1::THEME_HOUSING,
                           absl::Time now = kNow) {
     return *replica_.Coordinator(**store_.Snapshot(), theme, territory, now);
@@ -95,6 +113,72 @@ TEST_F(ReplicaTest, KnowsWhichBodiesHaveTheirReferralsApproved) {
   AddBody(lifted, "bodies/b", directory::v1::BODY_STATUS_ACTIVE, 2);
   Apply(lifted, "c2");
   EXPECT_FALSE(Find("bodies/b").approval_required);
+}
+
+TEST_F(ReplicaTest, KnowsUnitsAsTheyLastWere) {
+  EXPECT_FALSE(FindUnit("bodies/a/units/u").exists);
+  WatchChangesResponse changes;
+  AddUnit(changes, "bodies/a/units/u", directory::v1::UNIT_STATUS_ACTIVE, 1);
+  AddUnit(changes, "bodies/a/units/d", directory::v1::UNIT_STATUS_ACTIVE, 1,
+          directory::v1::UNIT_KIND_DUTY_DESK);
+  AddUnit(changes, "bodies/a/units/c", directory::v1::UNIT_STATUS_CLOSED, 3);
+  Apply(changes, "c1");
+  EXPECT_TRUE(FindUnit("bodies/a/units/u").exists);
+  EXPECT_TRUE(FindUnit("bodies/a/units/u").active);
+  EXPECT_FALSE(FindUnit("bodies/a/units/u").duty_desk);
+  EXPECT_TRUE(FindUnit("bodies/a/units/d").duty_desk);
+  EXPECT_TRUE(FindUnit("bodies/a/units/c").exists);
+  EXPECT_FALSE(FindUnit("bodies/a/units/c").active);
+  EXPECT_FALSE(FindUnit("bodies/a/units/uu").exists);
+  WatchChangesResponse later;
+  AddUnit(later, "bodies/a/units/u", directory::v1::UNIT_STATUS_CLOSED, 2);
+  AddUnit(later, "bodies/a/units/c", directory::v1::UNIT_STATUS_ACTIVE, 4);
+  Apply(later, "c2");
+  EXPECT_FALSE(FindUnit("bodies/a/units/u").active);
+  EXPECT_TRUE(FindUnit("bodies/a/units/c").active) << "opened again";
+  WatchChangesResponse older;
+  AddUnit(older, "bodies/a/units/u", directory::v1::UNIT_STATUS_ACTIVE, 1);
+  Apply(older, "c3");
+  EXPECT_FALSE(FindUnit("bodies/a/units/u").active) << "what is older changes nothing";
+}
+
+TEST_F(ReplicaTest, KnowsOffersAsTheyLastWere) {
+  EXPECT_FALSE(FindOffer("offers/o").exists);
+  WatchChangesResponse changes;
+  AddOffer(changes, "offers/o", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 2);
+  AddOffer(changes, "offers/t", "bodies/a", directory::v1::OFFER_STATUS_TEMPORARILY_CLOSED, 1);
+  AddOffer(changes, "offers/i", "bodies/b", directory::v1::OFFER_STATUS_INACTIVE, 1);
+  AddOffer(changes, "offers/d", "bodies/b", directory::v1::OFFER_STATUS_DEFUNCT, 1);
+  Apply(changes, "c1");
+  EXPECT_TRUE(FindOffer("offers/o").active);
+  EXPECT_EQ(FindOffer("offers/o").provider, "bodies/a");
+  for (const std::string_view closed : {"offers/t", "offers/i", "offers/d"}) {
+    EXPECT_TRUE(FindOffer(closed).exists) << closed;
+    EXPECT_FALSE(FindOffer(closed).active) << closed;
+  }
+  EXPECT_EQ(FindOffer("offers/d").provider, "bodies/b");
+  WatchChangesResponse older;
+  AddOffer(older, "offers/o", "bodies/b", directory::v1::OFFER_STATUS_DEFUNCT, 1);
+  Apply(older, "c2");
+  EXPECT_TRUE(FindOffer("offers/o").active) << "what is older changes nothing";
+  WatchChangesResponse later;
+  AddOffer(later, "offers/o", "bodies/a", directory::v1::OFFER_STATUS_TEMPORARILY_CLOSED, 3);
+  Apply(later, "c3");
+  EXPECT_FALSE(FindOffer("offers/o").active);
+}
+
+// Unread, the feed's units and offers would stay unknown until each changes.
+TEST_F(ReplicaTest, AReplicaFromBeforeItKeptUnitsAndOffersIsMadeAnew) {
+  ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
+                writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(3).Take(), "c9");
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(*replica_.Cursor(), "") << "from the beginning";
+  WatchChangesResponse again;
+  AddUnit(again, "bodies/a/units/u", directory::v1::UNIT_STATUS_ACTIVE, 5);
+  Apply(again, "c9");
+  EXPECT_EQ(*replica_.Cursor(), "c9");
+  EXPECT_TRUE(FindUnit("bodies/a/units/u").active);
 }
 
 TEST_F(ReplicaTest, ARowFromBeforeBodiesCouldRequireApprovalIsMadeAnew) {
@@ -235,20 +319,32 @@ class RouteTest : public ReplicaTest {
     AddBody(changes, "bodies/to", directory::v1::BODY_STATUS_ACTIVE, 1);
     AddAgreement(changes, "ES3", "bodies/wide");
     AddAgreement(changes, "ES300", "bodies/near", "2020-01-01", "2026-05-04");
+    AddUnit(changes, "bodies/from/units/u", directory::v1::UNIT_STATUS_ACTIVE, 1);
+    AddUnit(changes, "bodies/to/units/u", directory::v1::UNIT_STATUS_ACTIVE, 1);
+    AddOffer(changes, "offers/o", "bodies/to", directory::v1::OFFER_STATUS_ACTIVE, 1);
     Apply(changes, "c1");
     const RouteFacts facts = Ask(**store_.Snapshot());
+    EXPECT_TRUE(facts.referring_unit.active);
+    EXPECT_TRUE(facts.receiving_unit.active);
+    EXPECT_TRUE(facts.offer.active);
+    EXPECT_EQ(facts.offer.provider, "bodies/to");
     EXPECT_TRUE(facts.referring.active);
     EXPECT_TRUE(facts.receiving.active);
     EXPECT_EQ(facts.coordinating_body, "bodies/near");
   }
   RouteFacts Ask(const store::Reader& reader, absl::Time now = kNow, std::string_view to = "bodies/to") {
-    return *replica_.FindRoute(reader,
-                               {.referring = "bodies/from",
-                                .receiving = to,
-                                .theme = type::v1::THEME_HOUSING,
-                                .territory = "ES300/28058"},
-                               now);
+    Route route = kRoute;
+    route.receiving = to;
+    return *replica_.FindRoute(reader, route, now);
   }
+  RouteFacts AskFor(const Route& route) { return *replica_.FindRoute(**store_.Snapshot(), route, kNow); }
+  static constexpr Route kRoute = {.referring = "bodies/from",
+                                   .receiving = "bodies/to",
+                                   .theme = type::v1::THEME_HOUSING,
+                                   .territory = "ES300/28058",
+                                   .referring_unit = "bodies/from/units/u",
+                                   .receiving_unit = "bodies/to/units/u",
+                                   .offer = "offers/o"};
   static WatchChangesResponse Suspension() {
     WatchChangesResponse changes;
     AddBody(changes, "bodies/to", directory::v1::BODY_STATUS_SUSPENDED, 2);
@@ -282,7 +378,7 @@ TEST_F(RouteTest, ATransactionSeesItsOwnWritesAndLeavesNothingWhenItFails) {
   const absl::Status status = store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
     writer.Put(store::KeyBuilder().Text("dir.body").Text("bodies/to").Take(),
                store::KeyBuilder().Uint(directory::v1::BODY_STATUS_SUSPENDED).Uint(0).Int(2).Uint(0).Take());
-    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(3).Take(), "c2");
+    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(4).Take(), "c2");
     EXPECT_FALSE(Ask(writer).receiving.active);
     return absl::AbortedError("on purpose");
   });
@@ -293,6 +389,32 @@ TEST_F(RouteTest, ATransactionSeesItsOwnWritesAndLeavesNothingWhenItFails) {
 TEST_F(RouteTest, RoutesAreToldApart) {
   EXPECT_FALSE(Ask(**store_.Snapshot(), kNow, "bodies/none").receiving.exists);
   EXPECT_TRUE(Ask(**store_.Snapshot()).receiving.exists);
+  for (std::string_view Route::*const part :
+       {&Route::referring_unit, &Route::receiving_unit, &Route::offer}) {
+    for (const std::string_view name : {"", "bodies/from/units/none"}) {
+      Route other = kRoute;
+      other.*part = name;
+      const RouteFacts facts = AskFor(other);
+      EXPECT_EQ(facts.referring_unit.exists, part != &Route::referring_unit) << name;
+      EXPECT_EQ(facts.receiving_unit.exists, part != &Route::receiving_unit) << name;
+      EXPECT_EQ(facts.offer.exists, part != &Route::offer) << name;
+    }
+  }
+  EXPECT_TRUE(Ask(**store_.Snapshot()).offer.exists);
+}
+
+TEST_F(RouteTest, WhatClosesIsSeenByTheVeryNextCall) {
+  const auto before = *store_.Snapshot();
+  WatchChangesResponse changes;
+  AddUnit(changes, "bodies/from/units/u", directory::v1::UNIT_STATUS_CLOSED, 2);
+  AddUnit(changes, "bodies/to/units/u", directory::v1::UNIT_STATUS_CLOSED, 2);
+  AddOffer(changes, "offers/o", "bodies/to", directory::v1::OFFER_STATUS_DEFUNCT, 2);
+  Apply(changes, "c2");
+  const RouteFacts facts = Ask(**store_.Snapshot());
+  EXPECT_FALSE(facts.referring_unit.active);
+  EXPECT_FALSE(facts.receiving_unit.active);
+  EXPECT_FALSE(facts.offer.active);
+  EXPECT_TRUE(Ask(*before).offer.active) << "a reader sees the rows of its own snapshot";
 }
 
 TEST_F(ReplicaTest, AnOlderRevisionOfAnAgreementChangesNothing) {

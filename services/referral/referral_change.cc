@@ -7,7 +7,6 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/rpc/mutate.h"
-#include "common/status/errors.h"
 #include "services/referral/referral_view.h"
 
 namespace waypost::referral {
@@ -192,32 +191,6 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
   return RelationsToNew(referral == nullptr ? "" : referral->referring().unit(), caller);
 }
 
-absl::Status CheckMayRefer(const BodyFacts& facts, std::string_view body) {
-  if (facts.exists && facts.active) return absl::OkStatus();
-  return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
-                     base::Cat("'", body, "', for which you act, is ",
-                               facts.exists ? "not active: it sends no referrals now"
-                                            : "not in the directory: have it registered first"),
-                     {{"body", std::string(body)}});
-}
-
-absl::Status CheckMayReceive(const BodyFacts& facts, std::string_view body, std::string_view field) {
-  if (!facts.exists) {
-    return error::InvalidField(field,
-                               base::Cat("'", body, "' is not in the directory: look it up with ListBodies"));
-  }
-  if (facts.enforcement) {
-    return error::InvalidField(field,
-                               base::Cat("'", body, "' is an enforcement body, which receives no referral"));
-  }
-  if (!facts.active) {
-    return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
-                       base::Cat("'", body, "' is not active and takes no referrals now: choose another"),
-                       {{"body", std::string(body)}});
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 std::string FeedOf(std::string_view body) {
@@ -229,54 +202,6 @@ bool ReferralChange::NeedsPreparation(const Asked& asked) {
          (asked.sections != nullptr && !asked.sections->empty()) ||
          IsAnyOf<command::Submit, command::Accept, command::ConfirmForward, command::ForwardByDuty,
                  command::HandOver, command::Reopen>(asked.command);
-}
-
-absl::Status ReferralChange::CheckRecipient(const store::Reader& reader, std::string_view body,
-                                            std::string_view field) const {
-  WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader, body));
-  return CheckMayReceive(facts, body, field);
-}
-
-absl::StatusOr<Command> ReferralChange::WithDirectory(const store::Reader& reader, const rpc::Call& call,
-                                                      const Command& command,
-                                                      const ReferralRecord& current) const {
-  // A referral that its referring body reopens is sent once more.
-  const bool sends_again =
-      IsAnyOf<command::Reopen>(command) && call.caller->body == current.referring().body();
-  // Whoever is named now must be known to be active now.
-  if (sends_again || IsAnyOf<command::Submit, command::ProposeForward, command::ConfirmForward,
-                             command::ForwardByDuty, command::HandOver>(command)) {
-    WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call.now));
-  }
-  const auto check_new = [&](const command::NewRecipient& to) {
-    return CheckRecipient(reader, to.body, "body");
-  };
-  if (const auto* forward = std::get_if<command::ConfirmForward>(&command)) {
-    WAYPOST_RETURN_IF_ERROR(check_new(forward->to));
-  } else if (const auto* duty = std::get_if<command::ForwardByDuty>(&command)) {
-    WAYPOST_RETURN_IF_ERROR(check_new(duty->to));
-  } else if (const auto* hand_over = std::get_if<command::HandOver>(&command)) {
-    WAYPOST_RETURN_IF_ERROR(check_new(hand_over->to));
-  } else if (const auto* propose = std::get_if<command::ProposeForward>(&command)) {
-    WAYPOST_RETURN_IF_ERROR(CheckRecipient(reader, propose->body, "body"));
-  } else if (sends_again) {
-    WAYPOST_RETURN_IF_ERROR(CheckRecipient(reader, current.receiving().body(), "referral.receiving.body"));
-  }
-  const auto* submit = std::get_if<command::Submit>(&command);
-  if (submit == nullptr) return command;
-  const v1::Referral* created = submit->created == nullptr ? nullptr : &submit->created->referral;
-  const Route route{
-      .referring = call.caller->body,
-      .receiving = created == nullptr ? current.receiving().body() : created->receiving().body(),
-      .theme = created == nullptr ? current.theme() : created->theme(),
-      .territory = created == nullptr ? current.territory() : created->territory()};
-  WAYPOST_ASSIGN_OR_RETURN(RouteFacts facts, bodies_.FindRoute(reader, route, call.now));
-  WAYPOST_RETURN_IF_ERROR(CheckMayReceive(facts.receiving, route.receiving, "referral.receiving.body"));
-  WAYPOST_RETURN_IF_ERROR(CheckMayRefer(facts.referring, route.referring));
-  command::Submit filled = *submit;
-  filled.approval_required = facts.referring.approval_required;
-  filled.coordinating_body = std::move(facts.coordinating_body);
-  return Command(std::move(filled));
 }
 
 absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const Asked& asked,
@@ -303,7 +228,7 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   const auto as = call.Authorize(RelationsOf(*current, *call.caller), asked.name);
   if (!as.ok()) return prepared;
   const absl::Time now = api::NotBefore(call.now, *current);
-  const auto command = WithDirectory(reader, call, asked.command, *current);
+  const auto command = WithDirectory(bodies_, reader, call, asked.command, *current);
   if (!command.ok()) return prepared;
   absl::StatusOr<Decision> decision = Decide(*current, *command, *as, now);
   if (!decision.ok()) return prepared;
@@ -412,7 +337,7 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
                           .revision = current.revision(),
                           .etag = asked.etag}));
   WAYPOST_ASSIGN_OR_RETURN(const Command command,
-                           WithDirectory(writer, mutation.call(), asked.command, current));
+                           WithDirectory(bodies_, writer, mutation.call(), asked.command, current));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
   WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, now));
   if (!asked.name.empty() && NeedsPreparation(asked)) {

@@ -14,47 +14,13 @@
 #include "common/policy/policy.h"
 #include "common/rpc/mutation.h"
 #include "services/referral/referral_commands.h"
+#include "services/referral/referral_directory.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_rules.h"
 #include "services/referral/referral_sealing.h"
 #include "waypost/referral/v1/referral.pb.h"
 
 namespace waypost::referral {
-
-// What the referral service has to know of bodies, from its replica of the directory, read within the
-// transaction.
-struct BodyFacts {
-  bool exists = false;
-  bool active = false;
-  bool enforcement = false;        // never receives a referral
-  bool approval_required = false;  // its supervisor approves what it sends
-  int64_t revision = 0;            // of the directory's row, which the decision relied on
-};
-
-// From whom to whom a referral is sent, and what about.
-struct Route {
-  std::string_view referring;
-  std::string_view receiving;
-  type::v1::Theme theme = type::v1::THEME_UNSPECIFIED;
-  std::string_view territory;
-};
-struct RouteFacts {
-  BodyFacts referring;
-  BodyFacts receiving;
-  // Who coordinates cases of the theme in the territory today, in UTC; empty: nobody is appointed.
-  std::string coordinating_body;
-};
-
-// Thread-safe.
-class BodyRegistry {
- public:
-  virtual ~BodyRegistry() = default;
-  // UNAVAILABLE when the replica is too old to be relied on.
-  virtual absl::Status CheckFresh(absl::Time now) const = 0;
-  virtual absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const = 0;
-  virtual absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
-                                               absl::Time now) const = 0;
-};
 
 // What a request asks, apart from who asks.
 struct Asked {
@@ -102,10 +68,6 @@ class ReferralChange {
                    v1::Referral& response);
 
  private:
-  absl::StatusOr<Command> WithDirectory(const store::Reader& reader, const rpc::Call& call,
-                                        const Command& command, const ReferralRecord& current) const;
-  absl::Status CheckRecipient(const store::Reader& reader, std::string_view body,
-                              std::string_view field) const;
   absl::Status PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,
                            const ReferralRecord& current, Decision& decision, Prepared& prepared);
   absl::Status PrepareLinked(const rpc::Call& call, const store::Reader& reader,

@@ -55,6 +55,13 @@ ReferralRig::ReferralRig(RigOptions options)
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
   }
+  for (const std::string_view unit :
+       {kReferringUnit, kOtherReferringUnit, kReceivingUnit, kOtherReceivingUnit, kThirdUnit}) {
+    SetUnit(unit, directory::v1::UNIT_STATUS_ACTIVE);
+  }
+  SetUnit(kDutyDesk, directory::v1::UNIT_STATUS_ACTIVE, directory::v1::UNIT_KIND_DUTY_DESK);
+  SetOffer(kOffer, kReceivingBody, directory::v1::OFFER_STATUS_ACTIVE);
+  SetOffer(kThirdOffer, kThirdBody, directory::v1::OFFER_STATUS_ACTIVE);
   SetBody(kSuspendedBody, directory::v1::BODY_STATUS_SUSPENDED);
   SetBody(kDissolvedBody, directory::v1::BODY_STATUS_DISSOLVED);
   SetBody(kEnforcementBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/true);
@@ -87,18 +94,42 @@ ReferralRig::~ReferralRig() {
   rig.StopServing();
 }
 
-void ReferralRig::SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement,
-                          bool approval_required) {
+directory::v1::WatchChangesResponse ReferralRig::NextChange() {
   directory::v1::WatchChangesResponse changes;
-  directory::v1::Change& change = *changes.add_changes();
-  change.set_resource(Text(body));
-  change.set_revision(++directory_revision_);
-  change.mutable_body()->set_name(Text(body));
-  change.mutable_body()->set_status(status);
-  change.mutable_body()->set_enforcement(enforcement);
-  change.mutable_body()->set_approval_required(approval_required);
+  changes.add_changes()->set_revision(++directory_revision_);
   changes.set_next_cursor(base::Cat(directory_revision_));
   changes.set_up_to_date(true);
+  return changes;
+}
+
+void ReferralRig::SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement,
+                          bool approval_required) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  directory::v1::Body& changed = *changes.mutable_changes(0)->mutable_body();
+  changed.set_name(Text(body));
+  changed.set_status(status);
+  changed.set_enforcement(enforcement);
+  changed.set_approval_required(approval_required);
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+void ReferralRig::SetUnit(std::string_view unit, directory::v1::UnitStatus status,
+                          directory::v1::UnitKind kind) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  directory::v1::Unit& changed = *changes.mutable_changes(0)->mutable_unit();
+  changed.set_name(Text(unit));
+  changed.set_status(status);
+  changed.set_kind(kind);
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+void ReferralRig::SetOffer(std::string_view offer, std::string_view provider,
+                           directory::v1::OfferStatus status) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  directory::v1::Offer& changed = *changes.mutable_changes(0)->mutable_offer();
+  changed.set_name(Text(offer));
+  changed.set_provider(Text(provider));
+  changed.set_status(status);
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 }
 

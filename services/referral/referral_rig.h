@@ -36,6 +36,9 @@ inline constexpr std::string_view kDissolvedBody = "bodies/es-dissolved";
 inline constexpr std::string_view kEnforcementBody = "bodies/es-border-police";
 inline constexpr std::string_view kOtherReferringUnit = "bodies/es-fuenlabrada/units/housing";
 inline constexpr std::string_view kOtherReceivingUnit = "bodies/es-madrid/units/housing";
+inline constexpr std::string_view kDutyDesk = "bodies/es-madrid/units/duty";
+inline constexpr std::string_view kOffer = "offers/madrid-b1-evening";       // of kReceivingBody
+inline constexpr std::string_view kThirdOffer = "offers/getafe-b1-morning";  // of kThirdBody
 
 // What only those with a key may ever see: no byte of it may lie anywhere in the clear.
 inline constexpr std::string_view kGivenName = "Olena-given-in-the-clear";
@@ -116,6 +119,9 @@ class ReferralRig {
   // The directory says so of a body from now on.
   void SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement = false,
                bool approval_required = false);
+  void SetUnit(std::string_view unit, directory::v1::UnitStatus status,
+               directory::v1::UnitKind kind = directory::v1::UNIT_KIND_DEPARTMENT);
+  void SetOffer(std::string_view offer, std::string_view provider, directory::v1::OfferStatus status);
   // Nothing has changed; the replica is fresh.
   void Refresh();
 
@@ -141,6 +147,9 @@ class ReferralRig {
   std::string receiving_safeguarding;
 
  private:
+  // A change that is yet to be filled in.
+  directory::v1::WatchChangesResponse NextChange();
+
   int64_t directory_revision_ = 0;
 };
 

@@ -69,6 +69,14 @@ class FillModule final : public runtime::Module {
                                              std::string_view body) const override {
       return replica_.Find(reader, body);
     }
+    absl::StatusOr<referral::UnitFacts> FindUnit(const store::Reader& reader,
+                                                 std::string_view unit) const override {
+      return replica_.FindUnit(reader, unit);
+    }
+    absl::StatusOr<referral::OfferFacts> FindOffer(const store::Reader& reader,
+                                                   std::string_view offer) const override {
+      return replica_.FindOffer(reader, offer);
+    }
     absl::StatusOr<referral::RouteFacts> FindRoute(const store::Reader& reader, const referral::Route& route,
                                                    absl::Time now) const override {
       return replica_.FindRoute(reader, route, now);

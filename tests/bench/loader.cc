@@ -7,8 +7,9 @@
 // audit log, so that a node that starts afterwards has nothing to catch up with. It works on demonstration
 // folders alone.
 //
-// The bodies must be in the directory, and the node must have run long enough for the referral service to
-// have heard of them. Progress goes to stderr; at the end one line of JSON to stdout.
+// The bodies must be in the directory, that of --from with the unit "intake", and the node must have run long
+// enough for the referral service to have heard of them. Progress goes to stderr; at the end one line of JSON
+// to stdout.
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>

@@ -44,6 +44,11 @@ std::vector<std::string> Words(std::string_view line) {
 }
 
 void CliTest::SetUpTestSuite() {
+  StartWithBodies();
+  AwaitReferrals("");
+}
+
+void CliTest::StartWithBodies() {
   is_ready_ = false;
   shown_.clear();
   folder_ = std::make_unique<TempFolder>();
@@ -54,7 +59,6 @@ void CliTest::SetUpTestSuite() {
   node_ = *std::move(node);
   MintTokens();
   MakeBodies();
-  is_ready_ = AwaitBodies();
 }
 
 void CliTest::TearDownTestSuite() {
@@ -97,14 +101,15 @@ void CliTest::MakeBodies() {
          "units create bodies/es-from intake --display-name en=Intake --kind intake-desk --status active");
 }
 
-// The referral service hears of the bodies from the directory.
-bool CliTest::AwaitBodies() {
+// The referral service hears of the directory's things a moment after they were registered.
+void CliTest::AwaitReferrals(std::string_view more_flags) {
+  ASSERT_NE(node_, nullptr);
   const absl::Time until = absl::Now() + absl::Seconds(20);
-  const std::string third = base::Cat("referral submit ", ReferralFlags(), " --screening x");
-  while (Run("worker", third).exit_code != 0) {
-    if (absl::Now() > until || !Wait()) return false;
+  const std::string submit = base::Cat("referral submit ", ReferralFlags(), " --screening x ", more_flags);
+  while (Run("worker", submit).exit_code != 0) {
+    if (absl::Now() > until || !Wait()) return;
   }
-  return true;
+  is_ready_ = true;
 }
 
 bool CliTest::Wait() {

@@ -28,6 +28,10 @@ std::vector<std::string> Words(std::string_view line);
 class CliTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite();
+  // The two halves of it, for a suite that registers more between them: the referral service hears of things
+  // in the order in which they were registered, and has heard of all that `more_flags` of a referral name.
+  static void StartWithBodies();
+  static void AwaitReferrals(std::string_view more_flags);
   static void TearDownTestSuite();
   void SetUp() override { ASSERT_TRUE(is_ready_); }
 
@@ -61,7 +65,6 @@ class CliTest : public ::testing::Test {
  private:
   static void MintTokens();
   static void MakeBodies();
-  static bool AwaitBodies();
 
   static bool is_ready_;
   static int changes_;

@@ -50,6 +50,15 @@ std::string InDays(int days) {
 
 class CliReferralTest : public CliTest {
  protected:
+  static void SetUpTestSuite() {
+    StartWithBodies();
+    if (HasFatalFailure()) return;
+    Change("to", "units create bodies/es-to rooms --display-name en=Rooms --kind department --status active");
+    Change("to",
+           "offers create es-rooms --provider bodies/es-to --theme housing --kind one-off "
+           "--display-name es=Cuartos --territory ES300 --language es --status active");
+    AwaitReferrals("--receiving-unit bodies/es-to/units/rooms --offer offers/es-rooms");
+  }
   // Does `action` and expects the referral to be in `state` then. Returns what the answer says.
   json Act(std::string_view who, const std::string& action, const std::string& referral,
            std::string_view flags, std::string_view state) {
@@ -91,6 +100,7 @@ void CliReferralTest::DraftIsWrittenApprovedAndSent() {
   EXPECT_EQ(
       Act("worker", "update", name, base::Cat("--file ", *folder_ / "change.json"), "DRAFT").at("offer"),
       "offers/es-rooms");
+  ExpectFailure("worker", base::Cat("referral update ", name, " --offer offers/es-none"), 2, "INVALID_FIELD");
   EXPECT_FALSE(Act("worker", "update", name, "--clear offer", "DRAFT").contains("offer"));
   ExpectFailure("worker", base::Cat("referral update ", name), 2, "INVALID_FIELD");
   ExpectFailure("worker", base::Cat("referral update ", name, " --priority normal --etag '\"1\"'"), 4,

@@ -156,7 +156,7 @@ class Node:
         self.tokens = {body: self._mint(body, "supervisor") for body in (FROM, TO)}
 
     def prepare_bodies(self):
-        """Makes the two bodies, and waits until the referral service has heard of them."""
+        """Makes the two bodies and their intake units; waits until the referral service has heard of them."""
         operator = self._mint(OPERATOR, "operator")
         for body in (FROM, TO):
             self._call(operator, "waypost.directory.v1.DirectoryService/CreateBody", {
@@ -165,6 +165,11 @@ class Node:
                          "kind": "BODY_KIND_MUNICIPALITY", "level": "LEVEL_LOCAL", "territories": ["ES300"],
                          "languages": ["es"]}})
         self.mint_tokens()
+        for body in (FROM, TO):
+            self._call(self.tokens[body], "waypost.directory.v1.DirectoryService/CreateUnit", {
+                "requestId": f"bench-intake-{body.split('/')[1]}", "parent": body, "unitId": "intake",
+                "unit": {"displayName": {"text": {"en": "Intake"}, "originalLanguage": "en"},
+                         "kind": "UNIT_KIND_INTAKE_DESK", "status": "UNIT_STATUS_ACTIVE"}})
         until = time.monotonic() + 30
         while not self.submits_once():
             if time.monotonic() > until:

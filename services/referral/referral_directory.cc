@@ -1,0 +1,283 @@
+#include "services/referral/referral_directory.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+
+namespace waypost::referral {
+namespace {
+
+using base::Cat;
+
+absl::Status CheckMayRefer(const BodyFacts& facts, std::string_view body) {
+  if (facts.exists && facts.active) return absl::OkStatus();
+  return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
+                     Cat("'", body, "', for which you act, is ",
+                         facts.exists ? "not active: it sends no referrals now"
+                                      : "not in the directory: have it registered first"),
+                     {{"body", std::string(body)}});
+}
+
+absl::Status CheckMayReceive(const BodyFacts& facts, std::string_view body, std::string_view field) {
+  if (!facts.exists) {
+    return error::InvalidField(field,
+                               Cat("'", body, "' is not in the directory: look it up with ListBodies"));
+  }
+  if (facts.enforcement) {
+    return error::InvalidField(field, Cat("'", body, "' is an enforcement body, which receives no referral"));
+  }
+  if (!facts.active) {
+    return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
+                       Cat("'", body, "' is not active and takes no referrals now: choose another"),
+                       {{"body", std::string(body)}});
+  }
+  return absl::OkStatus();
+}
+
+bool IsUnitOf(std::string_view unit, std::string_view body) {
+  return unit.substr(0, unit.find("/units/")) == body;
+}
+
+// The units and offers that one command names. What is wrong is told at once, and before what is closed.
+class Named {
+ public:
+  enum class Desk { kAny, kDuty };
+
+  Named(const BodyRegistry& bodies, const store::Reader& reader) : bodies_(bodies), reader_(reader) {}
+
+  // Of `body`, unless that is not known yet. Nothing named is nothing wrong.
+  absl::Status Unit(std::string_view field, std::string_view unit, std::string_view body,
+                    Desk desk = Desk::kAny) {
+    if (unit.empty()) return absl::OkStatus();
+    WAYPOST_ASSIGN_OR_RETURN(const UnitFacts facts, bodies_.FindUnit(reader_, unit));
+    Judge(field, unit, body, facts, desk);
+    return absl::OkStatus();
+  }
+  absl::Status Offer(std::string_view field, std::string_view offer, std::string_view body) {
+    if (offer.empty()) return absl::OkStatus();
+    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, offer));
+    Judge(field, offer, body, facts);
+    return absl::OkStatus();
+  }
+
+  void Judge(std::string_view field, std::string_view unit, std::string_view body, const UnitFacts& facts,
+             Desk desk = Desk::kAny) {
+    if (unit.empty()) return;
+    if (!body.empty() && !IsUnitOf(unit, body)) {
+      wrong_.Add(field, Cat("'", unit, "' is no unit of '", body, "': look them up with ListUnits"));
+    } else if (!facts.exists) {
+      wrong_.Add(field, Cat("'", unit, "' is not in the directory: look it up with ListUnits"));
+    } else if (desk == Desk::kDuty && !facts.duty_desk) {
+      wrong_.Add(field, Cat("'", unit, "' is no duty desk: name the one that answered the call"));
+    } else if (!facts.active) {
+      closed_.Update(error::Make(absl::StatusCode::kFailedPrecondition, "UNIT_NOT_ACTIVE",
+                                 Cat("'", unit, "' is closed and takes no work: choose another unit"),
+                                 {{"unit", std::string(unit)}}));
+    }
+  }
+  void Judge(std::string_view field, std::string_view offer, std::string_view body, const OfferFacts& facts) {
+    if (offer.empty()) return;
+    if (!facts.exists) {
+      wrong_.Add(field, Cat("'", offer, "' is not in the directory: look it up with ListOffers"));
+    } else if (!body.empty() && facts.provider != body) {
+      wrong_.Add(field, Cat("'", offer, "' is no offer of '", body, "': look them up with ListOffers"));
+    } else if (!facts.active) {
+      closed_.Update(error::Make(absl::StatusCode::kFailedPrecondition, "OFFER_NOT_ACTIVE",
+                                 Cat("'", offer, "' takes nobody now: choose another offer, or none"),
+                                 {{"offer", std::string(offer)}}));
+    }
+  }
+
+  // A replica that is too old refuses nothing: it may lack what was registered or opened since.
+  absl::Status ToStatus(absl::Time now) const {
+    if (wrong_.empty() && closed_.ok()) return absl::OkStatus();
+    WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(now));
+    return wrong_.empty() ? closed_ : wrong_.ToStatus();
+  }
+
+ private:
+  const BodyRegistry& bodies_;
+  const store::Reader& reader_;
+  error::FieldViolations wrong_;
+  absl::Status closed_;
+};
+
+// The check of one command. Of() is for every kind of command; most name nothing in the directory.
+class Check {
+ public:
+  Check(const BodyRegistry& bodies, const store::Reader& reader, const rpc::Call& call,
+        const ReferralRecord& current)
+      : bodies_(bodies), reader_(reader), call_(call), current_(current), named_(bodies, reader) {}
+
+  absl::StatusOr<Command> Of(const command::Submit& submit);
+  template <typename Kind>
+  absl::StatusOr<Command> Of(const Kind& kind) {
+    WAYPOST_RETURN_IF_ERROR(Look(kind));
+    return Command(kind);
+  }
+
+ private:
+  template <typename Kind>
+  absl::Status Look(const Kind&) {
+    return absl::OkStatus();
+  }
+  absl::Status Look(const command::Create& create);
+  absl::Status Look(const command::Update& update);
+  absl::Status Look(const command::Accept& accept) {
+    return LookAtUnit(accept.unit, current_.receiving().body());
+  }
+  absl::Status Look(const command::Assign& assign) { return LookAtUnit(assign.unit, call_.caller->body); }
+  absl::Status Look(const command::ProposeForward& propose);
+  absl::Status Look(const command::ConfirmForward& confirm);
+  absl::Status Look(const command::ForwardByDuty& forward) {
+    return LookAtNew(forward.to, "unit", forward.to.unit, "offer", forward.to.offer);
+  }
+  absl::Status Look(const command::HandOver& hand_over) {
+    return LookAtNew(hand_over.to, "unit", hand_over.to.unit, "offer", hand_over.to.offer);
+  }
+  absl::Status Look(const command::Reopen& reopen);
+  absl::Status Look(const command::ChangePriority& change);
+
+  absl::Status LookAtUnit(std::string_view unit, std::string_view body);
+  absl::Status LookAtNew(const command::NewRecipient& to, std::string_view unit_field, std::string_view unit,
+                         std::string_view offer_field, std::string_view offer);
+  absl::Status LookAtRecipient(std::string_view body, std::string_view field);
+  absl::Status LookAtDesk(std::string_view field, const v1::TelephoneHandover& call, std::string_view body) {
+    return named_.Unit(field, call.unit(), body, Named::Desk::kDuty);
+  }
+
+  const BodyRegistry& bodies_;
+  const store::Reader& reader_;
+  const rpc::Call& call_;
+  const ReferralRecord& current_;
+  Named named_;
+};
+
+constexpr std::string_view kReferringUnit = "referral.referring.unit";
+constexpr std::string_view kReceivingUnit = "referral.receiving.unit";
+constexpr std::string_view kOffer = "referral.offer";
+constexpr std::string_view kDesk = "referral.telephone_handover.unit";
+
+absl::StatusOr<Command> Check::Of(const command::Submit& submit) {
+  const auto send = [&](const auto& sent) -> absl::StatusOr<Command> {
+    WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call_.now));
+    const Route route{.referring = call_.caller->body,
+                      .receiving = sent.receiving().body(),
+                      .theme = sent.theme(),
+                      .territory = sent.territory(),
+                      .referring_unit = sent.referring().unit(),
+                      .receiving_unit = sent.receiving().unit(),
+                      .offer = sent.offer()};
+    WAYPOST_ASSIGN_OR_RETURN(RouteFacts facts, bodies_.FindRoute(reader_, route, call_.now));
+    WAYPOST_RETURN_IF_ERROR(CheckMayReceive(facts.receiving, route.receiving, "referral.receiving.body"));
+    WAYPOST_RETURN_IF_ERROR(CheckMayRefer(facts.referring, route.referring));
+    named_.Judge(kReferringUnit, route.referring_unit, route.referring, facts.referring_unit);
+    named_.Judge(kReceivingUnit, route.receiving_unit, route.receiving, facts.receiving_unit);
+    named_.Judge(kOffer, route.offer, route.receiving, facts.offer);
+    WAYPOST_RETURN_IF_ERROR(LookAtDesk(kDesk, sent.telephone_handover(), route.receiving));
+    WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
+    command::Submit filled = submit;
+    filled.approval_required = facts.referring.approval_required;
+    filled.coordinating_body = std::move(facts.coordinating_body);
+    return Command(std::move(filled));
+  };
+  return submit.created == nullptr ? send(current_) : send(submit.created->referral);
+}
+
+absl::Status Check::Look(const command::Create& create) {
+  const v1::Referral& draft = create.referral;
+  const std::string& body = draft.receiving().body();
+  WAYPOST_RETURN_IF_ERROR(named_.Unit(kReferringUnit, draft.referring().unit(), call_.caller->body));
+  WAYPOST_RETURN_IF_ERROR(named_.Unit(kReceivingUnit, draft.receiving().unit(), body));
+  WAYPOST_RETURN_IF_ERROR(named_.Offer(kOffer, draft.offer(), body));
+  WAYPOST_RETURN_IF_ERROR(LookAtDesk(kDesk, draft.telephone_handover(), body));
+  return named_.ToStatus(call_.now);
+}
+
+// What it leaves as it is was looked up when it was named, and is again when the draft is sent.
+absl::Status Check::Look(const command::Update& update) {
+  const v1::Referral& input = update.referral;
+  const auto names = [&update](std::string_view path) {
+    return std::find(update.paths.begin(), update.paths.end(), path) != update.paths.end();
+  };
+  const std::string& body = names("receiving") ? input.receiving().body() : current_.receiving().body();
+  if (names("referring.unit")) {
+    WAYPOST_RETURN_IF_ERROR(
+        named_.Unit(kReferringUnit, input.referring().unit(), current_.referring().body()));
+  }
+  if (names("receiving")) {
+    WAYPOST_RETURN_IF_ERROR(named_.Unit(kReceivingUnit, input.receiving().unit(), body));
+  }
+  if (names("offer")) WAYPOST_RETURN_IF_ERROR(named_.Offer(kOffer, input.offer(), body));
+  if (names("telephone_handover")) {
+    WAYPOST_RETURN_IF_ERROR(LookAtDesk(kDesk, input.telephone_handover(), body));
+  }
+  return named_.ToStatus(call_.now);
+}
+
+absl::Status Check::Look(const command::ProposeForward& propose) {
+  WAYPOST_RETURN_IF_ERROR(LookAtRecipient(propose.body, "body"));
+  WAYPOST_RETURN_IF_ERROR(named_.Unit("unit", propose.unit, propose.body));
+  WAYPOST_RETURN_IF_ERROR(named_.Offer("offer", propose.offer, propose.body));
+  return named_.ToStatus(call_.now);
+}
+
+// Unit and offer are those of the proposal, and may have closed since.
+absl::Status Check::Look(const command::ConfirmForward& confirm) {
+  const v1::ForwardProposal& proposal = current_.forward_proposal();
+  // Another body than the proposed one is refused by the rules.
+  const bool same = confirm.to.body == proposal.body();
+  return LookAtNew(confirm.to, "forward_proposal.unit", same ? proposal.unit() : "", "forward_proposal.offer",
+                   same ? proposal.offer() : "");
+}
+
+// Whoever is sent it once more must be active now.
+absl::Status Check::Look(const command::Reopen&) {
+  if (call_.caller->body != current_.referring().body()) return absl::OkStatus();
+  return LookAtRecipient(current_.receiving().body(), "referral.receiving.body");
+}
+
+absl::Status Check::Look(const command::ChangePriority& change) {
+  if (!change.telephone_handover.has_value()) return absl::OkStatus();
+  WAYPOST_RETURN_IF_ERROR(
+      LookAtDesk("telephone_handover.unit", *change.telephone_handover, current_.receiving().body()));
+  return named_.ToStatus(call_.now);
+}
+
+absl::Status Check::LookAtUnit(std::string_view unit, std::string_view body) {
+  WAYPOST_RETURN_IF_ERROR(named_.Unit("unit", unit, body));
+  return named_.ToStatus(call_.now);
+}
+
+absl::Status Check::LookAtNew(const command::NewRecipient& to, std::string_view unit_field,
+                              std::string_view unit, std::string_view offer_field, std::string_view offer) {
+  WAYPOST_RETURN_IF_ERROR(LookAtRecipient(to.body, "body"));
+  WAYPOST_RETURN_IF_ERROR(named_.Unit(unit_field, unit, to.body));
+  WAYPOST_RETURN_IF_ERROR(named_.Offer(offer_field, offer, to.body));
+  if (to.telephone_handover.has_value()) {
+    WAYPOST_RETURN_IF_ERROR(LookAtDesk("telephone_handover.unit", *to.telephone_handover, to.body));
+  }
+  return named_.ToStatus(call_.now);
+}
+
+absl::Status Check::LookAtRecipient(std::string_view body, std::string_view field) {
+  // It must be known to be active now.
+  WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call_.now));
+  WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader_, body));
+  return CheckMayReceive(facts, body, field);
+}
+
+}  // namespace
+
+absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::Reader& reader,
+                                      const rpc::Call& call, const Command& command,
+                                      const ReferralRecord& current) {
+  Check check(bodies, reader, call, current);
+  return std::visit([&check](const auto& kind) { return check.Of(kind); }, command);
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,88 @@
+// What the referral service has to know of the directory, and the check of everything that a command names
+// there: bodies, units, offers. Read from the service's replica, within the transaction.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/rpc/call.h"
+#include "common/store/store.h"
+#include "services/referral/referral_commands.h"
+#include "services/referral/referral_rules.h"
+#include "waypost/type/v1/types.pb.h"
+
+namespace waypost::referral {
+
+struct BodyFacts {
+  bool exists = false;
+  bool active = false;
+  bool enforcement = false;        // never receives a referral
+  bool approval_required = false;  // its supervisor approves what it sends
+  int64_t revision = 0;            // of the directory's row, which the decision relied on
+};
+
+// Whose unit it is, its name says.
+struct UnitFacts {
+  bool exists = false;
+  bool active = false;
+  bool duty_desk = false;
+};
+
+struct OfferFacts {
+  bool exists = false;
+  bool active = false;
+  std::string provider;  // the body that delivers it
+};
+
+// From whom to whom a referral is sent, and what about. Units and offer are empty when none is named.
+struct Route {
+  std::string_view referring;
+  std::string_view receiving;
+  type::v1::Theme theme = type::v1::THEME_UNSPECIFIED;
+  std::string_view territory;
+  std::string_view referring_unit = {};
+  std::string_view receiving_unit = {};
+  std::string_view offer = {};
+};
+struct RouteFacts {
+  BodyFacts referring;
+  BodyFacts receiving;
+  // Who coordinates cases of the theme in the territory today, in UTC; empty: nobody is appointed.
+  std::string coordinating_body;
+  // Nothing is known of what is not named.
+  UnitFacts referring_unit;
+  UnitFacts receiving_unit;
+  OfferFacts offer;
+};
+
+// Bodies with their units and offers. Thread-safe.
+class BodyRegistry {
+ public:
+  virtual ~BodyRegistry() = default;
+  // UNAVAILABLE when the replica is too old to be relied on.
+  virtual absl::Status CheckFresh(absl::Time now) const = 0;
+  virtual absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const = 0;
+  virtual absl::StatusOr<UnitFacts> FindUnit(const store::Reader& reader, std::string_view unit) const = 0;
+  virtual absl::StatusOr<OfferFacts> FindOffer(const store::Reader& reader, std::string_view offer) const = 0;
+  virtual absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
+                                               absl::Time now) const = 0;
+};
+
+// The command with what the directory adds to it. Refused are:
+//   - a recipient that is unknown, enforcement or not active: INVALID_FIELD, BODY_NOT_ACTIVE;
+//   - a unit or offer that is not there or not of the body on that side: INVALID_FIELD, all of them at once;
+//   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE;
+//   - all of it with UNAVAILABLE while the replica is too old: what it lacks may be there.
+// `current` is without a state when the command creates the referral.
+absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::Reader& reader,
+                                      const rpc::Call& call, const Command& command,
+                                      const ReferralRecord& current);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
