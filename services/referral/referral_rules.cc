@@ -926,7 +926,9 @@ void Settle(Step& step) {
 
 absl::StatusOr<Decision> Run(const ReferralRecord& current, const Command& command, const Transition& row,
                              const By& by, absl::Time now) {
-  WAYPOST_RETURN_IF_ERROR(CheckStanding(row.guard, current, by.actor, by.pseudonym, now));
+  if (const Refusal refusal = RefusalOf(row.guard, current, by.actor, by.pseudonym, now)) {
+    return refusal(current.name());
+  }
   Step step{current, by, std::max(now, TimeOf(current.update_time())),
             Decision{.next = current, .event = row.event}};
   if (row.target.kind == Target::Kind::kState) step.next().set_state(row.target.state);
@@ -940,21 +942,20 @@ absl::StatusOr<Decision> Run(const ReferralRecord& current, const Command& comma
   return std::move(step.decision);
 }
 
-absl::Status CheckReopenable(const ReferralRecord& record, absl::Time now) {
-  if (!record.has_submit_time()) return NeverSent(record.name());
-  if (record.has_referring_erase_time() || record.has_receiving_erase_time())
-    return ShareErased(record.name());
-  if (record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT) return AccessEnded(record.name());
-  if (!record.hand_over_of().empty()) return HandOverAgain(record.name());
-  if (now > TimeOf(record.end_time()) + kReopenWithin) return ReopenTooLate(record.name());
-  return absl::OkStatus();
+Refusal ReopenRefusal(const ReferralRecord& record, absl::Time now) {
+  if (!record.has_submit_time()) return NeverSent;
+  if (record.has_referring_erase_time() || record.has_receiving_erase_time()) return ShareErased;
+  if (record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT) return AccessEnded;
+  if (!record.hand_over_of().empty()) return HandOverAgain;
+  if (now > TimeOf(record.end_time()) + kReopenWithin) return ReopenTooLate;
+  return nullptr;
 }
 
-absl::Status CheckDateGuard(Guard guard, const ReferralRecord& record, Actor actor) {
-  if (guard == Guard::kSomethingDue) return record.has_due() ? absl::OkStatus() : NothingDue(record.name());
+Refusal DateRefusal(Guard guard, const ReferralRecord& record, Actor actor) {
+  if (guard == Guard::kSomethingDue) return record.has_due() ? nullptr : NothingDue;
   const v1::Party own = actor == Actor::kReceiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
   const bool proposed = record.has_date_proposal() && record.date_proposal().proposed_by() != own;
-  return proposed ? absl::OkStatus() : NoDateProposed(record.name());
+  return proposed ? nullptr : NoDateProposed;
 }
 
 bool IsShareErased(const ReferralRecord& record, Actor actor) {
@@ -967,54 +968,52 @@ std::string_view AssigneeOf(const ReferralRecord& record, Actor actor) {
 
 }  // namespace
 
-absl::Status CheckStanding(Guard guard, const ReferralRecord& record, Actor actor, std::string_view pseudonym,
-                           absl::Time now) {
-  const std::string& name = record.name();
+Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::string_view pseudonym,
+                  absl::Time now) {
   const bool pending = record.hand_over_pending();
   switch (guard) {
     case Guard::kNone:
     case Guard::kComplete:
     case Guard::kAppointmentKnown:
-      return absl::OkStatus();
+      return nullptr;
     case Guard::kSecondPerson:
-      return record.state() == kDraft && record.draft_actor() == pseudonym ? SecondPersonRequired(name)
-                                                                           : absl::OkStatus();
+      return record.state() == kDraft && record.draft_actor() == pseudonym ? SecondPersonRequired : nullptr;
     case Guard::kQuestionsLeft:
-      return record.questions_asked() < kMaxQuestions ? absl::OkStatus() : TooManyQuestions(name);
+      return record.questions_asked() < kMaxQuestions ? nullptr : TooManyQuestions;
     case Guard::kProposalConfirmed:
-      if (!record.has_forward_proposal()) return ForwardNotProposed(name);
+      if (!record.has_forward_proposal()) return ForwardNotProposed;
       [[fallthrough]];
     case Guard::kRouteOpen:
     case Guard::kDutyToForward:
-      return record.hops_size() < kMaxHops ? absl::OkStatus() : TooManyHops(name);
+      return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kMayHandOver:
-      if (pending) return HandOverPending(name);
-      return record.hops_size() < kMaxHops ? absl::OkStatus() : TooManyHops(name);
+      if (pending) return HandOverPending;
+      return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kHandOverPending:
-      return pending ? absl::OkStatus() : NoHandOverPending(name);
+      return pending ? nullptr : NoHandOverPending;
     case Guard::kResultsOfAccepted:
     case Guard::kNoResultsOfAccepted:
-      if (!record.has_accept_time()) return NeverAccepted(name);
+      if (!record.has_accept_time()) return NeverAccepted;
       [[fallthrough]];
     case Guard::kNoHandOverPending:
     case Guard::kResults:
     case Guard::kNoResults:
-      return pending ? HandOverPending(name) : absl::OkStatus();
+      return pending ? HandOverPending : nullptr;
     case Guard::kEscalated:
-      return record.has_escalate_time() ? absl::OkStatus() : NotEscalated(name);
+      return record.has_escalate_time() ? nullptr : NotEscalated;
     case Guard::kReopenable:
-      return CheckReopenable(record, now);
+      return ReopenRefusal(record, now);
     case Guard::kInQueue:
-      return AssigneeOf(record, actor).empty() ? absl::OkStatus() : AlreadyAssigned(name);
+      return AssigneeOf(record, actor).empty() ? nullptr : AlreadyAssigned;
     case Guard::kSomethingDue:
     case Guard::kOtherSideProposed:
-      return CheckDateGuard(guard, record, actor);
+      return DateRefusal(guard, record, actor);
     case Guard::kRaises:
-      return record.priority() != v1::PRIORITY_EMERGENCY ? absl::OkStatus() : PriorityNotRaised(name);
+      return record.priority() != v1::PRIORITY_EMERGENCY ? nullptr : PriorityNotRaised;
     case Guard::kShareLeft:
-      return IsShareErased(record, actor) ? ShareErased(name) : absl::OkStatus();
+      return IsShareErased(record, actor) ? ShareErased : nullptr;
   }
-  return absl::OkStatus();
+  return nullptr;
 }
 
 absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& command,

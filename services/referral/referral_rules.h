@@ -70,10 +70,14 @@ absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& co
 absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Command& command,
                                         absl::Time now);
 
-// The part of a guard that can be told before a command is at hand; OK for the rest. `actor` is the side and
-// `pseudonym` the person it would be.
-absl::Status CheckStanding(Guard guard, const ReferralRecord& record, Actor actor, std::string_view pseudonym,
-                           absl::Time now);
+// Makes the error of a refusal, of referral_errors.h, for the referral of a name.
+using Refusal = absl::Status (*)(std::string_view name);
+
+// The part of a guard that can be told before a command is at hand: null when it holds, or cannot be told
+// yet. `actor` is the side and `pseudonym` the person it would be. It makes no error: whoever lists what is
+// allowed asks for a dozen.
+Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::string_view pseudonym,
+                  absl::Time now);
 
 // The number of a note that is added to `record`, from 1; LIMIT_EXCEEDED when there are too many.
 absl::StatusOr<uint32_t> TakeNoteNumber(ReferralRecord& record);

@@ -151,7 +151,7 @@ std::vector<std::string> AllowedActions(const ReferralRecord& record, const poli
     if (row.later || !row.from.Has(record.state()) || !actors.Has(row.actor)) continue;
     const policy::MethodRule* rule = RuleOf(row.event);
     if (rule == nullptr || rule->Allows(as.caller().roles, as.relations()).empty()) continue;
-    if (!CheckStanding(row.guard, record, row.actor, as.caller().actor, now).ok()) continue;
+    if (RefusalOf(row.guard, record, row.actor, as.caller().actor, now) != nullptr) continue;
     actions.emplace_back(EventName(row.event));
   }
   return actions;
