@@ -5,33 +5,22 @@
 //
 // Conditions of Await and LockWhen run inside Abseil with the mutex held, where ThreadSanitizer cannot see
 // that it is; their reads are left out.
-#include <dlfcn.h>
-
-#include <cstdio>
-#include <cstdlib>
-
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "tests/sanitizers/tsan_order.h"
 
-// The sanitizer's own; absent in a program that is not instrumented, where all this does nothing.
 extern "C" {
-void __tsan_acquire(void* address) __attribute__((weak));
-void __tsan_release(void* address) __attribute__((weak));
 void AnnotateIgnoreReadsBegin(const char* file, int line) __attribute__((weak));
 void AnnotateIgnoreReadsEnd(const char* file, int line) __attribute__((weak));
 }
 
 namespace {
 
-void Acquired(const void* object) {
-  if (__tsan_acquire != nullptr) __tsan_acquire(const_cast<void*>(object));
-}
-
-void Releasing(const void* object) {
-  if (__tsan_release != nullptr) __tsan_release(const_cast<void*>(object));
-}
+using waypost::tsan::Acquired;
+using waypost::tsan::Real;
+using waypost::tsan::Releasing;
 
 class WithoutReads {
  public:
@@ -44,17 +33,6 @@ class WithoutReads {
   WithoutReads(const WithoutReads&) = delete;
   WithoutReads& operator=(const WithoutReads&) = delete;
 };
-
-// The function that the one being defined hides, by its mangled name.
-template <typename Function>
-Function* Real(const char* symbol) {
-  void* const found = dlsym(RTLD_NEXT, symbol);
-  if (found == nullptr) {
-    std::fprintf(stderr, "tsan_absl_sync: Abseil has no %s\n", symbol);
-    std::abort();
-  }
-  return reinterpret_cast<Function*>(found);
-}
 
 }  // namespace
 

@@ -395,9 +395,9 @@ def sanitized(context, name, sanitizers):
     if code != 0:
         return verdict(context, code, "the instrumented build", build_errors(context))
     env = sanitizer_options(context)
-    preload = os.path.join(folder, "lib", "libtsan_absl_sync.so")
     if sanitizers == "thread":
-        env["LD_PRELOAD"] = preload
+        libraries = ("libtsan_absl_sync.so", "libtsan_grpc_order.so")
+        env["LD_PRELOAD"] = ":".join(os.path.join(folder, "lib", name) for name in libraries)
     return ctest(context, folder, "-LE", f"^({OTHER_LABELS})$", env=env)
 
 
