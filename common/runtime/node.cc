@@ -248,7 +248,9 @@ absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
   executor_.emplace(limits.read_threads(), limits.read_queue());
   admission_.emplace(rpc::chain::AdmissionLimits{.in_flight = limits.in_flight(),
                                                  .body_rate = static_cast<double>(limits.body_rate()),
-                                                 .body_burst = static_cast<double>(limits.body_rate())});
+                                                 .body_burst = static_cast<double>(limits.body_rate()),
+                                                 .watches = limits.watches(),
+                                                 .body_watches = limits.body_watches()});
   environment_.emplace(rpc::NodeEnvironment{*authenticator_, *admission_, clock_, random_, *executor_,
                                             metrics_, *log_, *page_tokens_, idempotency_key_});
   return absl::OkStatus();

@@ -28,7 +28,6 @@ void MethodMetrics::Record(absl::StatusCode code, absl::Duration duration) {
   const auto index = std::min(static_cast<size_t>(code), kCodes - 1);
   handled_[index]->Increment();
   seconds_->Observe(absl::ToDoubleSeconds(duration));
-  in_flight_->Decrement();
 }
 
 Metrics::Metrics()
@@ -43,8 +42,10 @@ Metrics::Metrics()
                    .Register(*registry_)),
       in_flight_(BuildGauge()
                      .Name("waypost_requests_in_flight")
-                     .Help("Requests that have arrived and are not answered")
+                     .Help("Requests that have arrived and are not answered, open watches apart")
                      .Register(*registry_)),
+      open_watches_(
+          BuildGauge().Name("waypost_open_watches").Help("Watches that are open").Register(*registry_)),
       group_bodies_(BuildHistogram()
                         .Name("waypost_store_group_transactions")
                         .Help("Transactions committed by one sync")
@@ -102,6 +103,8 @@ MethodMetrics& Metrics::ForMethod(std::string_view service, std::string_view met
     }
     entry->seconds_ = &seconds_.Add(labels, LatencyBounds());
     entry->in_flight_ = &in_flight_.Add(labels);
+    entry->open_watches_ = &open_watches_;
+    entry->labels_ = labels;
   }
   return *entry;
 }

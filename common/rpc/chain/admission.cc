@@ -38,6 +38,33 @@ absl::Status Admission::CheckRate(std::string_view body, absl::Time now) {
       absl::Seconds((1 - bucket.tokens) / limits_.body_rate));
 }
 
+absl::Status Admission::OpenWatch(std::string_view body) {
+  const absl::MutexLock lock(&watches_mutex_);
+  const auto found = body_watches_.find(base::ToAbsl(body));
+  const int64_t own = found == body_watches_.end() ? 0 : found->second;
+  if (own >= limits_.body_watches) return error::TooManyWatches(limits_.body_watches);
+  if (watches_ >= limits_.watches) return error::Overloaded("a place among the open watches");
+  ++watches_;
+  if (found == body_watches_.end()) {
+    body_watches_.emplace(std::string(body), 1);
+  } else {
+    ++found->second;
+  }
+  return absl::OkStatus();
+}
+
+void Admission::CloseWatch(std::string_view body) {
+  const absl::MutexLock lock(&watches_mutex_);
+  --watches_;
+  const auto found = body_watches_.find(base::ToAbsl(body));
+  if (--found->second == 0) body_watches_.erase(found);
+}
+
+int64_t Admission::open_watches() const {
+  const absl::MutexLock lock(&watches_mutex_);
+  return watches_;
+}
+
 void Admission::Forget(Shard& shard, absl::Time now) {
   const absl::Duration refill = absl::Seconds(limits_.body_burst / limits_.body_rate);
   absl::erase_if(shard.buckets, [&](const auto& entry) { return now - entry.second.filled >= refill; });
