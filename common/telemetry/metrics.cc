@@ -79,6 +79,10 @@ Metrics::Metrics()
                              .Name("waypost_relay_lag_seconds")
                              .Help("How long the oldest event not yet taken by a sink has waited")
                              .Register(*registry_)),
+      relay_failures_(BuildCounter()
+                          .Name("waypost_relay_failures_total")
+                          .Help("Attempts to hand events to a sink that failed")
+                          .Register(*registry_)),
       replica_age_(BuildGauge()
                        .Name("waypost_replica_age_seconds")
                        .Help("Time since a service's replica of the directory was last known to be complete")
@@ -122,6 +126,10 @@ void Metrics::SetRelayLag(std::string_view service, std::string_view sink, doubl
   const prometheus::Labels labels = {{"service", std::string(service)}, {"sink", std::string(sink)}};
   relay_lag_events_.Add(labels).Set(events);
   relay_lag_seconds_.Add(labels).Set(oldest_seconds);
+}
+
+void Metrics::CountRelayFailures(std::string_view service, std::string_view sink, double count) {
+  relay_failures_.Add({{"service", std::string(service)}, {"sink", std::string(sink)}}).Increment(count);
 }
 
 void Metrics::SetReplicaAge(std::string_view service, double seconds) {

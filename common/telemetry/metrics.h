@@ -60,6 +60,8 @@ class Metrics {
   void RecordGroup(const Group& group);
   // The relay: how many events a sink has yet to take, and for how long the oldest has waited.
   void SetRelayLag(std::string_view service, std::string_view sink, double events, double oldest_seconds);
+  // The relay: attempts that failed, at the store or at the sink. 0 makes the counter known before any has.
+  void CountRelayFailures(std::string_view service, std::string_view sink, double count);
   void SetReplicaAge(std::string_view service, double seconds);
   void CountDroppedLogLines(double count);
 
@@ -78,6 +80,7 @@ class Metrics {
   prometheus::Counter& written_bytes_;
   prometheus::Family<prometheus::Gauge>& relay_lag_events_;
   prometheus::Family<prometheus::Gauge>& relay_lag_seconds_;
+  prometheus::Family<prometheus::Counter>& relay_failures_;
   prometheus::Family<prometheus::Gauge>& replica_age_;
   prometheus::Counter& dropped_log_lines_;
 
