@@ -268,6 +268,7 @@ absl::Status RunningNode::OpenIdentity() {
   if (unused) WAYPOST_RETURN_IF_ERROR(OpenFolder());
   body_keys_.emplace(*key_provider_, random_);
   identity::TokenVerifier::Options options{.issuers = {}, .actor_key = crypto::SecretKey::Generate(random_)};
+  options.signature_rate = config_.limits().signature_rate();
   WAYPOST_ASSIGN_OR_RETURN(options.issuers, IssuersOf(config_, *folder_, random_));
   WAYPOST_ASSIGN_OR_RETURN(options.actor_key, key_provider_->NodeSecret("actor"));
   WAYPOST_ASSIGN_OR_RETURN(verifier_, identity::TokenVerifier::Create(std::move(options), clock_));

@@ -1,6 +1,5 @@
 #include "common/rpc/chain/admission.h"
 
-#include <algorithm>
 #include <functional>
 
 #include "common/base/abseil.h"
@@ -21,21 +20,15 @@ absl::Status Admission::CheckRate(std::string_view body, absl::Time now) {
   auto found = shard.buckets.find(base::ToAbsl(body));
   if (found == shard.buckets.end()) {
     if (shard.buckets.size() >= limits_.bodies / kShards) Forget(shard, now);
-    found = shard.buckets.emplace(std::string(body), Bucket{limits_.body_burst, now}).first;
+    found = shard.buckets.emplace(body, base::RateBucket(limits_.body_rate, limits_.body_burst, now)).first;
   }
-  Bucket& bucket = found->second;
-  const double elapsed = std::max(0.0, absl::ToDoubleSeconds(now - bucket.filled));
-  bucket.tokens = std::min(limits_.body_burst, bucket.tokens + elapsed * limits_.body_rate);
-  bucket.filled = std::max(bucket.filled, now);
-  if (bucket.tokens >= 1) {
-    bucket.tokens -= 1;
-    return absl::OkStatus();
-  }
+  const absl::Duration wait = found->second.Take(now);
+  if (wait == absl::ZeroDuration()) return absl::OkStatus();
   return error::WithRetry(
       error::Make(absl::StatusCode::kResourceExhausted, "RATE_LIMITED",
                   base::Cat("your body sends more than ", static_cast<int64_t>(limits_.body_rate),
                             " requests a second: slow down")),
-      absl::Seconds((1 - bucket.tokens) / limits_.body_rate));
+      wait);
 }
 
 absl::Status Admission::OpenWatch(std::string_view body) {
@@ -66,8 +59,7 @@ int64_t Admission::open_watches() const {
 }
 
 void Admission::Forget(Shard& shard, absl::Time now) {
-  const absl::Duration refill = absl::Seconds(limits_.body_burst / limits_.body_rate);
-  absl::erase_if(shard.buckets, [&](const auto& entry) { return now - entry.second.filled >= refill; });
+  absl::erase_if(shard.buckets, [&](const auto& entry) { return entry.second.Full(now); });
 }
 
 }  // namespace waypost::rpc::chain

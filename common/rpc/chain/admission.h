@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/rate_bucket.h"
 
 namespace waypost::rpc::chain {
 
@@ -50,14 +51,10 @@ class Admission {
   int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 
  private:
-  struct Bucket {
-    double tokens = 0;
-    absl::Time filled;
-  };
   static constexpr size_t kShards = 16;
   struct Shard {
     absl::Mutex mutex;
-    absl::flat_hash_map<std::string, Bucket> buckets ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<std::string, base::RateBucket> buckets ABSL_GUARDED_BY(mutex);
   };
 
   // Drops bodies whose bucket is full again: they are as good as new.
