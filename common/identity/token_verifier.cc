@@ -13,6 +13,9 @@
 namespace waypost::identity {
 namespace {
 
+// What a refused caller is told to wait at least: many wait for the same moment.
+constexpr absl::Duration kSignatureRetry = absl::Milliseconds(200);
+
 absl::Status CheckIssuers(const std::vector<TrustedIssuer>& issuers) {
   if (issuers.empty() || issuers.size() > kMaxIssuers) {
     return error::InvalidField("issuers", base::Cat("must be 1 to ", kMaxIssuers));
@@ -40,7 +43,8 @@ TokenVerifier::TokenVerifier(Options options, const base::Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
       cache_(options_.cache_entries),
-      keys_(std::make_shared<const Keys>(options_.issuers.size())) {}
+      keys_(std::make_shared<const Keys>(options_.issuers.size())),
+      signatures_(options_.signature_rate, options_.signature_rate, clock.Now()) {}
 
 absl::StatusOr<std::unique_ptr<TokenVerifier>> TokenVerifier::Create(Options options,
                                                                      const base::Clock& clock) {
@@ -68,14 +72,21 @@ absl::StatusOr<std::shared_ptr<const policy::Caller>> TokenVerifier::Verify(std:
 
 absl::StatusOr<std::shared_ptr<const policy::Caller>> TokenVerifier::VerifyAfresh(std::string_view token,
                                                                                   const Keys& keys,
-                                                                                  absl::Time now) const {
+                                                                                  absl::Time now) {
   WAYPOST_ASSIGN_OR_RETURN(const Jws jws, ParseJws(token));
   WAYPOST_ASSIGN_OR_RETURN(const TrustedIssuer* const issuer, SignerOf(jws, keys, now));
   return Admit(jws, *issuer, now);
 }
 
+absl::Status TokenVerifier::CheckSignatureRate(absl::Time now) {
+  const absl::MutexLock lock(&signatures_mutex_);
+  const absl::Duration wait = signatures_.Take(now);
+  if (wait == absl::ZeroDuration()) return absl::OkStatus();
+  return error::WithRetry(error::Overloaded("the check of new tokens"), std::max(wait, kSignatureRetry));
+}
+
 absl::StatusOr<const TrustedIssuer*> TokenVerifier::SignerOf(const Jws& jws, const Keys& keys,
-                                                             absl::Time now) const {
+                                                             absl::Time now) {
   bool key_known = false;
   bool keys_missing = false;
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -87,8 +98,10 @@ absl::StatusOr<const TrustedIssuer*> TokenVerifier::SignerOf(const Jws& jws, con
     }
     // Two issuers may have chosen one kid; each token is then held against both keys.
     const SigningKey* const key = keys[i].keys.Find(jws.kid);
-    key_known = key_known || key != nullptr;
-    if (key != nullptr && SignatureHolds(jws, *key)) return &issuer;
+    if (key == nullptr) continue;
+    key_known = true;
+    WAYPOST_RETURN_IF_ERROR(CheckSignatureRate(now));
+    if (SignatureHolds(jws, *key)) return &issuer;
   }
   if (!key_known && on_unknown_key_ != nullptr) on_unknown_key_();
   if (keys_missing) return error::Unavailable("authentication", "the issuer's keys could not be fetched");

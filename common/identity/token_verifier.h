@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/base/rate_bucket.h"
 #include "common/crypto/aead.h"
 #include "common/identity/caller_cache.h"
 #include "common/identity/claims.h"
@@ -29,6 +30,8 @@
 namespace waypost::identity {
 
 inline constexpr size_t kMaxIssuers = 16;
+// Signatures checked a second unless it is set otherwise, and how many may be checked at once.
+inline constexpr int kSignatureRate = 2000;
 // The keys of a remote issuer are believed this long after they were last fetched, so that who can cut us off
 // from an issuer cannot keep a key alive that it has revoked.
 inline constexpr absl::Duration kMaxKeyAge = absl::Hours(24);
@@ -55,6 +58,9 @@ class TokenVerifier {
     // KeyProvider::NodeSecret("actor"): the key of the actors' pseudonyms.
     crypto::SecretKey actor_key;
     size_t cache_entries = 16'384;
+    // Signatures checked a second. Anybody can send tokens that are new and good for nothing: beyond this
+    // they are not looked at, and neither are good ones that are new. Those in the cache go on.
+    double signature_rate = kSignatureRate;
   };
 
   // INVALID_ARGUMENT for no issuer, too many, one twice, or an empty issuer, audience or source. Fetches
@@ -65,6 +71,7 @@ class TokenVerifier {
   // (claims.h). A token seen before costs one hash and one look-up.
   //   UNAUTHENTICATED / TOKEN_MISSING, TOKEN_REFUSED   as error::TokenMissing, error::TokenRefused
   //   UNAVAILABLE                                      no keys yet, or those of a remote issuer are too old
+  //   RESOURCE_EXHAUSTED / OVERLOADED                  too many signatures were checked in the last second
   // `expires` of the caller is the token's, and the clock skew that it was allowed.
   absl::StatusOr<std::shared_ptr<const policy::Caller>> Verify(std::string_view token);
 
@@ -89,9 +96,11 @@ class TokenVerifier {
   TokenVerifier(Options options, const base::Clock& clock);
 
   absl::StatusOr<std::shared_ptr<const policy::Caller>> VerifyAfresh(std::string_view token, const Keys& keys,
-                                                                     absl::Time now) const;
+                                                                     absl::Time now);
+  // OVERLOADED when no more signatures may be checked now.
+  absl::Status CheckSignatureRate(absl::Time now);
   // The issuer whose key the signature holds under.
-  absl::StatusOr<const TrustedIssuer*> SignerOf(const Jws& jws, const Keys& keys, absl::Time now) const;
+  absl::StatusOr<const TrustedIssuer*> SignerOf(const Jws& jws, const Keys& keys, absl::Time now);
   absl::StatusOr<std::shared_ptr<const policy::Caller>> Admit(const Jws& jws, const TrustedIssuer& issuer,
                                                               absl::Time now) const;
 
@@ -104,6 +113,8 @@ class TokenVerifier {
   absl::Mutex refresh_mutex_;  // one Refresh at a time
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Keys> keys_ ABSL_GUARDED_BY(mutex_);
+  absl::Mutex signatures_mutex_;
+  base::RateBucket signatures_ ABSL_GUARDED_BY(signatures_mutex_);
 };
 
 }  // namespace waypost::identity

@@ -38,10 +38,12 @@ class Verifying : public testing::Test {
   TrustedIssuer Trusted() const {
     return {.issuer = std::string(kTestIssuer), .audience = std::string(kTestAudience), .keys = source_};
   }
-  std::unique_ptr<TokenVerifier> Verifier(std::vector<TrustedIssuer> issuers, size_t cache_entries = 1024) {
+  std::unique_ptr<TokenVerifier> Verifier(std::vector<TrustedIssuer> issuers, size_t cache_entries = 1024,
+                                          double signature_rate = kSignatureRate) {
     auto verifier = TokenVerifier::Create({.issuers = std::move(issuers),
                                            .actor_key = *crypto::SecretKey::FromBytes(std::string(32, 'a')),
-                                           .cache_entries = cache_entries},
+                                           .cache_entries = cache_entries,
+                                           .signature_rate = signature_rate},
                                           clock_);
     EXPECT_TRUE(verifier.ok()) << verifier.status();
     EXPECT_TRUE((*verifier)->Refresh().ok());
@@ -229,6 +231,43 @@ TEST_F(Verifying, ASecondTimeComesFromTheCache) {
 TEST_F(Verifying, RefusalsAreNotCached) {
   EXPECT_NE(WhyRefused(TokenWith("aud", "another")), "");
   EXPECT_EQ(verifier_->cached(), 0U);
+}
+
+TEST_F(Verifying, OnlySoManySignaturesAreCheckedASecondAndKnownTokensGoOn) {
+  verifier_ = Verifier({Trusted()}, 1024, /*signature_rate=*/10);
+  const std::string known = Token(TestClaims());
+  const auto caller = verifier_->Verify(known);
+  ASSERT_TRUE(caller.ok()) << caller.status();
+  const PrivateKey stranger = *PrivateKey::Generate(Algorithm::kEs256, "k1");
+  const auto forged = [&](int i) {
+    json claims = TestClaims();
+    claims["sub"] = i;
+    return Token(claims, stranger);
+  };
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(error::ReasonOf(verifier_->Verify(forged(i)).status()), "TOKEN_REFUSED") << i;
+  }
+  for (int i = 9; i < 200; ++i) {
+    const absl::Status refused = verifier_->Verify(forged(i)).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(error::ReasonOf(refused), "OVERLOADED");
+    EXPECT_TRUE(refused.GetPayload("type.googleapis.com/google.rpc.RetryInfo").has_value());
+    EXPECT_EQ(*verifier_->Verify(known), *caller) << "not even looked at again";
+  }
+  const std::string fresh = TokenWith("sub", "person-2");
+  EXPECT_EQ(error::ReasonOf(verifier_->Verify(fresh).status()), "OVERLOADED");
+  clock_.Advance(absl::Milliseconds(100));
+  EXPECT_TRUE(verifier_->Verify(fresh).ok());
+}
+
+TEST_F(Verifying, WhatNeedsNoSignatureTakesNoneOfTheRate) {
+  verifier_ = Verifier({Trusted()}, 1024, /*signature_rate=*/1);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(WhyRefused(Token(TestClaims(), Key(Algorithm::kEs256, "unknown"))),
+              "it names a key that is not known");
+    EXPECT_NE(WhyRefused("no.token"), "");
+  }
+  EXPECT_TRUE(verifier_->Verify(Token(TestClaims())).ok());
 }
 
 TEST_F(Verifying, ACachedTokenExpires) {

@@ -42,6 +42,77 @@ class FakeSink final : public Sink {
   std::string name_;
 };
 
+// A walk that ends at once because of an error.
+class FailedCursor final : public store::Cursor {
+ public:
+  bool Valid() const override { return false; }
+  void Next() override {}
+  void Seek(std::string_view) override {}
+  std::string_view key() const override { return {}; }
+  std::string_view value() const override { return {}; }
+  absl::Status status() const override { return absl::DataLossError("damaged"); }
+};
+
+// Over a reader or writer whose rows can be got and not walked.
+template <typename Base>
+class Unwalkable : public Base {
+ public:
+  explicit Unwalkable(Base& under) : under_(under) {}
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override {
+    return under_.Get(key);
+  }
+  std::unique_ptr<store::Cursor> Scan(const store::KeyRange&) const override {
+    return std::make_unique<FailedCursor>();
+  }
+
+ protected:
+  Base& under_;
+};
+
+class UnwalkableReader final : public Unwalkable<store::Reader> {
+ public:
+  explicit UnwalkableReader(std::unique_ptr<store::Reader> under)
+      : Unwalkable(*under), owned_(std::move(under)) {}
+
+ private:
+  const std::unique_ptr<store::Reader> owned_;
+};
+
+class UnwalkableWriter final : public Unwalkable<store::Writer> {
+ public:
+  using Unwalkable::Unwalkable;
+  void Put(std::string_view key, std::string_view value) override { under_.Put(key, value); }
+  void Delete(std::string_view key) override { under_.Delete(key); }
+};
+
+// Over another store; cannot be read as long as it is told so.
+class DamagedStore final : public store::Store {
+ public:
+  explicit DamagedStore(store::Store& under) : under_(under) {}
+  absl::StatusOr<std::unique_ptr<store::Reader>> Snapshot() const override {
+    if (no_snapshots) return absl::UnavailableError("no snapshots");
+    auto reader = under_.Snapshot();
+    if (!reader.ok() || !no_walks) return reader;
+    return std::make_unique<UnwalkableReader>(*std::move(reader));
+  }
+  void Transact(store::Body body, store::Done done) override {
+    under_.Transact(
+        [this, body = std::move(body)](store::Writer& writer) mutable {
+          if (!no_walks_of_writers) return body(writer);
+          UnwalkableWriter damaged(writer);
+          return body(damaged);
+        },
+        std::move(done));
+  }
+
+  bool no_snapshots = false;
+  bool no_walks = false;
+  bool no_walks_of_writers = false;
+
+ private:
+  store::Store& under_;
+};
+
 class OutboxTest : public ::testing::Test {
  protected:
   absl::Status Append(const Lane& lane, bool fail = false) {
@@ -67,6 +138,21 @@ class OutboxTest : public ::testing::Test {
     options.all_sinks = std::move(sinks);
     return options;
   }
+
+  // The value of a metric of the relay to "audit"; -1 when there is none.
+  double Metric(std::string_view name) const {
+    for (const auto& family : metrics_.registry()->Collect()) {
+      if (family.name != name) continue;
+      for (const auto& metric : family.metric) {
+        for (const auto& label : metric.label) {
+          if (label.name != "sink" || label.value != "audit") continue;
+          return family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;
+        }
+      }
+    }
+    return -1;
+  }
+  double Failures() const { return Metric("waypost_relay_failures_total"); }
 
   store::MemoryStore store_;
   telemetry::Metrics metrics_;
@@ -167,6 +253,54 @@ TEST_F(OutboxTest, TheRelayGivesWayToCallersUntilWhatWaitsIsOld) {
   clock.Advance(absl::Seconds(1));
   EXPECT_EQ(*relay.RunOnce(), 2);
   EXPECT_EQ(relay.GiveWay(), absl::ZeroDuration()) << "events are never later than that by the relay's doing";
+}
+
+TEST_F(OutboxTest, WhatCannotBeReadOrDeliveredIsCounted) {
+  const auto lane = Lane::Open(store_, "test");
+  FakeSink sink("audit");
+  DamagedStore store(store_);
+  Relay relay(store, "test", "test", sink, metrics_, clock_, Options({"audit"}));
+  EXPECT_EQ(Failures(), 0);
+  EXPECT_EQ(*relay.RunOnce(), 0);
+  EXPECT_EQ(Metric("waypost_relay_lag_events"), 0);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Append(*lane).ok());
+  store.no_snapshots = true;
+  EXPECT_EQ(relay.RunOnce().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Failures(), 1);
+  store.no_snapshots = false;
+  store.no_walks = true;
+  EXPECT_EQ(relay.RunOnce().status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Failures(), 2);
+  EXPECT_THAT(sink.positions, IsEmpty());
+  store.no_walks = false;
+  sink.refuse = 1;
+  EXPECT_FALSE(relay.RunOnce().ok());
+  EXPECT_EQ(Failures(), 3);
+  EXPECT_EQ(Metric("waypost_relay_lag_events"), 3);
+  // With one sink nothing is walked to let go of what it has taken.
+  store.no_walks_of_writers = true;
+  EXPECT_EQ(*relay.RunOnce(), 2);
+  EXPECT_EQ(*relay.RunOnce(), 1);
+  EXPECT_EQ(Failures(), 3);
+  EXPECT_EQ(Waiting(), 0U);
+}
+
+TEST_F(OutboxTest, WhatCannotBeLetGoIsAFailureAndIsTriedAgain) {
+  const auto lane = Lane::Open(store_, "test");
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(Append(*lane).ok());
+  FakeSink audit("audit");
+  FakeSink mailbox("mailbox");
+  DamagedStore store(store_);
+  Relay to_mailbox(store, "test", "test", mailbox, metrics_, clock_, Options({"audit", "mailbox"}));
+  Relay to_audit(store, "test", "test", audit, metrics_, clock_, Options({"audit", "mailbox"}));
+  EXPECT_EQ(*to_mailbox.RunOnce(), 2);
+  store.no_walks_of_writers = true;
+  EXPECT_EQ(to_audit.RunOnce().status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Failures(), 1);
+  EXPECT_EQ(Waiting(), 2U);
+  store.no_walks_of_writers = false;
+  EXPECT_EQ(*to_audit.RunOnce(), 2) << "the cursor has not moved";
+  EXPECT_EQ(Waiting(), 0U);
 }
 
 TEST_F(OutboxTest, AnEmptyLaneHasNothingToSay) {

@@ -37,7 +37,9 @@ Relay::Relay(store::Store& store, std::string_view service, std::string_view lan
       metrics_(metrics),
       clock_(clock),
       options_(std::move(options)),
-      cursor_key_(CursorKey(lane, sink.name())) {}
+      cursor_key_(CursorKey(lane, sink.name())) {
+  metrics_.CountRelayFailures(service_, sink_.name(), 0);
+}
 
 Relay::~Relay() {
   Stop();
@@ -93,8 +95,15 @@ absl::Duration Relay::GiveWay() const {
 }
 
 absl::StatusOr<int> Relay::RunOnce() {
+  absl::StatusOr<int> delivered = DeliverBatch();
+  if (!delivered.ok()) metrics_.CountRelayFailures(service_, sink_.name(), 1);
+  return delivered;
+}
+
+absl::StatusOr<int> Relay::DeliverBatch() {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<event::v1::Envelope> batch, ReadBatch());
-  ReportLag(batch);
+  // What waits is delivered though its lag cannot be told.
+  if (!ReportLag(batch).ok()) metrics_.CountRelayFailures(service_, sink_.name(), 1);
   if (batch.empty()) return 0;
   WAYPOST_RETURN_IF_ERROR(sink_.Deliver(batch));
   const uint64_t last = batch.back().position();
@@ -145,32 +154,38 @@ absl::Status Relay::Advance(uint64_t from, uint64_t to) {
         writer.Delete(EventKey(lane_, position));
       return absl::OkStatus();
     }
-    std::vector<std::string> passed;
-    store::KeyRange range = store::PrefixRange(EventPrefix(lane_));
-    range.end = EventKey(lane_, slowest + 1);
-    for (auto at = writer.Scan(range); at->Valid() && passed.size() < store::kMaxWritesPerTransaction / 2;
-         at->Next()) {
-      passed.emplace_back(at->key());
-    }
-    for (const std::string& key : passed) writer.Delete(key);
-    return absl::OkStatus();
+    return DeletePassed(writer, slowest);
   });
 }
 
-void Relay::ReportLag(const std::vector<event::v1::Envelope>& waiting) {
+absl::Status Relay::DeletePassed(store::Writer& writer, uint64_t up_to) const {
+  std::vector<std::string> passed;
+  store::KeyRange range = store::PrefixRange(EventPrefix(lane_));
+  range.end = EventKey(lane_, up_to + 1);
+  const auto at = writer.Scan(range);
+  for (; at->Valid() && passed.size() < store::kMaxWritesPerTransaction / 2; at->Next()) {
+    passed.emplace_back(at->key());
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  for (const std::string& key : passed) writer.Delete(key);
+  return absl::OkStatus();
+}
+
+absl::Status Relay::ReportLag(const std::vector<event::v1::Envelope>& waiting) {
   if (waiting.empty()) {
     metrics_.SetRelayLag(service_, sink_.name(), 0, 0);
-    return;
+    return absl::OkStatus();
   }
-  const auto reader = store_.Snapshot();
-  if (!reader.ok()) return;
-  const auto head = HeadOf(**reader, lane_);
+  WAYPOST_ASSIGN_OR_RETURN(const auto reader, store_.Snapshot());
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t head, HeadOf(*reader, lane_));
   event::v1::Event oldest;
-  if (!head.ok() || !oldest.ParseFromString(waiting.front().event())) return;
+  // Whether it can be read is for the sink to say.
+  if (!oldest.ParseFromString(waiting.front().event())) return absl::OkStatus();
   const absl::Time since = absl::FromUnixSeconds(oldest.time().seconds());
   lag_ = clock_.Now() - since;
-  metrics_.SetRelayLag(service_, sink_.name(), static_cast<double>(*head - cursor_),
-                       std::max(0.0, absl::ToDoubleSeconds(clock_.Now() - since)));
+  metrics_.SetRelayLag(service_, sink_.name(), static_cast<double>(head - cursor_),
+                       std::max(0.0, absl::ToDoubleSeconds(lag_)));
+  return absl::OkStatus();
 }
 
 }  // namespace waypost::outbox

@@ -67,16 +67,18 @@ class Relay {
   void Notify();
 
   // Delivers one batch and returns how many events it held; for Start's thread and for tests. Not beside
-  // Start.
+  // Start. A failure is counted, since the lag that was last measured may then be out of date.
   absl::StatusOr<int> RunOnce();
   // How long Start's thread rests after RunOnce has delivered something.
   absl::Duration GiveWay() const;
 
  private:
   void Run();
+  absl::StatusOr<int> DeliverBatch();
   absl::StatusOr<std::vector<event::v1::Envelope>> ReadBatch();
   absl::Status Advance(uint64_t from, uint64_t to);
-  void ReportLag(const std::vector<event::v1::Envelope>& waiting);
+  absl::Status DeletePassed(store::Writer& writer, uint64_t up_to) const;
+  absl::Status ReportLag(const std::vector<event::v1::Envelope>& waiting);
 
   store::Store& store_;
   const std::string service_;

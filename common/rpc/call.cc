@@ -33,6 +33,9 @@ PendingCall::PendingCall(const NodeEnvironment& node, const policy::MethodRule& 
 
 PendingCall::~PendingCall() {
   if (!answered_) Answered(absl::InternalError("call dropped without an answer"));
+  if (!is_watch_) return;
+  access_.WatchClosed();
+  node_.admission.CloseWatch(call_.caller->body);
 }
 
 absl::Status PendingCall::Admit(const chain::Incoming& incoming) {
@@ -43,6 +46,14 @@ absl::Status PendingCall::Admit(const chain::Incoming& incoming) {
   WAYPOST_ASSIGN_OR_RETURN(call_.caller, node_.authenticator.Authenticate(token, call_.now));
   WAYPOST_RETURN_IF_ERROR(node_.admission.CheckRate(call_.caller->body, call_.now));
   return policy::MayCallAtAll(call_.rule, *call_.caller);
+}
+
+absl::Status PendingCall::BecomeWatch() {
+  WAYPOST_RETURN_IF_ERROR(node_.admission.OpenWatch(call_.caller->body));
+  is_watch_ = true;
+  LeaveFlight();
+  access_.WatchOpened();
+  return absl::OkStatus();
 }
 
 void PendingCall::LeaveFlight() {

@@ -47,8 +47,9 @@ class PendingCall {
   // needs to live for this call.
   absl::Status Admit(const chain::Incoming& incoming);
 
-  // From now on it is not among the calls in flight: a stream that may stay open for hours.
-  void LeaveFlight();
+  // From now on it is not among the calls in flight but among the open watches, until this is destroyed: a
+  // stream that may stay open for hours. Fails when there is no place for it. REQUIRES: admitted; once.
+  absl::Status BecomeWatch();
 
   // Records the outcome; the owner then finishes its reactor. Exactly once.
   void Answered(const absl::Status& status);
@@ -59,11 +60,14 @@ class PendingCall {
   bool DeadlinePassed() const { return node_.clock.Now() > deadline_; }
 
  private:
+  void LeaveFlight();
+
   const NodeEnvironment& node_;
   chain::Access access_;
   Call call_;
   absl::Time deadline_;
   bool entered_ = false;
+  bool is_watch_ = false;
   bool answered_ = false;
 };
 

@@ -266,6 +266,8 @@ constexpr policy::MethodRule kWrite = {.service = "test.S",
 // Runs bodies against a store, as the framework does, without a server.
 class MutationTest : public ::testing::Test {
  protected:
+  explicit MutationTest(chain::AdmissionLimits limits = {}) : admission_(limits) {}
+
   static policy::Caller CallerOf(std::string_view body, std::string_view actor) {
     policy::Caller caller;
     caller.body = body;
@@ -327,8 +329,8 @@ class MutationTest : public ::testing::Test {
   waypost::testing::FakeClock clock_;
   waypost::testing::FakeRandom random_;
   waypost::testing::FakeAuthenticator authenticator_;
-  chain::Admission admission_{{}};
-  Executor executor_{1, 10};
+  chain::Admission admission_;
+  std::optional<Executor> executor_{std::in_place, 1, 10};
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_{stderr};
   api::PageTokens page_tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_),
@@ -336,7 +338,7 @@ class MutationTest : public ::testing::Test {
   std::string idempotency_key_ = "key";
   outbox::Lane lane_ = *outbox::Lane::Open(store_, "test");
   ChangeHub hub_;
-  NodeEnvironment node_{authenticator_, admission_, clock_,       random_,         executor_,
+  NodeEnvironment node_{authenticator_, admission_, clock_,       random_,         *executor_,
                         metrics_,       log_,       page_tokens_, idempotency_key_};
   Environment env_{node_, store_, lane_, hub_};
 };
@@ -534,55 +536,83 @@ constexpr policy::MethodRule kFollow = {.service = "test.S",
                                         .method = "Follow",
                                         .grants = {policy::Grant{{Role::kCaseworker}, {Relation::kOwnBody}}}};
 
-// One watch over a real connection, of messages so large that a client which does not read holds them up.
-class StalledWatchTest : public MutationTest {
+// Watches over a real connection.
+class WatchTest : public MutationTest {
  protected:
   using Message = event::v1::Event;
 
   class FollowService final : public grpc::Service {
    public:
-    explicit FollowService(StalledWatchTest& test) {
+    explicit FollowService(WatchTest& test) {
       AddMethod(new grpc::internal::RpcServiceMethod(kMethod, grpc::internal::RpcMethod::SERVER_STREAMING,
                                                      nullptr));
       MarkMethodCallback(0, new grpc::internal::CallbackServerStreamingHandler<Message, Message>(
                                 [&test](grpc::CallbackServerContext* context, const Message*) {
-                                  return Watch<Message>::Begin(test.env_, context, kFollow,
-                                                               [&test](const Call&) { return test.Plan(); });
+                                  return Watch<Message>::Begin(
+                                      test.env_, context, kFollow,
+                                      [&test](const Call& call) { return test.Plan(call); });
                                 }));
     }
   };
 
-  StalledWatchTest() {
+  // A client's side of a watch.
+  class Following {
+   public:
+    Following(const std::shared_ptr<grpc::Channel>& channel, std::string_view token) {
+      context_.AddMetadata("authorization", base::Cat("Bearer ", token));
+      const grpc::internal::RpcMethod method(kMethod, grpc::internal::RpcMethod::SERVER_STREAMING, channel);
+      reader_.reset(
+          grpc::internal::ClientReaderFactory<Message>::Create(channel.get(), method, &context_, Message()));
+    }
+    ~Following() { Leave(); }
+
+    bool Read(Message* message) { return reader_->Read(message); }
+    // The client goes.
+    void Leave() {
+      context_.TryCancel();
+      if (reader_ != nullptr) reader_->Finish();
+      reader_ = nullptr;
+    }
+    // Reads to the end.
+    absl::Status End() {
+      Message message;
+      while (reader_->Read(&message)) ++read_;
+      const absl::Status status = FromGrpc(reader_->Finish());
+      reader_.reset();
+      return status;
+    }
+    int read() const { return read_; }
+
+   private:
+    int read_ = 0;
+    grpc::ClientContext context_;
+    std::unique_ptr<grpc::ClientReader<Message>> reader_;
+  };
+
+  explicit WatchTest(chain::AdmissionLimits limits = {}) : MutationTest(limits) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    context_.AddMetadata("authorization", base::Cat("Bearer ", Token()));
-    const auto channel =
-        grpc::CreateChannel(base::Cat("127.0.0.1:", port_), grpc::InsecureChannelCredentials());
-    const grpc::internal::RpcMethod method(kMethod, grpc::internal::RpcMethod::SERVER_STREAMING, channel);
-    reader_.reset(
-        grpc::internal::ClientReaderFactory<Message>::Create(channel.get(), method, &context_, Message()));
+    channel_ = grpc::CreateChannel(base::Cat("127.0.0.1:", port_), grpc::InsecureChannelCredentials());
   }
-  ~StalledWatchTest() override {
-    context_.TryCancel();
-    if (reader_ != nullptr) reader_->Finish();
-    Await([this] { return hub_.listeners() == 0; });
+  ~WatchTest() override { EndServing(); }
+
+  // Once no client follows any more.
+  void EndServing() {
+    if (server_ == nullptr) return;
+    EXPECT_TRUE(Await([this] { return hub_.listeners() == 0; }));
     server_->Shutdown();
+    server_.reset();
+    // The last reads hold what remains of their watches.
+    executor_.reset();
   }
 
-  // Ten megabytes, and nothing after them.
-  WatchPlan<Message> Plan() {
-    return {.feed = "feed",
-            .read = [this](const store::Reader&, uint64_t& cursor) -> absl::StatusOr<std::vector<Message>> {
-              ++reads_;
-              if (cursor == 10) return std::vector<Message>();
-              ++cursor;
-              Message message;
-              message.set_revision(static_cast<int64_t>(cursor));
-              message.set_resource(std::string(1'000'000, 'x'));
-              return std::vector<Message>{message};
-            }};
+  // What every watch follows; runs on the server's threads.
+  virtual absl::StatusOr<WatchPlan<Message>> Plan(const Call& call) = 0;
+
+  std::unique_ptr<Following> Follow(std::string_view token) {
+    return std::make_unique<Following>(channel_, token);
   }
 
   template <typename Condition>
@@ -592,23 +622,39 @@ class StalledWatchTest : public MutationTest {
     return condition();
   }
 
-  // What the client finds when it reads at last.
-  absl::Status ReadToTheEnd() {
-    Message message;
-    while (reader_->Read(&message)) ++read_;
-    const absl::Status status = FromGrpc(reader_->Finish());
-    reader_.reset();
-    return status;
-  }
-
   static constexpr char kMethod[] = "/test.S/Follow";
   int port_ = 0;
-  int read_ = 0;
-  std::atomic<int> reads_{0};  // by the watch
-  grpc::ClientContext context_;
   FollowService service_{*this};
   std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<grpc::ClientReader<Message>> reader_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+// One watch of messages so large that a client which does not read holds them up.
+class StalledWatchTest : public WatchTest {
+ protected:
+  StalledWatchTest() : watch_(Follow(Token())) {}
+  ~StalledWatchTest() override {
+    watch_->Leave();
+    EndServing();
+  }
+
+  // Ten megabytes, and nothing after them.
+  absl::StatusOr<WatchPlan<Message>> Plan(const Call&) override {
+    return WatchPlan<Message>{
+        .feed = "feed",
+        .read = [this](const store::Reader&, uint64_t& cursor) -> absl::StatusOr<std::vector<Message>> {
+          ++reads_;
+          if (cursor == 10) return std::vector<Message>();
+          ++cursor;
+          Message message;
+          message.set_revision(static_cast<int64_t>(cursor));
+          message.set_resource(std::string(1'000'000, 'x'));
+          return std::vector<Message>{message};
+        }};
+  }
+
+  std::atomic<int> reads_{0};  // by the watch
+  std::unique_ptr<Following> watch_;
 };
 
 TEST_F(StalledWatchTest, AnOpenWatchIsNotAmongTheCallsInFlight) {
@@ -623,14 +669,15 @@ TEST_F(StalledWatchTest, AClientThatDoesNotReadIsCut) {
     hub_.Changed(kTickFeed);
     return hub_.listeners() == 0;
   }));
-  EXPECT_EQ(ReadToTheEnd().code(), absl::StatusCode::kCancelled);
-  EXPECT_LT(read_, 10);
+  EXPECT_EQ(watch_->End().code(), absl::StatusCode::kCancelled);
+  EXPECT_LT(watch_->read(), 10);
+  EXPECT_TRUE(Await([this] { return admission_.open_watches() == 0; }));
 }
 
 TEST_F(StalledWatchTest, AClientThatReadsAndWaitsIsNot) {
   Message message;
   for (int i = 1; i <= 10; ++i) {
-    ASSERT_TRUE(reader_->Read(&message));
+    ASSERT_TRUE(watch_->Read(&message));
     EXPECT_EQ(message.revision(), i);
   }
   // It reads again once all that it read before is written.
@@ -641,6 +688,117 @@ TEST_F(StalledWatchTest, AClientThatReadsAndWaitsIsNot) {
   }
   EXPECT_EQ(hub_.listeners(), 2);
   EXPECT_FALSE(Await([this] { return hub_.listeners() != 2; }, absl::Milliseconds(50)));
+}
+
+// Watches that say at once that they are open, on a node that takes three, and two of one body.
+class WatchLimitTest : public WatchTest {
+ protected:
+  WatchLimitTest() : WatchTest({.watches = 3, .body_watches = 2}) {}
+  ~WatchLimitTest() override { EndServing(); }
+
+  absl::StatusOr<WatchPlan<Message>> Plan(const Call&) override {
+    if (!refusal_.ok()) return refusal_;
+    return WatchPlan<Message>{
+        .feed = "feed",
+        .read = [this](const store::Reader&, uint64_t& cursor) -> absl::StatusOr<std::vector<Message>> {
+          if (fail_) return absl::DataLossError("feed");
+          return std::vector<Message>(cursor++ == 0 ? 1 : 0);
+        }};
+  }
+
+  std::string TokenOf(std::string_view body) { return authenticator_.Add(CallerOf(body, "x")); }
+  // A watch that is open, or a failure of the test.
+  std::unique_ptr<Following> Open(std::string_view body) {
+    auto watch = Follow(TokenOf(body));
+    Message message;
+    EXPECT_TRUE(watch->Read(&message)) << watch->End();
+    return watch;
+  }
+  // Why none is opened; OK when one is.
+  absl::Status Refused(std::string_view body) {
+    const auto watch = Follow(TokenOf(body));
+    Message message;
+    return watch->Read(&message) ? absl::OkStatus() : watch->End();
+  }
+  bool AwaitOpen(int count) {
+    return Await([this, count] { return admission_.open_watches() == count; });
+  }
+  // What is counted for whoever looks at the metrics.
+  double Gauge(std::string_view name) const {
+    double sum = 0;
+    for (const auto& family : metrics_.registry()->Collect()) {
+      for (const auto& metric : family.metric) sum += family.name == name ? metric.gauge.value : 0;
+    }
+    return sum;
+  }
+
+  absl::Status refusal_;
+  std::atomic<bool> fail_{false};
+};
+
+TEST_F(WatchLimitTest, ABodyKeepsOnlySoManyOpenAndOthersTheirs) {
+  const auto first = Open("bodies/a");
+  const auto second = Open("bodies/a");
+  const absl::Status third = Refused("bodies/a");
+  EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(error::ReasonOf(third), "LIMIT_EXCEEDED");
+  EXPECT_EQ(error::MetadataOf(third, "allowed"), "2");
+  EXPECT_EQ(error::MetadataOf(third, "given"), "3");
+  const auto other = Open("bodies/b");
+  EXPECT_EQ(admission_.in_flight(), 0);
+  first->Leave();
+  EXPECT_TRUE(AwaitOpen(2));
+  const auto again = Open("bodies/a");
+  EXPECT_EQ(error::ReasonOf(Refused("bodies/a")), "LIMIT_EXCEEDED");
+}
+
+TEST_F(WatchLimitTest, TheNodeTakesOnlySoManyOfAll) {
+  const auto first = Open("bodies/a");
+  const auto second = Open("bodies/b");
+  const auto third = Open("bodies/c");
+  const absl::Status fourth = Refused("bodies/d");
+  EXPECT_EQ(fourth.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(error::ReasonOf(fourth), "OVERLOADED");
+  second->Leave();
+  EXPECT_TRUE(AwaitOpen(2));
+  const auto fifth = Open("bodies/d");
+}
+
+TEST_F(WatchLimitTest, HoweverAWatchEndsItsPlaceIsFree) {
+  refusal_ = error::PermissionDenied("Follow", "no");
+  EXPECT_EQ(Refused("bodies/a").code(), absl::StatusCode::kPermissionDenied);
+  refusal_ = absl::OkStatus();
+  EXPECT_TRUE(AwaitOpen(0));
+
+  fail_ = true;
+  EXPECT_EQ(Refused("bodies/a").code(), absl::StatusCode::kDataLoss);
+  fail_ = false;
+  EXPECT_TRUE(AwaitOpen(0));
+
+  policy::Caller caller = CallerOf("bodies/a", "x");
+  caller.expires = clock_.Now() + absl::Seconds(1);
+  const auto expiring = Follow(authenticator_.Add(caller));
+  Message message;
+  ASSERT_TRUE(expiring->Read(&message));
+  EXPECT_EQ(admission_.open_watches(), 1);
+  clock_.Advance(absl::Seconds(1));
+  hub_.Changed(kTickFeed);
+  EXPECT_EQ(expiring->End().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(AwaitOpen(0));
+
+  const auto stopped = Open("bodies/a");
+  hub_.Close();
+  EXPECT_EQ(stopped->End().code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(AwaitOpen(0));
+}
+
+TEST_F(WatchLimitTest, OpenWatchesAreCountedApartFromTheCallsInFlight) {
+  const auto watch = Open("bodies/a");
+  EXPECT_EQ(Gauge("waypost_open_watches"), 1);
+  EXPECT_EQ(Gauge("waypost_requests_in_flight"), 0);
+  watch->Leave();
+  EXPECT_TRUE(Await([this] { return Gauge("waypost_open_watches") == 0; }));
+  EXPECT_EQ(Gauge("waypost_requests_in_flight"), 0);
 }
 
 TEST(CheckRequestId, TakesUuidsAndRefusesWhatCouldHoldAName) {

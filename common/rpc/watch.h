@@ -31,7 +31,6 @@ namespace waypost::rpc {
 
 // Limits of every watch.
 inline constexpr int kWatchBatch = 100;
-inline constexpr int kMaxWatches = 5000;
 // A consumer that leaves one message unread for so long is cut: its stream ends with CANCELLED.
 inline constexpr absl::Duration kWatchStall = absl::Seconds(30);
 
@@ -63,16 +62,11 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
                       const policy::MethodRule& rule, Open&& open) {
     auto* watch = new Watch(env, context, rule);
     absl::Status status = watch->pending_.Admit(watch->incoming_);
-    if (status.ok() && env.hub.listeners() > kMaxWatches * 2) {
-      status = error::LimitExceeded("watches of one service", kMaxWatches, kMaxWatches + 1);
-    }
     if (status.ok()) {
       absl::StatusOr<WatchPlan<Response>> plan = open(watch->pending_.call());
       status = plan.status();
-      if (plan.ok()) {
-        watch->pending_.LeaveFlight();
-        watch->Follow(*std::move(plan));
-      }
+      if (status.ok()) status = watch->pending_.BecomeWatch();
+      if (status.ok()) watch->Follow(*std::move(plan));
     }
     if (!status.ok()) watch->End(status);
     return watch;

@@ -72,6 +72,10 @@ void CompleteLimits(NodeConfig::Limits& limits, error::FieldViolations& violatio
   complete({"limits.write_queue", 8192, 1'000'000}, &Limits::write_queue, &Limits::set_write_queue);
   complete({"limits.in_flight", 4096, 1'000'000}, &Limits::in_flight, &Limits::set_in_flight);
   complete({"limits.body_rate", 20'000, 10'000'000}, &Limits::body_rate, &Limits::set_body_rate);
+  complete({"limits.watches", 10'000, 1'000'000}, &Limits::watches, &Limits::set_watches);
+  complete({"limits.body_watches", 200, 1'000'000}, &Limits::body_watches, &Limits::set_body_watches);
+  complete({"limits.signature_rate", identity::kSignatureRate, 1'000'000}, &Limits::signature_rate,
+           &Limits::set_signature_rate);
 }
 
 bool IsPort(std::string_view text, int least) {

@@ -43,14 +43,16 @@ TEST(CompleteConfig, FillsInWhatIsLeftOut) {
   EXPECT_EQ(config.limits().write_queue(), 8192);
   EXPECT_EQ(config.limits().in_flight(), 4096);
   EXPECT_EQ(config.limits().body_rate(), 20'000);
+  EXPECT_EQ(config.limits().watches(), 10'000);
+  EXPECT_EQ(config.limits().body_watches(), 200);
+  EXPECT_EQ(config.limits().signature_rate(), 2000);
 }
 
 TEST(CompleteConfig, EveryLimitHasBoundsThatHoldExactly) {
-  const std::vector<std::pair<std::string, int64_t>> limits = {{"read_threads", 256},
-                                                               {"read_queue", 1'000'000},
-                                                               {"write_queue", 1'000'000},
-                                                               {"in_flight", 1'000'000},
-                                                               {"body_rate", 10'000'000}};
+  const std::vector<std::pair<std::string, int64_t>> limits = {
+      {"read_threads", 256},       {"read_queue", 1'000'000},    {"write_queue", 1'000'000},
+      {"in_flight", 1'000'000},    {"body_rate", 10'000'000},    {"watches", 1'000'000},
+      {"body_watches", 1'000'000}, {"signature_rate", 1'000'000}};
   // A limit that is new has to be listed here.
   EXPECT_EQ(NodeConfig::Limits::descriptor()->field_count(), static_cast<int>(limits.size()));
   for (const auto& [name, most] : limits) {

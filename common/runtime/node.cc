@@ -2,7 +2,6 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
-#include <prometheus/exposer.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +34,7 @@
 #include "common/rpc/executor.h"
 #include "common/rpc/server.h"
 #include "common/runtime/key_rotation.h"
+#include "common/runtime/metrics_listener.h"
 #include "common/runtime/node_authenticator.h"
 #include "common/status/errors.h"
 #include "common/store/rocksdb_store.h"
@@ -210,7 +210,7 @@ class RunningNode final : public Node, public Workshop {
   std::optional<rpc::NodeEnvironment> environment_;
   Modules modules_;
   std::unique_ptr<rpc::Server> server_;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<MetricsListener> metrics_listener_;
   int metrics_port_ = 0;
   uint64_t dropped_counted_ = 0;  // the housekeeping thread's own
   std::atomic<bool> serving_{false};
@@ -248,7 +248,9 @@ absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
   executor_.emplace(limits.read_threads(), limits.read_queue());
   admission_.emplace(rpc::chain::AdmissionLimits{.in_flight = limits.in_flight(),
                                                  .body_rate = static_cast<double>(limits.body_rate()),
-                                                 .body_burst = static_cast<double>(limits.body_rate())});
+                                                 .body_burst = static_cast<double>(limits.body_rate()),
+                                                 .watches = limits.watches(),
+                                                 .body_watches = limits.body_watches()});
   environment_.emplace(rpc::NodeEnvironment{*authenticator_, *admission_, clock_, random_, *executor_,
                                             metrics_, *log_, *page_tokens_, idempotency_key_});
   return absl::OkStatus();
@@ -266,6 +268,7 @@ absl::Status RunningNode::OpenIdentity() {
   if (unused) WAYPOST_RETURN_IF_ERROR(OpenFolder());
   body_keys_.emplace(*key_provider_, random_);
   identity::TokenVerifier::Options options{.issuers = {}, .actor_key = crypto::SecretKey::Generate(random_)};
+  options.signature_rate = config_.limits().signature_rate();
   WAYPOST_ASSIGN_OR_RETURN(options.issuers, IssuersOf(config_, *folder_, random_));
   WAYPOST_ASSIGN_OR_RETURN(options.actor_key, key_provider_->NodeSecret("actor"));
   WAYPOST_ASSIGN_OR_RETURN(verifier_, identity::TokenVerifier::Create(std::move(options), clock_));
@@ -324,15 +327,9 @@ absl::Status RunningNode::Serve(const MakeModules& make) {
 
 absl::Status RunningNode::ExposeMetrics() {
   if (config_.metrics_listen().empty()) return absl::OkStatus();
-  // The exposer reports a taken port by an exception of its own kind.
-  try {
-    exposer_ = std::make_unique<prometheus::Exposer>(config_.metrics_listen(), 1);
-  } catch (const std::exception& failure) {
-    return absl::UnavailableError(base::Cat("cannot listen for metrics on ", config_.metrics_listen(),
-                                            ": is another process using the port?"));
-  }
-  exposer_->RegisterCollectable(metrics_.registry());
-  metrics_port_ = exposer_->GetListeningPorts().front();
+  WAYPOST_ASSIGN_OR_RETURN(metrics_listener_,
+                           MetricsListener::Start(config_.metrics_listen(), metrics_.registry()));
+  metrics_port_ = metrics_listener_->port();
   return absl::OkStatus();
 }
 
@@ -436,6 +433,8 @@ void RunningNode::Stop() {
   // First what calls this very server from inside: its streams would hold the shutdown up.
   for (const auto& module : modules_) module->Stop();
   if (server_ != nullptr) server_->Shutdown(kShutdownGrace);
+  // Until then the end could be watched.
+  metrics_listener_.reset();
   refresher_.reset();
   // What is queued still uses the modules.
   executor_.reset();

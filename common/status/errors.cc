@@ -188,6 +188,13 @@ absl::Status LimitExceeded(std::string_view limit, int64_t allowed, int64_t give
               {{"limit", std::string(limit)}, {"allowed", Cat(allowed)}, {"given", Cat(given)}});
 }
 
+absl::Status TooManyWatches(int64_t allowed) {
+  return Make(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+              Cat("your body keeps ", allowed,
+                  " watches open, as many as it may: end one, or share it among those who need it"),
+              {{"limit", "open watches of a body"}, {"allowed", Cat(allowed)}, {"given", Cat(allowed + 1)}});
+}
+
 absl::Status DiskFull() {
   return WithRetry(Make(absl::StatusCode::kResourceExhausted, "DISK_FULL",
                         "the node's disk is full: nothing was written; reads go on"),

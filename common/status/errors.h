@@ -85,6 +85,8 @@ absl::Status CursorTooOld(std::string_view oldest);
 absl::Status Overloaded(std::string_view what);
 // RESOURCE_EXHAUSTED: a documented limit was passed.
 absl::Status LimitExceeded(std::string_view limit, int64_t allowed, int64_t given);
+// RESOURCE_EXHAUSTED: the caller's body keeps as many watches open as it may.
+absl::Status TooManyWatches(int64_t allowed);
 absl::Status DiskFull();
 // UNAVAILABLE: the store has failed; the process is about to end.
 absl::Status StoreFailed();

@@ -28,7 +28,6 @@ void MethodMetrics::Record(absl::StatusCode code, absl::Duration duration) {
   const auto index = std::min(static_cast<size_t>(code), kCodes - 1);
   handled_[index]->Increment();
   seconds_->Observe(absl::ToDoubleSeconds(duration));
-  in_flight_->Decrement();
 }
 
 Metrics::Metrics()
@@ -43,8 +42,10 @@ Metrics::Metrics()
                    .Register(*registry_)),
       in_flight_(BuildGauge()
                      .Name("waypost_requests_in_flight")
-                     .Help("Requests that have arrived and are not answered")
+                     .Help("Requests that have arrived and are not answered, open watches apart")
                      .Register(*registry_)),
+      open_watches_(
+          BuildGauge().Name("waypost_open_watches").Help("Watches that are open").Register(*registry_)),
       group_bodies_(BuildHistogram()
                         .Name("waypost_store_group_transactions")
                         .Help("Transactions committed by one sync")
@@ -78,6 +79,10 @@ Metrics::Metrics()
                              .Name("waypost_relay_lag_seconds")
                              .Help("How long the oldest event not yet taken by a sink has waited")
                              .Register(*registry_)),
+      relay_failures_(BuildCounter()
+                          .Name("waypost_relay_failures_total")
+                          .Help("Attempts to hand events to a sink that failed")
+                          .Register(*registry_)),
       replica_age_(BuildGauge()
                        .Name("waypost_replica_age_seconds")
                        .Help("Time since a service's replica of the directory was last known to be complete")
@@ -102,6 +107,8 @@ MethodMetrics& Metrics::ForMethod(std::string_view service, std::string_view met
     }
     entry->seconds_ = &seconds_.Add(labels, LatencyBounds());
     entry->in_flight_ = &in_flight_.Add(labels);
+    entry->open_watches_ = &open_watches_;
+    entry->labels_ = labels;
   }
   return *entry;
 }
@@ -119,6 +126,10 @@ void Metrics::SetRelayLag(std::string_view service, std::string_view sink, doubl
   const prometheus::Labels labels = {{"service", std::string(service)}, {"sink", std::string(sink)}};
   relay_lag_events_.Add(labels).Set(events);
   relay_lag_seconds_.Add(labels).Set(oldest_seconds);
+}
+
+void Metrics::CountRelayFailures(std::string_view service, std::string_view sink, double count) {
+  relay_failures_.Add({{"service", std::string(service)}, {"sink", std::string(sink)}}).Increment(count);
 }
 
 void Metrics::SetReplicaAge(std::string_view service, double seconds) {

@@ -25,6 +25,11 @@ class MethodMetrics {
  public:
   void Record(absl::StatusCode code, absl::Duration duration);
   void Started() { in_flight_->Increment(); }
+  // Every Started is paired with one of it.
+  void LeftFlight() { in_flight_->Decrement(); }
+  // A method that no watch was opened of has no gauge of them.
+  void WatchOpened() { open_watches_->Add(labels_).Increment(); }
+  void WatchClosed() { open_watches_->Add(labels_).Decrement(); }
 
  private:
   friend class Metrics;
@@ -32,6 +37,8 @@ class MethodMetrics {
   std::array<prometheus::Counter*, kCodes> handled_ = {};
   prometheus::Histogram* seconds_ = nullptr;
   prometheus::Gauge* in_flight_ = nullptr;
+  prometheus::Family<prometheus::Gauge>* open_watches_ = nullptr;
+  prometheus::Labels labels_;
 };
 
 // Thread-safe. Labels never hold a body, a person or a resource.
@@ -53,6 +60,8 @@ class Metrics {
   void RecordGroup(const Group& group);
   // The relay: how many events a sink has yet to take, and for how long the oldest has waited.
   void SetRelayLag(std::string_view service, std::string_view sink, double events, double oldest_seconds);
+  // The relay: attempts that failed, at the store or at the sink. 0 makes the counter known before any has.
+  void CountRelayFailures(std::string_view service, std::string_view sink, double count);
   void SetReplicaAge(std::string_view service, double seconds);
   void CountDroppedLogLines(double count);
 
@@ -63,6 +72,7 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& handled_;
   prometheus::Family<prometheus::Histogram>& seconds_;
   prometheus::Family<prometheus::Gauge>& in_flight_;
+  prometheus::Family<prometheus::Gauge>& open_watches_;
   prometheus::Histogram& group_bodies_;
   prometheus::Histogram& group_sync_seconds_;
   prometheus::Counter& group_run_seconds_;
@@ -70,6 +80,7 @@ class Metrics {
   prometheus::Counter& written_bytes_;
   prometheus::Family<prometheus::Gauge>& relay_lag_events_;
   prometheus::Family<prometheus::Gauge>& relay_lag_seconds_;
+  prometheus::Family<prometheus::Counter>& relay_failures_;
   prometheus::Family<prometheus::Gauge>& replica_age_;
   prometheus::Counter& dropped_log_lines_;
 

@@ -87,6 +87,7 @@ TEST(Metrics, CountsByMethodAndCode) {
   EXPECT_EQ(&method, &metrics.ForMethod("a.S", "M"));
   method.Started();
   method.Record(absl::StatusCode::kNotFound, absl::Milliseconds(3));
+  method.LeftFlight();
   std::ostringstream text;
   prometheus::TextSerializer().Serialize(text, metrics.registry()->Collect());
   EXPECT_THAT(text.str(),

@@ -115,6 +115,20 @@ TEST_F(NodeTest, EndsCleanly) {
   EXPECT_FALSE(IsServing(channel).ok());
 }
 
+// Its listener for metrics looks only every two seconds whether it is to end, unless it is woken.
+TEST_F(NodeTest, EndsWithinASecondWithMetrics) {
+  std::vector<std::string> command = Demo();
+  command.insert(command.end(), {"--metrics-listen", "127.0.0.1:0"});
+  const auto node = Serve(command, "node");
+  ASSERT_NE(node, nullptr);
+  ASSERT_NE(node->metrics_port(), 0);
+  const absl::Time asked = absl::Now();
+  Stop(*node);
+  const absl::Duration took = absl::Now() - asked;
+  std::printf("ends after %.0f ms\n", absl::ToDoubleMilliseconds(took));
+  EXPECT_LT(took, absl::Seconds(1));
+}
+
 TEST_F(NodeTest, InterruptEndsItToo) {
   const auto node = Serve(Demo(), "node");
   ASSERT_NE(node, nullptr);

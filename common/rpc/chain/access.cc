@@ -12,9 +12,20 @@ Access::Access(telemetry::MethodMetrics& metrics, telemetry::LogWriter& log, con
   metrics_.Started();
 }
 
+void Access::WatchOpened() {
+  metrics_.WatchOpened();
+  metrics_.LeftFlight();
+  in_flight_ = false;
+}
+
+void Access::WatchClosed() {
+  metrics_.WatchClosed();
+}
+
 void Access::Finish(const absl::Status& status, absl::Time now, const policy::Caller* caller,
                     const telemetry::TraceContext& trace) {
   metrics_.Record(status.code(), now - started_);
+  if (in_flight_) metrics_.LeftFlight();
   const std::string code = absl::StatusCodeToString(status.code());
   const std::string reason = status.ok() ? std::string() : error::ReasonOf(status);
   telemetry::AccessRecord record{.time = started_,

@@ -17,6 +17,11 @@ class Access {
   Access(telemetry::MethodMetrics& metrics, telemetry::LogWriter& log, const policy::MethodRule& rule,
          absl::Time started);
 
+  // From now on the call is an open watch and not in flight, though it is not answered; then, that it is no
+  // watch any more. Once each, or neither.
+  void WatchOpened();
+  void WatchClosed();
+
   // Once, when the answer is known. `caller` is null when the call was not authenticated.
   void Finish(const absl::Status& status, absl::Time now, const policy::Caller* caller,
               const telemetry::TraceContext& trace);
@@ -26,6 +31,7 @@ class Access {
   telemetry::LogWriter& log_;
   const policy::MethodRule& rule_;
   absl::Time started_;
+  bool in_flight_ = true;
 };
 
 }  // namespace waypost::rpc::chain

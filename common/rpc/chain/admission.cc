@@ -1,6 +1,5 @@
 #include "common/rpc/chain/admission.h"
 
-#include <algorithm>
 #include <functional>
 
 #include "common/base/abseil.h"
@@ -21,26 +20,46 @@ absl::Status Admission::CheckRate(std::string_view body, absl::Time now) {
   auto found = shard.buckets.find(base::ToAbsl(body));
   if (found == shard.buckets.end()) {
     if (shard.buckets.size() >= limits_.bodies / kShards) Forget(shard, now);
-    found = shard.buckets.emplace(std::string(body), Bucket{limits_.body_burst, now}).first;
+    found = shard.buckets.emplace(body, base::RateBucket(limits_.body_rate, limits_.body_burst, now)).first;
   }
-  Bucket& bucket = found->second;
-  const double elapsed = std::max(0.0, absl::ToDoubleSeconds(now - bucket.filled));
-  bucket.tokens = std::min(limits_.body_burst, bucket.tokens + elapsed * limits_.body_rate);
-  bucket.filled = std::max(bucket.filled, now);
-  if (bucket.tokens >= 1) {
-    bucket.tokens -= 1;
-    return absl::OkStatus();
-  }
+  const absl::Duration wait = found->second.Take(now);
+  if (wait == absl::ZeroDuration()) return absl::OkStatus();
   return error::WithRetry(
       error::Make(absl::StatusCode::kResourceExhausted, "RATE_LIMITED",
                   base::Cat("your body sends more than ", static_cast<int64_t>(limits_.body_rate),
                             " requests a second: slow down")),
-      absl::Seconds((1 - bucket.tokens) / limits_.body_rate));
+      wait);
+}
+
+absl::Status Admission::OpenWatch(std::string_view body) {
+  const absl::MutexLock lock(&watches_mutex_);
+  const auto found = body_watches_.find(base::ToAbsl(body));
+  const int64_t own = found == body_watches_.end() ? 0 : found->second;
+  if (own >= limits_.body_watches) return error::TooManyWatches(limits_.body_watches);
+  if (watches_ >= limits_.watches) return error::Overloaded("a place among the open watches");
+  ++watches_;
+  if (found == body_watches_.end()) {
+    body_watches_.emplace(std::string(body), 1);
+  } else {
+    ++found->second;
+  }
+  return absl::OkStatus();
+}
+
+void Admission::CloseWatch(std::string_view body) {
+  const absl::MutexLock lock(&watches_mutex_);
+  --watches_;
+  const auto found = body_watches_.find(base::ToAbsl(body));
+  if (--found->second == 0) body_watches_.erase(found);
+}
+
+int64_t Admission::open_watches() const {
+  const absl::MutexLock lock(&watches_mutex_);
+  return watches_;
 }
 
 void Admission::Forget(Shard& shard, absl::Time now) {
-  const absl::Duration refill = absl::Seconds(limits_.body_burst / limits_.body_rate);
-  absl::erase_if(shard.buckets, [&](const auto& entry) { return now - entry.second.filled >= refill; });
+  absl::erase_if(shard.buckets, [&](const auto& entry) { return entry.second.Full(now); });
 }
 
 }  // namespace waypost::rpc::chain
