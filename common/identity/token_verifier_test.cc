@@ -350,6 +350,7 @@ TEST_F(Verifying, AFullCacheStillVerifies) {
 
 // A token verified with a key that goes while the signature is being checked must not stay in the cache.
 TEST_F(Verifying, ThreadsMayVerifyWhileKeysChange) {
+  verifier_ = Verifier({Trusted()}, 1024, /*signature_rate=*/1e9);
   const PrivateKey& second = Key(Algorithm::kEs256, "k2");
   const std::string good = Token(TestClaims());
   const std::string bad = good.substr(0, good.size() - 8) + "AAAAAAAA";

@@ -702,7 +702,9 @@ class WatchLimitTest : public WatchTest {
         .feed = "feed",
         .read = [this](const store::Reader&, uint64_t& cursor) -> absl::StatusOr<std::vector<Message>> {
           if (fail_) return absl::DataLossError("feed");
-          return std::vector<Message>(cursor++ == 0 ? 1 : 0);
+          if (cursor == 1) return std::vector<Message>();
+          cursor = 1;
+          return std::vector<Message>(1);
         }};
   }
 
