@@ -674,6 +674,13 @@ TEST_F(StalledWatchTest, AClientThatDoesNotReadIsCut) {
   EXPECT_TRUE(Await([this] { return admission_.open_watches() == 0; }));
 }
 
+TEST_F(StalledWatchTest, AStopDoesNotWaitUntilAClientHasCaughtUp) {
+  EXPECT_TRUE(Await([this] { return reads_ >= 2; }));
+  hub_.Close();
+  EXPECT_EQ(watch_->End().code(), absl::StatusCode::kUnavailable);
+  EXPECT_LT(watch_->read(), 10);
+}
+
 TEST_F(StalledWatchTest, AClientThatReadsAndWaitsIsNot) {
   Message message;
   for (int i = 1; i <= 10; ++i) {

@@ -190,12 +190,12 @@ class Watch final : public grpc::ServerWriteReactor<Response> {
         return;
       } else if (const absl::Time now = env_.node.clock.Now(); now >= pending_.call().caller->expires) {
         end = error::TokenRefused("expired while watching");
+      } else if (env_.hub.closing()) {
+        end = error::Unavailable("the node", "it is stopping; continue from your last cursor");
       } else if (stale_ || moved_ || !batch_.empty()) {
         moved_ = false;
         batch_.clear();
         return StartRead();
-      } else if (env_.hub.closing()) {
-        end = error::Unavailable("the node", "it is stopping; continue from your last cursor");
       } else if (HeartbeatDue(now)) {
         return WriteHeartbeat(now);
       } else {
