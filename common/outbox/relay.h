@@ -33,8 +33,9 @@ class Sink {
 };
 
 struct RelayOptions {
-  // At most this many events in one delivery.
-  int batch_events = 512;
+  // At most this many events in one delivery: as many as the audit service takes. Each waits for the writer a
+  // few times, so on a node that is busy for long only large ones keep up.
+  int batch_events = 1000;
   // After a failed delivery: doubled each time from the first to the second.
   absl::Duration backoff_min = absl::Milliseconds(50);
   absl::Duration backoff_max = absl::Seconds(5);

@@ -22,7 +22,7 @@ inline constexpr size_t kEventIdBytes = 16;
 inline constexpr size_t kNonceBytes = 32;
 
 // One transaction of an append: what the writer thread, which every service of a node shares, is held for.
-inline constexpr size_t kMaxSliceRecords = 128;
+inline constexpr size_t kMaxSliceRecords = 256;
 inline constexpr size_t kMaxSliceWrites = 4000;
 
 // A page ends before its records pass this many bytes, so that it fits a message of 4 MiB.
