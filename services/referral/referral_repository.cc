@@ -144,7 +144,7 @@ constexpr int kNoLimit = 1 << 30;
 // The earliest rows of several runs, each in order of (due, id): a run has one prefix and one state.
 class Earliest {
  public:
-  explicit Earliest(size_t limit) : limit_(limit) {}
+  explicit Earliest(size_t limit) : limit_(limit) { rows_.reserve(limit); }
 
   // Reads the rows of `run` after `position` as long as they can be among the earliest. The cursor's range
   // holds the run. REQUIRES: it was made for this, and the runs that were read with it came before this one:
@@ -158,11 +158,11 @@ class Earliest {
       const std::string_view order = cursor.key().substr(run.size());
       if (rows_.size() == limit_) {
         more_ = true;
-        if (!merges_ || order > rows_.front().order) return absl::OkStatus();
+        if (!merges_ || order > rows_.front().order()) return absl::OkStatus();
         std::pop_heap(rows_.begin(), rows_.end());
         rows_.pop_back();
       }
-      rows_.push_back({.order = std::string(order), .value = std::string(cursor.value())});
+      rows_.emplace_back(order, cursor.value());
       if (merges_) std::push_heap(rows_.begin(), rows_.end());
     }
     return cursor.Valid() ? absl::OkStatus() : cursor.status();
@@ -171,18 +171,30 @@ class Earliest {
   BoxPage Take() && {
     if (merges_) std::sort_heap(rows_.begin(), rows_.end());
     BoxPage page;
+    if (more_) page.position = rows_.back().order();
     page.rows.reserve(rows_.size());
-    for (Row& row : rows_) page.rows.push_back(std::move(row.value));
-    if (more_) page.position = std::move(rows_.back().order);
+    for (Row& row : rows_) page.rows.push_back(std::move(row).TakeValue());
     return page;
   }
 
  private:
-  struct Row {
-    std::string order;  // the encoded (due, id)
-    std::string value;
+  // In one piece of memory: there are many.
+  class Row {
+   public:
+    // `order` is the encoded (due, id).
+    Row(std::string_view order, std::string_view value)
+        : bytes_(base::Cat(order, value)), order_bytes_(order.size()) {}
 
-    bool operator<(const Row& other) const { return order < other.order; }
+    std::string_view order() const { return std::string_view(bytes_).substr(0, order_bytes_); }
+    std::string TakeValue() && {
+      bytes_.erase(0, order_bytes_);
+      return std::move(bytes_);
+    }
+    bool operator<(const Row& other) const { return order() < other.order(); }
+
+   private:
+    std::string bytes_;
+    size_t order_bytes_;
   };
 
   void Merge() {
