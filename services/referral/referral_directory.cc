@@ -73,7 +73,7 @@ class Named {
       wrong_.Add(field, Cat("'", unit, "' is not in the directory: look it up with ListUnits"));
     } else if (desk == Desk::kDuty && !facts.duty_desk) {
       wrong_.Add(field, Cat("'", unit, "' is no duty desk: name the one that answered the call"));
-    } else if (!facts.active) {
+    } else if (desk == Desk::kAny && !facts.active) {  // a desk may have closed since it took the call
       closed_.Update(error::Make(absl::StatusCode::kFailedPrecondition, "UNIT_NOT_ACTIVE",
                                  Cat("'", unit, "' is closed and takes no work: choose another unit"),
                                  {{"unit", std::string(unit)}}));
