@@ -413,6 +413,37 @@ TEST(FullDisk, AReaderIsNeverCutOffByAReopening) {
   EXPECT_EQ(machine.fatal_calls(), 0);
 }
 
+TEST(FullDisk, AReadThatFailsDuringAReopeningIsFatal) {
+  Machine machine;
+  Ledger ledger(1);
+  {
+    const auto node = OpenOrDie(machine.Options());
+    Store& store = node->store("p");
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(ledger.RunOne(store, 0).ok());
+    ASSERT_TRUE(node->PurgeDeleted().ok());
+    auto reader = *store.Snapshot();
+    const auto write = [&store] {
+      return TransactAndWait(store, [](Writer& writer) {
+        writer.Put("z", "z");
+        return absl::OkStatus();
+      });
+    };
+    machine.disk().Inject({Operation::kSync, ".log", 0, false, false, IOStatus::NoSpace("injected")});
+    EXPECT_EQ(error::ReasonOf(write()), "DISK_FULL");
+    std::thread waits_for_the_reader([&] { EXPECT_EQ(write().code(), absl::StatusCode::kUnavailable); });
+    while (store.Snapshot().ok()) std::this_thread::yield();
+    machine.disk().Inject({Operation::kRead, ".sst", 0});
+    EXPECT_EQ(reader->Get("head/0").status().code(), absl::StatusCode::kUnavailable);
+    reader.reset();
+    waits_for_the_reader.join();
+    EXPECT_TRUE(machine.AwaitFatal()) << "nobody is told";
+  }
+  EXPECT_EQ(machine.fatal_calls(), 1);
+  machine.KillProcess();
+  const auto node = OpenOrDie(machine.Options());
+  EXPECT_THAT(ledger.Check(node->store("p")), ::testing::IsEmpty());
+}
+
 // The disk fills at random places of log, table files and manifest, and has room again, many times.
 void FillAndFree(Machine& machine, Ledger& ledger, std::mt19937_64& random) {
   const auto node = OpenOrDie(machine.Options());

@@ -292,6 +292,12 @@ absl::Status Node::CloseDatabase() {
     next_probe_ns_ = 0;
     return error::DiskFull();
   }
+  // The error goes with the database that met it; readers tell of theirs before they leave.
+  const rocksdb::Status met = closing->disk_error().Get();
+  if (!met.ok() && !IsDiskFull(met)) {
+    Use(std::move(closing));
+    return Fail(met);
+  }
   open_ = nullptr;
   for (const auto& part : parts_) part->newest_.reset();
   return absl::OkStatus();
