@@ -8,6 +8,9 @@ else()
   set(archives_default ON)
 endif()
 option(WAYPOST_ARCHIVES "Link the larger libraries into the programs" ${archives_default})
+if(WAYPOST_ARCHIVES AND WAYPOST_SANITIZE)
+  message(FATAL_ERROR "a build with WAYPOST_SANITIZE needs -DWAYPOST_ARCHIVES=OFF; use a new build folder")
+endif()
 
 # Points the imported targets whose names match at the archive beside their shared library.
 function(waypost_link_archives pattern)
