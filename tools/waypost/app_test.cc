@@ -170,8 +170,8 @@ TEST(AppTest, SubmitsOnePersonFromFlags) {
                                          "--server",
                                          server.address()});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
-  ASSERT_EQ(server.referrals.submitted.size(), 1u);
-  const auto& request = server.referrals.submitted[0];
+  ASSERT_EQ(server.referrals.received().submitted.size(), 1u);
+  const auto request = server.referrals.received().submitted[0];
   EXPECT_EQ(request.referral().receiving().body(), "bodies/b");
   ASSERT_EQ(request.referral().persons_size(), 1);
   EXPECT_EQ(request.referral().persons(0).number(), 1u);
@@ -187,8 +187,8 @@ TEST(AppTest, SubmitsADraft) {
   Runner runner;
   ASSERT_EQ(runner.Run({"referral", "submit", "01jd", "--etag", "e", "--server", server.address()}).code,
             ExitCode::kOk);
-  EXPECT_EQ(server.referrals.submitted[0].name(), "referrals/01jd");
-  EXPECT_FALSE(server.referrals.submitted[0].has_referral());
+  EXPECT_EQ(server.referrals.received().submitted[0].name(), "referrals/01jd");
+  EXPECT_FALSE(server.referrals.received().submitted[0].has_referral());
   EXPECT_EQ(runner.Run({"referral", "submit", "--server", server.address()}).code, ExitCode::kUsage);
 }
 
@@ -201,7 +201,7 @@ TEST(AppTest, SendsTheTokenItIsGiven) {
   ASSERT_EQ(runner.Run({"referral", "submit", "01jd"}).code, ExitCode::kOk);
   ASSERT_EQ(runner.Run({"referral", "submit", "01jd", "--token-file", file}).code, ExitCode::kOk);
   ASSERT_EQ(runner.Run({"referral", "submit", "01jd", "--token", "from-flag"}).code, ExitCode::kOk);
-  EXPECT_THAT(server.referrals.authorizations,
+  EXPECT_THAT(server.referrals.received().authorizations,
               ElementsAre("Bearer from-variable", "Bearer from-file", "Bearer from-flag"));
   EXPECT_EQ(runner.Run({"referral", "submit", "01jd", "--token", "a b"}).code, ExitCode::kUsage);
 }

@@ -106,11 +106,11 @@ grpc::Status FakeDirectory::ResolveRoute(grpc::ServerContext*,
 grpc::Status FakeReferrals::SubmitReferral(grpc::ServerContext* context,
                                            const referral::v1::SubmitReferralRequest* request,
                                            referral::v1::Referral* response) {
-  const std::lock_guard lock(mutex);
-  submitted.push_back(*request);
+  const std::lock_guard lock(mutex_);
+  received_.submitted.push_back(*request);
   const auto [first, last] = context->client_metadata().equal_range("authorization");
   for (auto entry = first; entry != last; ++entry)
-    authorizations.emplace_back(entry->second.data(), entry->second.size());
+    received_.authorizations.emplace_back(entry->second.data(), entry->second.size());
   if (on_submit) {
     if (const grpc::Status status = on_submit(*request); !status.ok()) return status;
   }
@@ -124,8 +124,8 @@ grpc::Status FakeReferrals::SubmitReferral(grpc::ServerContext* context,
 grpc::Status FakeReferrals::DeclineReferral(grpc::ServerContext*,
                                             const referral::v1::DeclineReferralRequest* request,
                                             referral::v1::Referral* response) {
-  const std::lock_guard lock(mutex);
-  declined.push_back(*request);
+  const std::lock_guard lock(mutex_);
+  received_.declined.push_back(*request);
   if (on_decline) {
     if (const grpc::Status status = on_decline(); !status.ok()) return status;
   }
@@ -138,8 +138,8 @@ grpc::Status FakeReferrals::DeclineReferral(grpc::ServerContext*,
 grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
                                              const referral::v1::CompleteReferralRequest* request,
                                              referral::v1::Referral* response) {
-  const std::lock_guard lock(mutex);
-  completed = *request;
+  const std::lock_guard lock(mutex_);
+  received_.completed = *request;
   response->set_name(request->name());
   response->set_state(referral::v1::REFERRAL_STATE_COMPLETED);
   return grpc::Status::OK;
@@ -148,8 +148,8 @@ grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
 grpc::Status FakeReferrals::DiscloseReferral(grpc::ServerContext*,
                                              const referral::v1::DiscloseReferralRequest*,
                                              referral::v1::DiscloseReferralResponse*) {
-  const std::lock_guard lock(mutex);
-  ++disclosures;
+  const std::lock_guard lock(mutex_);
+  ++received_.disclosures;
   return rpc::ToGrpc(error::Unavailable("the store", "it is starting"));
 }
 
@@ -157,13 +157,13 @@ grpc::Status FakeReferrals::WatchReferrals(grpc::ServerContext* context,
                                            const referral::v1::WatchReferralsRequest* request,
                                            grpc::ServerWriter<referral::v1::WatchReferralsResponse>* writer) {
   {
-    const std::lock_guard lock(mutex);
-    watched_from = request->cursor();
+    const std::lock_guard lock(mutex_);
+    received_.watched_from = request->cursor();
   }
   for (const auto& change : changes) writer->Write(change);
   if (on_told) on_told();
   if (watch_end.has_value()) return *watch_end;
-  std::unique_lock lock(mutex);
+  std::unique_lock lock(mutex_);
   while (!context->IsCancelled()) never_.wait_for(lock, std::chrono::milliseconds(5));
   return grpc::Status::OK;
 }

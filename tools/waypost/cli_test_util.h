@@ -121,15 +121,23 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   // Called when a watch has told the changes.
   std::function<void()> on_told;
 
-  std::mutex mutex;  // guards all below
-  std::vector<referral::v1::SubmitReferralRequest> submitted;
-  std::vector<referral::v1::DeclineReferralRequest> declined;
-  referral::v1::CompleteReferralRequest completed;
-  std::vector<std::string> authorizations;
-  int disclosures = 0;
-  std::string watched_from;
+  struct Received {
+    std::vector<referral::v1::SubmitReferralRequest> submitted;
+    std::vector<referral::v1::DeclineReferralRequest> declined;
+    referral::v1::CompleteReferralRequest completed;
+    std::vector<std::string> authorizations;
+    int disclosures = 0;
+    std::string watched_from;
+  };
+  // What it was asked until now.
+  Received received() const {
+    const std::lock_guard lock(mutex_);
+    return received_;
+  }
 
  private:
+  mutable std::mutex mutex_;
+  Received received_;  // guarded by mutex_
   std::condition_variable never_;
 };
 

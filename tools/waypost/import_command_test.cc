@@ -34,7 +34,7 @@ TEST(ImportCommandTest, SubmitsEveryRow) {
             "row 2: referrals/imp-spring-2 requested\n"
             "row 3: referrals/imp-spring-3 requested\n"
             "row 4: referrals/imp-spring-4 requested\n");
-  EXPECT_EQ(server.referrals.submitted.size(), 3u);
+  EXPECT_EQ(server.referrals.received().submitted.size(), 3u);
   EXPECT_FALSE(folder.Has("cases.csv.errors.csv"));
 }
 
@@ -45,10 +45,10 @@ TEST(ImportCommandTest, RepeatsWithTheSameIds) {
   Runner runner;
   runner.Run({"referral", "import", file, "--server", server.address(), "--in-flight", "1"});
   runner.Run({"referral", "import", file, "--server", server.address(), "--in-flight", "1"});
-  ASSERT_EQ(server.referrals.submitted.size(), 6u);
+  ASSERT_EQ(server.referrals.received().submitted.size(), 6u);
   for (size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(server.referrals.submitted[i].SerializeAsString(),
-              server.referrals.submitted[i + 3].SerializeAsString());
+    EXPECT_EQ(server.referrals.received().submitted[i].SerializeAsString(),
+              server.referrals.received().submitted[i + 3].SerializeAsString());
   }
 }
 
@@ -97,7 +97,7 @@ TEST(ImportCommandTest, SendsNothingOfAFileThatCannotBeRead) {
   EXPECT_EQ(
       Runner().Run({"referral", "import", folder.Path("absent.csv"), "--server", server.address()}).code,
       ExitCode::kUsage);
-  EXPECT_TRUE(server.referrals.submitted.empty());
+  EXPECT_TRUE(server.referrals.received().submitted.empty());
 }
 
 TEST(ImportCommandTest, OnlyChecksInADryRun) {

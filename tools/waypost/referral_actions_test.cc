@@ -87,8 +87,8 @@ TEST(ReferralActionsTest, SendsADecline) {
       runner.Run({"referral", "decline", "01jd", "--reason", "no-capacity", "--declined-by", "provider",
                   "--server", server.address(), "--etag", "e1"});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
-  ASSERT_EQ(server.referrals.declined.size(), 1u);
-  const pb::DeclineReferralRequest& request = server.referrals.declined[0];
+  ASSERT_EQ(server.referrals.received().declined.size(), 1u);
+  const pb::DeclineReferralRequest request = server.referrals.received().declined[0];
   EXPECT_EQ(request.name(), "referrals/01jd");
   EXPECT_EQ(request.reason(), pb::DECLINE_REASON_NO_CAPACITY);
   EXPECT_EQ(request.declined_by(), pb::DECLINED_BY_PROVIDER);
@@ -104,8 +104,8 @@ TEST(ReferralActionsTest, TakesTheRequestAsJsonUnderTheFlags) {
   const RunResult result = runner.Run({"referral", "decline", "referrals/01jd", "--json", "-", "--reason",
                                        "unreachable", "--server", server.address()});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
-  EXPECT_EQ(server.referrals.declined[0].reason(), pb::DECLINE_REASON_UNREACHABLE);
-  EXPECT_EQ(server.referrals.declined[0].text(), "x");
+  EXPECT_EQ(server.referrals.received().declined[0].reason(), pb::DECLINE_REASON_UNREACHABLE);
+  EXPECT_EQ(server.referrals.received().declined[0].text(), "x");
 }
 
 TEST(ReferralActionsTest, RefusesAnIncompleteActionWithoutSending) {
@@ -115,7 +115,7 @@ TEST(ReferralActionsTest, RefusesAnIncompleteActionWithoutSending) {
       runner.Run({"referral", "decline", "01jd", "--reason", "no-capacity", "--server", server.address()});
   EXPECT_EQ(result.code, ExitCode::kUsage);
   EXPECT_THAT(result.err, HasSubstr("--declined-by"));
-  EXPECT_TRUE(server.referrals.declined.empty());
+  EXPECT_TRUE(server.referrals.received().declined.empty());
 }
 
 TEST(ReferralActionsTest, TellsAConflict) {
@@ -133,7 +133,7 @@ TEST(ReferralActionsTest, TellsAConflict) {
   EXPECT_EQ(text.out, "");
   EXPECT_THAT(text.err, HasSubstr("INVALID_TRANSITION"));
   EXPECT_THAT(text.err, HasSubstr("--request-id 00010203-0405-4607-8809-0a0b0c0d0e0f"));
-  EXPECT_EQ(server.referrals.declined.size(), 1u);  // never repeated
+  EXPECT_EQ(server.referrals.received().declined.size(), 1u);  // never repeated
 
   std::vector<std::string> json_words = words;
   json_words.insert(json_words.end(), {"--output", "json", "--request-id", "mine-1234"});
@@ -154,8 +154,9 @@ TEST(ReferralActionsTest, RepeatsWhatIsSafeToRepeatWithTheSameId) {
   const RunResult result = runner.Run({"referral", "decline", "01jd", "--reason", "no-capacity",
                                        "--declined-by", "provider", "--server", server.address()});
   EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
-  ASSERT_EQ(server.referrals.declined.size(), 3u);
-  EXPECT_EQ(server.referrals.declined[0].request_id(), server.referrals.declined[2].request_id());
+  ASSERT_EQ(server.referrals.received().declined.size(), 3u);
+  EXPECT_EQ(server.referrals.received().declined[0].request_id(),
+            server.referrals.received().declined[2].request_id());
   EXPECT_GT(runner.slept, absl::ZeroDuration());
 }
 
@@ -165,7 +166,7 @@ TEST(ReferralActionsTest, OpensPersonalDataOnceOnly) {
   const RunResult result = runner.Run({"referral", "disclose", "01jd", "--section", "details", "--purpose",
                                        "deliver-service", "--server", server.address()});
   EXPECT_EQ(result.code, ExitCode::kUnavailable);
-  EXPECT_EQ(server.referrals.disclosures, 1);
+  EXPECT_EQ(server.referrals.received().disclosures, 1);
 }
 
 TEST(ReferralActionsTest, ErasesOnlyWhenSure) {
@@ -183,7 +184,7 @@ TEST(ReferralActionsTest, FillsTheOutcomesOfPeople) {
                   "--informed-by", "receiving-body", "--informed-how", "in-person", "--informed-language",
                   "es", "--remedy", "objection", "--server", server.address()});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
-  const pb::CompleteReferralRequest& request = server.referrals.completed;
+  const pb::CompleteReferralRequest request = server.referrals.received().completed;
   ASSERT_EQ(request.outcomes_size(), 2);
   EXPECT_EQ(request.outcomes(0).person(), 1u);
   EXPECT_EQ(request.outcomes(0).outcome().kind(), pb::OUTCOME_KIND_PROVIDED);

@@ -43,9 +43,9 @@ TEST(CallTest, CallsAMethodByName) {
                                        R"({"name":"referrals/1","reason":"DECLINE_REASON_OTHER"})"});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
   EXPECT_EQ(nlohmann::json::parse(result.out).at("state"), "REFERRAL_STATE_DECLINED");
-  ASSERT_EQ(server.referrals.declined.size(), 1u);
-  EXPECT_EQ(server.referrals.declined[0].reason(), referral::v1::DECLINE_REASON_OTHER);
-  EXPECT_EQ(server.referrals.declined[0].request_id(), "00010203-0405-4607-8809-0a0b0c0d0e0f");
+  ASSERT_EQ(server.referrals.received().declined.size(), 1u);
+  EXPECT_EQ(server.referrals.received().declined[0].reason(), referral::v1::DECLINE_REASON_OTHER);
+  EXPECT_EQ(server.referrals.received().declined[0].request_id(), "00010203-0405-4607-8809-0a0b0c0d0e0f");
   EXPECT_EQ(runner.Run({"call", "waypost.referral.v1.ReferralService.DeclineReferral"}).code, ExitCode::kOk);
 }
 
@@ -60,7 +60,7 @@ TEST(CallTest, FollowsAStreamToItsEnd) {
   const std::vector<std::string> words = {"call", "ReferralService/WatchReferrals", R"({"cursor":"c0"})"};
   const RunResult whole = runner.Run(words);
   EXPECT_EQ(whole.code, ExitCode::kOk) << whole.err;
-  EXPECT_EQ(server.referrals.watched_from, "c0");
+  EXPECT_EQ(server.referrals.received().watched_from, "c0");
   EXPECT_EQ(whole.out, "{\"cursor\":\"c1\"}\n{\"cursor\":\"c2\"}\n");
   server.referrals.watch_end = grpc::Status(grpc::StatusCode::UNAVAILABLE, "it is stopping");
   const RunResult cut = runner.Run(words);

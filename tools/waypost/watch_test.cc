@@ -32,7 +32,7 @@ TEST(WatchTest, CatchesUpAndLeaves) {
   const RunResult result = runner.Run({"referral", "watch", "--once", "--idle", "1ms", "--cursor", "c0",
                                        "--utc", "--server", server.address()});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
-  EXPECT_EQ(server.referrals.watched_from, "c0");
+  EXPECT_EQ(server.referrals.received().watched_from, "c0");
   EXPECT_EQ(result.out,
             "2026-03-01T12:00:00Z  referrals/1  revision 1  ACCEPT  in progress\n"
             "2026-03-01T12:00:00Z  referrals/1  revision 2  ACCEPT  in progress\n");
@@ -60,7 +60,7 @@ TEST(WatchTest, ACursorAloneIsNoChangeAndWhereToGoOn) {
                                     "1ms",      "--server", server.address()};
   const RunResult table = runner.Run(words);
   ASSERT_EQ(table.code, ExitCode::kOk) << table.err;
-  EXPECT_EQ(server.referrals.watched_from, "");
+  EXPECT_EQ(server.referrals.received().watched_from, "");
   EXPECT_EQ(table.out, "");
   EXPECT_THAT(table.err, HasSubstr("--cursor c0"));
   words.insert(words.end(), {"--output", "json"});
