@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/referral_errors.h"
 
 namespace waypost::referral {
 namespace {
@@ -15,11 +16,7 @@ using base::Cat;
 
 absl::Status CheckMayRefer(const BodyFacts& facts, std::string_view body) {
   if (facts.exists && facts.active) return absl::OkStatus();
-  return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
-                     Cat("'", body, "', for which you act, is ",
-                         facts.exists ? "not active: it sends no referrals now"
-                                      : "not in the directory: have it registered first"),
-                     {{"body", std::string(body)}});
+  return OwnBodyNotActive(body, facts.exists);
 }
 
 absl::Status CheckMayReceive(const BodyFacts& facts, std::string_view body, std::string_view field) {
@@ -30,12 +27,7 @@ absl::Status CheckMayReceive(const BodyFacts& facts, std::string_view body, std:
   if (facts.enforcement) {
     return error::InvalidField(field, Cat("'", body, "' is an enforcement body, which receives no referral"));
   }
-  if (!facts.active) {
-    return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
-                       Cat("'", body, "' is not active and takes no referrals now: choose another"),
-                       {{"body", std::string(body)}});
-  }
-  return absl::OkStatus();
+  return facts.active ? absl::OkStatus() : BodyNotActive(body);
 }
 
 bool IsUnitOf(std::string_view unit, std::string_view body) {
@@ -68,15 +60,14 @@ class Named {
              Desk desk = Desk::kAny) {
     if (unit.empty()) return;
     if (!body.empty() && !IsUnitOf(unit, body)) {
+      wrong_for_ever_ = true;
       wrong_.Add(field, Cat("'", unit, "' is no unit of '", body, "': look them up with ListUnits"));
     } else if (!facts.exists) {
       wrong_.Add(field, Cat("'", unit, "' is not in the directory: look it up with ListUnits"));
     } else if (desk == Desk::kDuty && !facts.duty_desk) {
       wrong_.Add(field, Cat("'", unit, "' is no duty desk: name the one that answered the call"));
     } else if (desk == Desk::kAny && !facts.active) {  // a desk may have closed since it took the call
-      closed_.Update(error::Make(absl::StatusCode::kFailedPrecondition, "UNIT_NOT_ACTIVE",
-                                 Cat("'", unit, "' is closed and takes no work: choose another unit"),
-                                 {{"unit", std::string(unit)}}));
+      closed_.Update(UnitNotActive(unit));
     }
   }
   void Judge(std::string_view field, std::string_view offer, std::string_view body, const OfferFacts& facts) {
@@ -84,18 +75,17 @@ class Named {
     if (!facts.exists) {
       wrong_.Add(field, Cat("'", offer, "' is not in the directory: look it up with ListOffers"));
     } else if (!body.empty() && facts.provider != body) {
+      wrong_for_ever_ = true;
       wrong_.Add(field, Cat("'", offer, "' is no offer of '", body, "': look them up with ListOffers"));
     } else if (!facts.active) {
-      closed_.Update(error::Make(absl::StatusCode::kFailedPrecondition, "OFFER_NOT_ACTIVE",
-                                 Cat("'", offer, "' takes nobody now: choose another offer, or none"),
-                                 {{"offer", std::string(offer)}}));
+      closed_.Update(OfferNotActive(offer));
     }
   }
 
-  // A replica that is too old refuses nothing: it may lack what was registered or opened since.
+  // A replica that is too old refuses nothing that a newer one may know: what was registered or opened since.
   absl::Status ToStatus(absl::Time now) const {
     if (wrong_.empty() && closed_.ok()) return absl::OkStatus();
-    WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(now));
+    if (!wrong_for_ever_) WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(now));
     return wrong_.empty() ? closed_ : wrong_.ToStatus();
   }
 
@@ -103,6 +93,7 @@ class Named {
   const BodyRegistry& bodies_;
   const store::Reader& reader_;
   error::FieldViolations wrong_;
+  bool wrong_for_ever_ = false;  // units and offers stay with their bodies
   absl::Status closed_;
 };
 

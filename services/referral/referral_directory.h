@@ -1,5 +1,5 @@
-// What the referral service has to know of the directory, and the check of everything that a command names
-// there: bodies, units, offers. Read from the service's replica, within the transaction.
+// What the referral service has to know of the directory, and the check of what a command names there:
+// bodies, units, offers. Read from the service's replica, within the transaction.
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
 
@@ -77,7 +77,10 @@ class BodyRegistry {
 //   - a recipient that is unknown, enforcement or not active: INVALID_FIELD, BODY_NOT_ACTIVE;
 //   - a unit or offer that is not there or not of the body on that side: INVALID_FIELD, all of them at once;
 //   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE;
-//   - all of it with UNAVAILABLE while the replica is too old: what it lacks may be there.
+//   - with UNAVAILABLE, while the replica is too old, what is not there or closed: a newer one may know
+//   better.
+//     What it knows as open is taken; that a body is active, alone, has to be known anew.
+// Not looked up: the body that a decline suggests, and the recipient of a draft until it is sent.
 // `current` is without a state when the command creates the referral.
 absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::Reader& reader,
                                       const rpc::Call& call, const Command& command,

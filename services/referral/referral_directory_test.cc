@@ -320,6 +320,32 @@ TEST_F(NamedTest, ADraftMayNameAnOfferBeforeItNamesABody) {
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::CreateReferral, draft)), "OK");
 }
 
+TEST_F(NamedTest, ARepeatIsAnsweredAsBeforeWhateverHasClosedSince) {
+  v1::SubmitReferralRequest submit = NewReferral();
+  submit.mutable_referral()->set_offer(std::string(kOffer));
+  submit.set_request_id("sent-before-it-closed");
+  const std::string name = Must(Do(referrer, &Stub::SubmitReferral, submit)).name();
+  auto assign = On<v1::AssignReferralRequest>(name);
+  assign.set_unit(std::string(kOtherReceivingUnit));
+  assign.set_request_id("assigned-before-it-closed");
+  Must(Do(receiver, &Stub::AssignReferral, assign));
+  SetUnit(kReceivingUnit, directory::v1::UNIT_STATUS_CLOSED);
+  SetUnit(kOtherReceivingUnit, directory::v1::UNIT_STATUS_CLOSED);
+  SetOffer(kOffer, kReceivingBody, directory::v1::OFFER_STATUS_DEFUNCT);
+  const auto before = rig.Dump();
+  EXPECT_EQ(Must(Do(referrer, &Stub::SubmitReferral, submit)).name(), name);
+  EXPECT_EQ(Must(Do(receiver, &Stub::AssignReferral, assign)).name(), name);
+  EXPECT_TRUE(rig.Dump() == before);
+}
+
+TEST_F(NamedTest, WhoMayNotKnowOfAReferralLearnsNothingOfUnits) {
+  auto assign = On<v1::AssignReferralRequest>(Requested());
+  for (const std::string_view unit : {std::string_view("bodies/es-getafe/units/none"), kThirdUnit}) {
+    assign.set_unit(std::string(unit));
+    EXPECT_EQ(ReasonOf(Do(third, &Stub::AssignReferral, assign)), "NOT_FOUND");
+  }
+}
+
 // A replica that has not been confirmed may lack what was registered since.
 TEST_F(NamedTest, NothingIsRefusedOnTheWordOfAReplicaThatIsTooOld) {
   const std::string name = Requested();
@@ -327,6 +353,9 @@ TEST_F(NamedTest, NothingIsRefusedOnTheWordOfAReplicaThatIsTooOld) {
   auto assign = On<v1::AssignReferralRequest>(name);
   assign.set_unit(base::Cat(kReceivingBody, "/units/new"));
   EXPECT_EQ(Do(receiver, &Stub::AssignReferral, assign).status().code(), absl::StatusCode::kUnavailable);
+  assign.set_unit(std::string(kThirdUnit));
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::AssignReferral, assign)), "INVALID_FIELD")
+      << "for ever another body's";
   assign.set_unit(std::string(kOtherReceivingUnit));
   EXPECT_EQ(ReasonOf(Do(receiver, &Stub::AssignReferral, assign)), "OK") << "what it knows is taken";
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::CreateReferral, NewDraft())), "OK");

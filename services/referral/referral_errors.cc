@@ -124,4 +124,34 @@ absl::Status NotYetDisclosed(std::string_view name) {
   return Refused("NOT_YET_DISCLOSED", name, "opens these sections once it is accepted");
 }
 
+absl::Status OwnBodyNotActive(std::string_view body, bool exists) {
+  return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
+                     Cat("'", body, "', for which you act, is ",
+                         exists ? "not active: it sends no referrals now"
+                                : "not in the directory: have it registered first"),
+                     {{"body", std::string(body)}});
+}
+
+absl::Status BodyNotActive(std::string_view body) {
+  return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
+                     Cat("'", body, "' is not active and takes no referrals now: choose another"),
+                     {{"body", std::string(body)}});
+}
+
+absl::Status UnitNotActive(std::string_view unit) {
+  return error::Make(
+      absl::StatusCode::kFailedPrecondition, "UNIT_NOT_ACTIVE",
+      Cat("'", unit,
+          "' is closed and takes no work: choose another unit, or have a forward to it proposed again"),
+      {{"unit", std::string(unit)}});
+}
+
+absl::Status OfferNotActive(std::string_view offer) {
+  return error::Make(
+      absl::StatusCode::kFailedPrecondition, "OFFER_NOT_ACTIVE",
+      Cat("'", offer,
+          "' takes nobody now: choose another offer, or none, or have a forward to it proposed again"),
+      {{"offer", std::string(offer)}});
+}
+
 }  // namespace waypost::referral

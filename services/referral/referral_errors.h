@@ -55,6 +55,16 @@ absl::Status PriorityNotRaised(std::string_view name);
 // NOT_YET_DISCLOSED: these sections open once the referral is accepted.
 absl::Status NotYetDisclosed(std::string_view name);
 
+// --- Of what a request names in the directory
+// BODY_NOT_ACTIVE: the caller's own, which is closed or suspended, or was never registered.
+absl::Status OwnBodyNotActive(std::string_view body, bool exists);
+// BODY_NOT_ACTIVE: the one that is to have the case.
+absl::Status BodyNotActive(std::string_view body);
+// UNIT_NOT_ACTIVE.
+absl::Status UnitNotActive(std::string_view unit);
+// OFFER_NOT_ACTIVE.
+absl::Status OfferNotActive(std::string_view offer);
+
 }  // namespace waypost::referral
 
 #endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_ERRORS_H_
