@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
@@ -783,6 +785,46 @@ TEST(FailedRead, IsFatalWritesNothingAndIsRecoveredByARestart) {
     EXPECT_EQ(*(*node->store("p").Snapshot())->Get("half"), std::nullopt);
     EXPECT_TRUE(ledger.RunOne(node->store("p"), 0).ok());
   }
+}
+
+// One damaged block is not a disk that fails.
+TEST(FailedRead, OfADamagedBlockIsDataLossForItsReaderAlone) {
+  Machine machine;
+  std::mt19937 engine(1);
+  std::string value(100, '\0');  // that cannot be compressed
+  for (char& byte : value) byte = static_cast<char>(engine());
+  const auto put = [](Store& store, std::string_view key, std::string_view bytes) {
+    return TransactAndWait(store, [&](Writer& writer) {
+      writer.Put(key, bytes);
+      return absl::OkStatus();
+    });
+  };
+  {
+    const auto node = OpenOrDie(machine.Options());
+    ASSERT_TRUE(put(node->store("p"), "a", value).ok());
+    ASSERT_TRUE(node->PurgeDeleted().ok());
+  }
+  int damaged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(machine.path())) {
+    if (entry.path().extension() != ".sst") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const size_t at = bytes.find(value);
+    if (at == std::string::npos) continue;
+    file.clear();
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(~value[0]));
+    ++damaged;
+  }
+  ASSERT_EQ(damaged, 1);
+  machine.KillProcess();
+  const auto node = OpenOrDie(machine.Options());
+  Store& store = node->store("p");
+  EXPECT_EQ((*store.Snapshot())->Get("a").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(put(store, "b", "1").ok()) << "the others go on";
+  EXPECT_EQ(*(*store.Snapshot())->Get("b"), "1");
+  EXPECT_FALSE(node->Stats().failed);
+  EXPECT_EQ(machine.fatal_calls(), 0);
 }
 
 // Opening a folder of which something cannot be read changes nothing in it that was acknowledged.

@@ -227,6 +227,17 @@ TEST_F(RepositoryTest, ListingsMergeUnitsAndStatesInOrder) {
   for (const int limit : {1, 3, 299, 300, 301, 1'000}) {
     check({.body = "bodies/b", .states = {kRequested, kAccepted}, .units = std::nullopt, .actor = {}}, limit);
     check({.body = "bodies/b", .states = states, .units = std::nullopt, .actor = {}}, limit);
+    // In any order, and twice.
+    check({.body = "bodies/b",
+           .states = {kCompleted, kRequested, kAccepted, kRequested},
+           .units = {},
+           .actor = {}},
+          limit);
+    check({.body = "bodies/b",
+           .states = states,
+           .units = {{"bodies/b/units/u", "", "bodies/b/units/u"}},
+           .actor = {}},
+          limit);
     check({.body = "bodies/b", .states = states, .units = {{"", "bodies/b/units/u"}}, .actor = {}}, limit);
     check({.body = "bodies/b", .states = {kCompleted}, .units = {{"bodies/b/units/none"}}, .actor = {}},
           limit);
