@@ -596,7 +596,8 @@ class WatchTest : public MutationTest {
     server_ = builder.BuildAndStart();
     channel_ = grpc::CreateChannel(base::Cat("127.0.0.1:", port_), grpc::InsecureChannelCredentials());
   }
-  ~WatchTest() override { EndServing(); }
+  // While the test is whole: the server's threads ask it for plans.
+  void TearDown() override { EndServing(); }
 
   // Once no client follows any more.
   void EndServing() {
@@ -634,9 +635,9 @@ class StalledWatchTest : public WatchTest {
  protected:
   // Not while it is being made: the server's threads ask for the plan.
   void SetUp() override { watch_ = Follow(Token()); }
-  ~StalledWatchTest() override {
+  void TearDown() override {
     watch_->Leave();
-    EndServing();
+    WatchTest::TearDown();
   }
 
   // Ten megabytes, and nothing after them.
@@ -707,7 +708,6 @@ TEST_F(StalledWatchTest, AClientThatReadsAndWaitsIsNot) {
 class WatchLimitTest : public WatchTest {
  protected:
   WatchLimitTest() : WatchTest({.watches = 3, .body_watches = 2}) {}
-  ~WatchLimitTest() override { EndServing(); }
 
   absl::StatusOr<WatchPlan<Message>> Plan(const Call&) override {
     if (!refusal_.ok()) return refusal_;
