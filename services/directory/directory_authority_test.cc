@@ -52,6 +52,7 @@ constexpr Row kTable[] = {
     {"UpdateBody", "languages", ".+.....+..", ".......+..", ".......+.."},
     {"UpdateBody", "contacts", ".+.....+..", ".......+..", ".......+.."},
     {"UpdateBody", "website", ".+.....+..", ".......+..", ".......+.."},
+    {"UpdateBody", "calendar", ".+.....+..", ".......+..", ".......+.."},
     {"UpdateBody", "kind", ".......+..", ".......+..", ".......+.."},
     {"UpdateBody", "level", ".......+..", ".......+..", ".......+.."},
     {"UpdateBody", "parent", ".......+..", ".......+..", ".......+.."},
@@ -105,7 +106,8 @@ constexpr std::string_view kEveryField =
     "body { display_name { text { key: 'es' value: 'y' } original_language: 'es' } website: 'https://x.eu' "
     "contacts { interlocutor { title: 'Acogida' email: 'a@b.eu' } } kind: BODY_KIND_REGION "
     "level: LEVEL_REGIONAL parent: 'bodies/es-node' memberships { association: 'bodies/es-association' } "
-    "territories: 'ES3' enforcement: true approval_required: true "
+    "calendar { zone: 'Europe/Madrid' working_days: WEEKDAY_MONDAY } territories: 'ES3' enforcement: true "
+    "approval_required: true "
     "competences { theme: THEME_HOUSING function: COMPETENCE_FUNCTION_PROVIDE territory: 'ES300' } }";
 
 class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected DirectoryRig {

@@ -23,6 +23,7 @@ inline constexpr size_t kMaxWebsiteBytes = 300;
 inline constexpr size_t kMaxContactTitleBytes = 200;
 inline constexpr size_t kMaxEmailBytes = 254;
 inline constexpr size_t kMaxGroupLevelBytes = 60;
+inline constexpr size_t kMaxZoneBytes = 64;
 
 // Lists.
 inline constexpr int kMaxMemberships = 50;
@@ -36,6 +37,10 @@ inline constexpr int kMaxGroups = 50;
 // Units of a body, closed ones included. A listing of all of a body's cases merges theirs: services/referral
 // relies on this number.
 inline constexpr int kMaxUnits = 200;
+// Holidays of a calendar: some years of them.
+inline constexpr int kMaxHolidays = 400;
+// Spans of duty hours of a unit: three a day.
+inline constexpr int kMaxDutyHours = 21;
 inline constexpr int kMaxPartners = 100;
 inline constexpr int kMaxFunders = 20;
 // Bodies above a body, up to the one that has no parent.

@@ -200,6 +200,16 @@ TEST_F(DirectoryRefusal, CountsBeyondTheirLimits) {
         "}}", "body.contacts[0].deputies");
   Refused(&Stub::CreateBody, Repeat(41, "body { ", same("contacts { } "), "}"), "body.contacts");
   Count(60, &Stub::CreateUnit, "unit { ", language, "}", "unit.languages");
+  const Item day = [](int i) { return base::Cat("working_days: ", i + 1, " "); };
+  Count(7, &Stub::CreateUnit, "unit { calendar { zone: 'UTC' ", day, "} }", "unit.calendar.working_days");
+  const Item holiday = [](int i) { return base::Cat("holidays: '", 2000 + i, "-12-25' "); };
+  Count(400, &Stub::CreateBody, "body { calendar { zone: 'UTC' working_days: 1 ", holiday, "} }",
+        "body.calendar.holidays");
+  const Item span = [](int i) {
+    return base::Cat("duty_hours { day: ", i % 7 + 1, " opens: '0", i / 7, ":00' closes: '0", i / 7,
+                     ":30' } ");
+  };
+  Count(21, &Stub::CreateUnit, "unit { ", span, "}", "unit.duty_hours");
   Count(199, &Stub::CreateOffer, "offer { ", place, "}", "offer.territories");
   Count(60, &Stub::CreateOffer, "offer { ", language, "}", "offer.languages");
   Count(30, &Stub::CreateOffer, "offer { ", document, "}", "offer.required_documents");
@@ -338,6 +348,16 @@ TEST_F(DirectoryRefusal, MalformedIdsAndCodes) {
     Refused(&Stub::UpdateBody, base::Cat("body { languages: '", tag, "' }"), "body.languages[1]");
     Refused(&Stub::UpdateOffer, base::Cat("offer { languages: '", tag, "' }"), "offer.languages[1]");
   }
+  for (const std::string_view zone : {"", "Europe/Nowhere", "/etc/localtime", "europe/madrid"}) {
+    const std::string calendar =
+        base::Cat("update_mask { paths: 'calendar' } $ { calendar { working_days: 1 zone: '", zone, "' } }");
+    const auto of = [&calendar](std::string_view what) {
+      std::string text = calendar;
+      return text.replace(text.find('$'), 1, what);
+    };
+    Refused(&Stub::UpdateBody, of("body"), "body.calendar.zone");
+    Refused(&Stub::UpdateUnit, of("unit"), "unit.calendar.zone");
+  }
 }
 
 TEST_F(DirectoryRefusal, MasksThatNameWhatCannotBeUpdatedOrNothing) {
@@ -374,6 +394,8 @@ TEST_F(DirectoryRefusal, EnumValuesThatAreNotKnown) {
     Refused(&Stub::CreateUnit, in("unit", "kind"), "unit.kind");
     Refused(&Stub::CreateUnit, in("unit", "status"), "unit.status");
     Refused(&Stub::CreateUnit, in("unit", "themes"), "unit.themes[0]");
+    Refused(&Stub::CreateUnit, in("unit { calendar", "working_days") + " }", "unit.calendar.working_days[0]");
+    Refused(&Stub::CreateUnit, in("unit { duty_hours", "day") + " }", "unit.duty_hours[0].day");
     Refused(&Stub::UpdateUnit, in("unit", "status"), "unit.status");
     Refused(&Stub::CreateOffer, in("offer", "theme"), "offer.theme");
     Refused(&Stub::CreateOffer, in("offer", "kind"), "offer.kind");

@@ -27,14 +27,15 @@ using google::protobuf::FieldMask;
 using Paths = std::vector<std::string_view>;
 
 Paths SupervisorBodyPaths() {
-  return {"display_name", "languages", "contacts", "website"};
+  return {"display_name", "languages", "contacts", "website", "calendar"};
 }
 Paths BodyPaths() {
   return {"display_name", "languages",   "contacts",    "website",     "kind",        "level",
-          "parent",       "memberships", "territories", "competences", "enforcement", "approval_required"};
+          "parent",       "memberships", "territories", "competences", "enforcement", "approval_required",
+          "calendar"};
 }
 Paths UnitPaths() {
-  return {"display_name", "kind", "themes", "languages", "contact", "status"};
+  return {"display_name", "kind", "themes", "languages", "contact", "status", "calendar", "duty_hours"};
 }
 Paths OfferPaths() {
   return {"programme",    "theme",       "display_name",      "description", "review_date",
@@ -162,6 +163,8 @@ void CheckBody(const Fields& fields, const v1::Body& body, FieldViolations& viol
       violations.Add(path, "does not begin with https://");
     }
   }
+  if (fields.Has("calendar") && body.has_calendar())
+    CheckCalendar(fields.Path("calendar"), body.calendar(), violations);
 }
 
 bool IsOwnTerritory(const v1::Body& body, std::string_view code) {
@@ -236,6 +239,9 @@ void CheckUnit(const Fields& fields, const v1::Unit& unit, FieldViolations& viol
   }
   if (fields.Has("status"))
     CheckEnum(fields.Path("status"), unit.status(), v1::UnitStatus_IsValid, violations);
+  if (fields.Has("calendar") && unit.has_calendar())
+    CheckCalendar(fields.Path("calendar"), unit.calendar(), violations);
+  if (fields.Has("duty_hours")) CheckDutyHours(fields.Path("duty_hours"), unit.duty_hours(), violations);
 }
 
 absl::Status CheckWhole(const v1::Unit& unit) {

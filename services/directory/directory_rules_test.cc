@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/api/resource.h"
+#include "common/base/abseil.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/directory/directory_limits.h"
@@ -287,6 +288,130 @@ TEST(FieldChecks, ContactPoints) {
   }
 }
 
+TEST(FieldChecks, TimesOfDay) {
+  EXPECT_EQ(ParseTimeOfDay("00:00"), 0);
+  EXPECT_EQ(ParseTimeOfDay("09:05"), 545);
+  EXPECT_EQ(ParseTimeOfDay("23:59"), 1439);
+  EXPECT_EQ(ParseTimeOfDay("24:00"), 1440);
+  for (const std::string_view time :
+       {"", "9:05", "24:01", "25:00", "12:60", "12.30", "12:3", "12:300", " 12:30", "+1:30", "ab:cd"}) {
+    EXPECT_FALSE(ParseTimeOfDay(time)) << time;
+  }
+}
+
+std::vector<std::string> CalendarViolations(std::string_view text) {
+  error::FieldViolations violations;
+  CheckCalendar("c", Parse<v1::WorkingCalendar>(text), violations);
+  return error::ViolationsOf(violations.ToStatus());
+}
+
+TEST(FieldChecks, ZonesOfCalendars) {
+  const auto zone = [](std::string_view name) {
+    return CalendarViolations(base::Cat("working_days: WEEKDAY_MONDAY zone: '", name, "'"));
+  };
+  for (const std::string_view name :
+       {"UTC", "Europe/Madrid", "Atlantic/Canary", "America/Argentina/Buenos_Aires", "Etc/GMT+1", "CET"}) {
+    EXPECT_THAT(zone(name), IsEmpty()) << name;
+  }
+  EXPECT_THAT(zone(""), ElementsAre("c.zone: is required"));
+  EXPECT_THAT(zone(std::string(kMaxZoneBytes + 1, 'A')),
+              ElementsAre(StartsWith("c.zone: is longer than 64")));
+  for (const std::string_view name :
+       {"Europe/Fuenlabrada", "Europe", "Europe/", "europe/madrid", "localtime", "/etc/localtime",
+        "posixrules", "../zoneinfo/UTC", "right/Europe/Madrid", "Fixed/UTC+01:00:00", "UTC+1",
+        "Europe//Madrid", "Madrid", "Europe/Madrid "}) {
+    EXPECT_THAT(zone(name), ElementsAre(StartsWith("c.zone: is not an IANA time zone"))) << name;
+  }
+}
+
+TEST(FieldChecks, DaysOfCalendars) {
+  constexpr std::string_view kWeek =
+      "zone: 'Europe/Madrid' working_days: WEEKDAY_SUNDAY working_days: WEEKDAY_MONDAY ";
+  EXPECT_THAT(CalendarViolations(base::Cat(kWeek, "holidays: '2026-12-25' holidays: '2027-01-01'")),
+              IsEmpty());
+  EXPECT_THAT(CalendarViolations("zone: 'UTC'"), ElementsAre("c.working_days: is required"));
+  EXPECT_THAT(CalendarViolations(base::Cat(kWeek, "working_days: WEEKDAY_SUNDAY")),
+              ElementsAre("c.working_days[2]: is there twice"));
+  EXPECT_THAT(CalendarViolations("zone: 'UTC' working_days: 0 working_days: 8 working_days: -1"),
+              ElementsAre(StartsWith("c.working_days[0]: "), StartsWith("c.working_days[1]: "),
+                          StartsWith("c.working_days[2]: ")));
+  EXPECT_THAT(CalendarViolations("zone: 'UTC' working_days: [1, 2, 3, 4, 5, 6, 7]"), IsEmpty());
+  EXPECT_THAT(CalendarViolations("zone: 'UTC' working_days: [1, 2, 3, 4, 5, 6, 7, 1]"),
+              ElementsAre("c.working_days: has more than 7 entries"));
+  EXPECT_THAT(CalendarViolations(base::Cat(kWeek, "holidays: '2027-01-01' holidays: '2026-12-25'")),
+              ElementsAre("c.holidays[1]: is not after the one before it"));
+  EXPECT_THAT(CalendarViolations(base::Cat(kWeek, "holidays: '2027-01-01' holidays: '2027-01-01'")),
+              ElementsAre("c.holidays[1]: is not after the one before it"));
+  EXPECT_THAT(CalendarViolations(base::Cat(kWeek, "holidays: '' holidays: '2027-02-29'")),
+              ElementsAre("c.holidays[0]: is required", StartsWith("c.holidays[1]: is not a date")));
+  std::string many(kWeek);
+  absl::CivilDay day(2026, 1, 1);
+  for (int i = 0; i < kMaxHolidays; ++i, ++day) {
+    many += base::Cat("holidays: '", base::ToStd(absl::FormatCivilTime(day)), "' ");
+  }
+  EXPECT_THAT(CalendarViolations(many), IsEmpty());
+  EXPECT_THAT(CalendarViolations(base::Cat(many, "holidays: '2030-01-01'")),
+              ElementsAre("c.holidays: has more than 400 entries"));
+}
+
+TEST(FieldChecks, DutyHoursOfOneDayLieApart) {
+  const auto check = [](std::string_view text) {
+    error::FieldViolations violations;
+    CheckDutyHours("d", Parse<v1::Unit>(text).duty_hours(), violations);
+    return error::ViolationsOf(violations.ToStatus());
+  };
+  const auto span = [](int day, std::string_view opens, std::string_view closes) {
+    return base::Cat("duty_hours { day: ", day, " opens: '", opens, "' closes: '", closes, "' } ");
+  };
+  // A night is two spans, and one may begin when another ends.
+  EXPECT_THAT(check(span(1, "22:00", "24:00") + span(2, "00:00", "06:00") + span(2, "06:00", "06:01") +
+                    span(1, "08:00", "22:00")),
+              IsEmpty());
+  EXPECT_THAT(check(span(1, "09:00", "14:00") + span(2, "09:00", "14:00") + span(1, "13:59", "15:00")),
+              ElementsAre("d[2]: overlaps d[0]"));
+  EXPECT_THAT(check(span(1, "09:00", "18:00") + span(1, "10:00", "11:00")),
+              ElementsAre("d[1]: overlaps d[0]"));
+  EXPECT_THAT(check(span(1, "10:00", "11:00") + span(1, "09:00", "18:00")),
+              ElementsAre("d[1]: overlaps d[0]"));
+  EXPECT_THAT(check(span(1, "09:00", "09:00")), ElementsAre("d[0].closes: is not after opens"));
+  EXPECT_THAT(check(span(0, "24:00", "24:00")),
+              ElementsAre("d[0].day: is required", StartsWith("d[0].opens: "), StartsWith("d[0].closes: ")));
+  EXPECT_THAT(check(span(8, "9:00", "")),
+              ElementsAre(StartsWith("d[0].day: "), StartsWith("d[0].opens: "), StartsWith("d[0].closes: ")));
+  std::string week;
+  for (int day = 1; day <= 7; ++day) {
+    week += span(day, "00:00", "08:00") + span(day, "08:00", "16:00") + span(day, "16:00", "24:00");
+  }
+  EXPECT_THAT(check(week), IsEmpty());
+  EXPECT_THAT(check(week + span(1, "09:00", "10:00")), ElementsAre("d: has more than 21 entries"));
+}
+
+TEST(Calendars, BelongToBodiesAndUnitsAndAreTakenOverOrTakenAway) {
+  const v1::Body body =
+      *NewBody(NewBodyRequest("calendar { zone: 'UTC' working_days: WEEKDAY_MONDAY }"), kNow);
+  EXPECT_EQ(body.calendar().zone(), "UTC");
+  v1::UpdateBodyRequest request;
+  request.mutable_body()->set_name(body.name());
+  request.mutable_update_mask()->add_paths("calendar");
+  EXPECT_FALSE(UpdatedBody(body, request, kLater)->has_calendar());
+  request.mutable_body()->mutable_calendar()->set_zone("Nowhere");
+  EXPECT_THAT(Fields(request), ElementsAre("body.calendar.zone", "body.calendar.working_days"));
+  v1::UpdateUnitRequest unit;
+  *unit.mutable_unit() = Parse<v1::Unit>(R"(
+      name: "bodies/es-fuenlabrada/units/guardia"
+      calendar { zone: "Europe/Madrid" working_days: WEEKDAY_FRIDAY }
+      duty_hours { day: WEEKDAY_SATURDAY opens: "10:00" closes: "24:00" })");
+  unit.mutable_update_mask()->add_paths("calendar");
+  unit.mutable_update_mask()->add_paths("duty_hours");
+  EXPECT_THAT(Fields(unit), IsEmpty());
+  const v1::Unit updated = *UpdatedUnit(v1::Unit(), unit, kLater);
+  EXPECT_EQ(updated.calendar().working_days(0), v1::WEEKDAY_FRIDAY);
+  EXPECT_EQ(updated.duty_hours(0).closes(), "24:00");
+  unit.mutable_unit()->mutable_calendar()->clear_zone();
+  unit.mutable_unit()->mutable_duty_hours(0)->clear_day();
+  EXPECT_THAT(Fields(unit), ElementsAre("unit.calendar.zone", "unit.duty_hours[0].day"));
+}
+
 TEST(Names, AreTakenApartExactly) {
   EXPECT_EQ(ParseName("bodies/es-x")->id, "es-x");
   EXPECT_EQ(ParseName("bodies/es-x/units/u1")->parent_id, "es-x");
@@ -425,10 +550,10 @@ TEST(UpdatedBody, IsCheckedAsAWholeAndNeverForADissolvedBody) {
 }
 
 TEST(NeedsOperator, ForEverythingButTheBodysOwnFields) {
-  const std::set<std::string_view> own = {"display_name", "languages", "contacts", "website"};
+  const std::set<std::string_view> own = {"display_name", "languages", "contacts", "website", "calendar"};
   for (const std::string_view path :
        {"display_name", "languages", "contacts", "website", "kind", "level", "parent", "memberships",
-        "territories", "competences", "enforcement", "approval_required"}) {
+        "territories", "competences", "enforcement", "approval_required", "calendar"}) {
     v1::UpdateBodyRequest request;
     request.mutable_body()->set_name("bodies/aa");
     request.mutable_update_mask()->add_paths("languages");

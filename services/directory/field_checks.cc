@@ -4,6 +4,8 @@
 #include <charconv>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "common/base/abseil.h"
 #include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 
@@ -42,6 +44,38 @@ bool IsTelephone(std::string_view telephone) {
   const auto digits = std::count_if(rest.begin(), rest.end(), IsDigit);
   return digits >= 6 && digits <= 15 &&
          digits + std::count(rest.begin(), rest.end(), ' ') == std::ssize(rest);
+}
+
+// The shape of a name of the time zone database, so that nothing else is ever looked up: neither a path nor
+// a word that means this machine's own zone. REQUIRES: not empty.
+bool IsZoneName(std::string_view zone) {
+  if (zone.front() < 'A' || zone.front() > 'Z' || zone.ends_with('/')) return false;
+  return zone.find("//") == std::string_view::npos && std::all_of(zone.begin(), zone.end(), [](char c) {
+           return IsLetter(c) || IsDigit(c) || c == '/' || c == '_' || c == '-' || c == '+';
+         });
+}
+
+void CheckZone(std::string_view field, std::string_view zone, error::FieldViolations& violations) {
+  if (zone.empty()) {
+    violations.Add(field, "is required");
+    return;
+  }
+  if (zone.size() > kMaxZoneBytes) {
+    violations.Add(field, base::Cat("is longer than ", kMaxZoneBytes, " bytes"));
+    return;
+  }
+  absl::TimeZone loaded;
+  if (!IsZoneName(zone) || !absl::LoadTimeZone(base::ToAbsl(zone), &loaded)) {
+    violations.Add(field, "is not an IANA time zone that is known here, as Europe/Madrid");
+  }
+}
+
+// What cannot be read overlaps nothing.
+bool Overlap(const v1::DutyHours& a, const v1::DutyHours& b) {
+  const std::optional<int> opens[] = {ParseTimeOfDay(a.opens()), ParseTimeOfDay(b.opens())};
+  const std::optional<int> closes[] = {ParseTimeOfDay(a.closes()), ParseTimeOfDay(b.closes())};
+  if (a.day() != b.day() || !opens[0] || !opens[1] || !closes[0] || !closes[1]) return false;
+  return *opens[0] < *closes[1] && *opens[1] < *closes[0];
 }
 
 std::string AtMost(size_t max) {
@@ -88,6 +122,16 @@ std::optional<absl::CivilDay> ParseDate(std::string_view date) {
   // CivilDay carries over what does not exist, as 30 February into March.
   if (parsed.year() != *year || parsed.month() != *month || parsed.day() != *day) return std::nullopt;
   return parsed;
+}
+
+std::optional<int> ParseTimeOfDay(std::string_view time) {
+  if (time.size() != 5 || time[2] != ':') return std::nullopt;
+  const std::optional<int> hour = Number(time.substr(0, 2));
+  const std::optional<int> minute = Number(time.substr(3, 2));
+  if (!hour || !minute || *minute > 59) return std::nullopt;
+  const int minutes = *hour * 60 + *minute;
+  if (minutes > 24 * 60) return std::nullopt;
+  return minutes;
 }
 
 absl::CivilDay DayOf(absl::Time time) {
@@ -211,6 +255,54 @@ void CheckContactPoint(std::string_view field, const v1::ContactPoint& point,
   }
   if (point.email().empty() && point.telephone().empty()) {
     violations.Add(field, "needs an e-mail address or a telephone number");
+  }
+}
+
+void CheckCalendar(std::string_view field, const v1::WorkingCalendar& calendar,
+                   error::FieldViolations& violations) {
+  CheckZone(base::Cat(field, ".zone"), calendar.zone(), violations);
+  const std::string days = base::Cat(field, ".working_days");
+  if (calendar.working_days().empty()) violations.Add(days, "is required");
+  if (CheckCount(days, calendar.working_days_size(), v1::WEEKDAY_SUNDAY, violations)) {
+    for (int i = 0; i < calendar.working_days_size(); ++i) {
+      CheckEnum(At(days, i), calendar.working_days(i), v1::Weekday_IsValid, violations);
+      const auto begin = calendar.working_days().begin();
+      if (std::find(begin, begin + i, calendar.working_days(i)) != begin + i) {
+        violations.Add(At(days, i), "is there twice");
+      }
+    }
+  }
+  const std::string holidays = base::Cat(field, ".holidays");
+  if (!CheckCount(holidays, calendar.holidays_size(), kMaxHolidays, violations)) return;
+  for (int i = 0; i < calendar.holidays_size(); ++i) {
+    CheckDate(At(holidays, i), calendar.holidays(i), /*required=*/true, violations);
+    // Dates of this form are in order when their texts are.
+    if (i > 0 && calendar.holidays(i) <= calendar.holidays(i - 1)) {
+      violations.Add(At(holidays, i), "is not after the one before it");
+    }
+  }
+}
+
+void CheckDutyHours(std::string_view field, const google::protobuf::RepeatedPtrField<v1::DutyHours>& spans,
+                    error::FieldViolations& violations) {
+  if (!CheckCount(field, spans.size(), kMaxDutyHours, violations)) return;
+  for (int i = 0; i < spans.size(); ++i) {
+    CheckEnum(base::Cat(At(field, i), ".day"), spans[i].day(), v1::Weekday_IsValid, violations);
+    const std::optional<int> opens = ParseTimeOfDay(spans[i].opens());
+    const std::optional<int> closes = ParseTimeOfDay(spans[i].closes());
+    if (!opens || *opens == 24 * 60) {
+      violations.Add(base::Cat(At(field, i), ".opens"), "is not a time from 00:00 to 23:59");
+    }
+    if (!closes) {
+      violations.Add(base::Cat(At(field, i), ".closes"), "is not a time from 00:01 to 24:00");
+    } else if (opens && *closes <= *opens) {
+      violations.Add(base::Cat(At(field, i), ".closes"), "is not after opens");
+    }
+    const auto other = std::find_if(spans.begin(), spans.begin() + i, [&spans, i](const v1::DutyHours& each) {
+      return Overlap(each, spans[i]);
+    });
+    if (other == spans.begin() + i) continue;
+    violations.Add(At(field, i), base::Cat("overlaps ", At(field, static_cast<int>(other - spans.begin()))));
   }
 }
 

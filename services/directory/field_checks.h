@@ -30,6 +30,9 @@ std::optional<absl::CivilDay> ParseDate(std::string_view date);
 // The calendar day of `time` in UTC: days are not exact to the hour here.
 absl::CivilDay DayOf(absl::Time time);
 
+// "HH:MM" in minutes since midnight, from 0 to 1440: "24:00" is the end of the day.
+std::optional<int> ParseTimeOfDay(std::string_view time);
+
 // Whether `period`, which is valid, lies before, around or after `day`.
 enum class PeriodPosition { kFuture, kCurrent, kPast };
 PeriodPosition PositionOf(const v1::Period& period, absl::CivilDay day);
@@ -53,6 +56,13 @@ void CheckLanguages(std::string_view field, const google::protobuf::RepeatedPtrF
                     int max, error::FieldViolations& violations);
 void CheckContactPoint(std::string_view field, const v1::ContactPoint& point,
                        error::FieldViolations& violations);
+
+// An IANA zone that is known here, one to seven working days, ascending holidays.
+void CheckCalendar(std::string_view field, const v1::WorkingCalendar& calendar,
+                   error::FieldViolations& violations);
+// Spans within one day each, those of the same day apart: one may begin when another ends.
+void CheckDutyHours(std::string_view field, const google::protobuf::RepeatedPtrField<v1::DutyHours>& spans,
+                    error::FieldViolations& violations);
 
 // False, with a violation, when there are more than `max`.
 bool CheckCount(std::string_view field, int count, int max, error::FieldViolations& violations);

@@ -110,6 +110,34 @@ TEST(AppTest, ABodyCanRequireApprovalAndLiftItAndShowsIt) {
   }
 }
 
+TEST(AppTest, TakesAndShowsTheCalendarOfABody) {
+  FakeServer server;
+  const RunResult result = Runner().Run({"bodies", "update", "bodies/a", "--calendar-zone", "Europe/Madrid",
+                                         "--working-day", "monday", "--working-day", "friday", "--holiday",
+                                         "2026-12-25", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  const dir::WorkingCalendar& calendar = server.directory.updated.body().calendar();
+  EXPECT_EQ(calendar.zone(), "Europe/Madrid");
+  EXPECT_THAT(calendar.working_days(), ElementsAre(dir::WEEKDAY_MONDAY, dir::WEEKDAY_FRIDAY));
+  EXPECT_THAT(calendar.holidays(), ElementsAre("2026-12-25"));
+  EXPECT_THAT(server.directory.updated.update_mask().paths(), ElementsAre("calendar"));
+  EXPECT_THAT(result.out, HasSubstr("working days  monday, friday"));
+}
+
+TEST(AppTest, TakesAndShowsTheDutyHoursOfAUnit) {
+  FakeServer server;
+  const RunResult result = Runner().Run(
+      {"units", "update", "bodies/a/units/b", "--duty-hours",
+       R"({"day":"WEEKDAY_MONDAY","opens":"22:00","closes":"24:00"})", "--duty-hours",
+       R"({"day":"WEEKDAY_TUESDAY","opens":"00:00","closes":"06:00"})", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  ASSERT_EQ(server.directory.updated_unit.unit().duty_hours_size(), 2);
+  EXPECT_EQ(server.directory.updated_unit.unit().duty_hours(1).day(), dir::WEEKDAY_TUESDAY);
+  EXPECT_THAT(server.directory.updated_unit.update_mask().paths(), ElementsAre("duty_hours"));
+  EXPECT_THAT(result.out, HasSubstr("day     monday"));
+  EXPECT_THAT(result.out, HasSubstr("closes  06:00"));
+}
+
 TEST(AppTest, ExplainsARoute) {
   FakeServer server;
   auto& candidate = *server.directory.route.add_candidates();

@@ -23,14 +23,17 @@ const char* const kBodyHelp = "as in bodies/es-fuenlabrada";
 FlagOptions BodyFlags() {
   FlagOptions options;
   options.skip = {"status", "status_reason", "allowed_actions"};
-  options.rename = {{"memberships", "membership"},
-                    {"territories", "territory"},
-                    {"competences", "competence"},
-                    {"languages", "language"},
-                    {"contacts", "contact"}};
+  options.flatten = {"calendar"};
+  options.rename = {{"memberships", "membership"},   {"territories", "territory"},
+                    {"competences", "competence"},   {"languages", "language"},
+                    {"contacts", "contact"},         {"calendar.working_days", "working-day"},
+                    {"calendar.holidays", "holiday"}};
   options.help = {{"parent", "the body it belongs to, as bodies/es-madrid"},
                   {"enforcement", "police, border or immigration enforcement"},
-                  {"approval_required", "a supervisor approves each of its referrals before it is sent"}};
+                  {"approval_required", "a supervisor approves each of its referrals before it is sent"},
+                  {"calendar.zone", "time zone of its calendar, as Europe/Madrid"},
+                  {"calendar.working_days", "a day of the week on which work is done"},
+                  {"calendar.holidays", "a day on which it is not, YYYY-MM-DD, in order"}};
   return options;
 }
 

@@ -95,6 +95,13 @@ grpc::Status FakeDirectory::UpdateBody(grpc::ServerContext*, const directory::v1
   return grpc::Status::OK;
 }
 
+grpc::Status FakeDirectory::UpdateUnit(grpc::ServerContext*, const directory::v1::UpdateUnitRequest* request,
+                                       directory::v1::Unit* response) {
+  updated_unit = *request;
+  *response = request->unit();
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeDirectory::ResolveRoute(grpc::ServerContext*,
                                          const directory::v1::ResolveRouteRequest* request,
                                          directory::v1::ResolveRouteResponse* response) {

@@ -84,11 +84,14 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
                           directory::v1::ListBodiesResponse* response) override;
   grpc::Status UpdateBody(grpc::ServerContext* context, const directory::v1::UpdateBodyRequest* request,
                           directory::v1::Body* response) override;
+  grpc::Status UpdateUnit(grpc::ServerContext* context, const directory::v1::UpdateUnitRequest* request,
+                          directory::v1::Unit* response) override;
   grpc::Status ResolveRoute(grpc::ServerContext* context, const directory::v1::ResolveRouteRequest* request,
                             directory::v1::ResolveRouteResponse* response) override;
 
   std::vector<directory::v1::Body> bodies;
   directory::v1::UpdateBodyRequest updated;
+  directory::v1::UpdateUnitRequest updated_unit;
   directory::v1::ResolveRouteRequest asked;
   directory::v1::ResolveRouteResponse route;
 };

@@ -15,7 +15,16 @@ const char* const kUnitHelp = "as in bodies/es-fuenlabrada/units/intake";
 
 FlagOptions UnitFlags() {
   FlagOptions options;
-  options.rename = {{"themes", "theme"}, {"languages", "language"}};
+  options.flatten = {"calendar"};
+  options.rename = {{"themes", "theme"},
+                    {"languages", "language"},
+                    {"calendar.working_days", "working-day"},
+                    {"calendar.holidays", "holiday"}};
+  options.help = {
+      {"calendar.zone", "time zone of its calendar, as Europe/Madrid; no calendar: the body's counts"},
+      {"calendar.working_days", "a day of the week on which work is done"},
+      {"calendar.holidays", "a day on which it is not, YYYY-MM-DD, in order"},
+      {"duty_hours", R"(when it answers, as {"day":"WEEKDAY_MONDAY","opens":"22:00","closes":"24:00"})"}};
   return options;
 }
 
