@@ -68,6 +68,8 @@ constexpr Row kTable[] = {
     {"UpdateOffer", "", ".+........", "..........", ".........."},
     {"ReportCapacity", "", "++........", "..........", ".........."},
     {"CreateProgramme", "", ".+.....+..", ".......+..", ".......+.."},
+    {"UpdateProgramme", "", ".+.....+..", ".......+..", ".......+.."},
+    {"EndProgramme", "", ".+.....+..", ".......+..", ".......+.."},
     {"CreateCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
     {"EndCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
     // Every role reads.
@@ -140,6 +142,8 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::UpdateOffer);
     Add(&Stub::ReportCapacity);
     Add(&Stub::CreateProgramme);
+    Add(&Stub::UpdateProgramme);
+    Add(&Stub::EndProgramme);
     Add(&Stub::CreateCoordinationAgreement);
     Add(&Stub::EndCoordinationAgreement);
     callers_["UpdateBody"] = [this](const std::string& token, const std::string& id, std::string_view field) {
@@ -295,9 +299,10 @@ TEST_F(DirectoryAuthorityTable, WhatDoesNotExistIsNotFoundByThoseWhoseRoleMayCal
       rig.TokenOf(kOtherBody, {Role::kSupervisor, Role::kCaseworker, Role::kOperator});
   const std::string denied = rig.TokenOf(kOtherBody, {Role::kAuditor});
   const auto before = rig.Dump();
-  for (const std::string name : {"GetBody", "GetUnit", "GetOffer", "GetProgramme", "GetCoordinationAgreement",
-                                 "UpdateBody", "SuspendBody", "ReactivateBody", "DissolveBody", "CreateUnit",
-                                 "UpdateUnit", "UpdateOffer", "ReportCapacity", "EndCoordinationAgreement"}) {
+  for (const std::string name :
+       {"GetBody", "GetUnit", "GetOffer", "GetProgramme", "GetCoordinationAgreement", "UpdateBody",
+        "SuspendBody", "ReactivateBody", "DissolveBody", "CreateUnit", "UpdateUnit", "UpdateOffer",
+        "ReportCapacity", "EndCoordinationAgreement", "UpdateProgramme", "EndProgramme"}) {
     EXPECT_EQ(callers_.at(name)(allowed, nothing, "languages").code(), absl::StatusCode::kNotFound) << name;
     if (!IsChange(name)) continue;
     EXPECT_EQ(callers_.at(name)(denied, nothing, "languages").code(), absl::StatusCode::kPermissionDenied)

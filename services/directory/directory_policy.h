@@ -73,6 +73,10 @@ inline constexpr policy::MethodRule kCreateProgramme =
     internal::Change("CreateProgramme", {internal::kOperator, internal::kOwnSupervisor});
 inline constexpr policy::MethodRule kGetProgramme = internal::Read("GetProgramme");
 inline constexpr policy::MethodRule kListProgrammes = internal::Read("ListProgrammes");
+inline constexpr policy::MethodRule kUpdateProgramme =
+    internal::Change("UpdateProgramme", {internal::kOperator, internal::kOwnSupervisor});
+inline constexpr policy::MethodRule kEndProgramme =
+    internal::Change("EndProgramme", {internal::kOperator, internal::kOwnSupervisor});
 
 inline constexpr policy::MethodRule kCreateCoordinationAgreement =
     internal::Change("CreateCoordinationAgreement", {internal::kOperator});
@@ -107,6 +111,8 @@ inline constexpr std::array kDirectoryRules = {
     &kCreateProgramme,
     &kGetProgramme,
     &kListProgrammes,
+    &kUpdateProgramme,
+    &kEndProgramme,
     &kCreateCoordinationAgreement,
     &kGetCoordinationAgreement,
     &kListCoordinationAgreements,

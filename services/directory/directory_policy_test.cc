@@ -34,6 +34,8 @@ const std::map<std::string_view, Expected>& Mutations() {
       {"UpdateOffer", {{}, {Role::kSupervisor}}},
       {"ReportCapacity", {{}, {Role::kSupervisor, Role::kCaseworker}}},
       {"CreateProgramme", {{Role::kOperator}, {Role::kSupervisor}}},
+      {"UpdateProgramme", {{Role::kOperator}, {Role::kSupervisor}}},
+      {"EndProgramme", {{Role::kOperator}, {Role::kSupervisor}}},
       {"CreateCoordinationAgreement", {{Role::kOperator}, {}}},
       {"EndCoordinationAgreement", {{Role::kOperator}, {}}},
   };

@@ -149,8 +149,8 @@ TEST_F(DirectoryRefusal, TextsOfBodiesAndUnitsBeyondTheirLimits) {
   AtMost(300, &Stub::UpdateUnit, base::Cat("update_mask { paths: 'display_name' } unit { ", name), "}}}",
          "unit.display_name.text[es]");
   // The next test has these.
-  ExpectEveryChangeBut({"CreateOffer", "UpdateOffer", "ReportCapacity", "CreateProgramme",
-                        "CreateCoordinationAgreement", "EndCoordinationAgreement"});
+  ExpectEveryChangeBut({"CreateOffer", "UpdateOffer", "ReportCapacity", "CreateProgramme", "UpdateProgramme",
+                        "EndProgramme", "CreateCoordinationAgreement", "EndCoordinationAgreement"});
 }
 
 TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
@@ -174,6 +174,15 @@ TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
   AtMost(300, &Stub::CreateProgramme, base::Cat("programme { display_name", text), "}}}",
          "programme.display_name.text[es]");
   AtMost(200, &Stub::CreateProgramme, "programme { funders: ", "}", "programme.funders[0]");
+  AtMost(300, &Stub::UpdateProgramme,
+         base::Cat("update_mask { paths: 'display_name' } programme { display_name", text), "}}}",
+         "programme.display_name.text[es]");
+  AtMost(200, &Stub::UpdateProgramme, "programme { funders: ", "}", "programme.funders[1]");
+  AtMost(500, &Stub::EndProgramme, "reason: ", "", "reason");
+  Refused(&Stub::EndProgramme, "reason: ''", "reason");
+  Refused(&Stub::EndProgramme, "end_date: ''", "end_date");
+  Refused(&Stub::EndProgramme, "end_date: '2026-02-30'", "end_date");
+  Refused(&Stub::EndProgramme, "end_date: '2025-12-31'", "end_date");
   AtMost(300, &Stub::CreateCoordinationAgreement, "coordination_agreement { reference: ", "}",
          "coordination_agreement.reference");
   Refused(&Stub::EndCoordinationAgreement, "end_date: '2026-02-30'", "end_date");
@@ -215,6 +224,12 @@ TEST_F(DirectoryRefusal, CountsBeyondTheirLimits) {
   Count(30, &Stub::CreateOffer, "offer { ", document, "}", "offer.required_documents");
   Refused(&Stub::CreateOffer, Repeat(50, "offer { ", same("groups { group_id: 'x' } "), "}"), "offer.groups");
   Count(20, &Stub::CreateProgramme, "programme { ", same("funders: 'EU' "), "}", "programme.funders");
+  Count(19, &Stub::UpdateProgramme, "programme { ", same("funders: 'EU' "), "}", "programme.funders");
+  Refused(&Stub::UpdateProgramme,
+          Repeat(
+              101, "update_mask { paths: 'partners' } programme { ",
+              [](int i) { return base::Cat("partners: 'bodies/p", i, "' "); }, "}"),
+          "programme.partners");
   Refused(&Stub::CreateProgramme,
           Repeat(
               101, "programme { ", [](int i) { return base::Cat("partners: 'bodies/p", i, "' "); }, "}"),
@@ -282,6 +297,9 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
     Refused(&Stub::CreateProgramme, base::Cat("programme { ", field("lead"), "}"), "programme.lead");
     Refused(&Stub::CreateProgramme, base::Cat("programme { ", field("partners"), "}"),
             "programme.partners[0]");
+    Refused(&Stub::UpdateProgramme,
+            base::Cat("update_mask { paths: 'partners' } programme { ", field("partners"), "}"),
+            "programme.partners[0]");
     Refused(&Stub::CreateCoordinationAgreement, base::Cat("coordination_agreement { ", field("body"), "}"),
             "coordination_agreement.body");
     Refused(&Stub::GetBody, field("name"), "name");
@@ -292,7 +310,8 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
     Refused(&Stub::ResolveRoute, field("origin"), "origin");
   }
   // The next test has these.
-  ExpectEveryChangeBut({"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndCoordinationAgreement"});
+  ExpectEveryChangeBut(
+      {"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme", "EndCoordinationAgreement"});
 }
 
 TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
@@ -309,6 +328,8 @@ TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
     const auto named = [id](std::string_view kind) { return base::Cat("name: '", kind, "/", id, "' "); };
     Refused(&Stub::UpdateOffer, base::Cat("offer { ", named("offers"), "}"), "offer.name");
     Refused(&Stub::ReportCapacity, named("offers"), "name");
+    Refused(&Stub::UpdateProgramme, base::Cat("programme { ", named("programmes"), "}"), "programme.name");
+    Refused(&Stub::EndProgramme, named("programmes"), "name");
     Refused(&Stub::EndCoordinationAgreement, named("coordinationAgreements"), "name");
     Refused(&Stub::GetOffer, named("offers"), "name");
     Refused(&Stub::GetProgramme, named("programmes"), "name");
@@ -320,7 +341,7 @@ TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
     Refused(&Stub::ReportCapacity, base::Cat("group_id: '", id, "'"), "group_id");
   }
   for (const std::string_view change :
-       {"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndCoordinationAgreement"}) {
+       {"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme", "EndCoordinationAgreement"}) {
     EXPECT_TRUE(looked_at_.contains(std::string(change))) << change;
   }
 }
@@ -371,6 +392,9 @@ TEST_F(DirectoryRefusal, MasksThatNameWhatCannotBeUpdatedOrNothing) {
   for (const std::string_view path : {"name", "provider", "kind", "assurance_overdue", "groups.capacity"}) {
     Refused(&Stub::UpdateOffer, base::Cat("update_mask { paths: '", path, "' }"), "update_mask");
   }
+  for (const std::string_view path : {"name", "lead", "period", "end_reason", "period.end_date", "*"}) {
+    Refused(&Stub::UpdateProgramme, base::Cat("update_mask { paths: '", path, "' }"), "update_mask");
+  }
   const std::string id = Fresh<v1::UpdateBodyRequest>();
   auto request = Valid<v1::UpdateBodyRequest>(id);
   request.clear_update_mask();
@@ -414,7 +438,7 @@ TEST_F(DirectoryRefusal, EnumValuesThatAreNotKnown) {
     Refused(&Stub::ResolveRoute, base::Cat("function: ", value), "function");
   }
   ExpectEveryChangeBut({"SuspendBody", "ReactivateBody", "DissolveBody", "ReportCapacity", "CreateProgramme",
-                        "EndCoordinationAgreement"});
+                        "UpdateProgramme", "EndProgramme", "EndCoordinationAgreement"});
 }
 
 class StaleEtags : public DirectoryRefusal {
@@ -451,6 +475,8 @@ TEST_F(StaleEtags, AreRefusedByEveryChangeOfWhatIsThere) {
   Check(&Stub::UpdateUnit, "unit { ", " }");
   Check(&Stub::UpdateOffer, "offer { ", " }");
   Check(&Stub::ReportCapacity, "", "");
+  Check(&Stub::UpdateProgramme, "programme { ", " }");
+  Check(&Stub::EndProgramme, "", "");
   Check(&Stub::EndCoordinationAgreement, "", "");
   ExpectEveryChangeBut(
       {"CreateBody", "CreateUnit", "CreateOffer", "CreateProgramme", "CreateCoordinationAgreement"});
@@ -502,6 +528,8 @@ TEST_F(RequestIds, AreNeededByEveryChangeAndGoodForOneContent) {
   Check(&Stub::UpdateOffer, "offer { languages: 'fa' }");
   Check(&Stub::ReportCapacity, "capacity { free: 3 }");
   Check(&Stub::CreateProgramme, "programme_id: 'another'");
+  Check(&Stub::UpdateProgramme, "programme { funders: 'EU' }");
+  Check(&Stub::EndProgramme, "reason: 'another'");
   Check(&Stub::CreateCoordinationAgreement, "coordination_agreement_id: 'another'");
   Check(&Stub::EndCoordinationAgreement, "end_date: '2028-05-31'");
   ExpectEveryChangeBut({});

@@ -461,6 +461,11 @@ bool HadAssociation(const v1::Body* before, std::string_view association) {
                      [association](const v1::Membership& each) { return each.association() == association; });
 }
 
+bool HadPartner(const v1::Programme* before, std::string_view partner) {
+  return before != nullptr &&
+         std::find(before->partners().begin(), before->partners().end(), partner) != before->partners().end();
+}
+
 bool HadUnit(const v1::Body* before, std::string_view unit) {
   return before != nullptr && std::any_of(before->contacts().begin(), before->contacts().end(),
                                           [unit](const v1::Contact& each) { return each.unit() == unit; });
@@ -683,13 +688,16 @@ absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1
   return references.ToStatus();
 }
 
-absl::Status DirectoryRepository::CheckReferences(const Reader& reader,
-                                                  const v1::Programme& programme) const {
+absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1::Programme* before,
+                                                  const v1::Programme& after) const {
   References references(reader);
-  WAYPOST_RETURN_IF_ERROR(references.Find<v1::Body>("programme.lead", programme.lead()).status());
-  for (int i = 0; i < programme.partners_size(); ++i) {
+  if (before == nullptr) {
+    WAYPOST_RETURN_IF_ERROR(references.Find<v1::Body>("programme.lead", after.lead()).status());
+  }
+  for (int i = 0; i < after.partners_size(); ++i) {
+    if (HadPartner(before, after.partners(i))) continue;
     WAYPOST_RETURN_IF_ERROR(
-        references.Find<v1::Body>(At("programme.partners", i), programme.partners(i)).status());
+        references.Find<v1::Body>(At("programme.partners", i), after.partners(i)).status());
   }
   return references.ToStatus();
 }

@@ -88,7 +88,8 @@ class DirectoryRepository {
                                const v1::Body& after) const;
   absl::Status CheckReferences(const store::Reader& reader, const v1::Offer* before,
                                const v1::Offer& after) const;
-  absl::Status CheckReferences(const store::Reader& reader, const v1::Programme& programme) const;
+  absl::Status CheckReferences(const store::Reader& reader, const v1::Programme* before,
+                               const v1::Programme& after) const;
   // And AGREEMENT_OVERLAPS where another agreement counts on one of its days.
   absl::Status CheckNew(const store::Reader& reader, const v1::CoordinationAgreement& agreement) const;
   // LIMIT_EXCEEDED where a body has kMaxUnits units. Reads all of them: units are made seldom.

@@ -297,8 +297,13 @@ TEST_F(Repository, WhatOffersAndProgrammesReferToMustExist) {
                   *Snapshot(), nullptr, Offer("of", "aa", "programme: 'programmes/pp'"))),
               ElementsAre("offer.provider: does not exist", "offer.programme: does not exist"));
   EXPECT_THAT(error::ViolationsOf(repository.CheckReferences(
-                  *Snapshot(), Parse<v1::Programme>("lead: 'bodies/aa' partners: 'bodies/bb'"))),
+                  *Snapshot(), nullptr, Parse<v1::Programme>("lead: 'bodies/aa' partners: 'bodies/bb'"))),
               ElementsAre("programme.lead: does not exist", "programme.partners[0]: does not exist"));
+  const auto before = Parse<v1::Programme>("lead: 'bodies/aa' partners: 'bodies/bb'");
+  EXPECT_THAT(error::ViolationsOf(repository.CheckReferences(
+                  *Snapshot(), &before,
+                  Parse<v1::Programme>("lead: 'bodies/aa' partners: 'bodies/cc' partners: 'bodies/bb'"))),
+              ElementsAre("programme.partners[0]: does not exist"));
 }
 
 v1::CoordinationAgreement Agreement(std::string_view id, std::string_view code, std::string_view period) {

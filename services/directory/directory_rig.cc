@@ -45,6 +45,9 @@ const std::map<std::string_view, std::string>& Texts() {
        "display_name { text { key: 'es' value: 'x' } original_language: 'es' } }"},
       {"GetProgrammeRequest", "name: 'programmes/$'"},
       {"ListProgrammesRequest", "page_size: 1"},
+      {"UpdateProgrammeRequest",
+       "programme { name: 'programmes/$' funders: 'AMIF' } update_mask { paths: 'funders' }"},
+      {"EndProgrammeRequest", "name: 'programmes/$' end_date: '2028-06-30' reason: 'no funds'"},
       {"CreateCoordinationAgreementRequest",
        "coordination_agreement_id: 'new-$' coordination_agreement { theme: THEME_HOUSING body: 'bodies/$' "
        "territory: 'ES300/$' reference: 'Convenio' period { start_date: '2029-01-01' } }"},

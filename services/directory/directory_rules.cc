@@ -37,6 +37,9 @@ Paths BodyPaths() {
 Paths UnitPaths() {
   return {"display_name", "kind", "themes", "languages", "contact", "status", "calendar", "duty_hours"};
 }
+Paths ProgrammePaths() {
+  return {"display_name", "partners", "funders"};
+}
 Paths OfferPaths() {
   return {"programme",    "theme",       "display_name",      "description", "review_date",
           "territories",  "eligibility", "languages",         "schedule",    "groups",
@@ -397,6 +400,55 @@ void SettleCapacities(const v1::Offer* before, v1::Offer& offer, absl::Time now)
   }
 }
 
+// --- Programmes and agreements ------------------------------------------------------------------------
+
+// `lead` may be empty: an update does not repeat it.
+void CheckPartners(const std::string& field, const v1::Programme& programme, std::string_view lead,
+                   FieldViolations& violations) {
+  if (!CheckCount(field, programme.partners_size(), kMaxPartners, violations)) return;
+  std::set<std::string_view> seen = {lead};
+  for (int i = 0; i < programme.partners_size(); ++i) {
+    const std::string path = At(field, i);
+    CheckName(path, ResourceKind::kBody, programme.partners(i), /*required=*/true, violations);
+    if (!programme.partners(i).empty() && !seen.insert(programme.partners(i)).second)
+      violations.Add(path, "takes part already");
+  }
+}
+
+void CheckProgramme(const Fields& fields, const v1::Programme& programme, FieldViolations& violations) {
+  if (fields.Has("display_name")) {
+    CheckLocalized(fields.Path("display_name"), programme.display_name(), kMaxNameBytes, /*required=*/true,
+                   violations);
+  }
+  if (fields.Has("lead")) {
+    CheckName(fields.Path("lead"), ResourceKind::kBody, programme.lead(), /*required=*/true, violations);
+  }
+  if (fields.Has("partners")) {
+    CheckPartners(fields.Path("partners"), programme, fields.Has("lead") ? programme.lead() : "", violations);
+  }
+  const std::string funders = fields.Path("funders");
+  if (fields.Has("funders") && CheckCount(funders, programme.funders_size(), kMaxFunders, violations)) {
+    for (int i = 0; i < programme.funders_size(); ++i) {
+      CheckText(At(funders, i), programme.funders(i), kMaxFunderBytes, /*required=*/true, violations);
+    }
+  }
+  if (fields.Has("period")) {
+    CheckPeriod(fields.Path("period"), programme.period(), /*start_required=*/true, violations);
+  }
+}
+
+// INVALID_FIELD unless `end_date`, a date, ends `period` within itself. `what`: "programme".
+absl::Status CheckEnd(const v1::Period& period, std::string_view end_date, std::string_view what) {
+  const auto end = ParseDate(end_date);
+  const auto start = ParseDate(period.start_date());
+  const auto old_end = ParseDate(period.end_date());
+  if (start && *end < *start) {
+    return error::InvalidField("end_date", base::Cat("is before the ", what, "'s start"));
+  }
+  if (old_end && *end > *old_end) return error::InvalidField("end_date", "is after the end that it has");
+  return absl::OkStatus();
+}
+
 template <typename Resource>
 void StampNew(Resource& resource, absl::Time now) {
   *resource.mutable_create_time() = api::ToTimestamp(now);
@@ -531,26 +583,8 @@ absl::Status Check(const v1::ReportCapacityRequest& request) {
 
 absl::Status Check(const v1::CreateProgrammeRequest& request) {
   FieldViolations violations;
-  const v1::Programme& programme = request.programme();
   CheckNewId("programme_id", request.programme_id(), violations);
-  CheckLocalized("programme.display_name", programme.display_name(), kMaxNameBytes, /*required=*/true,
-                 violations);
-  CheckName("programme.lead", ResourceKind::kBody, programme.lead(), /*required=*/true, violations);
-  if (CheckCount("programme.partners", programme.partners_size(), kMaxPartners, violations)) {
-    std::set<std::string_view> seen = {programme.lead()};
-    for (int i = 0; i < programme.partners_size(); ++i) {
-      const std::string path = At("programme.partners", i);
-      CheckName(path, ResourceKind::kBody, programme.partners(i), /*required=*/true, violations);
-      if (!seen.insert(programme.partners(i)).second) violations.Add(path, "takes part already");
-    }
-  }
-  if (CheckCount("programme.funders", programme.funders_size(), kMaxFunders, violations)) {
-    for (int i = 0; i < programme.funders_size(); ++i) {
-      CheckText(At("programme.funders", i), programme.funders(i), kMaxFunderBytes, /*required=*/true,
-                violations);
-    }
-  }
-  CheckPeriod("programme.period", programme.period(), /*start_required=*/true, violations);
+  CheckProgramme(Fields("programme"), request.programme(), violations);
   return violations.ToStatus();
 }
 
@@ -561,6 +595,23 @@ absl::Status Check(const v1::GetProgrammeRequest& request) {
 absl::Status Check(const v1::ListProgrammesRequest& request) {
   FieldViolations violations;
   CheckPageSize(request.page_size(), violations);
+  return violations.ToStatus();
+}
+
+absl::Status Check(const v1::UpdateProgrammeRequest& request) {
+  FieldViolations violations;
+  CheckName("programme.name", ResourceKind::kProgramme, request.programme().name(), /*required=*/true,
+            violations);
+  CheckMask(request.update_mask(), ProgrammePaths(), violations);
+  CheckProgramme(Fields("programme", request.update_mask()), request.programme(), violations);
+  return violations.ToStatus();
+}
+
+absl::Status Check(const v1::EndProgrammeRequest& request) {
+  FieldViolations violations;
+  CheckName("name", ResourceKind::kProgramme, request.name(), /*required=*/true, violations);
+  CheckDate("end_date", request.end_date(), /*required=*/true, violations);
+  CheckText("reason", request.reason(), kMaxReasonBytes, /*required=*/true, violations);
   return violations.ToStatus();
 }
 
@@ -717,7 +768,30 @@ absl::StatusOr<v1::Offer> WithCapacity(const v1::Offer& current, const v1::Repor
 v1::Programme NewProgramme(const v1::CreateProgrammeRequest& request, absl::Time now) {
   v1::Programme programme = request.programme();
   programme.set_name(ProgrammeName(request.programme_id()));
+  programme.clear_end_reason();
   StampNew(programme, now);
+  return programme;
+}
+
+absl::StatusOr<v1::Programme> UpdatedProgramme(const v1::Programme& current,
+                                               const v1::UpdateProgrammeRequest& request, absl::Time now) {
+  v1::Programme programme = current;
+  WAYPOST_RETURN_IF_ERROR(
+      api::ApplyMask(request.update_mask(), ProgrammePaths(), request.programme(), programme));
+  StampUpdate(programme, now);
+  FieldViolations violations;
+  CheckPartners("programme.partners", programme, programme.lead(), violations);
+  WAYPOST_RETURN_IF_ERROR(violations.ToStatus());
+  return programme;
+}
+
+absl::StatusOr<v1::Programme> EndedProgramme(const v1::Programme& current,
+                                             const v1::EndProgrammeRequest& request, absl::Time now) {
+  WAYPOST_RETURN_IF_ERROR(CheckEnd(current.period(), request.end_date(), "programme"));
+  v1::Programme programme = current;
+  programme.mutable_period()->set_end_date(request.end_date());
+  programme.set_end_reason(request.reason());
+  StampUpdate(programme, now);
   return programme;
 }
 
@@ -732,11 +806,7 @@ v1::CoordinationAgreement NewAgreement(const v1::CreateCoordinationAgreementRequ
 absl::StatusOr<v1::CoordinationAgreement> EndedAgreement(const v1::CoordinationAgreement& current,
                                                          const v1::EndCoordinationAgreementRequest& request,
                                                          absl::Time now) {
-  const auto end = ParseDate(request.end_date());
-  const auto start = ParseDate(current.period().start_date());
-  const auto old_end = ParseDate(current.period().end_date());
-  if (start && *end < *start) return error::InvalidField("end_date", "is before the agreement's start");
-  if (old_end && *end > *old_end) return error::InvalidField("end_date", "is after the end that it has");
+  WAYPOST_RETURN_IF_ERROR(CheckEnd(current.period(), request.end_date(), "agreement"));
   v1::CoordinationAgreement agreement = current;
   agreement.mutable_period()->set_end_date(request.end_date());
   StampUpdate(agreement, now);

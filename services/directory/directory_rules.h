@@ -39,6 +39,8 @@ absl::Status Check(const v1::ReportCapacityRequest& request);
 absl::Status Check(const v1::CreateProgrammeRequest& request);
 absl::Status Check(const v1::GetProgrammeRequest& request);
 absl::Status Check(const v1::ListProgrammesRequest& request);
+absl::Status Check(const v1::UpdateProgrammeRequest& request);
+absl::Status Check(const v1::EndProgrammeRequest& request);
 absl::Status Check(const v1::CreateCoordinationAgreementRequest& request);
 absl::Status Check(const v1::GetCoordinationAgreementRequest& request);
 absl::Status Check(const v1::ListCoordinationAgreementsRequest& request);
@@ -79,6 +81,12 @@ absl::StatusOr<v1::Offer> WithCapacity(const v1::Offer& current, const v1::Repor
                                        absl::Time now);
 
 v1::Programme NewProgramme(const v1::CreateProgrammeRequest& request, absl::Time now);
+// INVALID_FIELD where the lead would be a partner.
+absl::StatusOr<v1::Programme> UpdatedProgramme(const v1::Programme& current,
+                                               const v1::UpdateProgrammeRequest& request, absl::Time now);
+// INVALID_FIELD when it would end before it begins, or after the end it has.
+absl::StatusOr<v1::Programme> EndedProgramme(const v1::Programme& current,
+                                             const v1::EndProgrammeRequest& request, absl::Time now);
 
 v1::CoordinationAgreement NewAgreement(const v1::CreateCoordinationAgreementRequest& request, absl::Time now);
 // INVALID_FIELD when it would end before it begins, or after the end it has.

@@ -624,6 +624,50 @@ TEST(WithCapacity, ChangesOneGroup) {
   EXPECT_FALSE(Check(request).ok());
 }
 
+TEST(Programmes, AnUpdateTakesOverTheMaskAndItsLeadIsNoPartner) {
+  const v1::Programme current = Parse<v1::Programme>(
+      "name: 'programmes/rising' lead: 'bodies/aa' partners: 'bodies/bb' funders: 'AMIF' "
+      "period { start_date: '2020-01-01' }");
+  v1::UpdateProgrammeRequest request = Parse<v1::UpdateProgrammeRequest>(
+      "programme { name: 'programmes/rising' lead: 'bodies/zz' partners: 'bodies/cc' funders: 'EU' "
+      "period { start_date: '2001-01-01' } end_reason: 'x' } update_mask { paths: 'partners' }");
+  EXPECT_THAT(Fields(request), IsEmpty());
+  v1::Programme expected = current;
+  expected.set_partners(0, "bodies/cc");
+  *expected.mutable_update_time() = api::ToTimestamp(kLater);
+  EXPECT_EQ(UpdatedProgramme(current, request, kLater)->SerializeAsString(), expected.SerializeAsString());
+  request.mutable_programme()->add_partners("bodies/aa");
+  EXPECT_THAT(Fields(request), IsEmpty());
+  EXPECT_THAT(error::ViolationsOf(UpdatedProgramme(current, request, kLater).status()),
+              ElementsAre("programme.partners[1]: takes part already"));
+  request.mutable_programme()->set_partners(1, "bodies/cc");
+  EXPECT_THAT(Fields(request), ElementsAre("programme.partners[1]"));
+}
+
+TEST(Programmes, EndWithinThemselvesAndSayWhy) {
+  v1::Programme current;
+  *current.mutable_period() = Parse<v1::Period>("start_date: '2026-01-01' end_date: '2026-12-31'");
+  const auto ended = [&](std::string_view date) {
+    v1::EndProgrammeRequest request;
+    request.set_end_date(std::string(date));
+    request.set_reason("no funds");
+    return EndedProgramme(current, request, kLater);
+  };
+  EXPECT_EQ(ended("2026-06-30")->period().end_date(), "2026-06-30");
+  EXPECT_EQ(ended("2026-06-30")->period().start_date(), "2026-01-01");
+  EXPECT_EQ(ended("2026-06-30")->end_reason(), "no funds");
+  EXPECT_EQ(api::FromTimestamp(ended("2026-06-30")->update_time()), kLater);
+  EXPECT_TRUE(ended("2026-01-01").ok());
+  EXPECT_FALSE(ended("2025-12-31").ok());
+  EXPECT_TRUE(ended("2026-12-31").ok());
+  EXPECT_FALSE(ended("2027-01-01").ok());
+  current.mutable_period()->clear_end_date();
+  EXPECT_TRUE(ended("2030-01-01").ok());
+  v1::CreateProgrammeRequest made;
+  made.mutable_programme()->set_end_reason("x");
+  EXPECT_EQ(NewProgramme(made, kNow).end_reason(), "");
+}
+
 TEST(Agreements, EndWithinThemselves) {
   v1::CoordinationAgreement current;
   *current.mutable_period() = Parse<v1::Period>("start_date: '2026-01-01' end_date: '2026-12-31'");

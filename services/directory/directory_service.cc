@@ -391,7 +391,7 @@ DirectoryService::Reactor* DirectoryService::CreateProgramme(Context* context,
         return rpc::MutationBody(
             [=, this, programme = NewProgramme(*request, call.now)](Mutation& mutation) -> absl::Status {
               WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, programme));
-              WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), programme));
+              WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), nullptr, programme));
               WAYPOST_ASSIGN_OR_RETURN(auto created,
                                        repository_.Create(mutation.writer(), programme, mutation.call().now));
               return Answer(mutation, as, "directory.programme_created", std::move(created), *response);
@@ -409,6 +409,42 @@ DirectoryService::Reactor* DirectoryService::ListProgrammes(Context* context,
                                                             const v1::ListProgrammesRequest* request,
                                                             v1::ListProgrammesResponse* response) {
   return List(context, kListProgrammes, *request, response, [](auto& page) { return page.add_programmes(); });
+}
+
+DirectoryService::Reactor* DirectoryService::UpdateProgramme(Context* context,
+                                                             const v1::UpdateProgrammeRequest* request,
+                                                             v1::Programme* response) {
+  return rpc::Mutate(
+      env_, context, kUpdateProgramme, kCheck, *request, response,
+      [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current, repository_.Get<v1::Programme>(
+                                                         mutation.writer(), request->programme().name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                                 AuthorizeChange(mutation, current, request->programme().etag()));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Programme programme, UpdatedProgramme(current.resource, *request, now));
+        WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), &current.resource, programme));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(programme), now));
+        return Answer(mutation, as, "directory.programme_updated", std::move(updated), *response);
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::EndProgramme(Context* context,
+                                                          const v1::EndProgrammeRequest* request,
+                                                          v1::Programme* response) {
+  return rpc::Mutate(
+      env_, context, kEndProgramme, kCheck, *request, response,
+      [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 repository_.Get<v1::Programme>(mutation.writer(), request->name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request->etag()));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Programme programme, EndedProgramme(current.resource, *request, now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(programme), now));
+        return Answer(mutation, as, "directory.programme_ended", std::move(updated), *response);
+      });
 }
 
 // --- Agreements on coordination -----------------------------------------------------------------------

@@ -44,6 +44,8 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
   Reactor* CreateProgramme(Context*, const v1::CreateProgrammeRequest*, v1::Programme*) override;
   Reactor* GetProgramme(Context*, const v1::GetProgrammeRequest*, v1::Programme*) override;
   Reactor* ListProgrammes(Context*, const v1::ListProgrammesRequest*, v1::ListProgrammesResponse*) override;
+  Reactor* UpdateProgramme(Context*, const v1::UpdateProgrammeRequest*, v1::Programme*) override;
+  Reactor* EndProgramme(Context*, const v1::EndProgrammeRequest*, v1::Programme*) override;
 
   Reactor* CreateCoordinationAgreement(Context*, const v1::CreateCoordinationAgreementRequest*,
                                        v1::CoordinationAgreement*) override;

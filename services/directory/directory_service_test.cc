@@ -464,6 +464,47 @@ TEST_F(DirectoryServiceTest, ProgrammesAndAgreements) {
             "bodies/es-fuenlabrada");
 }
 
+TEST_F(DirectoryServiceTest, AProgrammeThatEndedIsNotProposedFromTheDayAfterItsLast) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateBody("es-getafe").ok());
+  ASSERT_TRUE(
+      Call(supervisor_, &Stub::CreateProgramme,
+           Parse<v1::CreateProgrammeRequest>(
+               "programme_id: 'rising' programme { lead: 'bodies/es-fuenlabrada' period { start_date: "
+               "'2026-01-01' } display_name { text { key: 'es' value: 'R' } original_language: 'es' } }"))
+          .ok());
+  ASSERT_TRUE(CreateOffer("flats", "programme: 'programmes/rising'").ok());
+  const auto update = Parse<v1::UpdateProgrammeRequest>(
+      "programme { name: 'programmes/rising' partners: 'bodies/es-getafe' } update_mask { paths: 'partners' "
+      "}");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::UpdateProgramme, update)), "NOT_ALLOWED");
+  EXPECT_THAT(Call(supervisor_, &Stub::UpdateProgramme, update)->partners(), ElementsAre("bodies/es-getafe"));
+  EXPECT_EQ(Reason(Call(supervisor_, &Stub::UpdateProgramme,
+                        Parse<v1::UpdateProgrammeRequest>("programme { name: 'programmes/rising' partners: "
+                                                          "'bodies/es-nowhere' } "
+                                                          "update_mask { paths: 'partners' }"))),
+            "INVALID_FIELD");
+  const auto matches = [&] {
+    return Call(caseworker_, &Stub::ResolveRoute,
+                Parse<v1::ResolveRouteRequest>("theme: THEME_HOUSING territory: 'ES300/28058'"))
+        ->match_count();
+  };
+  EXPECT_EQ(matches(), 1);
+  // A partner takes part; it does not end what another one leads.
+  const auto end = Parse<v1::EndProgrammeRequest>(
+      "name: 'programmes/rising' end_date: '2027-01-15' reason: 'funds' etag: '\"2\"'");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::EndProgramme, end)), "NOT_ALLOWED");
+  const auto ended = Call(supervisor_, &Stub::EndProgramme, end);
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_EQ(ended->end_reason(), "funds");
+  EXPECT_EQ(matches(), 1);
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(matches(), 0);
+  std::vector<std::string> types;
+  for (const auto& event : EventList()) types.push_back(event.type());
+  EXPECT_THAT(types, ::testing::IsSupersetOf({"directory.programme_updated", "directory.programme_ended"}));
+}
+
 TEST_F(DirectoryServiceTest, ARouteIsFoundAndWhatIsKnownOfThePersonIsNowhereAfterwards) {
   ASSERT_TRUE(
       CreateBody(

@@ -138,6 +138,25 @@ TEST(AppTest, TakesAndShowsTheDutyHoursOfAUnit) {
   EXPECT_THAT(result.out, HasSubstr("closes  06:00"));
 }
 
+TEST(AppTest, UpdatesAndEndsAProgramme) {
+  FakeServer server;
+  Runner runner;
+  const RunResult updated =
+      runner.Run({"programmes", "update", "programmes/rising", "--partner", "bodies/a", "--partner",
+                  "bodies/b", "--etag", "e1", "--server", server.address()});
+  ASSERT_EQ(updated.code, ExitCode::kOk) << updated.err;
+  EXPECT_THAT(server.directory.updated_programme.programme().partners(), ElementsAre("bodies/a", "bodies/b"));
+  EXPECT_EQ(server.directory.updated_programme.programme().etag(), "e1");
+  EXPECT_THAT(server.directory.updated_programme.update_mask().paths(), ElementsAre("partners"));
+  const RunResult ended = runner.Run({"programmes", "end", "programmes/rising", "--end-date", "2026-06-30",
+                                      "--reason", "no funds", "--server", server.address()});
+  ASSERT_EQ(ended.code, ExitCode::kOk) << ended.err;
+  EXPECT_EQ(server.directory.ended_programme.end_date(), "2026-06-30");
+  EXPECT_FALSE(server.directory.ended_programme.request_id().empty());
+  EXPECT_THAT(ended.out, HasSubstr("end reason  no funds"));
+  EXPECT_EQ(runner.Run({"programmes", "end", "programmes/rising", "--reason", "x"}).code, ExitCode::kUsage);
+}
+
 TEST(AppTest, ExplainsARoute) {
   FakeServer server;
   auto& candidate = *server.directory.route.add_candidates();

@@ -102,6 +102,24 @@ grpc::Status FakeDirectory::UpdateUnit(grpc::ServerContext*, const directory::v1
   return grpc::Status::OK;
 }
 
+grpc::Status FakeDirectory::UpdateProgramme(grpc::ServerContext*,
+                                            const directory::v1::UpdateProgrammeRequest* request,
+                                            directory::v1::Programme* response) {
+  updated_programme = *request;
+  *response = request->programme();
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::EndProgramme(grpc::ServerContext*,
+                                         const directory::v1::EndProgrammeRequest* request,
+                                         directory::v1::Programme* response) {
+  ended_programme = *request;
+  response->set_name(request->name());
+  response->mutable_period()->set_end_date(request->end_date());
+  response->set_end_reason(request->reason());
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeDirectory::ResolveRoute(grpc::ServerContext*,
                                          const directory::v1::ResolveRouteRequest* request,
                                          directory::v1::ResolveRouteResponse* response) {

@@ -86,12 +86,19 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
                           directory::v1::Body* response) override;
   grpc::Status UpdateUnit(grpc::ServerContext* context, const directory::v1::UpdateUnitRequest* request,
                           directory::v1::Unit* response) override;
+  grpc::Status UpdateProgramme(grpc::ServerContext* context,
+                               const directory::v1::UpdateProgrammeRequest* request,
+                               directory::v1::Programme* response) override;
+  grpc::Status EndProgramme(grpc::ServerContext* context, const directory::v1::EndProgrammeRequest* request,
+                            directory::v1::Programme* response) override;
   grpc::Status ResolveRoute(grpc::ServerContext* context, const directory::v1::ResolveRouteRequest* request,
                             directory::v1::ResolveRouteResponse* response) override;
 
   std::vector<directory::v1::Body> bodies;
   directory::v1::UpdateBodyRequest updated;
   directory::v1::UpdateUnitRequest updated_unit;
+  directory::v1::UpdateProgrammeRequest updated_programme;
+  directory::v1::EndProgrammeRequest ended_programme;
   directory::v1::ResolveRouteRequest asked;
   directory::v1::ResolveRouteResponse route;
 };

@@ -27,6 +27,7 @@ std::vector<std::string> AgreementRow(const Message& item) {
 
 FlagOptions PeriodFlags() {
   FlagOptions options;
+  options.skip = {"end_reason"};
   options.rename = {{"period.start_date", "start-date"},
                     {"period.end_date", "end-date"},
                     {"partners", "partner"},
@@ -39,6 +40,7 @@ FlagOptions PeriodFlags() {
 
 void AddProgrammeCommands(CLI::App& root, Session& session) {
   CLI::App& programmes = AddGroup(root, "programmes", "Funded undertakings of several bodies");
+  const char* const name_help = "as in programmes/rising";
   AddList(programmes, session,
           {.name = "list",
            .help = "Programmes by id",
@@ -54,7 +56,7 @@ void AddProgrammeCommands(CLI::App& root, Session& session) {
            .method = std::string(kService) + "GetProgramme",
            .request = pb::GetProgrammeRequest::default_instance(),
            .response = pb::Programme::default_instance(),
-           .arguments = {{"name", "programme", "as in programmes/rising"}}});
+           .arguments = {{"name", "programme", name_help}}});
   AddCreate(programmes, session,
             {.name = "create",
              .help = "Record a programme",
@@ -64,6 +66,29 @@ void AddProgrammeCommands(CLI::App& root, Session& session) {
              .resource = "programme",
              .arguments = {{"programme_id", "id", "its id for good"}},
              .flags = PeriodFlags()});
+  FlagOptions updatable = PeriodFlags();
+  updatable.only = {"display_name", "partners", "funders"};
+  AddUpdate(
+      programmes, session,
+      {.name = "update",
+       .help =
+           "Change a programme: each field given replaces what it has (operator, or supervisor of the lead)",
+       .method = std::string(kService) + "UpdateProgramme",
+       .request = pb::UpdateProgrammeRequest::default_instance(),
+       .response = pb::Programme::default_instance(),
+       .resource = "programme",
+       .arguments = {{"name", "programme", name_help}},
+       .flags = std::move(updatable)});
+  CallCommand end = {.name = "end",
+                     .help = "Record a programme's last day (operator, or supervisor of the lead)",
+                     .method = std::string(kService) + "EndProgramme",
+                     .request = pb::EndProgrammeRequest::default_instance(),
+                     .response = pb::Programme::default_instance(),
+                     .arguments = {{"name", "programme", name_help}}};
+  end.flags.help = {{"end_date", "its last day, YYYY-MM-DD"},
+                    {"reason", "why; about the programme, never about a person"}};
+  end.flags.required = {"end_date", "reason"};
+  AddCall(programmes, session, std::move(end));
 }
 
 void AddAgreementCommands(CLI::App& root, Session& session) {
