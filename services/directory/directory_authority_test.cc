@@ -72,6 +72,8 @@ constexpr Row kTable[] = {
     {"EndProgramme", "", ".+.....+..", ".......+..", ".......+.."},
     {"CreateCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
     {"EndCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
+    {"CreateSuccession", "", ".......+..", ".......+..", ".......+.."},
+    {"EndSuccession", "", ".......+..", ".......+..", ".......+.."},
     // Every role reads.
     {"GetBody", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ListBodies", "", "+++++++++.", "+++++++++.", "+++++++++."},
@@ -83,6 +85,8 @@ constexpr Row kTable[] = {
     {"ListProgrammes", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"GetCoordinationAgreement", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ListCoordinationAgreements", "", "+++++++++.", "+++++++++.", "+++++++++."},
+    {"GetSuccession", "", "+++++++++.", "+++++++++.", "+++++++++."},
+    {"ListSuccessions", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ResolveRoute", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ListChanges", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"WatchChanges", "", "+++++++++.", "+++++++++.", "+++++++++."},
@@ -146,6 +150,8 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::EndProgramme);
     Add(&Stub::CreateCoordinationAgreement);
     Add(&Stub::EndCoordinationAgreement);
+    Add(&Stub::CreateSuccession);
+    Add(&Stub::EndSuccession);
     callers_["UpdateBody"] = [this](const std::string& token, const std::string& id, std::string_view field) {
       auto request = Valid<v1::UpdateBodyRequest>(id);
       Merge(kEveryField, request);
@@ -165,6 +171,8 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::ListProgrammes);
     Add(&Stub::GetCoordinationAgreement);
     Add(&Stub::ListCoordinationAgreements);
+    Add(&Stub::GetSuccession);
+    Add(&Stub::ListSuccessions);
     Add(&Stub::ResolveRoute);
     Add(&Stub::ListChanges);
     callers_["WatchChanges"] = [this](const std::string& token, const std::string&, std::string_view) {
@@ -299,10 +307,10 @@ TEST_F(DirectoryAuthorityTable, WhatDoesNotExistIsNotFoundByThoseWhoseRoleMayCal
       rig.TokenOf(kOtherBody, {Role::kSupervisor, Role::kCaseworker, Role::kOperator});
   const std::string denied = rig.TokenOf(kOtherBody, {Role::kAuditor});
   const auto before = rig.Dump();
-  for (const std::string name :
-       {"GetBody", "GetUnit", "GetOffer", "GetProgramme", "GetCoordinationAgreement", "UpdateBody",
-        "SuspendBody", "ReactivateBody", "DissolveBody", "CreateUnit", "UpdateUnit", "UpdateOffer",
-        "ReportCapacity", "EndCoordinationAgreement", "UpdateProgramme", "EndProgramme"}) {
+  for (const std::string name : {"GetBody", "GetUnit", "GetOffer", "GetProgramme", "GetCoordinationAgreement",
+                                 "UpdateBody", "SuspendBody", "ReactivateBody", "DissolveBody", "CreateUnit",
+                                 "UpdateUnit", "UpdateOffer", "ReportCapacity", "EndCoordinationAgreement",
+                                 "UpdateProgramme", "EndProgramme", "GetSuccession", "EndSuccession"}) {
     EXPECT_EQ(callers_.at(name)(allowed, nothing, "languages").code(), absl::StatusCode::kNotFound) << name;
     if (!IsChange(name)) continue;
     EXPECT_EQ(callers_.at(name)(denied, nothing, "languages").code(), absl::StatusCode::kPermissionDenied)

@@ -70,6 +70,16 @@ inline constexpr int kMaxRouteEntries = 500;
 // Agreements on coordination of one theme in one territory, ended ones included.
 inline constexpr int kMaxAgreementsOfPlace = 100;
 
+// Successions.
+inline constexpr int kMaxShares = 20;
+inline constexpr int kMaxShareTerritories = 50;
+// Of one predecessor, ended ones included.
+inline constexpr int kMaxSuccessionsOfBody = 100;
+// Steps from one body to the next: from Villaverde to Madrid is one.
+inline constexpr int kMaxSuccessionSteps = 8;
+// Looked at on both sides of a new one, so that none leads back to its beginning or too far.
+inline constexpr int kMaxSuccessionsAround = 1'000;
+
 // An answer that lists things ends once it is larger than this: a message takes 4 MiB, and nothing listed is
 // larger than 1.5 MiB.
 inline constexpr size_t kMaxAnswerBytes = 2 * 1024 * 1024;

@@ -86,6 +86,12 @@ inline constexpr policy::MethodRule kListCoordinationAgreements =
 inline constexpr policy::MethodRule kEndCoordinationAgreement =
     internal::Change("EndCoordinationAgreement", {internal::kOperator});
 
+inline constexpr policy::MethodRule kCreateSuccession =
+    internal::Change("CreateSuccession", {internal::kOperator});
+inline constexpr policy::MethodRule kGetSuccession = internal::Read("GetSuccession");
+inline constexpr policy::MethodRule kListSuccessions = internal::Read("ListSuccessions");
+inline constexpr policy::MethodRule kEndSuccession = internal::Change("EndSuccession", {internal::kOperator});
+
 inline constexpr policy::MethodRule kResolveRoute = internal::Read("ResolveRoute");
 inline constexpr policy::MethodRule kListChanges = internal::Read("ListChanges");
 inline constexpr policy::MethodRule kWatchChanges = internal::Read("WatchChanges");
@@ -117,6 +123,10 @@ inline constexpr std::array kDirectoryRules = {
     &kGetCoordinationAgreement,
     &kListCoordinationAgreements,
     &kEndCoordinationAgreement,
+    &kCreateSuccession,
+    &kGetSuccession,
+    &kListSuccessions,
+    &kEndSuccession,
     &kResolveRoute,
     &kListChanges,
     &kWatchChanges,

@@ -38,6 +38,8 @@ const std::map<std::string_view, Expected>& Mutations() {
       {"EndProgramme", {{Role::kOperator}, {Role::kSupervisor}}},
       {"CreateCoordinationAgreement", {{Role::kOperator}, {}}},
       {"EndCoordinationAgreement", {{Role::kOperator}, {}}},
+      {"CreateSuccession", {{Role::kOperator}, {}}},
+      {"EndSuccession", {{Role::kOperator}, {}}},
   };
   return *kExpected;
 }
@@ -55,7 +57,9 @@ const std::set<std::string_view>& Reads() {
                                                                    "ListChanges",
                                                                    "WatchChanges",
                                                                    "GetCoordinationAgreement",
-                                                                   "ListCoordinationAgreements"};
+                                                                   "ListCoordinationAgreements",
+                                                                   "GetSuccession",
+                                                                   "ListSuccessions"};
   return *kReads;
 }
 

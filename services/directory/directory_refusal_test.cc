@@ -150,7 +150,8 @@ TEST_F(DirectoryRefusal, TextsOfBodiesAndUnitsBeyondTheirLimits) {
          "unit.display_name.text[es]");
   // The next test has these.
   ExpectEveryChangeBut({"CreateOffer", "UpdateOffer", "ReportCapacity", "CreateProgramme", "UpdateProgramme",
-                        "EndProgramme", "CreateCoordinationAgreement", "EndCoordinationAgreement"});
+                        "EndProgramme", "CreateCoordinationAgreement", "EndCoordinationAgreement",
+                        "CreateSuccession", "EndSuccession"});
 }
 
 TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
@@ -188,6 +189,12 @@ TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
   Refused(&Stub::EndCoordinationAgreement, "end_date: '2026-02-30'", "end_date");
   Refused(&Stub::EndCoordinationAgreement, "end_date: '2028-12-310'", "end_date");
   Refused(&Stub::EndCoordinationAgreement, "end_date: '2025-12-31'", "end_date");
+  AtMost(300, &Stub::CreateSuccession, "succession { reference: ", "}", "succession.reference");
+  Refused(&Stub::CreateSuccession, "succession { period { start_date: '' } }",
+          "succession.period.start_date");
+  Refused(&Stub::CreateSuccession, "succession { kind: SUCCESSION_KIND_MERGED }", "succession.shares");
+  Refused(&Stub::EndSuccession, "end_date: ''", "end_date");
+  Refused(&Stub::EndSuccession, "end_date: '2025-12-31'", "end_date");
   ExpectEveryChangeBut({"CreateBody", "UpdateBody", "SuspendBody", "ReactivateBody", "DissolveBody",
                         "CreateUnit", "UpdateUnit"});
 }
@@ -223,6 +230,12 @@ TEST_F(DirectoryRefusal, CountsBeyondTheirLimits) {
   Count(60, &Stub::CreateOffer, "offer { ", language, "}", "offer.languages");
   Count(30, &Stub::CreateOffer, "offer { ", document, "}", "offer.required_documents");
   Refused(&Stub::CreateOffer, Repeat(50, "offer { ", same("groups { group_id: 'x' } "), "}"), "offer.groups");
+  const Item share = [](int i) {
+    return base::Cat("shares { successor: 'bodies/es-node' territories: 'ES30", i % 10, "/", i, "' } ");
+  };
+  Count(19, &Stub::CreateSuccession, "succession { ", share, "}", "succession.shares");
+  Count(50, &Stub::CreateSuccession, "succession { shares { successor: 'bodies/es-node' ", place, "} }",
+        "succession.shares[1].territories");
   Count(20, &Stub::CreateProgramme, "programme { ", same("funders: 'EU' "), "}", "programme.funders");
   Count(19, &Stub::UpdateProgramme, "programme { ", same("funders: 'EU' "), "}", "programme.funders");
   Refused(&Stub::UpdateProgramme,
@@ -302,6 +315,12 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
             "programme.partners[0]");
     Refused(&Stub::CreateCoordinationAgreement, base::Cat("coordination_agreement { ", field("body"), "}"),
             "coordination_agreement.body");
+    Refused(&Stub::CreateSuccession, base::Cat("succession { ", field("predecessor"), "}"),
+            "succession.predecessor");
+    Refused(&Stub::CreateSuccession, base::Cat("succession { shares { ", field("successor"), "} }"),
+            "succession.shares[1].successor");
+    Refused(&Stub::ListSuccessions, field("predecessor"), "predecessor");
+    Refused(&Stub::ListSuccessions, field("successor"), "successor");
     Refused(&Stub::GetBody, field("name"), "name");
     Refused(&Stub::ListBodies, field("parent"), "parent");
     Refused(&Stub::ListBodies, field("association"), "association");
@@ -310,8 +329,8 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
     Refused(&Stub::ResolveRoute, field("origin"), "origin");
   }
   // The next test has these.
-  ExpectEveryChangeBut(
-      {"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme", "EndCoordinationAgreement"});
+  ExpectEveryChangeBut({"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme",
+                        "EndCoordinationAgreement", "EndSuccession"});
 }
 
 TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
@@ -332,6 +351,8 @@ TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
     Refused(&Stub::EndProgramme, named("programmes"), "name");
     Refused(&Stub::EndCoordinationAgreement, named("coordinationAgreements"), "name");
     Refused(&Stub::GetOffer, named("offers"), "name");
+    Refused(&Stub::EndSuccession, named("successions"), "name");
+    Refused(&Stub::GetSuccession, named("successions"), "name");
     Refused(&Stub::GetProgramme, named("programmes"), "name");
     Refused(&Stub::GetCoordinationAgreement, named("coordinationAgreements"), "name");
     Refused(&Stub::ListOffers, base::Cat("programme: 'programmes/", id, "'"), "programme");
@@ -340,8 +361,8 @@ TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
   for (const std::string_view id : {"", "A", "a b", "a/b"}) {
     Refused(&Stub::ReportCapacity, base::Cat("group_id: '", id, "'"), "group_id");
   }
-  for (const std::string_view change :
-       {"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme", "EndCoordinationAgreement"}) {
+  for (const std::string_view change : {"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme",
+                                        "EndCoordinationAgreement", "EndSuccession"}) {
     EXPECT_TRUE(looked_at_.contains(std::string(change))) << change;
   }
 }
@@ -356,6 +377,7 @@ TEST_F(DirectoryRefusal, MalformedIdsAndCodes) {
     Refused(&Stub::CreateProgramme, base::Cat("programme_id: '", id, "'"), "programme_id");
     Refused(&Stub::CreateCoordinationAgreement, base::Cat("coordination_agreement_id: '", id, "'"),
             "coordination_agreement_id");
+    Refused(&Stub::CreateSuccession, base::Cat("succession_id: '", id, "'"), "succession_id");
   }
   for (const std::string_view code : {"es300", "E", "ES3000", "ES30/1", "ES300/", "ES300/a", "EU1"}) {
     Refused(&Stub::CreateBody, base::Cat("body { territories: '", code, "' }"), "body.territories[1]");
@@ -363,6 +385,9 @@ TEST_F(DirectoryRefusal, MalformedIdsAndCodes) {
     Refused(&Stub::CreateCoordinationAgreement,
             base::Cat("coordination_agreement { territory: '", code, "' }"),
             "coordination_agreement.territory");
+    Refused(&Stub::CreateSuccession,
+            base::Cat("succession { shares { successor: 'bodies/es-node' territories: '", code, "' } }"),
+            "succession.shares[1].territories[0]");
     Refused(&Stub::ResolveRoute, base::Cat("territory: '", code, "'"), "territory");
   }
   for (const std::string_view tag : {"e", "es_ES", "-es", "ES", "es-", "es-very-long-subtagbeyond"}) {
@@ -429,6 +454,9 @@ TEST_F(DirectoryRefusal, EnumValuesThatAreNotKnown) {
     Refused(&Stub::UpdateOffer, base::Cat(mask, "'status' } ", in("offer", "status")), "offer.status");
     Refused(&Stub::CreateCoordinationAgreement, in("coordination_agreement", "theme"),
             "coordination_agreement.theme");
+    Refused(&Stub::CreateSuccession, in("succession", "kind"), "succession.kind");
+    Refused(&Stub::CreateSuccession, in("succession { shares", "themes") + " }",
+            "succession.shares[1].themes[0]");
     Refused(&Stub::ResolveRoute, base::Cat("theme: ", value), "theme");
     if (value == "0") continue;  // there it says: whichever
     Refused(&Stub::CreateBody, in("body { contacts", "theme") + " }", "body.contacts[0].theme");
@@ -438,7 +466,7 @@ TEST_F(DirectoryRefusal, EnumValuesThatAreNotKnown) {
     Refused(&Stub::ResolveRoute, base::Cat("function: ", value), "function");
   }
   ExpectEveryChangeBut({"SuspendBody", "ReactivateBody", "DissolveBody", "ReportCapacity", "CreateProgramme",
-                        "UpdateProgramme", "EndProgramme", "EndCoordinationAgreement"});
+                        "UpdateProgramme", "EndProgramme", "EndCoordinationAgreement", "EndSuccession"});
 }
 
 class StaleEtags : public DirectoryRefusal {
@@ -478,8 +506,9 @@ TEST_F(StaleEtags, AreRefusedByEveryChangeOfWhatIsThere) {
   Check(&Stub::UpdateProgramme, "programme { ", " }");
   Check(&Stub::EndProgramme, "", "");
   Check(&Stub::EndCoordinationAgreement, "", "");
-  ExpectEveryChangeBut(
-      {"CreateBody", "CreateUnit", "CreateOffer", "CreateProgramme", "CreateCoordinationAgreement"});
+  Check(&Stub::EndSuccession, "", "");
+  ExpectEveryChangeBut({"CreateBody", "CreateUnit", "CreateOffer", "CreateProgramme",
+                        "CreateCoordinationAgreement", "CreateSuccession"});
 }
 
 class RequestIds : public DirectoryRefusal {
@@ -532,6 +561,8 @@ TEST_F(RequestIds, AreNeededByEveryChangeAndGoodForOneContent) {
   Check(&Stub::EndProgramme, "reason: 'another'");
   Check(&Stub::CreateCoordinationAgreement, "coordination_agreement_id: 'another'");
   Check(&Stub::EndCoordinationAgreement, "end_date: '2028-05-31'");
+  Check(&Stub::CreateSuccession, "succession_id: 'another'");
+  Check(&Stub::EndSuccession, "end_date: '2028-05-31'");
   ExpectEveryChangeBut({});
 }
 
@@ -607,6 +638,7 @@ TEST_F(BadPages, OfEveryListing) {
                             "theme: THEME_HOUSING territory: 'ES300'"});
   Check(&Stub::ListProgrammes, {});
   Check(&Stub::ListCoordinationAgreements, {});
+  Check(&Stub::ListSuccessions, {"predecessor: 'bodies/10001'", "successor: 'bodies/es-node'"});
 }
 
 TEST_F(BadPages, ATokenIsNotTakenByAQueryThatWouldReadTheSameRows) {

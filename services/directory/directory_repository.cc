@@ -20,6 +20,7 @@
 #include "services/directory/errors.h"
 #include "services/directory/field_checks.h"
 #include "services/directory/names.h"
+#include "services/directory/succession.h"
 #include "waypost/directory/storage/v1/directory_storage.pb.h"
 
 namespace waypost::directory {
@@ -85,6 +86,14 @@ struct Kind<v1::CoordinationAgreement> {
   }
 };
 
+template <>
+struct Kind<v1::Succession> {
+  static constexpr std::string_view kTable = "succession";
+  static constexpr ResourceKind kKind = ResourceKind::kSuccession;
+  static bool In(const records::ResourceRecord& record) { return record.has_succession(); }
+  static v1::Succession* Mutable(records::ResourceRecord& record) { return record.mutable_succession(); }
+};
+
 // --- Keys -------------------------------------------------------------------------------------------
 
 KeyBuilder Table(std::string_view table) {
@@ -127,6 +136,13 @@ std::string OfferPlacePrefix(type::v1::Theme theme, std::string_view code) {
 }
 std::string AgreementPlacePrefix(type::v1::Theme theme, std::string_view code) {
   return Table("agreement.place").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
+}
+
+std::string SuccessionsFromPrefix(std::string_view body) {
+  return Table("succession.from").Text(BodyId(body)).Take();
+}
+std::string SuccessionsToPrefix(std::string_view body) {
+  return Table("succession.to").Text(BodyId(body)).Take();
 }
 
 std::string ChangeKey(uint64_t position) {
@@ -177,6 +193,15 @@ Keys IndexKeys(const v1::CoordinationAgreement& agreement) {
   return {KeyBuilder(AgreementPlacePrefix(agreement.theme(), agreement.territory()))
               .Text(IdIn(ResourceKind::kCoordinationAgreement, agreement.name()))
               .Take()};
+}
+
+Keys IndexKeys(const v1::Succession& succession) {
+  const std::string_view id = IdIn(ResourceKind::kSuccession, succession.name());
+  Keys keys = {KeyBuilder(SuccessionsFromPrefix(succession.predecessor())).Text(id).Take()};
+  for (const v1::SuccessionShare& share : succession.shares()) {
+    keys.push_back(KeyBuilder(SuccessionsToPrefix(share.successor())).Text(id).Take());
+  }
+  return keys;
 }
 
 Keys IndexKeys(const v1::Unit&) {
@@ -371,6 +396,20 @@ absl::StatusOr<Page<Resource>> PageOfIndex(const Reader& reader, const Keys& pre
   return page;
 }
 
+// The successions under an index prefix, at most `limit`.
+absl::StatusOr<std::vector<v1::Succession>> SuccessionsUnder(const Reader& reader, const std::string& prefix,
+                                                             int limit) {
+  std::vector<v1::Succession> successions;
+  const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, LastText(key, prefix));
+    WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Succession> stored, GetIndexed<v1::Succession>(reader, id));
+    successions.push_back(std::move(stored.resource));
+    return size_t{0};
+  };
+  WAYPOST_RETURN_IF_ERROR(Walk(reader, {store::PrefixRange(prefix)}, limit, take).status());
+  return successions;
+}
+
 // --- References -------------------------------------------------------------------------------------
 
 // Looks up what resources refer to, and collects what is wrong.
@@ -502,6 +541,8 @@ class Gathering {
 
   absl::Status Offers();
   absl::Status Competences();
+  // Of what was found until then.
+  absl::Status Successions(absl::CivilDay today);
   absl::Status Parts();
 
   RouteMaterial material;
@@ -572,6 +613,28 @@ absl::Status Gathering::Competences() {
   });
 }
 
+// Bodies and index are in the same order: where nothing was succeeded, one look suffices.
+absl::Status Gathering::Successions(absl::CivilDay today) {
+  const auto from = [this](std::string_view body) {
+    return SuccessionsUnder(reader_, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
+  };
+  std::vector<std::string> bodies;
+  for (const auto& [name, body] : material.bodies) bodies.push_back(name);
+  const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(Table("succession.from").Take()));
+  for (const std::string& name : bodies) {
+    const std::string prefix = SuccessionsFromPrefix(name);
+    if (at->Valid() && at->key() < prefix) at->Seek(prefix);
+    if (!at->Valid()) break;
+    if (!at->key().starts_with(prefix)) continue;
+    WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
+                             FindSuccessor(name, request_.theme(), request_.territory(), today, from));
+    if (!successor) continue;
+    WAYPOST_RETURN_IF_ERROR(AddBody(BodyId(successor->body)));
+    material.successors.emplace(name, *std::move(successor));
+  }
+  return at->status();
+}
+
 absl::Status Gathering::Parts() {
   WAYPOST_ASSIGN_OR_RETURN(material.recorded_for_parts,
                            HasParts(reader_, CompetencePrefix, request_.theme(), request_.territory()));
@@ -605,6 +668,8 @@ absl::Status FillContent(const Reader& reader, const DirectoryRepository& reposi
     case ResourceKind::kCoordinationAgreement:
       return fill(repository.Get<v1::CoordinationAgreement>(reader, name),
                   change.mutable_coordination_agreement());
+    case ResourceKind::kSuccession:
+      return fill(repository.Get<v1::Succession>(reader, name), change.mutable_succession());
   }
   return error::DataLoss("change feed");
 }
@@ -651,6 +716,7 @@ WAYPOST_INSTANTIATE(v1::Unit);
 WAYPOST_INSTANTIATE(v1::Offer);
 WAYPOST_INSTANTIATE(v1::Programme);
 WAYPOST_INSTANTIATE(v1::CoordinationAgreement);
+WAYPOST_INSTANTIATE(v1::Succession);
 #undef WAYPOST_INSTANTIATE
 
 absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1::Body* before,
@@ -722,6 +788,37 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader,
                               kMaxAgreementsOfPlace + 1);
 }
 
+absl::Status DirectoryRepository::CheckNew(const Reader& reader, const v1::Succession& succession) const {
+  References references(reader);
+  WAYPOST_RETURN_IF_ERROR(
+      references.Find<v1::Body>("succession.predecessor", succession.predecessor()).status());
+  for (int i = 0; i < succession.shares_size(); ++i) {
+    WAYPOST_RETURN_IF_ERROR(references
+                                .Find<v1::Body>(base::Cat(At("succession.shares", i), ".successor"),
+                                                succession.shares(i).successor())
+                                .status());
+  }
+  WAYPOST_RETURN_IF_ERROR(references.ToStatus());
+  WAYPOST_ASSIGN_OR_RETURN(
+      const std::vector<v1::Succession> others,
+      SuccessionsUnder(reader, SuccessionsFromPrefix(succession.predecessor()), kMaxSuccessionsOfBody));
+  if (others.size() >= kMaxSuccessionsOfBody) {
+    return error::LimitExceeded("successions of one predecessor", kMaxSuccessionsOfBody,
+                                kMaxSuccessionsOfBody + 1);
+  }
+  for (const v1::Succession& other : others) {
+    if (Tie(succession, other)) return SuccessionOverlaps(other.name());
+  }
+  return CheckChains(
+      succession,
+      [&reader](std::string_view body) {
+        return SuccessionsUnder(reader, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
+      },
+      [&reader](std::string_view body) {
+        return SuccessionsUnder(reader, SuccessionsToPrefix(body), kMaxSuccessionsAround + 1);
+      });
+}
+
 absl::Status DirectoryRepository::CheckRoomForUnit(const Reader& reader, std::string_view body) const {
   const auto take = [](std::string_view, std::string_view) -> absl::StatusOr<size_t> { return size_t{0}; };
   WAYPOST_ASSIGN_OR_RETURN(const std::string more,
@@ -785,12 +882,24 @@ absl::StatusOr<Page<v1::CoordinationAgreement>> DirectoryRepository::List(
   return PageOfRecords<v1::CoordinationAgreement>(reader, Table("agreement").Take(), position, limit);
 }
 
+absl::StatusOr<Page<v1::Succession>> DirectoryRepository::List(const Reader& reader,
+                                                               const v1::ListSuccessionsRequest& request,
+                                                               std::string_view position, int limit) const {
+  if (!request.predecessor().empty())
+    return PageOfIndex<v1::Succession>(reader, {SuccessionsFromPrefix(request.predecessor())}, position,
+                                       limit);
+  if (!request.successor().empty())
+    return PageOfIndex<v1::Succession>(reader, {SuccessionsToPrefix(request.successor())}, position, limit);
+  return PageOfRecords<v1::Succession>(reader, Table("succession").Take(), position, limit);
+}
+
 absl::StatusOr<RouteMaterial> DirectoryRepository::Gather(const Reader& reader,
                                                           const v1::ResolveRouteRequest& request,
                                                           absl::Time now) const {
   Gathering gathering(reader, request);
   if (OffersCountFor(request.function())) WAYPOST_RETURN_IF_ERROR(gathering.Offers());
   WAYPOST_RETURN_IF_ERROR(gathering.Competences());
+  WAYPOST_RETURN_IF_ERROR(gathering.Successions(DayOf(now)));
   if (gathering.material.bodies.empty()) WAYPOST_RETURN_IF_ERROR(gathering.Parts());
   WAYPOST_ASSIGN_OR_RETURN(gathering.material.coordinating_body,
                            CoordinatingBody(reader, request.theme(), request.territory(), now));

@@ -5,6 +5,7 @@
 //   ("offer", offer)                             record
 //   ("programme", programme)                     record
 //   ("agreement", agreement)                     record
+//   ("succession", succession)                   record
 //   ("body.parent", parent, body)                children of a body
 //   ("body.member", association, body)           members of an association
 //   ("body.kind", kind, body)                    bodies of a kind
@@ -14,6 +15,8 @@
 //   ("offer.programme", programme, offer)        offers under a programme
 //   ("offer.place", theme, code, offer)          offers on a theme for exactly that territory
 //   ("agreement.place", theme, code, agreement)  agreements on a theme for exactly that territory
+//   ("succession.from", body, succession)        successions of which a body is the predecessor
+//   ("succession.to", body, succession)          successions by which a body took a place
 //   ("change", position)                         ChangeRecord: the one live entry of a resource
 //   ("change.place", resource)                   where that entry is
 //   ("change.head")                              the last position given out
@@ -61,9 +64,9 @@ struct ChangePage {
   bool up_to_date = false;
 };
 
-// Stateless; thread-safe as its readers and writers are. `Resource` is Body, Unit, Offer, Programme or
-// CoordinationAgreement. Every method may fail with the store's errors, and DATA_LOSS for bytes that cannot
-// be read.
+// Stateless; thread-safe as its readers and writers are. `Resource` is Body, Unit, Offer, Programme,
+// CoordinationAgreement or Succession. Every method may fail with the store's errors, and DATA_LOSS for bytes
+// that cannot be read.
 class DirectoryRepository {
  public:
   // NOT_FOUND.
@@ -92,6 +95,8 @@ class DirectoryRepository {
                                const v1::Programme& after) const;
   // And AGREEMENT_OVERLAPS where another agreement counts on one of its days.
   absl::Status CheckNew(const store::Reader& reader, const v1::CoordinationAgreement& agreement) const;
+  // And SUCCESSION_OVERLAPS, SUCCESSION_CYCLE or LIMIT_EXCEEDED as it stands to the others; see succession.h.
+  absl::Status CheckNew(const store::Reader& reader, const v1::Succession& succession) const;
   // LIMIT_EXCEEDED where a body has kMaxUnits units. Reads all of them: units are made seldom.
   absl::Status CheckRoomForUnit(const store::Reader& reader, std::string_view body) const;
 
@@ -110,6 +115,10 @@ class DirectoryRepository {
   absl::StatusOr<Page<v1::CoordinationAgreement>> List(const store::Reader& reader,
                                                        const v1::ListCoordinationAgreementsRequest& request,
                                                        std::string_view position, int limit) const;
+
+  absl::StatusOr<Page<v1::Succession>> List(const store::Reader& reader,
+                                            const v1::ListSuccessionsRequest& request,
+                                            std::string_view position, int limit) const;
 
   // What Rank needs. Reads at most kMaxRouteEntries of each index, and the records they name.
   absl::StatusOr<RouteMaterial> Gather(const store::Reader& reader, const v1::ResolveRouteRequest& request,

@@ -342,6 +342,79 @@ TEST_F(Repository, AgreementsOfOnePlaceNeverOverlap) {
       "INVALID_FIELD");
 }
 
+v1::Succession Merger(std::string_view from, std::string_view to, std::string_view rest = "") {
+  return Parse<v1::Succession>(base::Cat("name: 'successions/", from, "-", to,
+                                         "' kind: SUCCESSION_KIND_MERGED predecessor: 'bodies/", from,
+                                         "' shares { successor: 'bodies/", to, "' ", rest,
+                                         " } period { start_date: '2026-01-01' } reference: 'x'"));
+}
+
+TEST_F(Repository, SuccessionsAreListedFromBothSides) {
+  EXPECT_TRUE(Create(Merger("aa", "cc")).ok());
+  EXPECT_TRUE(Create(Merger("bb", "cc")).ok());
+  EXPECT_TRUE(Create(Merger("dd", "ee", "themes: 1")).ok());
+  v1::Succession split = Merger("dd", "ff", "themes: 2");
+  *split.add_shares() = Parse<v1::SuccessionShare>("successor: 'bodies/cc' themes: 3");
+  EXPECT_TRUE(Create(split).ok());
+  EXPECT_THAT(Names(v1::ListSuccessionsRequest()), ElementsAre("successions/aa-cc", "successions/bb-cc",
+                                                               "successions/dd-ee", "successions/dd-ff"));
+  EXPECT_THAT(Names(Parse<v1::ListSuccessionsRequest>("predecessor: 'bodies/dd'")),
+              ElementsAre("successions/dd-ee", "successions/dd-ff"));
+  EXPECT_THAT(Names(Parse<v1::ListSuccessionsRequest>("successor: 'bodies/cc'")),
+              ElementsAre("successions/aa-cc", "successions/bb-cc", "successions/dd-ff"));
+  EXPECT_THAT(Names(Parse<v1::ListSuccessionsRequest>("successor: 'bodies/dd'")), IsEmpty());
+}
+
+TEST_F(Repository, ASuccessionIsRefusedWhereItContradictsOthers) {
+  for (const std::string_view id : {"aa", "bb", "cc", "dd"}) EXPECT_TRUE(Create(Body(id)).ok());
+  EXPECT_TRUE(Create(Merger("aa", "bb")).ok());
+  const auto check = [&](const v1::Succession& succession) {
+    return repository.CheckNew(*Snapshot(), succession);
+  };
+  EXPECT_THAT(error::ViolationsOf(check(Merger("yy", "zz"))),
+              ElementsAre("succession.predecessor: does not exist",
+                          "succession.shares[0].successor: does not exist"));
+  EXPECT_EQ(error::ReasonOf(check(Merger("aa", "cc"))), "SUCCESSION_OVERLAPS");
+  EXPECT_EQ(error::MetadataOf(check(Merger("aa", "cc")), "succession"), "successions/aa-bb");
+  EXPECT_EQ(error::ReasonOf(check(Merger("bb", "aa"))), "SUCCESSION_CYCLE");
+  EXPECT_EQ(error::MetadataOf(check(Merger("bb", "aa")), "body"), "bodies/bb");
+  EXPECT_TRUE(check(Merger("aa", "cc", "themes: 1")).ok());
+  EXPECT_TRUE(check(Merger("bb", "cc")).ok());
+}
+
+TEST_F(Repository, ABodyHasOnlySoManySuccessions) {
+  for (const std::string_view id : {"aa", "bb"}) EXPECT_TRUE(Create(Body(id)).ok());
+  for (int i = 0; i < kMaxSuccessionsOfBody; ++i) {
+    v1::Succession each = Merger("aa", "bb", base::Cat("territories: 'ES300/", i, "'"));
+    each.set_name(base::Cat("successions/s", i));
+    if (i + 1 == kMaxSuccessionsOfBody) {
+      EXPECT_TRUE(repository.CheckNew(*Snapshot(), each).ok());
+    }
+    EXPECT_TRUE(Create(each).ok());
+  }
+  EXPECT_EQ(error::ReasonOf(repository.CheckNew(*Snapshot(), Merger("aa", "bb"))), "LIMIT_EXCEEDED");
+}
+
+TEST_F(Repository, ARouteKnowsWhoSucceededWhatItFound) {
+  const std::string_view competence =
+      "competences { theme: THEME_HOUSING function: COMPETENCE_FUNCTION_PROVIDE territory: 'ES300' }";
+  for (const std::string_view id : {"aa", "cc", "ee"}) EXPECT_TRUE(Create(Body(id, competence)).ok());
+  for (const std::string_view id : {"bb", "dd", "ff"}) EXPECT_TRUE(Create(Body(id)).ok());
+  EXPECT_TRUE(Create(Merger("cc", "bb")).ok());
+  EXPECT_TRUE(Create(Merger("bb", "dd", "themes: THEME_HOUSING")).ok());
+  EXPECT_TRUE(Create(Merger("ee", "ff", "themes: THEME_YOUTH")).ok());
+  const auto gather = [&](absl::Time now) {
+    return *repository.Gather(
+        *Snapshot(), Parse<v1::ResolveRouteRequest>("theme: THEME_HOUSING territory: 'ES300/28058'"), now);
+  };
+  const RouteMaterial material = gather(kNow);
+  ASSERT_EQ(material.successors.size(), 1u);
+  EXPECT_EQ(material.successors.at("bodies/cc").body, "bodies/dd");
+  EXPECT_EQ(material.bodies.count("bodies/dd"), 1u);
+  EXPECT_EQ(material.bodies.count("bodies/bb"), 0u);
+  EXPECT_TRUE(gather(kNow - absl::Hours(24 * 365)).successors.empty());
+}
+
 // --- The feed ---------------------------------------------------------------------------------------
 
 std::vector<std::string> Seen(const ChangePage& page) {

@@ -54,6 +54,13 @@ const std::map<std::string_view, std::string>& Texts() {
       {"GetCoordinationAgreementRequest", "name: 'coordinationAgreements/$'"},
       {"ListCoordinationAgreementsRequest", "page_size: 1"},
       {"EndCoordinationAgreementRequest", "name: 'coordinationAgreements/$' end_date: '2028-06-30'"},
+      {"CreateSuccessionRequest",
+       "succession_id: 'new-$' succession { kind: SUCCESSION_KIND_COMPETENCE_MOVED predecessor: 'bodies/$' "
+       "shares { successor: 'bodies/es-node' themes: THEME_YOUTH } reference: 'Decreto' "
+       "period { start_date: '2026-01-01' } }"},
+      {"GetSuccessionRequest", "name: 'successions/$'"},
+      {"ListSuccessionsRequest", "page_size: 1"},
+      {"EndSuccessionRequest", "name: 'successions/$' end_date: '2028-06-30'"},
       {"ResolveRouteRequest", "theme: THEME_HOUSING territory: 'ES300/28058'"},
       {"ListChangesRequest", "page_size: 1"},
       {"WatchChangesRequest", "cursor: ''"},
@@ -116,6 +123,10 @@ void DirectoryRig::Make(const std::string& id) {
   agreement.set_coordination_agreement_id(id);
   Merge("coordination_agreement { period { start_date: '2026-01-01' end_date: '2028-12-31' } }", agreement);
   Must(Do(node_operator, &Stub::CreateCoordinationAgreement, agreement));
+  auto succession = Valid<v1::CreateSuccessionRequest>(id);
+  succession.set_succession_id(id);
+  succession.mutable_succession()->mutable_shares(0)->set_themes(0, type::v1::THEME_MOBILITY);
+  Must(Do(node_operator, &Stub::CreateSuccession, succession));
 }
 
 }  // namespace waypost::directory::testing

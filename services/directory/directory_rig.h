@@ -24,7 +24,8 @@ inline constexpr std::string_view kOtherBody = "bodies/es-other";
 inline constexpr std::string_view kAssociation = "bodies/es-association";
 
 // What a method takes, as text; "" for what is no request of the directory. `id` is digits, for which
-// DirectoryRig::Make made a body, a unit, an offer, a programme and an agreement; what is new is "new-<id>".
+// DirectoryRig::Make made a body, a unit, an offer, a programme, an agreement and a succession; what is new
+// is "new-<id>".
 std::string ValidText(std::string_view request_type, std::string_view id);
 
 // Takes the fields of `text` over what `message` has; lists grow. Fails the test when it cannot be read.

@@ -72,27 +72,6 @@ void CheckMask(const FieldMask& mask, const Paths& updatable, FieldViolations& v
   }
 }
 
-void CheckNewId(std::string_view field, std::string_view id, FieldViolations& violations) {
-  if (!api::IsId(id)) {
-    violations.Add(field, "is not 2 to 63 lower-case letters, digits and inner hyphens");
-  }
-}
-
-void CheckTheme(std::string_view field, type::v1::Theme theme, FieldViolations& violations,
-                bool optional = false) {
-  CheckEnum(field, theme, type::v1::Theme_IsValid, violations, optional);
-}
-
-absl::Status CheckOneName(ResourceKind kind, std::string_view name) {
-  FieldViolations violations;
-  CheckName("name", kind, name, /*required=*/true, violations);
-  return violations.ToStatus();
-}
-
-void CheckPageSize(int32_t page_size, FieldViolations& violations) {
-  if (page_size < 0) violations.Add("page_size", "must not be negative");
-}
-
 // --- Bodies -----------------------------------------------------------------------------------------
 
 void CheckCompetence(const std::string& path, const v1::Competence& competence, FieldViolations& violations) {
@@ -219,22 +198,13 @@ absl::Status CheckStatusChange(const Request& request) {
 
 // --- Units ------------------------------------------------------------------------------------------
 
-void CheckThemes(const std::string& path, const v1::Unit& unit, FieldViolations& violations) {
-  std::set<int> seen;
-  if (!CheckCount(path, unit.themes_size(), type::v1::Theme_ARRAYSIZE, violations)) return;
-  for (int i = 0; i < unit.themes_size(); ++i) {
-    CheckTheme(At(path, i), unit.themes(i), violations);
-    if (!seen.insert(unit.themes(i)).second) violations.Add(At(path, i), "is there twice");
-  }
-}
-
 void CheckUnit(const Fields& fields, const v1::Unit& unit, FieldViolations& violations) {
   if (fields.Has("display_name")) {
     CheckLocalized(fields.Path("display_name"), unit.display_name(), kMaxNameBytes, /*required=*/true,
                    violations);
   }
   if (fields.Has("kind")) CheckEnum(fields.Path("kind"), unit.kind(), v1::UnitKind_IsValid, violations);
-  if (fields.Has("themes")) CheckThemes(fields.Path("themes"), unit, violations);
+  if (fields.Has("themes")) CheckThemes(fields.Path("themes"), unit.themes(), violations);
   if (fields.Has("languages"))
     CheckLanguages(fields.Path("languages"), unit.languages(), kMaxLanguages, violations);
   if (fields.Has("contact") && unit.has_contact()) {
@@ -435,18 +405,6 @@ void CheckProgramme(const Fields& fields, const v1::Programme& programme, FieldV
   if (fields.Has("period")) {
     CheckPeriod(fields.Path("period"), programme.period(), /*start_required=*/true, violations);
   }
-}
-
-// INVALID_FIELD unless `end_date`, a date, ends `period` within itself. `what`: "programme".
-absl::Status CheckEnd(const v1::Period& period, std::string_view end_date, std::string_view what) {
-  const auto end = ParseDate(end_date);
-  const auto start = ParseDate(period.start_date());
-  const auto old_end = ParseDate(period.end_date());
-  if (start && *end < *start) {
-    return error::InvalidField("end_date", base::Cat("is before the ", what, "'s start"));
-  }
-  if (old_end && *end > *old_end) return error::InvalidField("end_date", "is after the end that it has");
-  return absl::OkStatus();
 }
 
 template <typename Resource>
@@ -811,15 +769,6 @@ absl::StatusOr<v1::CoordinationAgreement> EndedAgreement(const v1::CoordinationA
   agreement.mutable_period()->set_end_date(request.end_date());
   StampUpdate(agreement, now);
   return agreement;
-}
-
-bool PeriodsOverlap(const v1::Period& a, const v1::Period& b) {
-  const auto ends_before = [](const v1::Period& first, const v1::Period& second) {
-    const auto end = ParseDate(first.end_date());
-    const auto start = ParseDate(second.start_date());
-    return end && start && *end < *start;
-  };
-  return !ends_before(a, b) && !ends_before(b, a);
 }
 
 // --- What is shown ----------------------------------------------------------------------------------

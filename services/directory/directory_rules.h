@@ -93,8 +93,6 @@ v1::CoordinationAgreement NewAgreement(const v1::CreateCoordinationAgreementRequ
 absl::StatusOr<v1::CoordinationAgreement> EndedAgreement(const v1::CoordinationAgreement& current,
                                                          const v1::EndCoordinationAgreementRequest& request,
                                                          absl::Time now);
-// True when some day lies in both.
-bool PeriodsOverlap(const v1::Period& a, const v1::Period& b);
 
 // --- What is shown ------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@
 #include "services/directory/directory_rules.h"
 #include "services/directory/names.h"
 #include "services/directory/routing.h"
+#include "services/directory/succession.h"
 
 namespace waypost::directory {
 namespace {
@@ -55,6 +56,9 @@ std::string OwnerOf(const v1::Programme& programme) {
 }
 std::string OwnerOf(const v1::CoordinationAgreement& agreement) {
   return agreement.body();
+}
+std::string OwnerOf(const v1::Succession& succession) {
+  return succession.predecessor();
 }
 
 std::string_view StateOf(const v1::Body& body) {
@@ -494,6 +498,55 @@ DirectoryService::Reactor* DirectoryService::EndCoordinationAgreement(
         WAYPOST_ASSIGN_OR_RETURN(auto updated,
                                  repository_.Update(mutation.writer(), current, std::move(agreement), now));
         return Answer(mutation, as, "directory.coordination_ended", std::move(updated), *response);
+      });
+}
+
+// --- Successions --------------------------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::CreateSuccession(Context* context,
+                                                              const v1::CreateSuccessionRequest* request,
+                                                              v1::Succession* response) {
+  return rpc::MutateAfter(
+      env_, context, kCreateSuccession, kCheck, *request, response,
+      [=, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        return rpc::MutationBody(
+            [=, this, succession = NewSuccession(*request, call.now)](Mutation& mutation) -> absl::Status {
+              WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeNew(mutation, succession));
+              WAYPOST_RETURN_IF_ERROR(repository_.CheckNew(mutation.writer(), succession));
+              WAYPOST_ASSIGN_OR_RETURN(
+                  auto created, repository_.Create(mutation.writer(), succession, mutation.call().now));
+              return Answer(mutation, as, "directory.succession_recorded", std::move(created), *response);
+            });
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::GetSuccession(Context* context,
+                                                           const v1::GetSuccessionRequest* request,
+                                                           v1::Succession* response) {
+  return Get(context, kGetSuccession, *request, response);
+}
+
+DirectoryService::Reactor* DirectoryService::ListSuccessions(Context* context,
+                                                             const v1::ListSuccessionsRequest* request,
+                                                             v1::ListSuccessionsResponse* response) {
+  return List(context, kListSuccessions, *request, response,
+              [](auto& page) { return page.add_successions(); });
+}
+
+DirectoryService::Reactor* DirectoryService::EndSuccession(Context* context,
+                                                           const v1::EndSuccessionRequest* request,
+                                                           v1::Succession* response) {
+  return rpc::Mutate(
+      env_, context, kEndSuccession, kCheck, *request, response,
+      [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 repository_.Get<v1::Succession>(mutation.writer(), request->name()));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
+        WAYPOST_ASSIGN_OR_RETURN(const Authorized as, AuthorizeChange(mutation, current, request->etag()));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Succession succession, EndedSuccession(current.resource, *request, now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 repository_.Update(mutation.writer(), current, std::move(succession), now));
+        return Answer(mutation, as, "directory.succession_ended", std::move(updated), *response);
       });
 }
 

@@ -56,6 +56,12 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
   Reactor* EndCoordinationAgreement(Context*, const v1::EndCoordinationAgreementRequest*,
                                     v1::CoordinationAgreement*) override;
 
+  Reactor* CreateSuccession(Context*, const v1::CreateSuccessionRequest*, v1::Succession*) override;
+  Reactor* GetSuccession(Context*, const v1::GetSuccessionRequest*, v1::Succession*) override;
+  Reactor* ListSuccessions(Context*, const v1::ListSuccessionsRequest*,
+                           v1::ListSuccessionsResponse*) override;
+  Reactor* EndSuccession(Context*, const v1::EndSuccessionRequest*, v1::Succession*) override;
+
   Reactor* ResolveRoute(Context*, const v1::ResolveRouteRequest*, v1::ResolveRouteResponse*) override;
   Reactor* ListChanges(Context*, const v1::ListChangesRequest*, v1::ListChangesResponse*) override;
   grpc::ServerWriteReactor<v1::WatchChangesResponse>* WatchChanges(Context*,

@@ -505,6 +505,51 @@ TEST_F(DirectoryServiceTest, AProgrammeThatEndedIsNotProposedFromTheDayAfterItsL
   EXPECT_THAT(types, ::testing::IsSupersetOf({"directory.programme_updated", "directory.programme_ended"}));
 }
 
+TEST_F(DirectoryServiceTest, ASuccessionIsRecordedFollowedAndEnded) {
+  const std::string_view competence =
+      "competences { theme: THEME_HOUSING function: COMPETENCE_FUNCTION_PROVIDE territory: 'ES300' }";
+  ASSERT_TRUE(CreateBody("es-fuenlabrada", competence).ok());
+  ASSERT_TRUE(CreateBody("es-getafe").ok());
+  ASSERT_TRUE(Call(operator_, &Stub::DissolveBody,
+                   Parse<v1::DissolveBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'merged'"))
+                  .ok());
+  auto request = Parse<v1::CreateSuccessionRequest>(
+      "succession_id: 'merger' succession { kind: SUCCESSION_KIND_MERGED predecessor: "
+      "'bodies/es-fuenlabrada' "
+      "shares { successor: 'bodies/es-getafe' } reference: 'Ley 1/2027' period { start_date: '2027-01-15' } "
+      "}");
+  EXPECT_EQ(Reason(Call(supervisor_, &Stub::CreateSuccession, request)), "NOT_ALLOWED");
+  const auto made = Call(operator_, &Stub::CreateSuccession, request);
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->name(), "successions/merger");
+  EXPECT_EQ(made->etag(), "\"1\"");
+  request.set_succession_id("again");
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateSuccession, request)), "SUCCESSION_OVERLAPS");
+  EXPECT_EQ(Call(caseworker_, &Stub::ListSuccessions,
+                 Parse<v1::ListSuccessionsRequest>("predecessor: 'bodies/es-fuenlabrada'"))
+                ->successions_size(),
+            1);
+  const auto first = [&] {
+    const auto route = *Call(caseworker_, &Stub::ResolveRoute,
+                             Parse<v1::ResolveRouteRequest>("theme: THEME_HOUSING territory: 'ES300/28058'"));
+    return route.candidates().empty() ? "" : route.candidates(0).body();
+  };
+  EXPECT_EQ(first(), "bodies/es-getafe");
+  const auto changes = Call(stranger_, &Stub::ListChanges, Parse<v1::ListChangesRequest>(""));
+  EXPECT_EQ(changes->changes(changes->changes_size() - 1).succession().name(), "successions/merger");
+  EXPECT_EQ(changes->changes(changes->changes_size() - 1).succession().etag(), "\"1\"");
+  EXPECT_EQ(Call(operator_, &Stub::EndSuccession,
+                 Parse<v1::EndSuccessionRequest>("name: 'successions/merger' end_date: '2027-01-15'"))
+                ->etag(),
+            "\"2\"");
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(first(), "");
+  std::vector<std::string> types;
+  for (const auto& event : EventList()) types.push_back(event.type());
+  EXPECT_THAT(types,
+              ::testing::IsSupersetOf({"directory.succession_recorded", "directory.succession_ended"}));
+}
+
 TEST_F(DirectoryServiceTest, ARouteIsFoundAndWhatIsKnownOfThePersonIsNowhereAfterwards) {
   ASSERT_TRUE(
       CreateBody(

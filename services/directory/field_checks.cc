@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/api/names.h"
 #include "common/base/abseil.h"
 #include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
@@ -310,6 +311,57 @@ bool CheckCount(std::string_view field, int count, int max, error::FieldViolatio
   if (count <= max) return true;
   violations.Add(field, base::Cat("has more than ", max, " entries"));
   return false;
+}
+
+void CheckNewId(std::string_view field, std::string_view id, error::FieldViolations& violations) {
+  if (!api::IsId(id)) {
+    violations.Add(field, "is not 2 to 63 lower-case letters, digits and inner hyphens");
+  }
+}
+
+void CheckTheme(std::string_view field, type::v1::Theme theme, error::FieldViolations& violations,
+                bool optional) {
+  CheckEnum(field, theme, type::v1::Theme_IsValid, violations, optional);
+}
+
+void CheckThemes(std::string_view field, const google::protobuf::RepeatedField<int>& themes,
+                 error::FieldViolations& violations) {
+  if (!CheckCount(field, themes.size(), type::v1::Theme_ARRAYSIZE, violations)) return;
+  for (int i = 0; i < themes.size(); ++i) {
+    CheckTheme(At(field, i), static_cast<type::v1::Theme>(themes[i]), violations);
+    if (std::find(themes.begin(), themes.begin() + i, themes[i]) != themes.begin() + i)
+      violations.Add(At(field, i), "is there twice");
+  }
+}
+
+void CheckPageSize(int32_t page_size, error::FieldViolations& violations) {
+  if (page_size < 0) violations.Add("page_size", "must not be negative");
+}
+
+absl::Status CheckOneName(ResourceKind kind, std::string_view name) {
+  error::FieldViolations violations;
+  CheckName("name", kind, name, /*required=*/true, violations);
+  return violations.ToStatus();
+}
+
+absl::Status CheckEnd(const v1::Period& period, std::string_view end_date, std::string_view what) {
+  const auto end = ParseDate(end_date);
+  const auto start = ParseDate(period.start_date());
+  const auto old_end = ParseDate(period.end_date());
+  if (start && *end < *start) {
+    return error::InvalidField("end_date", base::Cat("is before the ", what, "'s start"));
+  }
+  if (old_end && *end > *old_end) return error::InvalidField("end_date", "is after the end that it has");
+  return absl::OkStatus();
+}
+
+bool PeriodsOverlap(const v1::Period& a, const v1::Period& b) {
+  const auto ends_before = [](const v1::Period& first, const v1::Period& second) {
+    const auto end = ParseDate(first.end_date());
+    const auto start = ParseDate(second.start_date());
+    return end && start && *end < *start;
+  };
+  return !ends_before(a, b) && !ends_before(b, a);
 }
 
 }  // namespace waypost::directory

@@ -3,6 +3,7 @@
 #ifndef WAYPOST_SERVICES_DIRECTORY_FIELD_CHECKS_H_
 #define WAYPOST_SERVICES_DIRECTORY_FIELD_CHECKS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "absl/time/civil_time.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "google/protobuf/repeated_field.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "services/directory/names.h"
 #include "waypost/directory/v1/directory.pb.h"
@@ -77,6 +79,21 @@ void CheckEnum(std::string_view field, Enum value, bool (*is_valid)(int), error:
     violations.Add(field, "is required");
   }
 }
+
+void CheckNewId(std::string_view field, std::string_view id, error::FieldViolations& violations);
+void CheckTheme(std::string_view field, type::v1::Theme theme, error::FieldViolations& violations,
+                bool optional = false);
+// Known, each once.
+void CheckThemes(std::string_view field, const google::protobuf::RepeatedField<int>& themes,
+                 error::FieldViolations& violations);
+void CheckPageSize(int32_t page_size, error::FieldViolations& violations);
+// What a request is that only names one resource, in `name`.
+absl::Status CheckOneName(ResourceKind kind, std::string_view name);
+// INVALID_FIELD unless `end_date`, a date, ends `period` within itself. `what`: "agreement".
+absl::Status CheckEnd(const v1::Period& period, std::string_view end_date, std::string_view what);
+
+// True when some day lies in both.
+bool PeriodsOverlap(const v1::Period& a, const v1::Period& b);
 
 }  // namespace waypost::directory
 

@@ -11,6 +11,7 @@ constexpr std::string_view kUnits = "/units/";
 constexpr std::string_view kOffers = "offers/";
 constexpr std::string_view kProgrammes = "programmes/";
 constexpr std::string_view kAgreements = "coordinationAgreements/";
+constexpr std::string_view kSuccessions = "successions/";
 
 std::optional<ResourceName> Flat(ResourceKind kind, std::string_view id) {
   if (!api::IsId(id)) return std::nullopt;
@@ -35,6 +36,9 @@ std::optional<ResourceName> ParseName(std::string_view name) {
   if (name.starts_with(kAgreements)) {
     return Flat(ResourceKind::kCoordinationAgreement, name.substr(kAgreements.size()));
   }
+  if (name.starts_with(kSuccessions)) {
+    return Flat(ResourceKind::kSuccession, name.substr(kSuccessions.size()));
+  }
   return std::nullopt;
 }
 
@@ -58,6 +62,9 @@ std::string ProgrammeName(std::string_view programme_id) {
 }
 std::string CoordinationAgreementName(std::string_view agreement_id) {
   return base::Cat(kAgreements, agreement_id);
+}
+std::string SuccessionName(std::string_view succession_id) {
+  return base::Cat(kSuccessions, succession_id);
 }
 
 }  // namespace waypost::directory

@@ -8,7 +8,7 @@
 
 namespace waypost::directory {
 
-enum class ResourceKind { kBody, kUnit, kOffer, kProgramme, kCoordinationAgreement };
+enum class ResourceKind { kBody, kUnit, kOffer, kProgramme, kCoordinationAgreement, kSuccession };
 
 // A name taken apart. `id` and `parent_id` are views into it.
 struct ResourceName {
@@ -28,6 +28,7 @@ std::string UnitName(std::string_view body_id, std::string_view unit_id);
 std::string OfferName(std::string_view offer_id);
 std::string ProgrammeName(std::string_view programme_id);
 std::string CoordinationAgreementName(std::string_view agreement_id);
+std::string SuccessionName(std::string_view succession_id);
 
 }  // namespace waypost::directory
 

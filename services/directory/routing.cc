@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -50,6 +51,16 @@ void AddReason(v1::RouteCandidate& candidate, v1::RouteReasonCode code, v1::Rout
   reason.set_subject(std::string(subject));
 }
 
+// True when nothing but the end of the body itself speaks against it.
+bool IsExcludedByItsBodyAlone(const v1::RouteCandidate& candidate) {
+  return std::all_of(candidate.reasons().begin(), candidate.reasons().end(),
+                     [](const v1::RouteReason& reason) {
+                       return reason.effect() != v1::ROUTE_EFFECT_EXCLUDES ||
+                              reason.code() == v1::ROUTE_REASON_CODE_BODY_DISSOLVED ||
+                              reason.code() == v1::ROUTE_REASON_CODE_HAS_SUCCESSOR;
+                     });
+}
+
 bool HasExclusion(const v1::RouteCandidate& candidate) {
   return std::any_of(
       candidate.reasons().begin(), candidate.reasons().end(),
@@ -70,16 +81,19 @@ class Ranking {
   v1::ResolveRouteResponse Run();
 
  private:
+  void FindHeirs();
   void AddOffers();
+  void AddSuccessors();
   void AddBodies();
   void AddLevels();
   Standing StandingOf(const v1::Body& body) const;
   bool FunctionFits(v1::CompetenceFunction function) const;
   std::optional<v1::RouteReasonCode> WhyNot(const v1::Competence& competence) const;
 
+  const Successor* SuccessorOf(std::string_view body) const;
   Ranked FromBody(const v1::Body& body) const;
   void CompetenceReason(const Standing& standing, bool by_offer, Ranked& ranked) const;
-  void BodyState(const v1::Body& body, Ranked& ranked) const;
+  void BodyState(const v1::Body& body, bool by_offer, Ranked& ranked) const;
   void OfferState(const v1::Offer& offer, Ranked& ranked) const;
   void Eligibility(const v1::Offer& offer, Ranked& ranked) const;
   void Places(const v1::Offer& offer, Ranked& ranked) const;
@@ -96,7 +110,18 @@ class Ranking {
   const absl::Time now_;
   const absl::CivilDay today_;
   std::vector<Ranked> ranked_;
+  // By successor: the competent bodies in whose place it stands.
+  std::map<std::string, std::vector<std::string>, std::less<>> heirs_;
+  // By body that is no more: the territory of an offer that would be a match were it still there.
+  std::map<std::string, std::string, std::less<>> orphaned_;
+  // Those that stand in the place of others, without anything of their own.
+  std::set<std::string, std::less<>> placed_;
 };
+
+const Successor* Ranking::SuccessorOf(std::string_view body) const {
+  const auto found = material_.successors.find(body);
+  return found == material_.successors.end() ? nullptr : &found->second;
+}
 
 bool Ranking::FunctionFits(v1::CompetenceFunction function) const {
   if (request_.function() == v1::COMPETENCE_FUNCTION_UNSPECIFIED) return TakesCases(function);
@@ -159,8 +184,13 @@ Ranked Ranking::FromBody(const v1::Body& body) const {
 }
 
 void Ranking::CompetenceReason(const Standing& standing, bool by_offer, Ranked& ranked) const {
+  const auto inherited = heirs_.find(ranked.candidate.body());
   if (standing.competent) {
     AddReason(ranked.candidate, *standing.code, v1::ROUTE_EFFECT_FOR, standing.territory);
+  } else if (inherited != heirs_.end()) {
+    for (const std::string& predecessor : inherited->second) {
+      AddReason(ranked.candidate, v1::ROUTE_REASON_CODE_SUCCEEDED, v1::ROUTE_EFFECT_FOR, predecessor);
+    }
   } else if (by_offer) {
     ranked.competence = 1;
     AddReason(ranked.candidate, v1::ROUTE_REASON_CODE_OFFER_ONLY, v1::ROUTE_EFFECT_FOR,
@@ -171,7 +201,13 @@ void Ranking::CompetenceReason(const Standing& standing, bool by_offer, Ranked& 
   }
 }
 
-void Ranking::BodyState(const v1::Body& body, Ranked& ranked) const {
+void Ranking::BodyState(const v1::Body& body, bool by_offer, Ranked& ranked) const {
+  // The offers of a body that goes on are still its own.
+  const Successor* successor = SuccessorOf(body.name());
+  if (successor != nullptr && (successor->whole || !by_offer)) {
+    AddReason(ranked.candidate, v1::ROUTE_REASON_CODE_HAS_SUCCESSOR, v1::ROUTE_EFFECT_EXCLUDES,
+              successor->body);
+  }
   const auto exclude = [&ranked](v1::RouteReasonCode code) {
     AddReason(ranked.candidate, code, v1::ROUTE_EFFECT_EXCLUDES);
   };
@@ -299,12 +335,72 @@ void Ranking::AddOffers() {
     ranked.candidate.set_offer(found.offer.name());
     *ranked.candidate.mutable_offer_display_name() = found.offer.display_name();
     ranked.candidate.set_territory(found.territory);
-    CompetenceReason(StandingOf(body), /*by_offer=*/true, ranked);
-    BodyState(body, ranked);
+    const bool has_place = SuccessorOf(body.name()) == nullptr;
+    CompetenceReason(has_place ? StandingOf(body) : Standing(), /*by_offer=*/true, ranked);
+    BodyState(body, /*by_offer=*/true, ranked);
     OfferState(found.offer, ranked);
     Eligibility(found.offer, ranked);
     Places(found.offer, ranked);
     Language(found.offer.languages().empty() ? body.languages() : found.offer.languages(), ranked);
+    if (!has_place && SuccessorOf(body.name())->whole && IsExcludedByItsBodyAlone(ranked.candidate)) {
+      std::string& territory = orphaned_[body.name()];
+      if (territory.empty() ||
+          territory::TerritoryDepth(found.territory) > territory::TerritoryDepth(territory)) {
+        territory = found.territory;
+      }
+    }
+    Finish(std::move(ranked));
+  }
+}
+
+void Ranking::FindHeirs() {
+  for (const auto& [predecessor, successor] : material_.successors) {
+    const auto body = material_.bodies.find(predecessor);
+    if (body != material_.bodies.end() && StandingOf(body->second).competent)
+      heirs_[successor.body].push_back(predecessor);
+  }
+}
+
+// A successor stands for itself where it has nothing of its own here: by what it inherited.
+void Ranking::AddSuccessors() {
+  std::set<std::string> by_offer;
+  for (const Ranked& each : ranked_) {
+    if (each.candidate.matches()) by_offer.insert(each.candidate.body());
+  }
+  struct Place {
+    std::string territory;  // the narrowest inherited
+    bool competent = false;
+  };
+  std::map<std::string, Place> places;
+  const auto inherit = [&places](const std::string& successor, const std::string& territory, bool competent) {
+    Place& place = places[successor];
+    place.competent |= competent;
+    if (place.territory.empty() ||
+        territory::TerritoryDepth(territory) > territory::TerritoryDepth(place.territory))
+      place.territory = territory;
+  };
+  for (const auto& [predecessor, successor] : material_.successors) {
+    const auto body = material_.bodies.find(predecessor);
+    const Standing standing = body == material_.bodies.end() ? Standing() : StandingOf(body->second);
+    if (standing.competent) inherit(successor.body, standing.territory, true);
+    const auto orphan = orphaned_.find(predecessor);
+    if (orphan == orphaned_.end()) continue;
+    inherit(successor.body, orphan->second, false);
+    if (!standing.competent) heirs_[successor.body].push_back(predecessor);
+  }
+  for (const auto& [successor, place] : places) {
+    const auto body = material_.bodies.find(successor);
+    if (body == material_.bodies.end() || by_offer.contains(successor)) continue;
+    if (StandingOf(body->second).competent) continue;
+    Ranked ranked = FromBody(body->second);
+    ranked.candidate.set_territory(place.territory);
+    CompetenceReason(Standing(), /*by_offer=*/false, ranked);
+    ranked.competence = place.competent ? 0 : 1;
+    BodyState(body->second, /*by_offer=*/false, ranked);
+    ranked.eligibility = 1;
+    ranked.capacity = 1;
+    Language(body->second.languages(), ranked);
+    placed_.insert(successor);
     Finish(std::move(ranked));
   }
 }
@@ -319,11 +415,11 @@ void Ranking::AddBodies() {
   for (const auto& [name, body] : material_.bodies) {
     const Standing standing = StandingOf(body);
     const auto offers = any_match.find(name);
-    if (!standing.code || (offers != any_match.end() && offers->second)) continue;
+    if (!standing.code || (offers != any_match.end() && offers->second) || placed_.contains(name)) continue;
     Ranked ranked = FromBody(body);
     ranked.candidate.set_territory(standing.territory);
     CompetenceReason(standing, /*by_offer=*/false, ranked);
-    BodyState(body, ranked);
+    BodyState(body, /*by_offer=*/false, ranked);
     if (offers != any_match.end()) {
       AddReason(ranked.candidate, v1::ROUTE_REASON_CODE_NO_MATCHING_OFFER, v1::ROUTE_EFFECT_CAUTION);
     }
@@ -378,7 +474,9 @@ void Ranking::Explain(v1::ResolveRouteResponse& response) const {
 }
 
 v1::ResolveRouteResponse Ranking::Run() {
+  FindHeirs();
   AddOffers();
+  AddSuccessors();
   AddBodies();
   AddLevels();
   std::sort(ranked_.begin(), ranked_.end(),

@@ -10,6 +10,10 @@
 //   6. free places, then not known or stale, then full
 //   7. the language the person puts first, then the next, then none
 //   8. the names of the body and the offer
+//
+// A body whose place went to another one has it no more: its competence counts for the successor. Where the
+// body exists no longer, its offers are no match either, and the successor stands in their place, without an
+// offer. A successor that has a competence or a matching offer of its own here stands by that.
 #ifndef WAYPOST_SERVICES_DIRECTORY_ROUTING_H_
 #define WAYPOST_SERVICES_DIRECTORY_ROUTING_H_
 
@@ -19,6 +23,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "services/directory/succession.h"
 #include "waypost/directory/v1/directory.pb.h"
 #include "waypost/directory/v1/requests.pb.h"
 
@@ -36,6 +41,8 @@ struct RouteMaterial {
   std::map<std::string, v1::Body, std::less<>> bodies;
   std::vector<FoundOffer> offers;
   std::map<std::string, v1::Programme, std::less<>> programmes;
+  // By the name of the predecessor, which is among `bodies` as the successor is.
+  std::map<std::string, Successor, std::less<>> successors;
   std::string coordinating_body;    // empty: nobody
   bool recorded_for_parts = false;  // there is something for territories within the one asked for
   bool truncated = false;           // there is more than was looked at

@@ -118,6 +118,97 @@ TEST_F(Routing, TheNearestLevelComesFirstWhateverElseSpeaksForTheOthers) {
   EXPECT_EQ(response.empty_reason(), v1::ROUTE_EMPTY_REASON_UNSPECIFIED);
 }
 
+TEST_F(Routing, ASuccessorStandsInThePlaceOfABodyThatMergedIntoIt) {
+  v1::Body village = Body("village", "LEVEL_LOCAL", Competence("ES300/28058"));
+  village.set_status(v1::BODY_STATUS_DISSOLVED);
+  Add(village);
+  Add(Offer("village-flats", "village", Places(3, 1)), "ES300/28058");
+  Add(Body("city", "LEVEL_LOCAL", "languages: 'ar'"));
+  Add(Body("state", "LEVEL_NATIONAL", Competence("ES")));
+  material.successors["bodies/village"] = {.body = "bodies/city", .whole = true};
+  const auto response = Ask("include_unmatched: true languages: 'ar'");
+  EXPECT_THAT(Names(response),
+              ElementsAre("bodies/city", "bodies/state", "bodies/village", "offers/village-flats"));
+  EXPECT_EQ(response.match_count(), 2);
+  EXPECT_THAT(Reasons(response.candidates(0)), ElementsAre("SUCCEEDED", "NEAREST_LEVEL", "LANGUAGE_SERVED"));
+  EXPECT_EQ(response.candidates(0).reasons(0).subject(), "bodies/village");
+  EXPECT_EQ(response.candidates(0).territory(), "ES300/28058");
+  EXPECT_THAT(Reasons(response.candidates(2)), ElementsAre("COMPETENT", "HAS_SUCCESSOR", "BODY_DISSOLVED",
+                                                           "NO_MATCHING_OFFER", "INTERPRETER_NEEDED"));
+  EXPECT_EQ(response.candidates(2).reasons(1).subject(), "bodies/city");
+}
+
+TEST_F(Routing, WhereOnlyAnOfferWentTheSuccessorStandsAsAnOfferAloneWould) {
+  v1::Body charity = Body("charity", "LEVEL_LOCAL");
+  charity.set_status(v1::BODY_STATUS_DISSOLVED);
+  Add(charity);
+  Add(Offer("beds", "charity"), "ES300");
+  Add(Body("league", "LEVEL_LOCAL"));
+  Add(Body("town", "LEVEL_LOCAL", Competence("ES300")));
+  material.successors["bodies/charity"] = {.body = "bodies/league", .whole = true};
+  EXPECT_THAT(Names(Ask()), ElementsAre("bodies/town", "bodies/league"));
+  // An offer that would be no match anyway leaves nothing behind.
+  material.offers[0].offer.set_status(v1::OFFER_STATUS_DEFUNCT);
+  EXPECT_THAT(Names(Ask()), ElementsAre("bodies/town"));
+}
+
+TEST_F(Routing, ABodyWhoseCompetenceMovedKeepsItsOffers) {
+  Add(Body("town", "LEVEL_LOCAL", Competence("ES300/28058")));
+  Add(Body("region", "LEVEL_REGIONAL"));
+  material.successors["bodies/town"] = {.body = "bodies/region", .whole = false};
+  EXPECT_THAT(Names(Ask()), ElementsAre("bodies/region"));
+  const auto excluded = Ask("include_unmatched: true").candidates(1);
+  EXPECT_THAT(Reasons(excluded), ElementsAre("COMPETENT", "HAS_SUCCESSOR"));
+  Add(Offer("flats", "town"), "ES300/28058");
+  const auto response = Ask();
+  EXPECT_THAT(Names(response), ElementsAre("offers/flats", "bodies/region"));
+  EXPECT_THAT(Reasons(response.candidates(0)),
+              ElementsAre("OFFER_ONLY", "NEAREST_LEVEL", "ELIGIBLE", "CAPACITY_UNKNOWN"));
+}
+
+TEST_F(Routing, ASuccessorWithSomethingOfItsOwnStandsByThat) {
+  v1::Body village = Body("village", "LEVEL_LOCAL", Competence("ES300/28058"));
+  village.set_status(v1::BODY_STATUS_DISSOLVED);
+  Add(village);
+  Add(Body("city", "LEVEL_LOCAL", Competence("ES300")));
+  material.successors["bodies/village"] = {.body = "bodies/city", .whole = true};
+  const auto competent = Ask();
+  EXPECT_THAT(Names(competent), ElementsAre("bodies/city"));
+  EXPECT_THAT(Reasons(competent.candidates(0)), ElementsAre("COMPETENT", "NEAREST_LEVEL"));
+  // With offers alone, these are of a body that has inherited the competence.
+  material.bodies["bodies/city"].clear_competences();
+  Add(Offer("flats", "city"), "ES300");
+  const auto offers = Ask();
+  EXPECT_THAT(Names(offers), ElementsAre("offers/flats"));
+  EXPECT_EQ(Reasons(offers.candidates(0))[0], "SUCCEEDED");
+  // An offer that is no match leaves the successor itself, once.
+  material.offers[0].offer.set_status(v1::OFFER_STATUS_INACTIVE);
+  EXPECT_THAT(Names(Ask()), ElementsAre("bodies/city"));
+}
+
+TEST_F(Routing, ASuccessorIsExcludedLikeAnyOtherBodyAndStandsOnceForAllItSucceeded) {
+  for (const std::string_view id : {"village", "hamlet"}) {
+    v1::Body body = Body(id, "LEVEL_LOCAL", Competence("ES300/28058"));
+    body.set_status(v1::BODY_STATUS_DISSOLVED);
+    Add(body);
+    material.successors[base::Cat("bodies/", id)] = {.body = "bodies/city", .whole = true};
+  }
+  Add(Body("city", "LEVEL_LOCAL"));
+  const auto response = Ask();
+  EXPECT_THAT(Names(response), ElementsAre("bodies/city"));
+  EXPECT_THAT(Reasons(response.candidates(0)), ElementsAre("SUCCEEDED", "NEAREST_LEVEL", "SUCCEEDED"));
+  EXPECT_EQ(Ask("origin: 'bodies/city'").match_count(), 0);
+  material.bodies["bodies/city"].set_status(v1::BODY_STATUS_SUSPENDED);
+  EXPECT_EQ(Ask().match_count(), 0);
+  // What the predecessor was not competent for any more is not inherited.
+  material.bodies["bodies/city"].set_status(v1::BODY_STATUS_ACTIVE);
+  for (auto& [name, body] : material.bodies) {
+    for (auto& competence : *body.mutable_competences())
+      competence.mutable_validity()->set_end_date("2020-01-01");
+  }
+  EXPECT_EQ(Ask().match_count(), 0);
+}
+
 TEST_F(Routing, ANearerBodyThatIsExcludedMakesNobodySecond) {
   v1::Body town = Body("town", "LEVEL_LOCAL", Competence("ES300/28058"));
   town.set_status(v1::BODY_STATUS_SUSPENDED);

@@ -88,6 +88,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddUnitCommands(*app, session);
   AddOfferCommands(*app, session);
   AddProgrammeCommands(*app, session);
+  AddSuccessionCommands(*app, session);
   AddAgreementCommands(*app, session);
   AddRouteCommand(*app, session);
   AddReferralCommands(*app, session);

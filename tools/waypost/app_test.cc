@@ -157,6 +157,30 @@ TEST(AppTest, UpdatesAndEndsAProgramme) {
   EXPECT_EQ(runner.Run({"programmes", "end", "programmes/rising", "--reason", "x"}).code, ExitCode::kUsage);
 }
 
+TEST(AppTest, RecordsListsAndEndsSuccessions) {
+  FakeServer server;
+  Runner runner;
+  const RunResult made = runner.Run(
+      {"successions", "create", "merger", "--kind", "split", "--predecessor", "bodies/a", "--share",
+       R"({"successor":"bodies/b","themes":["THEME_YOUTH"]})", "--share", R"({"successor":"bodies/c"})",
+       "--start-date", "2026-01-01", "--reference", "Ley 1", "--server", server.address()});
+  ASSERT_EQ(made.code, ExitCode::kOk) << made.err;
+  const dir::CreateSuccessionRequest& request = server.directory.created_succession;
+  EXPECT_EQ(request.succession_id(), "merger");
+  EXPECT_EQ(request.succession().kind(), dir::SUCCESSION_KIND_SPLIT);
+  EXPECT_EQ(request.succession().shares(0).themes(0), type::v1::THEME_YOUTH);
+  EXPECT_EQ(request.succession().shares(1).successor(), "bodies/c");
+  EXPECT_EQ(request.succession().period().start_date(), "2026-01-01");
+  const RunResult list =
+      runner.Run({"successions", "list", "--predecessor", "bodies/a", "--server", server.address()});
+  EXPECT_THAT(list.out, HasSubstr("successions/merger  split  bodies/a     bodies/b, bodies/c  2026-01-01"));
+  const RunResult ended = runner.Run(
+      {"successions", "end", "successions/merger", "--end-date", "2026-06-30", "--server", server.address()});
+  ASSERT_EQ(ended.code, ExitCode::kOk) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("2026-06-30"));
+  EXPECT_EQ(runner.Run({"successions", "end", "successions/merger"}).code, ExitCode::kUsage);
+}
+
 TEST(AppTest, ExplainsARoute) {
   FakeServer server;
   auto& candidate = *server.directory.route.add_candidates();

@@ -120,6 +120,32 @@ grpc::Status FakeDirectory::EndProgramme(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeDirectory::CreateSuccession(grpc::ServerContext*,
+                                             const directory::v1::CreateSuccessionRequest* request,
+                                             directory::v1::Succession* response) {
+  created_succession = *request;
+  *response = request->succession();
+  response->set_name("successions/" + request->succession_id());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::ListSuccessions(grpc::ServerContext*,
+                                            const directory::v1::ListSuccessionsRequest* request,
+                                            directory::v1::ListSuccessionsResponse* response) {
+  if (request->predecessor() != created_succession.succession().predecessor()) return grpc::Status::OK;
+  *response->add_successions() = created_succession.succession();
+  response->mutable_successions(0)->set_name("successions/" + created_succession.succession_id());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::EndSuccession(grpc::ServerContext*,
+                                          const directory::v1::EndSuccessionRequest* request,
+                                          directory::v1::Succession* response) {
+  *response = created_succession.succession();
+  response->mutable_period()->set_end_date(request->end_date());
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeDirectory::ResolveRoute(grpc::ServerContext*,
                                          const directory::v1::ResolveRouteRequest* request,
                                          directory::v1::ResolveRouteResponse* response) {

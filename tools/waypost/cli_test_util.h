@@ -91,6 +91,14 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
                                directory::v1::Programme* response) override;
   grpc::Status EndProgramme(grpc::ServerContext* context, const directory::v1::EndProgrammeRequest* request,
                             directory::v1::Programme* response) override;
+  grpc::Status CreateSuccession(grpc::ServerContext* context,
+                                const directory::v1::CreateSuccessionRequest* request,
+                                directory::v1::Succession* response) override;
+  grpc::Status ListSuccessions(grpc::ServerContext* context,
+                               const directory::v1::ListSuccessionsRequest* request,
+                               directory::v1::ListSuccessionsResponse* response) override;
+  grpc::Status EndSuccession(grpc::ServerContext* context, const directory::v1::EndSuccessionRequest* request,
+                             directory::v1::Succession* response) override;
   grpc::Status ResolveRoute(grpc::ServerContext* context, const directory::v1::ResolveRouteRequest* request,
                             directory::v1::ResolveRouteResponse* response) override;
 
@@ -99,6 +107,7 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
   directory::v1::UpdateUnitRequest updated_unit;
   directory::v1::UpdateProgrammeRequest updated_programme;
   directory::v1::EndProgrammeRequest ended_programme;
+  directory::v1::CreateSuccessionRequest created_succession;
   directory::v1::ResolveRouteRequest asked;
   directory::v1::ResolveRouteResponse route;
 };

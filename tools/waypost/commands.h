@@ -12,6 +12,7 @@ void AddBodyCommands(CLI::App& root, Session& session);
 void AddUnitCommands(CLI::App& root, Session& session);
 void AddOfferCommands(CLI::App& root, Session& session);
 void AddProgrammeCommands(CLI::App& root, Session& session);
+void AddSuccessionCommands(CLI::App& root, Session& session);
 void AddAgreementCommands(CLI::App& root, Session& session);
 void AddRouteCommand(CLI::App& root, Session& session);
 void AddReferralCommands(CLI::App& root, Session& session);

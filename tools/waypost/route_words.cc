@@ -33,6 +33,10 @@ std::string_view CompetenceWords(pb::RouteReasonCode code) {
       return "enforcement bodies are never proposed";
     case pb::ROUTE_REASON_CODE_IS_ORIGIN:
       return "it is the body that asks: a matter for its own units";
+    case pb::ROUTE_REASON_CODE_SUCCEEDED:
+      return "it stands in the place of another body, by a recorded succession";
+    case pb::ROUTE_REASON_CODE_HAS_SUCCESSOR:
+      return "its place here went to another body, by a recorded succession";
     default:
       return "";
   }
