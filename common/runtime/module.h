@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -40,6 +41,8 @@ class Module {
   // "referral": the part of the store, the lane of the outbox.
   virtual std::string_view name() const = 0;
   virtual grpc::Service& service() = 0;
+  // Services of the same part beside it.
+  virtual std::vector<grpc::Service*> more_services() { return {}; }
   // Begins what runs in the background. Once, after the server listens.
   virtual absl::Status Start(const Peers& peers) = 0;
   // Ends it. Before the server is destroyed; Start may not have been called.

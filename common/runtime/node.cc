@@ -310,7 +310,10 @@ absl::Status RunningNode::OpenStore(const std::vector<std::string>& parts) {
 absl::Status RunningNode::Serve(const MakeModules& make) {
   WAYPOST_ASSIGN_OR_RETURN(modules_, make(*this));
   std::vector<grpc::Service*> services;
-  for (const auto& module : modules_) services.push_back(&module->service());
+  for (const auto& module : modules_) {
+    services.push_back(&module->service());
+    for (grpc::Service* const more : module->more_services()) services.push_back(more);
+  }
   WAYPOST_ASSIGN_OR_RETURN(server_,
                            rpc::Server::Start({.listen = config_.listen(),
                                                .tls_certificate_file = config_.tls_certificate_file(),

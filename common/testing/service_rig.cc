@@ -101,8 +101,8 @@ ServiceRig::~ServiceRig() {
   std::fclose(log_file_);
 }
 
-void ServiceRig::Serve(grpc::Service& service) {
-  server_ = OrDie(rpc::Server::Start({.listen = "127.0.0.1:0"}, {&service}));
+void ServiceRig::Serve(const std::vector<grpc::Service*>& services) {
+  server_ = OrDie(rpc::Server::Start({.listen = "127.0.0.1:0"}, services));
   server_->SetServing(true);
   if (options_.over_socket) {
     channel_ =

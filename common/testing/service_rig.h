@@ -101,7 +101,8 @@ class ServiceRig {
   store::RocksNode& rocks() { return *rocks_; }
 
   // `service` must outlive the serving: StopServing, or the rig, ends it.
-  void Serve(grpc::Service& service);
+  void Serve(grpc::Service& service) { Serve(std::vector<grpc::Service*>{&service}); }
+  void Serve(const std::vector<grpc::Service*>& services);
   void StopServing();
   std::shared_ptr<grpc::Channel> channel() { return channel_; }
 

@@ -31,7 +31,7 @@ std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
 }
 // The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Uint(4).Take();
+  return KeyBuilder().Text("dir.cursor").Uint(5).Take();
 }
 
 struct BodyRow {
@@ -98,7 +98,22 @@ struct OfferRow {
   std::string provider;
   uint64_t status = 0;
   int64_t revision = 0;
+  uint64_t kind = 0;
+  std::vector<GroupFacts> groups;
 };
+
+// Places are written one higher: 0 stands for none declared.
+absl::StatusOr<std::vector<GroupFacts>> ReadGroups(KeyParser& parser) {
+  std::vector<GroupFacts> groups;
+  while (!parser.AtEnd()) {
+    GroupFacts& group = groups.emplace_back();
+    WAYPOST_ASSIGN_OR_RETURN(group.group_id, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t places, parser.Uint());
+    if (places > 0) group.places = static_cast<int>(places - 1);
+    WAYPOST_ASSIGN_OR_RETURN(group.cohort_start, parser.Text());
+  }
+  return groups;
+}
 
 absl::StatusOr<std::optional<OfferRow>> ReadOffer(const store::Reader& reader, std::string_view name) {
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(OfferKey(name)));
@@ -108,14 +123,25 @@ absl::StatusOr<std::optional<OfferRow>> ReadOffer(const store::Reader& reader, s
   WAYPOST_ASSIGN_OR_RETURN(row.provider, parser.Text());
   WAYPOST_ASSIGN_OR_RETURN(row.status, parser.Uint());
   WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  // A row without them is of the form before, and soon replaced.
+  if (parser.AtEnd()) return row;
+  WAYPOST_ASSIGN_OR_RETURN(row.kind, parser.Uint());
+  WAYPOST_ASSIGN_OR_RETURN(row.groups, ReadGroups(parser));
   return row;
 }
 
 absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, int64_t revision) {
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<OfferRow> row, ReadOffer(writer, offer.name()));
   if (row.has_value() && row->revision > revision) return absl::OkStatus();
-  writer.Put(OfferKey(offer.name()),
-             KeyBuilder().Text(offer.provider()).Uint(offer.status()).Int(revision).Take());
+  KeyBuilder value;
+  value.Text(offer.provider()).Uint(offer.status()).Int(revision).Uint(offer.kind());
+  for (const directory::v1::OfferGroup& group : offer.groups()) {
+    const int places = group.has_capacity() ? group.capacity().places() : -1;
+    value.Text(group.group_id())
+        .Uint(static_cast<uint64_t>(std::max(places, -1) + 1))
+        .Text(group.cohort_start_date());
+  }
+  writer.Put(OfferKey(offer.name()), value.key());
   return absl::OkStatus();
 }
 
@@ -212,7 +238,9 @@ absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& read
   if (!row.has_value()) return OfferFacts{};
   return OfferFacts{.exists = true,
                     .active = row->status == directory::v1::OFFER_STATUS_ACTIVE,
-                    .provider = std::move(row->provider)};
+                    .provider = std::move(row->provider),
+                    .enrolment = row->kind == directory::v1::OFFER_KIND_ENROLMENT,
+                    .groups = std::move(row->groups)};
 }
 
 absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& reader, type::v1::Theme theme,
@@ -244,6 +272,7 @@ absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& read
   }
   if (!route.offer.empty()) {
     WAYPOST_ASSIGN_OR_RETURN(facts.offer, FindOffer(reader, route.offer));
+    facts.offer.groups.clear();  // a route names none, and what was found is kept
   }
   return facts;
 }

@@ -3,7 +3,9 @@
 //
 //   ("dir.body", name)                   status, enforcement, revision, approval required
 //   ("dir.unit", name)                   status, kind, revision; whose it is, its name says
-//   ("dir.offer", name)                  provider, status, revision
+//   ("dir.offer", name)                  provider, status, revision, kind; of each group: id, declared
+//   places,
+//                                        first day of its cohort
 //   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,
 //                                        revision
 //   ("dir.cursor", form of these rows)   what to resume after; written with every change, and so the version

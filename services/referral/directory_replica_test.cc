@@ -167,6 +167,58 @@ TEST_F(ReplicaTest, KnowsOffersAsTheyLastWere) {
   EXPECT_FALSE(FindOffer("offers/o").active);
 }
 
+TEST_F(ReplicaTest, KnowsTheGroupsOfAnOfferAndTheirPlaces) {
+  WatchChangesResponse changes;
+  AddOffer(changes, "offers/o", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 2);
+  directory::v1::Offer& offer = *changes.mutable_changes(0)->mutable_offer();
+  offer.set_kind(directory::v1::OFFER_KIND_ENROLMENT);
+  offer.add_groups()->set_group_id("alpha");
+  offer.mutable_groups(0)->set_permanent(true);
+  offer.mutable_groups(0)->mutable_capacity()->set_places(8);
+  offer.add_groups()->set_group_id("fle1");
+  offer.mutable_groups(1)->set_cohort_start_date("2026-09-01");
+  offer.add_groups()->set_group_id("full");
+  offer.mutable_groups(2)->mutable_capacity()->set_places(0);
+  AddOffer(changes, "offers/p", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 1);
+  Apply(changes, "c1");
+  const OfferFacts facts = FindOffer("offers/o");
+  EXPECT_TRUE(facts.enrolment);
+  ASSERT_NE(facts.FindGroup("alpha"), nullptr);
+  EXPECT_EQ(facts.FindGroup("alpha")->places, 8);
+  EXPECT_EQ(facts.FindGroup("alpha")->cohort_start, "");
+  EXPECT_EQ(facts.FindGroup("fle1")->places, std::nullopt) << "none declared";
+  EXPECT_EQ(facts.FindGroup("fle1")->cohort_start, "2026-09-01");
+  EXPECT_EQ(facts.FindGroup("full")->places, 0) << "declared: none";
+  EXPECT_EQ(facts.FindGroup("fle2"), nullptr);
+  EXPECT_FALSE(FindOffer("offers/p").enrolment);
+  EXPECT_TRUE(FindOffer("offers/p").groups.empty());
+  WatchChangesResponse later;
+  AddOffer(later, "offers/o", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 3);
+  later.mutable_changes(0)->mutable_offer()->add_groups()->set_group_id("alpha");
+  Apply(later, "c2");
+  EXPECT_EQ(FindOffer("offers/o").groups.size(), 1U);
+  EXPECT_EQ(FindOffer("offers/o").FindGroup("alpha")->places, std::nullopt);
+}
+
+TEST_F(ReplicaTest, AReplicaFromBeforeItKeptGroupsIsMadeAnew) {
+  ASSERT_TRUE(
+      store::TransactAndWait(store_, [](store::Writer& writer) {
+        writer.Put(
+            store::KeyBuilder().Text("dir.offer").Text("offers/o").Take(),
+            store::KeyBuilder().Text("bodies/a").Uint(directory::v1::OFFER_STATUS_ACTIVE).Int(7).Take());
+        writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(4).Take(), "c1");
+        return absl::OkStatus();
+      }).ok());
+  EXPECT_TRUE(FindOffer("offers/o").active);
+  EXPECT_TRUE(FindOffer("offers/o").groups.empty());
+  EXPECT_EQ(*replica_.Cursor(), "") << "from the beginning";
+  WatchChangesResponse again;
+  AddOffer(again, "offers/o", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 7);
+  again.mutable_changes(0)->mutable_offer()->add_groups()->set_group_id("alpha");
+  Apply(again, "c1");
+  EXPECT_NE(FindOffer("offers/o").FindGroup("alpha"), nullptr);
+}
+
 // Unread, the feed's units and offers would stay unknown until each changes.
 TEST_F(ReplicaTest, AReplicaFromBeforeItKeptUnitsAndOffersIsMadeAnew) {
   ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
@@ -378,7 +430,7 @@ TEST_F(RouteTest, ATransactionSeesItsOwnWritesAndLeavesNothingWhenItFails) {
   const absl::Status status = store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
     writer.Put(store::KeyBuilder().Text("dir.body").Text("bodies/to").Take(),
                store::KeyBuilder().Uint(directory::v1::BODY_STATUS_SUSPENDED).Uint(0).Int(2).Uint(0).Take());
-    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(4).Take(), "c2");
+    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(5).Take(), "c2");
     EXPECT_FALSE(Ask(writer).receiving.active);
     return absl::AbortedError("on purpose");
   });

@@ -2,11 +2,13 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/status_macros.h"
 #include "common/runtime/outbox_module.h"
 #include "common/status/errors.h"
 #include "services/referral/directory_replica.h"
+#include "services/referral/enrolment_service.h"
 #include "services/referral/key_renewal.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
@@ -22,10 +24,12 @@ class ReferralModule final : public runtime::Module {
         outbox_(std::move(outbox)),
         sealing_(keys, context.node.random),
         replica_(context.store),
-        service_(outbox_->env(), sealing_, replica_) {}
+        service_(outbox_->env(), sealing_, replica_),
+        enrolments_(outbox_->env(), replica_) {}
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
+  std::vector<grpc::Service*> more_services() override { return {&enrolments_}; }
 
   absl::Status Start(const runtime::Peers& peers) override {
     outbox_->Start(peers);
@@ -54,6 +58,7 @@ class ReferralModule final : public runtime::Module {
   Sealing sealing_;
   DirectoryReplica replica_;
   ReferralService service_;
+  EnrolmentService enrolments_;
   std::optional<DirectoryFollower> follower_;
 };
 

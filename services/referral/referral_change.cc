@@ -7,6 +7,8 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/rpc/mutate.h"
+#include "common/status/errors.h"
+#include "services/referral/group_ledger.h"
 #include "services/referral/referral_view.h"
 
 namespace waypost::referral {
@@ -120,7 +122,8 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
 }
 
 // `as` is null for what the system did.
-void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& decision) {
+void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& decision,
+                  const GroupNews& news) {
   HistoryRecord entry;
   entry.set_format_version(kRecordFormat);
   entry.set_revision(decision.next.revision());
@@ -131,6 +134,8 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
     entry.set_body(as->caller().body);
     entry.set_actor(as->caller().actor);
   }
+  entry.set_out_of_order_reason(news.out_of_order);
+  entry.set_next_on_list(news.next_on_list);
   rows::PutHistory(writer, decision.next.name(), entry);
 }
 
@@ -142,8 +147,9 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
                            const std::vector<std::pair<std::string, std::string>>& commitments) {
   const ReferralRecord& next = decision.next;
   const bool is_new = before.state() == kNothing;
+  WAYPOST_ASSIGN_OR_RETURN(const GroupNews news, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
-  WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision);
+  WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   const std::vector<std::string> parties = PartiesOf(before, next);
   rpc::Change change{.type = EventType(decision.event),
                      .resource = next.name(),
@@ -354,14 +360,17 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
   WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown,
                                        decision.next.name(), mutation.caller().body, prepared.content));
-  WAYPOST_RETURN_IF_ERROR(
-      WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments));
+  const absl::Status written =
+      WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments);
+  // A newer replica may know of more places.
+  if (error::ReasonOf(written) == "NO_PLACE_FREE") WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(now));
+  WAYPOST_RETURN_IF_ERROR(written);
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
   WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, 0));
   FillReferral(decision.next, as, now, response);
-  return absl::OkStatus();
+  return FillGroups(writer, &current, decision.next, as, response);
 }
 
 }  // namespace waypost::referral

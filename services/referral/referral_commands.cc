@@ -73,6 +73,13 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kChangePriority,
                                                                      Event::kErase};
 
+template <typename Request>
+GroupChoice ChoiceOf(const Request& request) {
+  return {.offer = request.offer(),
+          .group_id = request.group_id(),
+          .persons = {request.persons().begin(), request.persons().end()}};
+}
+
 }  // namespace
 
 std::vector<FilledSections> FilledIn(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections) {
@@ -129,11 +136,12 @@ Command CommandOf(const v1::ProvideInformationRequest&) {
 }
 
 Command CommandOf(const v1::WaitlistReferralRequest& request) {
-  return command::Waitlist{api::FromTimestamp(request.review_time())};
+  return command::Waitlist{api::FromTimestamp(request.review_time()), ChoiceOf(request)};
 }
 
 Command CommandOf(const v1::OfferPlaceRequest& request) {
-  return command::OfferPlace{api::FromTimestamp(request.answer_by_time())};
+  return command::OfferPlace{
+      api::FromTimestamp(request.answer_by_time()), ChoiceOf(request), request.out_of_order_reason(), {}};
 }
 
 Command CommandOf(const v1::AnswerOfferRequest& request) {
@@ -146,6 +154,9 @@ Command CommandOf(const v1::AcceptReferralRequest& request) {
   command::Accept accept;
   if (request.has_appointment()) accept.appointment = request.appointment();
   accept.unit = request.unit();
+  accept.offer = request.offer();
+  accept.places.assign(request.places().begin(), request.places().end());
+  accept.out_of_order = request.out_of_order_reason();
   return accept;
 }
 

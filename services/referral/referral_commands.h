@@ -24,6 +24,20 @@ struct FilledSections {
 };
 std::vector<FilledSections> FilledIn(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections);
 
+// Places in one group of an offer, as a request names them.
+struct GroupChoice {
+  std::string offer;                   // empty: the one that the referral has to do with already
+  std::string group_id;                // empty: as it waits, or none
+  std::vector<uint32_t> persons = {};  // empty: whoever waits, or else everybody
+};
+
+// What the directory says of a group that a command takes places in.
+struct GroupLimit {
+  std::string offer;
+  std::string group_id;
+  std::optional<int> places;  // nothing declared is no limit
+};
+
 namespace command {
 
 struct Create {
@@ -49,9 +63,13 @@ struct ProvideInformation {};
 struct InformationLapse {};
 struct Waitlist {
   absl::Time review;
+  GroupChoice choice = {};
 };
 struct OfferPlace {
   absl::Time answer_by;
+  GroupChoice choice = {};
+  v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
+  std::vector<GroupLimit> limits = {};  // what the service knows from the directory
 };
 struct TakePlace {};
 struct StayOnList {};
@@ -60,6 +78,10 @@ struct OfferLapse {};
 struct Accept {
   std::optional<v1::Appointment> appointment;  // its time and zone
   std::string unit;
+  std::string offer = {};
+  std::vector<v1::PersonPlace> places = {};
+  v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
+  std::vector<GroupLimit> limits = {};  // what the service knows from the directory
 };
 struct Decline {
   v1::Decline decline;
@@ -116,6 +138,7 @@ struct Escalate {};
 struct Lapse {};
 struct Reopen {
   std::vector<v1::PersonDisclosure> disclosures;
+  std::vector<GroupLimit> limits = {};  // what the service knows from the directory
 };
 struct Misdirected {};
 struct Assign {

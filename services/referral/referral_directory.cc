@@ -1,6 +1,7 @@
 #include "services/referral/referral_directory.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -8,6 +9,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_errors.h"
+#include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
 namespace {
@@ -82,6 +84,31 @@ class Named {
     }
   }
 
+  // A group of an offer of `body`, in which somebody may wait or have a place; what limits it is added to
+  // `limits`. `group_field` is the field that names the group.
+  absl::Status Group(std::string_view group_field, const GroupKey& group, std::string_view body,
+                     absl::Time now, std::vector<GroupLimit>& limits) {
+    if (group.offer.empty()) {
+      wrong_for_ever_ = true;
+      wrong_.Add("offer", "name the offer that the group is of: the referral asks for none");
+      return absl::OkStatus();
+    }
+    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, group.offer));
+    Judge("offer", group.offer, body, facts);
+    if (!facts.exists || facts.provider != body) return absl::OkStatus();
+    const GroupFacts* found = facts.FindGroup(group.group_id);
+    if (found == nullptr) {
+      wrong_.Add(group_field, Cat("'", group.group_id, "' is no group of '", group.offer,
+                                  "': look them up with GetOffer"));
+      return absl::OkStatus();
+    }
+    if (HasBegun(found->cohort_start, now)) {
+      closed_.Update(GroupNotOpen(GroupName(group), found->cohort_start));
+    }
+    limits.push_back({.offer = group.offer, .group_id = group.group_id, .places = found->places});
+    return absl::OkStatus();
+  }
+
   // A replica that is too old refuses nothing that a newer one may know: what was registered or opened since.
   absl::Status ToStatus(absl::Time now) const {
     if (wrong_.empty() && closed_.ok()) return absl::OkStatus();
@@ -105,6 +132,10 @@ class Check {
       : bodies_(bodies), reader_(reader), call_(call), current_(current), named_(bodies, reader) {}
 
   absl::StatusOr<Command> Of(const command::Submit& submit);
+  absl::StatusOr<Command> Of(const command::Waitlist& waitlist);
+  absl::StatusOr<Command> Of(const command::OfferPlace& offer);
+  absl::StatusOr<Command> Of(const command::Accept& accept);
+  absl::StatusOr<Command> Of(const command::Reopen& reopen);
   template <typename Kind>
   absl::StatusOr<Command> Of(const Kind& kind) {
     WAYPOST_RETURN_IF_ERROR(Look(kind));
@@ -118,9 +149,6 @@ class Check {
   }
   absl::Status Look(const command::Create& create);
   absl::Status Look(const command::Update& update);
-  absl::Status Look(const command::Accept& accept) {
-    return LookAtUnit(accept.unit, current_.receiving().body());
-  }
   absl::Status Look(const command::Assign& assign) { return LookAtUnit(assign.unit, call_.caller->body); }
   absl::Status Look(const command::ProposeForward& propose);
   absl::Status Look(const command::ConfirmForward& confirm);
@@ -130,7 +158,6 @@ class Check {
   absl::Status Look(const command::HandOver& hand_over) {
     return LookAtNew(hand_over.to, "unit", hand_over.to.unit, "offer", hand_over.to.offer);
   }
-  absl::Status Look(const command::Reopen& reopen);
   absl::Status Look(const command::ChangePriority& change);
 
   absl::Status LookAtUnit(std::string_view unit, std::string_view body);
@@ -226,10 +253,73 @@ absl::Status Check::Look(const command::ConfirmForward& confirm) {
                    same ? proposal.offer() : "");
 }
 
-// Whoever is sent it once more must be active now.
-absl::Status Check::Look(const command::Reopen&) {
-  if (call_.caller->body != current_.referring().body()) return absl::OkStatus();
-  return LookAtRecipient(current_.receiving().body(), "referral.receiving.body");
+absl::StatusOr<Command> Check::Of(const command::Waitlist& waitlist) {
+  if (waitlist.choice.group_id.empty()) return Command(waitlist);
+  command::Waitlist filled = waitlist;
+  if (filled.choice.offer.empty()) filled.choice.offer = current_.offer();
+  std::vector<GroupLimit> limits;  // nobody takes a place by waiting
+  WAYPOST_RETURN_IF_ERROR(named_.Group("group_id", {filled.choice.offer, filled.choice.group_id},
+                                       current_.receiving().body(), call_.now, limits));
+  WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
+  return Command(std::move(filled));
+}
+
+absl::StatusOr<Command> Check::Of(const command::OfferPlace& offer) {
+  command::OfferPlace filled = offer;
+  GroupChoice& choice = filled.choice;
+  if (choice.group_id.empty()) {
+    choice.group_id = current_.waiting().group_id();
+    choice.offer = current_.waiting().offer();
+  } else if (choice.offer.empty()) {
+    choice.offer = current_.has_waiting() ? current_.waiting().offer() : current_.offer();
+  }
+  if (choice.group_id.empty()) return Command(std::move(filled));
+  WAYPOST_RETURN_IF_ERROR(named_.Group("group_id", {choice.offer, choice.group_id},
+                                       current_.receiving().body(), call_.now, filled.limits));
+  WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
+  return Command(std::move(filled));
+}
+
+// Places that it holds already are looked up no more: what was offered is kept for it.
+absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
+  const std::string& body = current_.receiving().body();
+  command::Accept filled = accept;
+  WAYPOST_RETURN_IF_ERROR(named_.Unit("unit", accept.unit, body));
+  if (accept.places.empty() && current_.places().empty() && current_.has_waiting()) {
+    const v1::ListPlace& waiting = current_.waiting();
+    WAYPOST_RETURN_IF_ERROR(
+        named_.Group("places", {waiting.offer(), waiting.group_id()}, body, call_.now, filled.limits));
+  }
+  const std::string& offer = !accept.offer.empty()        ? accept.offer
+                             : !current_.places().empty() ? current_.places(0).offer()
+                             : current_.has_waiting()     ? current_.waiting().offer()
+                                                          : current_.offer();
+  std::set<GroupKey> seen;
+  for (size_t i = 0; i < filled.places.size(); ++i) {
+    filled.places[i].set_offer(offer);
+    const GroupKey group{offer, filled.places[i].group_id()};
+    if (!seen.insert(group).second) continue;
+    WAYPOST_RETURN_IF_ERROR(
+        named_.Group(Cat("places[", i, "].group_id"), group, body, call_.now, filled.limits));
+  }
+  WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
+  return Command(std::move(filled));
+}
+
+// Whoever is sent it once more must be active now. Who takes a place again finds the group as it is now.
+absl::StatusOr<Command> Check::Of(const command::Reopen& reopen) {
+  if (call_.caller->body == current_.referring().body()) {
+    WAYPOST_RETURN_IF_ERROR(LookAtRecipient(current_.receiving().body(), "referral.receiving.body"));
+    return Command(reopen);
+  }
+  command::Reopen filled = reopen;
+  for (const v1::PersonPlace& place : current_.places()) {
+    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, place.offer()));
+    const GroupFacts* group = facts.FindGroup(place.group_id());
+    if (group == nullptr) continue;
+    filled.limits.push_back({.offer = place.offer(), .group_id = place.group_id(), .places = group->places});
+  }
+  return Command(std::move(filled));
 }
 
 absl::Status Check::Look(const command::ChangePriority& change) {
@@ -263,6 +353,13 @@ absl::Status Check::LookAtRecipient(std::string_view body, std::string_view fiel
 }
 
 }  // namespace
+
+const GroupFacts* OfferFacts::FindGroup(std::string_view group_id) const {
+  for (const GroupFacts& group : groups) {
+    if (group.group_id == group_id) return &group;
+  }
+  return nullptr;
+}
 
 absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::Reader& reader,
                                       const rpc::Call& call, const Command& command,

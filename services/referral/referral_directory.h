@@ -4,8 +4,10 @@
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,10 +35,21 @@ struct UnitFacts {
   bool duty_desk = false;
 };
 
+struct GroupFacts {
+  std::string group_id;
+  std::optional<int> places;  // as declared; nothing declared is no limit
+  std::string cohort_start;   // a day, as in "2026-09-01"; empty: entry at any time
+};
+
 struct OfferFacts {
   bool exists = false;
   bool active = false;
-  std::string provider;  // the body that delivers it
+  std::string provider;    // the body that delivers it
+  bool enrolment = false;  // attended over time in a group; otherwise it is over with a result
+  std::vector<GroupFacts> groups = {};
+
+  // Null when it has no such group. Valid as long as the facts are.
+  const GroupFacts* FindGroup(std::string_view group_id) const;
 };
 
 // From whom to whom a referral is sent, and what about. Units and offer are empty when none is named.
@@ -76,7 +89,7 @@ class BodyRegistry {
 // The command with what the directory adds to it. Refused are:
 //   - a recipient that is unknown, enforcement or not active: INVALID_FIELD, BODY_NOT_ACTIVE;
 //   - a unit or offer that is not there or not of the body on that side: INVALID_FIELD, all of them at once;
-//   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE;
+//   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE, GROUP_NOT_OPEN;
 //   - with UNAVAILABLE, while the replica is too old, what is not there or closed: a newer one may know
 //   better.
 //     What it knows as open is taken; that a body is active, alone, has to be known anew.

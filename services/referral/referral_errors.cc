@@ -124,6 +124,30 @@ absl::Status NotYetDisclosed(std::string_view name) {
   return Refused("NOT_YET_DISCLOSED", name, "opens these sections once it is accepted");
 }
 
+absl::Status NoPlaceFree(std::string_view name, std::string_view group, int64_t places, int64_t taken,
+                         int64_t wanted) {
+  return Refused("NO_PLACE_FREE", name,
+                 Cat("would take ", wanted, " of the ", places, " places of '", group, "', of which ", taken,
+                     " are taken: put it on the waiting list, or report more places to the directory"),
+                 {{"group", std::string(group)},
+                  {"places", Cat(places)},
+                  {"taken", Cat(taken)},
+                  {"wanted", Cat(wanted)}});
+}
+
+absl::Status OutOfOrder(std::string_view name, std::string_view group, std::string_view first) {
+  return Refused("OUT_OF_ORDER", name,
+                 Cat("is not first on the waiting list of '", group, "', but '", first,
+                     "' is: offer it the place, or say with out_of_order_reason why not"),
+                 {{"group", std::string(group)}, {"first", std::string(first)}});
+}
+
+absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start) {
+  return Refused("GROUP_NOT_OPEN", group,
+                 Cat("began together on ", cohort_start, " and takes nobody more: choose another group"),
+                 {{"cohort_start", std::string(cohort_start)}});
+}
+
 absl::Status OwnBodyNotActive(std::string_view body, bool exists) {
   return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
                      Cat("'", body, "', for which you act, is ",

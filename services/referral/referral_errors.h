@@ -55,6 +55,16 @@ absl::Status PriorityNotRaised(std::string_view name);
 // NOT_YET_DISCLOSED: these sections open once the referral is accepted.
 absl::Status NotYetDisclosed(std::string_view name);
 
+// --- Of places and waiting lists
+// NO_PLACE_FREE: `group` is "offers/x/groups/y". `taken` may be more than `places`, where these were lowered.
+absl::Status NoPlaceFree(std::string_view name, std::string_view group, int64_t places, int64_t taken,
+                         int64_t wanted);
+// OUT_OF_ORDER: `first`, a referral to the caller's body, stands before it on the list, and no reason is
+// given.
+absl::Status OutOfOrder(std::string_view name, std::string_view group, std::string_view first);
+// GROUP_NOT_OPEN: its cohort has begun.
+absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start);
+
 // --- Of what a request names in the directory
 // BODY_NOT_ACTIVE: the caller's own, which is closed or suspended, or was never registered.
 absl::Status OwnBodyNotActive(std::string_view body, bool exists);

@@ -55,6 +55,13 @@ inline constexpr absl::Duration kMaxDateAhead = absl::Hours(24 * 366);
 // A day is not in the future while it has begun anywhere on earth.
 inline constexpr absl::Duration kFurthestZone = absl::Hours(14);
 
+// Groups of offers.
+inline constexpr size_t kMaxGroupIdBytes = 63;  // as in the directory
+inline constexpr int kMaxWaiting = 1'000;       // referrals on one waiting list
+inline constexpr int kMaxCriteria = 6;
+// A cohort has begun when its day has ended everywhere on earth.
+inline constexpr absl::Duration kLatestZone = absl::Hours(12);
+
 // Listings and disclosures.
 inline constexpr int kMaxStatesInQuery = 16;
 inline constexpr int kMaxNotesDisclosed = 50;

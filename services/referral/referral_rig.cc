@@ -50,7 +50,8 @@ ReferralRig::ReferralRig(RigOptions options)
       keys(key_provider, rig.random()),
       sealing(keys, rig.random()),
       replica(rig.store()),
-      service(rig.env(), sealing, replica) {
+      service(rig.env(), sealing, replica),
+      enrolment_service(rig.env(), replica) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
@@ -76,8 +77,9 @@ ReferralRig::ReferralRig(RigOptions options)
   changes.set_up_to_date(true);
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 
-  rig.Serve(service);
+  rig.Serve({&service, &enrolment_service});
   stub = v1::ReferralService::NewStub(rig.channel());
+  enrolment_stub = v1::EnrolmentService::NewStub(rig.channel());
   referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
   receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
   coordinator = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
@@ -91,6 +93,7 @@ ReferralRig::ReferralRig(RigOptions options)
 
 ReferralRig::~ReferralRig() {
   stub.reset();
+  enrolment_stub.reset();
   rig.StopServing();
 }
 
@@ -130,6 +133,27 @@ void ReferralRig::SetOffer(std::string_view offer, std::string_view provider,
   changed.set_name(Text(offer));
   changed.set_provider(Text(provider));
   changed.set_status(status);
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+void ReferralRig::SetGroups(std::string_view offer, std::string_view provider, directory::v1::OfferKind kind,
+                            const std::vector<OfferedGroup>& groups) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  directory::v1::Offer& changed = *changes.mutable_changes(0)->mutable_offer();
+  changed.set_name(Text(offer));
+  changed.set_provider(Text(provider));
+  changed.set_status(directory::v1::OFFER_STATUS_ACTIVE);
+  changed.set_kind(kind);
+  for (const OfferedGroup& group : groups) {
+    directory::v1::OfferGroup& added = *changed.add_groups();
+    added.set_group_id(Text(group.group_id));
+    if (group.cohort_start.empty()) {
+      added.set_permanent(true);
+    } else {
+      added.set_cohort_start_date(Text(group.cohort_start));
+    }
+    if (group.places >= 0) added.mutable_capacity()->set_places(group.places);
+  }
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 }
 

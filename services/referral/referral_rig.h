@@ -17,14 +17,17 @@
 #include "common/status/errors.h"
 #include "common/testing/service_rig.h"
 #include "services/referral/directory_replica.h"
+#include "services/referral/enrolment_service.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/referral_testing.h"
+#include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 
 namespace waypost::referral::testing {
 
 using Stub = v1::ReferralService::Stub;
+using EnrolmentStub = v1::EnrolmentService::Stub;
 using ::waypost::testing::RigOptions;
 using ::waypost::testing::ServiceRig;
 
@@ -75,6 +78,14 @@ class ReferralRig {
     return rig.Call(*stub, token, method, request);
   }
 
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Do(std::string_view token,
+                              grpc::Status (EnrolmentStub::*method)(grpc::ClientContext*, const Request&,
+                                                                    Response*),
+                              const Request& request) {
+    return rig.Call(*enrolment_stub, token, method, request);
+  }
+
   // --- Requests that are complete
   v1::SubmitReferralRequest NewReferral(int persons = 1) const;
   v1::CreateReferralRequest NewDraft(int persons = 1) const;
@@ -122,6 +133,14 @@ class ReferralRig {
   void SetUnit(std::string_view unit, directory::v1::UnitStatus status,
                directory::v1::UnitKind kind = directory::v1::UNIT_KIND_DEPARTMENT);
   void SetOffer(std::string_view offer, std::string_view provider, directory::v1::OfferStatus status);
+  // An offer in use with these groups; -1 stands for no places declared.
+  struct OfferedGroup {
+    std::string_view group_id;
+    int places = -1;
+    std::string_view cohort_start = {};
+  };
+  void SetGroups(std::string_view offer, std::string_view provider, directory::v1::OfferKind kind,
+                 const std::vector<OfferedGroup>& groups);
   // Nothing has changed; the replica is fresh.
   void Refresh();
 
@@ -131,7 +150,9 @@ class ReferralRig {
   Sealing sealing;
   DirectoryReplica replica;
   ReferralService service;
+  EnrolmentService enrolment_service;
   std::unique_ptr<Stub> stub;
+  std::unique_ptr<EnrolmentStub> enrolment_stub;
 
   // Supervisors.
   std::string referrer;

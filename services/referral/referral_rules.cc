@@ -11,6 +11,7 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
 namespace {
@@ -346,13 +347,14 @@ absl::Status Apply(const command::InformationLapse&, Step& step) {
 absl::Status Apply(const command::Waitlist& waitlist, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckAhead("review_time", waitlist.review, step.now, kMaxReviewAhead));
   SetDue(step.next(), v1::CLOCK_REVIEW, v1::PARTY_RECEIVING, waitlist.review);
-  return absl::OkStatus();
+  return JoinList(waitlist.choice, step.now, step.next());
 }
 
 absl::Status Apply(const command::OfferPlace& offer, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckAhead("answer_by_time", offer.answer_by, step.now, kMaxOfferAhead));
   SetDue(step.next(), v1::CLOCK_OFFER, v1::PARTY_REFERRING, offer.answer_by);
-  return absl::OkStatus();
+  step.decision.taking = {.limits = offer.limits, .out_of_order = offer.out_of_order};
+  return TakeOffered(offer.choice, step.next());
 }
 
 absl::Status Apply(const command::TakePlace&, Step& step) {
@@ -402,6 +404,8 @@ absl::Status Apply(const command::Accept& accept, Step& step) {
     WAYPOST_RETURN_IF_ERROR(
         AddAppointment(TimeOf(accept.appointment->time()), accept.appointment->zone(), step));
   }
+  WAYPOST_RETURN_IF_ERROR(TakeAccepted(accept.places, next));
+  step.decision.taking = {.limits = accept.limits, .out_of_order = accept.out_of_order};
   *next.mutable_accept_time() = api::ToTimestamp(step.now);
   next.clear_paused_due();
   next.clear_pause_time();
@@ -706,6 +710,7 @@ absl::Status Apply(const command::Reopen& reopen, Step& step) {
     person.mutable_disclosure()->set_recipient(next.receiving().body());
   }
   WAYPOST_RETURN_IF_ERROR(CheckComplete(next, step.now));
+  step.decision.taking = {.limits = reopen.limits, .whatever_the_order = true};
   if (step.by.actor == Actor::kReceiving) return absl::OkStatus();
   // The receiving body is asked afresh: what it could open closes down to what it needs to decide.
   if (AnyNeedsApproval(next) && !IsApproved(step)) return ApprovalMissing(next.name());
@@ -881,6 +886,7 @@ void SettleState(Step& step) {
   next.clear_escalate_time();
   next.clear_approval();
   if (next.state() != kOffered) next.set_place_taken(false);
+  SettleGroups(next);
 }
 
 // A body that waits for this referral to take its case over must hear what became of it.

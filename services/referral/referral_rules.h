@@ -46,6 +46,13 @@ struct FollowUp {
   Command command;
 };
 
+// Places are taken within these limits, and in the order of the group's waiting list.
+struct Taking {
+  std::vector<GroupLimit> limits = {};  // of each group that a place may be taken in
+  v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
+  bool whatever_the_order = false;  // it had the place before
+};
+
 struct Decision {
   ReferralRecord next;
   Event event;
@@ -56,6 +63,8 @@ struct Decision {
   std::vector<FollowUp> follow_ups = {};
   // Persons that an update took out: their sections and wraps are to be deleted.
   std::vector<uint32_t> removed_persons = {};
+  // How places that it takes in groups are checked; see group_ledger.h.
+  Taking taking = {};
 };
 
 // Decides a caller's command. `current` is empty (kNothing) for Create, and for a Submit that creates.

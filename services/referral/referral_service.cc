@@ -17,6 +17,7 @@
 #include "common/rpc/mutate.h"
 #include "common/rpc/watch.h"
 #include "common/status/errors.h"
+#include "services/referral/group_ledger.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_validation.h"
@@ -255,7 +256,7 @@ ReferralService::Reactor* ReferralService::GetReferral(Context* context,
                     [request, response](const Call& call, const store::Reader& reader) -> absl::Status {
                       WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
                       *response = ToReferral(found.record, found.as, call.now);
-                      return absl::OkStatus();
+                      return FillGroups(reader, nullptr, found.record, found.as, *response);
                     });
 }
 
@@ -330,7 +331,7 @@ ReferralService::Reactor* ReferralService::ListReferralHistory(Context* context,
                                                                v1::ListReferralHistoryResponse* response) {
   return rpc::Query(env_, context, kListReferralHistory, kValidate, *request,
                     [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
-                      WAYPOST_RETURN_IF_ERROR(Read(call, reader, request->name()).status());
+                      WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
                       WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
                       const std::string bound = QueryOf(*request);
                       const api::PageScope scope = ScopeOf(call, bound);
@@ -340,8 +341,11 @@ ReferralService::Reactor* ReferralService::ListReferralHistory(Context* context,
                       WAYPOST_ASSIGN_OR_RETURN(
                           const auto entries,
                           rows::ListHistory(reader, request->name(), after, page_size, &last));
-                      for (const auto& entry : entries)
-                        *response->add_entries() = ToHistoryEntry(entry, *call.caller);
+                      for (const auto& entry : entries) {
+                        v1::HistoryEntry& shown = *response->add_entries();
+                        shown = ToHistoryEntry(entry, *call.caller);
+                        if (found.as.Is(Relation::kReceiving)) shown.set_next_on_list(entry.next_on_list());
+                      }
                       if (static_cast<int>(entries.size()) < page_size) return absl::OkStatus();
                       WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                                                env_.node.page_tokens.Seal(last, scope));

@@ -141,6 +141,39 @@ class Checker {
     if (!offer.empty() && !api::IsName(offer, {"offers"}))
       Add(field, "must be the name of an offer, 'offers/{id}'");
   }
+  void GroupId(std::string_view field, std::string_view id) {
+    const auto allowed = [](char c) { return IsLower(c) || IsDigit(c) || c == '-'; };
+    if (id.empty() || id.size() > kMaxGroupIdBytes || !std::all_of(id.begin(), id.end(), allowed)) {
+      Add(field, Cat("must be the id of a group, 1 to ", kMaxGroupIdBytes, " of a-z, 0-9 and '-'"));
+    }
+  }
+  // Offer, group and persons of one choice.
+  template <typename Request>
+  void GroupChoice(const Request& request) {
+    Offer("offer", request.offer());
+    if (!request.group_id().empty()) {
+      GroupId("group_id", request.group_id());
+    } else if (!request.offer().empty() || !request.persons().empty()) {
+      Add("group_id", "is required where an offer or persons are named");
+    }
+    Count("persons", request.persons_size(), kMaxPersons);
+    std::set<uint32_t> seen;
+    for (int i = 0; i < request.persons_size(); ++i) {
+      if (!seen.insert(request.persons(i)).second) Add(Cat("persons[", i, "]"), "is given twice");
+    }
+  }
+  template <typename Request>
+  void OutOfOrder(const Request& request) {
+    if (request.out_of_order_reason() == v1::OUT_OF_ORDER_REASON_OTHER) RequiredEventText(request.text());
+  }
+  void Places(const google::protobuf::RepeatedPtrField<v1::PersonPlace>& places) {
+    Count("places", places.size(), kMaxPersons);
+    std::set<uint32_t> seen;
+    for (int i = 0; i < places.size(); ++i) {
+      GroupId(Cat("places[", i, "].group_id"), places[i].group_id());
+      if (!seen.insert(places[i].person()).second) Add(Cat("places[", i, "].person"), "is given twice");
+    }
+  }
   void Text(std::string_view field, std::string_view text, size_t max) {
     if (CharactersIn(text) > max) Add(field, Cat("must be at most ", max, " characters"));
   }
@@ -486,6 +519,7 @@ absl::Status Validate(const v1::WaitlistReferralRequest& request) {
   check.NameAndEtag(request);
   check.EventText(request.text());
   if (!request.has_review_time()) check.Add("review_time", "is required");
+  check.GroupChoice(request);
   return check.Done();
 }
 
@@ -494,6 +528,8 @@ absl::Status Validate(const v1::OfferPlaceRequest& request) {
   check.NameAndEtag(request);
   check.EventText(request.text());
   if (!request.has_answer_by_time()) check.Add("answer_by_time", "is required");
+  check.GroupChoice(request);
+  check.OutOfOrder(request);
   return check.Done();
 }
 
@@ -514,6 +550,12 @@ absl::Status Validate(const v1::AcceptReferralRequest& request) {
   if (request.has_appointment()) {
     check.AppointmentTime("appointment", request.appointment().has_time(), request.appointment().zone());
   }
+  check.Offer("offer", request.offer());
+  if (!request.offer().empty() && request.places().empty()) {
+    check.Add("places", "is required where an offer is named");
+  }
+  check.Places(request.places());
+  check.OutOfOrder(request);
   return check.Done();
 }
 

@@ -374,6 +374,7 @@ TEST(Validate, RequiredEnumsMustBeSet) {
     for (int i = 0; i < descriptor->field_count(); ++i) {
       const auto& field = *descriptor->field(i);
       if (field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM || field.is_repeated()) continue;
+      if (field.name() == "out_of_order_reason") continue;  // it depends on the list
       ASSERT_TRUE(required.contains(field.name())) << field.full_name();
       std::unique_ptr<Message> copy(sample.request->New());
       copy->CopyFrom(*sample.request);

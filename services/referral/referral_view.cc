@@ -98,6 +98,8 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   const bool knows_next = as.Is(Relation::kReferring) || record.forwarded_how() == v1::HOP_KIND_HAND_OVER;
   if (knows_next) view.set_forwarded_to(record.forwarded_to());
   view.set_place_taken(record.place_taken());
+  if (record.has_waiting()) *view.mutable_waiting() = record.waiting();
+  *view.mutable_places() = record.places();
   view.set_cancel_reason(record.cancel_reason());
   view.set_hold_reason(record.hold_reason());
   const bool referring = as.Is(Relation::kReferring);
@@ -255,6 +257,7 @@ v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const p
   *view.mutable_time() = entry.time();
   view.set_body(entry.body());
   if (entry.body() == caller.body) view.set_actor(entry.actor());
+  view.set_out_of_order_reason(entry.out_of_order_reason());
   return view;
 }
 

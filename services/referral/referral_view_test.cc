@@ -277,7 +277,8 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "ReferralSummary.territory", "WatchReferralsResponse.cursor", "WatchReferralsResponse.referral",
           "WatchReferralsResponse.event", "ListNotesResponse.next_page_token", "Note.name", "Note.body",
           "Note.actor", "Note.event", "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event",
-          "HistoryEntry.body", "HistoryEntry.actor"));
+          "HistoryEntry.body", "HistoryEntry.actor", "HistoryEntry.next_on_list", "ListPlace.offer",
+          "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer", "Referral.next_on_list"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddAgreementCommands(*app, session);
   AddRouteCommand(*app, session);
   AddReferralCommands(*app, session);
+  AddWaitingListCommands(*app, session);
   AddAuditCommands(*app, session);
   AddTokenCommand(*app, session);
   AddReflectionCommand(*app, session);

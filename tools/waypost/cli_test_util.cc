@@ -219,8 +219,56 @@ grpc::Status FakeReferrals::WatchReferrals(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeEnrolments::GetWaitingList(grpc::ServerContext*,
+                                            const referral::v1::GetWaitingListRequest* request,
+                                            referral::v1::WaitingList* response) {
+  response->set_name(request->name());
+  response->set_revision(2);
+  response->set_etag("e2");
+  response->add_criteria(referral::v1::WAITING_LIST_CRITERION_PRIORITY);
+  response->add_criteria(referral::v1::WAITING_LIST_CRITERION_WAITING_SINCE);
+  response->set_places(8);
+  response->set_taken(8);
+  response->set_waiting_count(2);
+  response->set_waiting_person_count(3);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeEnrolments::ListWaitingList(grpc::ServerContext*,
+                                             const referral::v1::ListWaitingListRequest* request,
+                                             referral::v1::ListWaitingListResponse* response) {
+  const std::lock_guard lock(mutex_);
+  asked_ = request->name();
+  auto& first = *response->add_entries();
+  first.set_position(1);
+  first.set_referral("referrals/01jd");
+  first.add_persons(1);
+  response->add_entries()->set_position(2);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeEnrolments::SetWaitingListCriteria(
+    grpc::ServerContext*, const referral::v1::SetWaitingListCriteriaRequest* request,
+    referral::v1::WaitingList* response) {
+  const std::lock_guard lock(mutex_);
+  set_ = *request;
+  response->set_name(request->name());
+  *response->mutable_criteria() = request->criteria();
+  return grpc::Status::OK;
+}
+
+std::string FakeEnrolments::asked() const {
+  const std::lock_guard lock(mutex_);
+  return asked_;
+}
+
+referral::v1::SetWaitingListCriteriaRequest FakeEnrolments::set() const {
+  const std::lock_guard lock(mutex_);
+  return set_;
+}
+
 FakeServer::FakeServer() {
-  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&directory, &referrals});
+  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&directory, &referrals, &enrolments});
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
     std::abort();

@@ -20,6 +20,7 @@
 #include "tools/waypost/environment.h"
 #include "tools/waypost/exit_codes.h"
 #include "waypost/directory/v1/directory_service.grpc.pb.h"
+#include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 
 namespace waypost::cli::testing {
@@ -112,6 +113,29 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
   directory::v1::ResolveRouteResponse route;
 };
 
+// One waiting list with eight places and two who wait.
+class FakeEnrolments final : public referral::v1::EnrolmentService::Service {
+ public:
+  grpc::Status GetWaitingList(grpc::ServerContext* context,
+                              const referral::v1::GetWaitingListRequest* request,
+                              referral::v1::WaitingList* response) override;
+  grpc::Status ListWaitingList(grpc::ServerContext* context,
+                               const referral::v1::ListWaitingListRequest* request,
+                               referral::v1::ListWaitingListResponse* response) override;
+  grpc::Status SetWaitingListCriteria(grpc::ServerContext* context,
+                                      const referral::v1::SetWaitingListCriteriaRequest* request,
+                                      referral::v1::WaitingList* response) override;
+
+  // The list whose entries were asked for.
+  std::string asked() const;
+  referral::v1::SetWaitingListCriteriaRequest set() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::string asked_;
+  referral::v1::SetWaitingListCriteriaRequest set_;
+};
+
 class FakeReferrals final : public referral::v1::ReferralService::Service {
  public:
   grpc::Status SubmitReferral(grpc::ServerContext* context,
@@ -167,6 +191,7 @@ class FakeServer {
   ~FakeServer();
 
   FakeDirectory directory;
+  FakeEnrolments enrolments;
   FakeReferrals referrals;
   // "127.0.0.1:…".
   std::string address() const;

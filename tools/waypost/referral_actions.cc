@@ -30,7 +30,7 @@ FlagOptions ActionFlags(const ReferralAction& action) {
   options.skip = {"appointment.number", "appointment.status"};
   // Flags of their own (OutcomeFlags), or JSON for each person.
   if (action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr) options.skip.insert("outcomes");
-  options.rename = {{"disclosures", "disclosure"}};
+  options.rename = {{"disclosures", "disclosure"}, {"persons", "person"}, {"places", "place"}};
   options.help = {
       {"text", "in words; encrypted, for both sides, at most 4,000 characters"},
       {"own_reference", "the caller's own reference for the case"},
@@ -42,6 +42,11 @@ FlagOptions ActionFlags(const ReferralAction& action) {
       {"assignee", "pseudonym of the person to take it; without it, the unit's queue"},
       {"number", "of an appointment that exists"},
       {"zone", "IANA zone of the time, as Europe/Madrid"},
+      {"group_id", "the group of the offer in which there is a place, or a waiting list"},
+      {"offer", "an offer of the receiving body; the one asked for if absent"},
+      {"persons", "for whom, by number; everybody if absent"},
+      {"places", R"(for a person, as {"person":1,"groupId":"alpha"})"},
+      {"out_of_order_reason", "why before others who stand before it on the group's list"},
   };
   if (action.method == "AddNote") {
     options.help["text"] = "in words; encrypted, for whom --visibility says, at most 10,000 characters";

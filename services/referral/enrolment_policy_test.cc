@@ -1,0 +1,63 @@
+#include "services/referral/enrolment_policy.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "waypost/referral/v1/enrolment.pb.h"
+
+namespace waypost::referral {
+namespace {
+
+using policy::Relation;
+using policy::Role;
+
+// Who may call what, once more, in words: supervisors and caseworkers anywhere, of the body that delivers the
+// offer, or its supervisors alone.
+const std::map<std::string, std::string>& Expected() {
+  static const auto* const expected = new std::map<std::string, std::string>{
+      {"GetWaitingList", "published"},
+      {"ListWaitingList", "own"},
+      {"SetWaitingListCriteria", "own supervisor"},
+  };
+  return *expected;
+}
+
+bool MayByWords(const std::string& words, Role role, policy::Relations relations) {
+  const bool works = role == Role::kSupervisor || role == Role::kCaseworker;
+  if (words == "published") return works && relations.Has(Relation::kAnyone);
+  if (words == "own") return works && relations.Has(Relation::kOwnBody);
+  if (words == "own supervisor") return role == Role::kSupervisor && relations.Has(Relation::kOwnBody);
+  ADD_FAILURE() << words;
+  return false;
+}
+
+TEST(EnrolmentPolicy, EveryMethodRoleAndSetOfRelations) {
+  ASSERT_EQ(kEnrolmentMethodRules.size(), Expected().size());
+  for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
+    const auto words = Expected().find(std::string(rule->method));
+    ASSERT_NE(words, Expected().end()) << rule->method;
+    EXPECT_EQ(rule->service, "waypost.referral.v1.EnrolmentService");
+    for (int role_index = 0; role_index < policy::kRoleCount; ++role_index) {
+      const Role role = static_cast<Role>(role_index);
+      for (int bits = 0; bits < 1 << policy::kRelationCount; ++bits) {
+        policy::Relations relations;
+        for (int i = 0; i < policy::kRelationCount; ++i) {
+          if ((bits >> i & 1) != 0) relations.Add(static_cast<Relation>(i));
+        }
+        ASSERT_EQ(!rule->Allows({role}, relations).empty(), MayByWords(words->second, role, relations))
+            << rule->method << " " << policy::RoleName(role) << " " << bits;
+      }
+    }
+  }
+}
+
+TEST(EnrolmentPolicy, ChangesNeedARequestId) {
+  for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
+    EXPECT_EQ(rule->mutation, rule->method == "SetWaitingListCriteria") << rule->method;
+  }
+}
+
+}  // namespace
+}  // namespace waypost::referral

@@ -1,0 +1,146 @@
+#include "services/referral/group_ledger.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "common/base/status_macros.h"
+#include "common/status/errors.h"
+#include "services/referral/group_rows.h"
+#include "services/referral/referral_errors.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/waiting_list.h"
+
+namespace waypost::referral {
+namespace {
+
+using storage::v1::GroupCountRecord;
+using storage::v1::WaitingRecord;
+
+int64_t At(const std::map<GroupKey, int64_t>& counts, const GroupKey& group) {
+  const auto found = counts.find(group);
+  return found == counts.end() ? 0 : found->second;
+}
+
+// What one record has to do with groups.
+struct Standing {
+  explicit Standing(const ReferralRecord& record) : held(PlacesHeld(record)), waits(WaitsIn(record)) {
+    if (waits.has_value()) waiting = WaitingRecordOf(record);
+  }
+  bool WaitsFor(const GroupKey& group) const { return waits == group; }
+
+  std::map<GroupKey, int64_t> held;
+  std::optional<GroupKey> waits;
+  WaitingRecord waiting;
+};
+
+std::set<GroupKey> GroupsOf(const Standing& before, const Standing& after) {
+  std::set<GroupKey> groups;
+  for (const Standing* standing : {&before, &after}) {
+    for (const auto& [group, count] : standing->held) groups.insert(group);
+    if (standing->waits.has_value()) groups.insert(*standing->waits);
+  }
+  return groups;
+}
+
+// Has it freed a place there, or left the list otherwise than for a place there?
+bool Frees(const Standing& before, const Standing& after, const GroupKey& group) {
+  const int64_t held_before = At(before.held, group);
+  const int64_t held_after = At(after.held, group);
+  if (held_after != held_before) return held_after < held_before;
+  return before.WaitsFor(group) && !after.WaitsFor(group);
+}
+
+absl::StatusOr<std::string> NextOnList(const store::Reader& reader, const Standing& before,
+                                       const Standing& after, std::string_view name) {
+  for (const GroupKey& group : GroupsOf(before, after)) {
+    if (!Frees(before, after, group)) continue;
+    WAYPOST_ASSIGN_OR_RETURN(std::string first, rows::FirstWaiting(reader, group, name));
+    if (!first.empty()) return first;
+  }
+  return std::string();
+}
+
+absl::Status CheckPlaces(const Decision& decision, const GroupKey& group, int64_t held, int64_t wanted) {
+  for (const GroupLimit& limit : decision.taking.limits) {
+    if (limit.offer != group.offer || limit.group_id != group.group_id) continue;
+    if (limit.places.has_value() && held + wanted > *limit.places) {
+      return NoPlaceFree(decision.next.name(), GroupName(group), *limit.places, held, wanted);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// REQUIRES: the list is as it was before the decision.
+absl::StatusOr<v1::OutOfOrderReason> CheckOrder(const store::Reader& reader, const Decision& decision,
+                                                const GroupKey& group) {
+  if (decision.taking.whatever_the_order) return v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
+  WAYPOST_ASSIGN_OR_RETURN(const std::string first, rows::FirstWaiting(reader, group, {}));
+  if (first.empty() || first == decision.next.name()) return v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
+  if (decision.taking.out_of_order == v1::OUT_OF_ORDER_REASON_UNSPECIFIED) {
+    return OutOfOrder(decision.next.name(), GroupName(group), first);
+  }
+  return decision.taking.out_of_order;
+}
+
+// Moves its row on the list of the group, and counts it.
+absl::Status CarryWaiting(store::Writer& writer, const GroupKey& group, const Standing& before,
+                          const Standing& after, GroupCountRecord& count) {
+  if (!before.WaitsFor(group) && !after.WaitsFor(group)) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const storage::v1::WaitingListRecord list, rows::GetWaitingList(writer, group));
+  const Criteria criteria = rows::CriteriaOf(list);
+  if (before.WaitsFor(group)) {
+    rows::DeleteWaiting(writer, group, criteria, before.waiting);
+    count.set_waiting(count.waiting() - 1);
+    count.set_waiting_persons(count.waiting_persons() - before.waiting.person_count());
+  }
+  if (!after.WaitsFor(group)) return absl::OkStatus();
+  if (count.waiting() >= kMaxWaiting) {
+    return error::LimitExceeded("referrals on one waiting list", kMaxWaiting, count.waiting() + 1);
+  }
+  rows::PutWaiting(writer, group, criteria, after.waiting);
+  count.set_waiting(count.waiting() + 1);
+  count.set_waiting_persons(count.waiting_persons() + after.waiting.person_count());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<GroupNews> CarryGroups(store::Writer& writer, const ReferralRecord& before,
+                                      const Decision& decision) {
+  GroupNews news;
+  const Standing was(before);
+  const Standing is(decision.next);
+  for (const GroupKey& group : GroupsOf(was, is)) {
+    WAYPOST_ASSIGN_OR_RETURN(GroupCountRecord count, rows::GetGroupCount(writer, group));
+    const int64_t change = At(is.held, group) - At(was.held, group);
+    if (change > 0) {
+      WAYPOST_ASSIGN_OR_RETURN(const v1::OutOfOrderReason reason, CheckOrder(writer, decision, group));
+      if (reason != v1::OUT_OF_ORDER_REASON_UNSPECIFIED) news.out_of_order = reason;
+      WAYPOST_RETURN_IF_ERROR(CheckPlaces(decision, group, count.held(), change));
+    }
+    count.set_held(count.held() + change);
+    WAYPOST_RETURN_IF_ERROR(CarryWaiting(writer, group, was, is, count));
+    WAYPOST_RETURN_IF_ERROR(rows::PutGroupCount(writer, group, count));
+  }
+  WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(writer, was, is, decision.next.name()));
+  return news;
+}
+
+absl::Status FillGroups(const store::Reader& reader, const ReferralRecord* before,
+                        const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
+  const Standing is(record);
+  if (view.has_waiting() && is.waits.has_value()) {
+    WAYPOST_ASSIGN_OR_RETURN(const int rank, rows::RankOf(reader, *is.waits, record.name()));
+    WAYPOST_ASSIGN_OR_RETURN(const GroupCountRecord count, rows::GetGroupCount(reader, *is.waits));
+    view.mutable_waiting()->set_position(rank);
+    view.mutable_waiting()->set_waiting_count(static_cast<int32_t>(count.waiting()));
+  }
+  if (before == nullptr || !as.Is(policy::Relation::kReceiving)) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(*view.mutable_next_on_list(),
+                           NextOnList(reader, Standing(*before), is, record.name()));
+  return absl::OkStatus();
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,132 @@
+#include "services/referral/group_rows.h"
+
+#include <optional>
+
+#include "common/base/status_macros.h"
+#include "common/status/errors.h"
+#include "common/store/keys.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_repository.h"
+
+namespace waypost::referral::rows {
+namespace {
+
+using storage::v1::GroupCountRecord;
+using storage::v1::WaitingListRecord;
+using storage::v1::WaitingRecord;
+using store::KeyBuilder;
+
+std::string KeyOf(std::string_view kind, const GroupKey& group) {
+  return KeyBuilder().Text(kind).Text(group.offer).Text(group.group_id).Take();
+}
+
+std::string WaitingKey(const GroupKey& group, const Criteria& criteria, const WaitingRecord& waiting) {
+  KeyBuilder key(KeyOf("gwait", group));
+  for (const int64_t element : OrderOf(criteria, waiting)) key.Int(element);
+  return key.Text(IdOfName(waiting.referral())).Take();
+}
+
+template <typename Record>
+absl::StatusOr<std::optional<Record>> Read(const store::Reader& reader, const std::string& key,
+                                           std::string_view what) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(key));
+  if (!value.has_value()) return std::nullopt;
+  Record record;
+  if (!record.ParseFromString(*value)) return error::DataLoss(what);
+  return record;
+}
+
+// Calls `visit` for each who waits, in order, until it returns false.
+template <typename Visit>
+absl::Status WalkWaiting(const store::Reader& reader, const GroupKey& group, const Visit& visit) {
+  const auto at = reader.Scan(store::PrefixRange(KeyOf("gwait", group)));
+  for (; at->Valid(); at->Next()) {
+    WaitingRecord waiting;
+    if (!waiting.ParseFromArray(at->value().data(), static_cast<int>(at->value().size()))) {
+      return error::DataLoss("a waiting list");
+    }
+    if (!visit(waiting)) return absl::OkStatus();
+  }
+  return at->status();
+}
+
+}  // namespace
+
+absl::StatusOr<GroupCountRecord> GetGroupCount(const store::Reader& reader, const GroupKey& group) {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<GroupCountRecord> count,
+                           Read<GroupCountRecord>(reader, KeyOf("gcount", group), "counts of a group"));
+  return count.has_value() ? *std::move(count) : GroupCountRecord();
+}
+
+absl::Status PutGroupCount(store::Writer& writer, const GroupKey& group, const GroupCountRecord& count) {
+  if (count.held() < 0 || count.waiting() < 0 || count.waiting_persons() < 0) {
+    return error::DataLoss("counts of a group: one would be below zero");
+  }
+  GroupCountRecord record = count;
+  record.set_format_version(1);
+  writer.Put(KeyOf("gcount", group), record.SerializeAsString());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<WaitingListRecord> GetWaitingList(const store::Reader& reader, const GroupKey& group) {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<WaitingListRecord> found,
+                           Read<WaitingListRecord>(reader, KeyOf("glist", group), "criteria of a list"));
+  if (found.has_value()) return *std::move(found);
+  WaitingListRecord list;
+  for (const v1::WaitingListCriterion criterion : DefaultCriteria()) list.add_criteria(criterion);
+  return list;
+}
+
+void PutWaitingList(store::Writer& writer, const GroupKey& group, const WaitingListRecord& list) {
+  writer.Put(KeyOf("glist", group), list.SerializeAsString());
+}
+
+Criteria CriteriaOf(const WaitingListRecord& list) {
+  Criteria criteria;
+  for (const int criterion : list.criteria()) {
+    criteria.push_back(static_cast<v1::WaitingListCriterion>(criterion));
+  }
+  return criteria;
+}
+
+void PutWaiting(store::Writer& writer, const GroupKey& group, const Criteria& criteria,
+                const WaitingRecord& waiting) {
+  writer.Put(WaitingKey(group, criteria, waiting), waiting.SerializeAsString());
+}
+
+void DeleteWaiting(store::Writer& writer, const GroupKey& group, const Criteria& criteria,
+                   const WaitingRecord& waiting) {
+  writer.Delete(WaitingKey(group, criteria, waiting));
+}
+
+absl::StatusOr<std::vector<WaitingRecord>> ListWaiting(const store::Reader& reader, const GroupKey& group) {
+  std::vector<WaitingRecord> list;
+  WAYPOST_RETURN_IF_ERROR(WalkWaiting(reader, group, [&](WaitingRecord& waiting) {
+    list.push_back(std::move(waiting));
+    return static_cast<int>(list.size()) < kMaxWaiting;
+  }));
+  return list;
+}
+
+absl::StatusOr<std::string> FirstWaiting(const store::Reader& reader, const GroupKey& group,
+                                         std::string_view except) {
+  std::string first;
+  WAYPOST_RETURN_IF_ERROR(WalkWaiting(reader, group, [&](const WaitingRecord& waiting) {
+    if (waiting.referral() != except) first = waiting.referral();
+    return first.empty();
+  }));
+  return first;
+}
+
+absl::StatusOr<int> RankOf(const store::Reader& reader, const GroupKey& group, std::string_view referral) {
+  int rank = 0;
+  bool found = false;
+  WAYPOST_RETURN_IF_ERROR(WalkWaiting(reader, group, [&](const WaitingRecord& waiting) {
+    ++rank;
+    found = waiting.referral() == referral;
+    return !found && rank < kMaxWaiting;
+  }));
+  return found ? rank : 0;
+}
+
+}  // namespace waypost::referral::rows

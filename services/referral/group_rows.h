@@ -1,0 +1,50 @@
+// Rows of groups: how many places are taken, by what criteria a waiting list is ordered, and who is on it, in
+// order. Every function works within the caller's snapshot or transaction; none keeps state.
+//
+//   ("gcount", offer, group)                    GroupCountRecord
+//   ("glist", offer, group)                     WaitingListRecord
+//   ("gwait", offer, group, order…, referral)   WaitingRecord
+#ifndef WAYPOST_SERVICES_REFERRAL_GROUP_ROWS_H_
+#define WAYPOST_SERVICES_REFERRAL_GROUP_ROWS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/store/store.h"
+#include "services/referral/waiting_list.h"
+
+namespace waypost::referral::rows {
+
+// Zeros where nothing was ever taken.
+absl::StatusOr<storage::v1::GroupCountRecord> GetGroupCount(const store::Reader& reader,
+                                                            const GroupKey& group);
+// DATA_LOSS, and nothing is written, where a count is below zero.
+absl::Status PutGroupCount(store::Writer& writer, const GroupKey& group,
+                           const storage::v1::GroupCountRecord& count);
+
+// Revision 0 and the default criteria where none were set.
+absl::StatusOr<storage::v1::WaitingListRecord> GetWaitingList(const store::Reader& reader,
+                                                              const GroupKey& group);
+void PutWaitingList(store::Writer& writer, const GroupKey& group, const storage::v1::WaitingListRecord& list);
+Criteria CriteriaOf(const storage::v1::WaitingListRecord& list);
+
+void PutWaiting(store::Writer& writer, const GroupKey& group, const Criteria& criteria,
+                const storage::v1::WaitingRecord& waiting);
+void DeleteWaiting(store::Writer& writer, const GroupKey& group, const Criteria& criteria,
+                   const storage::v1::WaitingRecord& waiting);
+// All who wait, in order: at most kMaxWaiting.
+absl::StatusOr<std::vector<storage::v1::WaitingRecord>> ListWaiting(const store::Reader& reader,
+                                                                    const GroupKey& group);
+// The first on the list other than `except`; empty when there is none.
+absl::StatusOr<std::string> FirstWaiting(const store::Reader& reader, const GroupKey& group,
+                                         std::string_view except);
+// From 1; 0 when it is not on the list. Walks the list as far as there.
+absl::StatusOr<int> RankOf(const store::Reader& reader, const GroupKey& group, std::string_view referral);
+
+}  // namespace waypost::referral::rows
+
+#endif  // WAYPOST_SERVICES_REFERRAL_GROUP_ROWS_H_

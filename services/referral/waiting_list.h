@@ -1,0 +1,69 @@
+// Places in the groups of offers, and the order of who waits for one. Pure: no store, no gRPC, no clock.
+// Thread-safe.
+//
+// What a referral holds follows from its record alone, so that counts can be kept by what changes between one
+// record and the next. It holds one place for each person in `places` while a place is offered to it, and
+// while the receiving body has the case; at an end it holds none.
+#ifndef WAYPOST_SERVICES_REFERRAL_WAITING_LIST_H_
+#define WAYPOST_SERVICES_REFERRAL_WAITING_LIST_H_
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "services/referral/referral_commands.h"
+#include "waypost/referral/storage/v1/enrolment_storage.pb.h"
+#include "waypost/referral/storage/v1/referral_storage.pb.h"
+#include "waypost/referral/v1/enrolment.pb.h"
+
+namespace waypost::referral {
+
+// A group of an offer.
+struct GroupKey {
+  std::string offer;
+  std::string group_id;
+  friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
+};
+
+// "offers/y/groups/alpha", for errors; nothing is called so.
+std::string GroupName(const GroupKey& group);
+// "offers/y/groups/alpha/waitingList".
+std::string WaitingListName(const GroupKey& group);
+// Nothing when it is no such name.
+std::optional<GroupKey> GroupOfWaitingList(std::string_view name);
+
+// How many places it holds now, by group.
+std::map<GroupKey, int64_t> PlacesHeld(const storage::v1::ReferralRecord& record);
+// The group on whose list it is now. An offered referral is on none, and comes back to where it was.
+std::optional<GroupKey> WaitsIn(const storage::v1::ReferralRecord& record);
+
+// --- What commands do to the record. REQUIRES: offer and group of a choice are filled in, or both empty.
+// INVALID_FIELD where somebody is no person of the referral.
+absl::Status JoinList(const GroupChoice& choice, absl::Time now, storage::v1::ReferralRecord& next);
+absl::Status TakeOffered(const GroupChoice& choice, storage::v1::ReferralRecord& next);
+// Empty: what is offered stays, or else whoever waits gets a place where they wait.
+absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, storage::v1::ReferralRecord& next);
+// Forgets what its new state does not have.
+void SettleGroups(storage::v1::ReferralRecord& next);
+
+// --- The order of a list
+using Criteria = std::vector<v1::WaitingListCriterion>;
+// PRIORITY, WAITING_SINCE.
+Criteria DefaultCriteria();
+// What criteria may go by. REQUIRES: WaitsIn(record).
+storage::v1::WaitingRecord WaitingRecordOf(const storage::v1::ReferralRecord& record);
+// Compared element by element, the lesser first. What is equal is in the order of the referrals' names.
+std::vector<int64_t> OrderOf(const Criteria& criteria, const storage::v1::WaitingRecord& waiting);
+
+// True once a cohort's first day ("2026-09-01") has ended everywhere on earth. Empty: entry at any time.
+bool HasBegun(std::string_view cohort_start, absl::Time now);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_WAITING_LIST_H_
