@@ -74,6 +74,8 @@ constexpr Row kTable[] = {
     {"EndCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
     {"CreateSuccession", "", ".......+..", ".......+..", ".......+.."},
     {"EndSuccession", "", ".......+..", ".......+..", ".......+.."},
+    // What a body has to do is for those who do it, and for the operator.
+    {"ListDirectoryTasks", "", "++.....+..", ".......+..", ".......+.."},
     // Every role reads.
     {"GetBody", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ListBodies", "", "+++++++++.", "+++++++++.", "+++++++++."},
@@ -174,6 +176,7 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::GetSuccession);
     Add(&Stub::ListSuccessions);
     Add(&Stub::ResolveRoute);
+    Add(&Stub::ListDirectoryTasks);
     Add(&Stub::ListChanges);
     callers_["WatchChanges"] = [this](const std::string& token, const std::string&, std::string_view) {
       grpc::ClientContext context;
@@ -307,10 +310,11 @@ TEST_F(DirectoryAuthorityTable, WhatDoesNotExistIsNotFoundByThoseWhoseRoleMayCal
       rig.TokenOf(kOtherBody, {Role::kSupervisor, Role::kCaseworker, Role::kOperator});
   const std::string denied = rig.TokenOf(kOtherBody, {Role::kAuditor});
   const auto before = rig.Dump();
-  for (const std::string name : {"GetBody", "GetUnit", "GetOffer", "GetProgramme", "GetCoordinationAgreement",
-                                 "UpdateBody", "SuspendBody", "ReactivateBody", "DissolveBody", "CreateUnit",
-                                 "UpdateUnit", "UpdateOffer", "ReportCapacity", "EndCoordinationAgreement",
-                                 "UpdateProgramme", "EndProgramme", "GetSuccession", "EndSuccession"}) {
+  for (const std::string name :
+       {"GetBody", "GetUnit", "GetOffer", "GetProgramme", "GetCoordinationAgreement", "UpdateBody",
+        "SuspendBody", "ReactivateBody", "DissolveBody", "CreateUnit", "UpdateUnit", "UpdateOffer",
+        "ReportCapacity", "EndCoordinationAgreement", "UpdateProgramme", "EndProgramme", "GetSuccession",
+        "EndSuccession", "ListDirectoryTasks"}) {
     EXPECT_EQ(callers_.at(name)(allowed, nothing, "languages").code(), absl::StatusCode::kNotFound) << name;
     if (!IsChange(name)) continue;
     EXPECT_EQ(callers_.at(name)(denied, nothing, "languages").code(), absl::StatusCode::kPermissionDenied)

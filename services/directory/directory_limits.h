@@ -92,6 +92,15 @@ inline constexpr absl::Duration kCapacityStaleAfter = absl::Hours(24 * 30);
 // A provider confirms its offers at least this often, in days.
 inline constexpr int kAssuranceDays = 365;
 
+// What ends is told so many days ahead.
+inline constexpr int kTaskAheadDays = 30;
+// Programmes under which a body has offers: as many are looked at for its tasks, by id.
+inline constexpr int kMaxProgrammesOfBody = 1'000;
+// Rows that are given the indexes they lack in one transaction, and about how many entries: a transaction
+// takes 10 000 writes.
+inline constexpr int kIndexedInStep = 1'000;
+inline constexpr size_t kIndexEntriesInStep = 5'000;
+
 }  // namespace waypost::directory
 
 #endif  // WAYPOST_SERVICES_DIRECTORY_DIRECTORY_LIMITS_H_

@@ -1,5 +1,6 @@
-// Who may call what. Everything in the directory may be read by every role; a caller always stands in
-// kAnyone to it, and in kOwnBody to its own body, its units, its offers and the programmes it leads.
+// Who may call what. Everything in the directory but the tasks of a body may be read by every role; a caller
+// always stands in kAnyone to it, and in kOwnBody to its own body, its units, its offers and the programmes
+// it leads.
 //
 // One thing is finer than a table: of a body, a supervisor may update only the fields that NeedsOperator
 // (directory_rules.h) does not claim.
@@ -38,6 +39,9 @@ inline constexpr Grant kOwnCaseworker = {{Role::kCaseworker}, {Relation::kOwnBod
 
 constexpr MethodRule Read(std::string_view method) {
   return {.service = kService, .method = method, .grants = {Grant{kEveryRole, {Relation::kAnyone}}}};
+}
+constexpr MethodRule ReadBy(std::string_view method, std::array<Grant, MethodRule::kMaxGrants> grants) {
+  return {.service = kService, .method = method, .grants = grants};
 }
 constexpr MethodRule Change(std::string_view method, std::array<Grant, MethodRule::kMaxGrants> grants) {
   return {.service = kService, .method = method, .mutation = true, .grants = grants};
@@ -93,6 +97,8 @@ inline constexpr policy::MethodRule kListSuccessions = internal::Read("ListSucce
 inline constexpr policy::MethodRule kEndSuccession = internal::Change("EndSuccession", {internal::kOperator});
 
 inline constexpr policy::MethodRule kResolveRoute = internal::Read("ResolveRoute");
+inline constexpr policy::MethodRule kListDirectoryTasks = internal::ReadBy(
+    "ListDirectoryTasks", {internal::kOperator, internal::kOwnSupervisor, internal::kOwnCaseworker});
 inline constexpr policy::MethodRule kListChanges = internal::Read("ListChanges");
 inline constexpr policy::MethodRule kWatchChanges = internal::Read("WatchChanges");
 
@@ -128,6 +134,7 @@ inline constexpr std::array kDirectoryRules = {
     &kListSuccessions,
     &kEndSuccession,
     &kResolveRoute,
+    &kListDirectoryTasks,
     &kListChanges,
     &kWatchChanges,
 };

@@ -321,6 +321,7 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
             "succession.shares[1].successor");
     Refused(&Stub::ListSuccessions, field("predecessor"), "predecessor");
     Refused(&Stub::ListSuccessions, field("successor"), "successor");
+    Refused(&Stub::ListDirectoryTasks, field("body"), "body");
     Refused(&Stub::GetBody, field("name"), "name");
     Refused(&Stub::ListBodies, field("parent"), "parent");
     Refused(&Stub::ListBodies, field("association"), "association");
@@ -638,6 +639,7 @@ TEST_F(BadPages, OfEveryListing) {
                             "theme: THEME_HOUSING territory: 'ES300'"});
   Check(&Stub::ListProgrammes, {});
   Check(&Stub::ListCoordinationAgreements, {});
+  Check(&Stub::ListDirectoryTasks, {"body: 'bodies/10001'"});
   Check(&Stub::ListSuccessions, {"predecessor: 'bodies/10001'", "successor: 'bodies/es-node'"});
 }
 

@@ -21,6 +21,7 @@
 #include "services/directory/field_checks.h"
 #include "services/directory/names.h"
 #include "services/directory/succession.h"
+#include "services/directory/tasks.h"
 #include "waypost/directory/storage/v1/directory_storage.pb.h"
 
 namespace waypost::directory {
@@ -211,6 +212,105 @@ Keys IndexKeys(const v1::Programme&) {
   return {};
 }
 
+// --- What becomes due ---------------------------------------------------------------------------------
+
+int64_t DayNumber(absl::CivilDay day) {
+  return day - absl::CivilDay(1970, 1, 1);
+}
+absl::CivilDay DayOfNumber(int64_t number) {
+  return absl::CivilDay(1970, 1, 1) + number;
+}
+// Of a date that we wrote.
+int64_t DayNumber(std::string_view date) {
+  return DayNumber(ParseDate(date).value_or(absl::CivilDay()));
+}
+
+std::string TaskPrefix(std::string_view body_id) {
+  return Table("task").Text(body_id).Take();
+}
+std::string TaskEndPrefix(std::string_view body_id) {
+  return Table("task.end").Text(body_id).Take();
+}
+std::string OffersUnderPrefix(std::string_view body_id) {
+  return Table("offer.under").Text(body_id).Take();
+}
+
+std::string TaskKey(std::string_view body_id, const v1::DirectoryTask& task) {
+  const auto kind = static_cast<uint64_t>(task.kind());
+  if (!EndsByItself(task.kind())) {
+    return KeyBuilder(TaskPrefix(body_id))
+        .Int(DayNumber(task.since_date()))
+        .Uint(kind)
+        .Text(OfferId(task.resource()))
+        .Text(task.group_id())
+        .Take();
+  }
+  KeyBuilder key(TaskEndPrefix(body_id));
+  key.Int(DayNumber(task.end_date())).Uint(kind);
+  if (task.kind() == v1::DIRECTORY_TASK_KIND_AGREEMENT_ENDING)
+    return key.Text(IdIn(ResourceKind::kCoordinationAgreement, task.resource())).Take();
+  return key.Uint(static_cast<uint64_t>(task.theme()))
+      .Uint(static_cast<uint64_t>(task.function()))
+      .Text(task.territory())
+      .Take();
+}
+
+// What the rest of a key under TaskPrefix or TaskEndPrefix says; `body_id` is the one of its prefix.
+absl::StatusOr<v1::DirectoryTask> TaskOfKey(std::string_view body_id, bool ends, KeyParser rest) {
+  v1::DirectoryTask task;
+  WAYPOST_ASSIGN_OR_RETURN(const int64_t day, rest.Int());
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t kind, rest.Uint());
+  task.set_kind(static_cast<v1::DirectoryTaskKind>(kind));
+  task.set_since_date(DateOf(DayOfNumber(ends ? day - kTaskAheadDays : day)));
+  if (!ends) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string offer, rest.Text());
+    WAYPOST_ASSIGN_OR_RETURN(*task.mutable_group_id(), rest.Text());
+    task.set_resource(OfferName(offer));
+    return task;
+  }
+  task.set_end_date(DateOf(DayOfNumber(day)));
+  if (task.kind() == v1::DIRECTORY_TASK_KIND_AGREEMENT_ENDING) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string agreement, rest.Text());
+    task.set_resource(CoordinationAgreementName(agreement));
+    return task;
+  }
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t theme, rest.Uint());
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t function, rest.Uint());
+  WAYPOST_ASSIGN_OR_RETURN(*task.mutable_territory(), rest.Text());
+  task.set_resource(BodyName(body_id));
+  task.set_theme(static_cast<type::v1::Theme>(theme));
+  task.set_function(static_cast<v1::CompetenceFunction>(function));
+  return task;
+}
+
+template <typename Resource>
+Keys TaskKeys(std::string_view body_id, const Resource& resource) {
+  Keys keys;
+  for (const v1::DirectoryTask& task : TasksOf(resource)) keys.push_back(TaskKey(body_id, task));
+  return keys;
+}
+
+Keys DueKeys(const v1::Body& body) {
+  return TaskKeys(BodyId(body.name()), body);
+}
+Keys DueKeys(const v1::Offer& offer) {
+  Keys keys = TaskKeys(BodyId(offer.provider()), offer);
+  if (NeedsItsProgramme(offer)) {
+    keys.push_back(KeyBuilder(OffersUnderPrefix(BodyId(offer.provider())))
+                       .Text(ProgrammeId(offer.programme()))
+                       .Text(OfferId(offer.name()))
+                       .Take());
+  }
+  return keys;
+}
+Keys DueKeys(const v1::CoordinationAgreement& agreement) {
+  return TaskKeys(BodyId(agreement.body()), agreement);
+}
+template <typename Resource>
+Keys DueKeys(const Resource&) {
+  return {};
+}
+
 // Spares the frequent small change, as a report of capacity, the making of hundreds of keys. False is always
 // safe.
 bool SameIndex(const v1::Offer& a, const v1::Offer& b) {
@@ -310,6 +410,12 @@ absl::StatusOr<Stored<Resource>> Write(Writer& writer, const std::string& key, R
 
 // --- Pages ------------------------------------------------------------------------------------------
 
+// A range that begins with whole elements: entries under `prefix`, of which some are read.
+struct Segment {
+  std::string prefix;
+  KeyRange range;
+};
+
 // The ranges still to be read after `position`, which lies in one of them.
 absl::StatusOr<std::vector<KeyRange>> RangesAfter(const Keys& prefixes, std::string_view position) {
   std::vector<KeyRange> ranges;
@@ -408,6 +514,103 @@ absl::StatusOr<std::vector<v1::Succession>> SuccessionsUnder(const Reader& reade
   };
   WAYPOST_RETURN_IF_ERROR(Walk(reader, {store::PrefixRange(prefix)}, limit, take).status());
   return successions;
+}
+
+// --- Tasks --------------------------------------------------------------------------------------------
+
+// Reads the tasks of one body. Lives for one page.
+class TaskReader {
+ public:
+  TaskReader(const Reader& reader, std::string_view body, absl::CivilDay today)
+      : reader_(reader), body_id_(BodyId(body)), today_(today) {}
+
+  absl::StatusOr<TaskPage> Read(std::string_view position, int limit);
+
+ private:
+  absl::Status AddProgrammes();
+  absl::StatusOr<v1::DirectoryTask> TaskAt(std::string_view key, const Segment& segment) const;
+
+  const Reader& reader_;
+  const std::string body_id_;
+  const absl::CivilDay today_;
+  std::vector<Segment> segments_;
+  // Of the segments after the first two.
+  std::vector<v1::DirectoryTask> of_programmes_;
+};
+
+// Leaps from programme to programme: there are few, with many offers.
+absl::Status TaskReader::AddProgrammes() {
+  const std::string prefix = OffersUnderPrefix(body_id_);
+  const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(prefix));
+  for (int seen = 0; at->Valid() && seen < kMaxProgrammesOfBody; ++seen) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, KeyParser(at->key().substr(prefix.size())).Text());
+    WAYPOST_ASSIGN_OR_RETURN(const auto programme, GetIndexed<v1::Programme>(reader_, id));
+    std::string under = KeyBuilder(prefix).Text(id).Take();
+    KeyRange range = store::PrefixRange(under);
+    const std::string end = range.end;
+    if (std::optional<v1::DirectoryTask> task = TaskOfProgramme(programme.resource, today_)) {
+      of_programmes_.push_back(*std::move(task));
+      segments_.push_back({std::move(under), std::move(range)});
+    }
+    at->Seek(end);
+  }
+  return at->status();
+}
+
+absl::StatusOr<v1::DirectoryTask> TaskReader::TaskAt(std::string_view key, const Segment& segment) const {
+  KeyParser rest(key.substr(segment.prefix.size()));
+  const size_t index = static_cast<size_t>(&segment - segments_.data());
+  if (index < 2) return TaskOfKey(body_id_, /*ends=*/index == 1, rest);
+  WAYPOST_ASSIGN_OR_RETURN(const std::string offer, rest.Text());
+  v1::DirectoryTask task = of_programmes_[index - 2];
+  task.set_resource(OfferName(offer));
+  return task;
+}
+
+absl::StatusOr<TaskPage> TaskReader::Read(std::string_view position, int limit) {
+  const auto until = [](const std::string& prefix, absl::CivilDay day) {
+    return KeyBuilder(prefix).Int(DayNumber(day)).Take();
+  };
+  const std::string due = TaskPrefix(body_id_);
+  const std::string ends = TaskEndPrefix(body_id_);
+  segments_.push_back({due, {.begin = due, .end = until(due, today_ + 1)}});
+  segments_.push_back(
+      {ends, {.begin = until(ends, today_), .end = until(ends, today_ + kTaskAheadDays + 1)}});
+  WAYPOST_RETURN_IF_ERROR(AddProgrammes());
+  std::vector<KeyRange> ranges;
+  bool reached = position.empty();
+  for (const Segment& segment : segments_) {
+    KeyRange range = segment.range;
+    if (!reached && !position.starts_with(segment.prefix)) continue;
+    if (!reached) range.begin = store::PrefixRangeAfter(segment.prefix, position).begin;
+    reached = true;
+    // Days may have passed since the last page.
+    if (range.begin < range.end) ranges.push_back(std::move(range));
+  }
+  if (!reached) return error::PageTokenInvalid();
+  TaskPage page;
+  const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
+    const auto segment = std::find_if(segments_.begin(), segments_.end(),
+                                      [key](const Segment& each) { return key.starts_with(each.prefix); });
+    WAYPOST_ASSIGN_OR_RETURN(v1::DirectoryTask task, TaskAt(key, *segment));
+    page.tasks.push_back(std::move(task));
+    return page.tasks.back().ByteSizeLong();
+  };
+  WAYPOST_ASSIGN_OR_RETURN(page.next, Walk(reader_, ranges, limit, take));
+  return page;
+}
+
+// What the keys of a row in one of the tables below are.
+template <typename Resource>
+absl::StatusOr<Keys> DueKeysOf(std::string_view bytes) {
+  WAYPOST_ASSIGN_OR_RETURN(const Stored<Resource> stored, Decode<Resource>(bytes));
+  return DueKeys(stored.resource);
+}
+
+constexpr uint32_t kIndexGeneration = 1;
+
+std::string IndexProgressKey() {
+  return Table("index.progress").Take();
 }
 
 // --- References -------------------------------------------------------------------------------------
@@ -693,6 +896,7 @@ absl::StatusOr<Stored<Resource>> DirectoryRepository::Create(Writer& writer, Res
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> taken, writer.Get(*key));
   if (taken) return error::AlreadyExists(resource.name());
   WriteIndex(writer, {}, IndexKeys(resource));
+  WriteIndex(writer, {}, DueKeys(resource));
   return Write<Resource>(writer, *key, std::move(resource), 1, now);
 }
 
@@ -702,6 +906,7 @@ absl::StatusOr<Stored<Resource>> DirectoryRepository::Update(Writer& writer, con
   const std::optional<std::string> key = RecordKey<Resource>(before.resource.name());
   if (!key || before.resource.name() != after.name()) return absl::InternalError("a resource was renamed");
   if (!SameIndex(before.resource, after)) WriteIndex(writer, IndexKeys(before.resource), IndexKeys(after));
+  WriteIndex(writer, DueKeys(before.resource), DueKeys(after));
   return Write<Resource>(writer, *key, std::move(after), before.revision + 1, now);
 }
 
@@ -891,6 +1096,37 @@ absl::StatusOr<Page<v1::Succession>> DirectoryRepository::List(const Reader& rea
   if (!request.successor().empty())
     return PageOfIndex<v1::Succession>(reader, {SuccessionsToPrefix(request.successor())}, position, limit);
   return PageOfRecords<v1::Succession>(reader, Table("succession").Take(), position, limit);
+}
+
+absl::StatusOr<TaskPage> DirectoryRepository::Tasks(const Reader& reader, std::string_view body,
+                                                    absl::CivilDay today, std::string_view position,
+                                                    int limit) const {
+  return TaskReader(reader, body, today).Read(position, limit);
+}
+
+absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<records::IndexProgress> progress,
+                           Read<records::IndexProgress>(writer, IndexProgressKey(), "index progress"));
+  if (progress && progress->generation() >= kIndexGeneration) return true;
+  if (!progress) progress.emplace();
+  const Keys tables = {Table("agreement").Take(), Table("body").Take(), Table("offer").Take()};
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<KeyRange> ranges, RangesAfter(tables, progress->position()));
+  Keys keys;  // no walk survives a Put
+  const auto take = [&](std::string_view key, std::string_view value) -> absl::StatusOr<size_t> {
+    const auto read = key.starts_with(tables[0])   ? DueKeysOf<v1::CoordinationAgreement>(value)
+                      : key.starts_with(tables[1]) ? DueKeysOf<v1::Body>(value)
+                                                   : DueKeysOf<v1::Offer>(value);
+    WAYPOST_RETURN_IF_ERROR(read.status());
+    keys.insert(keys.end(), read->begin(), read->end());
+    return read->size() * (kMaxAnswerBytes / kIndexEntriesInStep);
+  };
+  WAYPOST_ASSIGN_OR_RETURN(const std::string last, Walk(writer, ranges, kIndexedInStep, take));
+  WriteIndex(writer, {}, std::move(keys));
+  progress->set_format_version(kFormatVersion);
+  progress->set_position(last);
+  if (last.empty()) progress->set_generation(kIndexGeneration);
+  writer.Put(IndexProgressKey(), progress->SerializeAsString());
+  return last.empty();
 }
 
 absl::StatusOr<RouteMaterial> DirectoryRepository::Gather(const Reader& reader,

@@ -17,9 +17,16 @@
 //   ("agreement.place", theme, code, agreement)  agreements on a theme for exactly that territory
 //   ("succession.from", body, succession)        successions of which a body is the predecessor
 //   ("succession.to", body, succession)          successions by which a body took a place
+//   ("offer.under", body, programme, offer)      a body's offers under a programme, those that are defunct
+//   not
+//   ("task", body, day, kind, offer, group)      what a body has to do about an offer from a day on
+//   ("task.end", body, day, kind, …)             what of a body ends on a day: theme, function and territory
+//   of
+//                                                a competence; the id of an agreement
 //   ("change", position)                         ChangeRecord: the one live entry of a resource
 //   ("change.place", resource)                   where that entry is
 //   ("change.head")                              the last position given out
+//   ("index.progress")                           IndexProgress: whether every row has the indexes above
 //
 // Who serves a place is found by walking the codes that cover it, at most 8 of them, with one short scan
 // each. The feed is compacted as it is written: a resource has one entry, at its last change, so that it
@@ -35,6 +42,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/store/store.h"
 #include "services/directory/routing.h"
@@ -54,6 +62,12 @@ struct Stored {
 template <typename Resource>
 struct Page {
   std::vector<Stored<Resource>> items;
+  std::string next;
+};
+
+// A page of what a body has to do. `next` as above.
+struct TaskPage {
+  std::vector<v1::DirectoryTask> tasks;
   std::string next;
 };
 
@@ -119,6 +133,14 @@ class DirectoryRepository {
   absl::StatusOr<Page<v1::Succession>> List(const store::Reader& reader,
                                             const v1::ListSuccessionsRequest& request,
                                             std::string_view position, int limit) const;
+
+  // What a body has to do today, in the order of ListDirectoryTasksResponse. `position` as above.
+  absl::StatusOr<TaskPage> Tasks(const store::Reader& reader, std::string_view body, absl::CivilDay today,
+                                 std::string_view position, int limit) const;
+
+  // Gives rows that were written before there was such a thing what Tasks reads: at most kIndexedInStep of
+  // them. Returns true once every row has it. Harmless to repeat.
+  absl::StatusOr<bool> CompleteIndexes(store::Writer& writer) const;
 
   // What Rank needs. Reads at most kMaxRouteEntries of each index, and the records they name.
   absl::StatusOr<RouteMaterial> Gather(const store::Reader& reader, const v1::ResolveRouteRequest& request,

@@ -415,6 +415,215 @@ TEST_F(Repository, ARouteKnowsWhoSucceededWhatItFound) {
   EXPECT_TRUE(gather(kNow - absl::Hours(24 * 365)).successors.empty());
 }
 
+// --- Tasks ------------------------------------------------------------------------------------------
+
+class TasksOfBody : public Repository {
+ protected:
+  // "OFFER_REVIEW_DUE offers/of 2026-01-01", read in pages of `size`.
+  std::vector<std::string> Tasks(std::string_view body, absl::CivilDay today, int size = 2) {
+    const auto reader = Snapshot();
+    std::vector<std::string> words;
+    std::string position;
+    do {
+      const auto page = repository.Tasks(*reader, base::Cat("bodies/", body), today, position, size);
+      EXPECT_TRUE(page.ok()) << page.status();
+      if (!page.ok()) return words;
+      EXPECT_TRUE(page->next.empty() || page->tasks.size() == static_cast<size_t>(size));
+      for (const v1::DirectoryTask& task : page->tasks) {
+        words.push_back(base::Cat(v1::DirectoryTaskKind_Name(task.kind()).substr(20), " ", task.resource(),
+                                  " ", task.since_date(), task.group_id().empty() ? "" : " ",
+                                  task.group_id()));
+      }
+      position = page->next;
+    } while (!position.empty());
+    return words;
+  }
+  // Every row that is not one of the store's own.
+  std::map<std::string, std::string> Dump() {
+    std::map<std::string, std::string> rows;
+    const auto reader = Snapshot();
+    for (auto at = reader->Scan({}); at->Valid(); at->Next()) {
+      rows.emplace(std::string(at->key()), std::string(at->value()));
+    }
+    return rows;
+  }
+  absl::Status Programme(std::string_view id, std::string_view end) {
+    return Create(Parse<v1::Programme>(
+        base::Cat("name: 'programmes/", id, "' period { start_date: '2020-01-01' end_date: '", end, "' }")));
+  }
+};
+
+constexpr std::string_view kStale =
+    "groups { group_id: 'all' capacity { places: 1 update_time { seconds: 1788000000 } } } ";  // 29 August
+                                                                                               // 2026
+
+TEST_F(TasksOfBody, AreThereFromTheirDayOnAndNotBefore) {
+  EXPECT_TRUE(Create(Offer("aa", "xx", base::Cat("assured_date: '2025-11-20' ", kStale))).ok());
+  EXPECT_TRUE(Create(Offer("bb", "xx", "assured_date: '2026-11-20' review_date: '2026-11-20'")).ok());
+  EXPECT_TRUE(Create(Offer("cc", "yy")).ok());
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2026, 9, 28)), IsEmpty());
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2026, 9, 29)),
+              ElementsAre("CAPACITY_STALE offers/aa 2026-09-29 all"));
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2026, 11, 20)),
+              ElementsAre("CAPACITY_STALE offers/aa 2026-09-29 all"));
+  EXPECT_THAT(
+      Tasks("xx", absl::CivilDay(2026, 11, 21)),
+      ElementsAre("CAPACITY_STALE offers/aa 2026-09-29 all", "OFFER_ASSURANCE_OVERDUE offers/aa 2026-11-21",
+                  "OFFER_REVIEW_DUE offers/bb 2026-11-21"));
+  EXPECT_THAT(Tasks("yy", absl::CivilDay(2026, 11, 21)),
+              ElementsAre("OFFER_ASSURANCE_OVERDUE offers/cc 1970-01-01"));
+  EXPECT_THAT(Tasks("zz", absl::CivilDay(2026, 11, 21)), IsEmpty());
+}
+
+TEST_F(TasksOfBody, GoOnceTheyAreDone) {
+  const absl::CivilDay today(2026, 11, 21);
+  EXPECT_TRUE(
+      Create(Offer("aa", "xx", base::Cat("review_date: '2026-01-01' assured_date: '2025-01-01' ", kStale)))
+          .ok());
+  EXPECT_EQ(Tasks("xx", today).size(), 3u);
+  // A report of places changes no other index, and this one.
+  EXPECT_TRUE(Change<v1::Offer>("offers/aa", [](v1::Offer& offer) {
+                offer.mutable_groups(0)->mutable_capacity()->mutable_update_time()->set_seconds(
+                    absl::ToUnixSeconds(kNow));
+              }).ok());
+  EXPECT_EQ(Tasks("xx", today).size(), 2u);
+  EXPECT_TRUE(Change<v1::Offer>("offers/aa", [](v1::Offer& offer) {
+                offer.set_assured_date("2026-11-21");
+                offer.clear_review_date();
+              }).ok());
+  EXPECT_THAT(Tasks("xx", today), IsEmpty());
+  EXPECT_EQ(Tasks("xx", today + 31).size(), 1u);
+  EXPECT_TRUE(Change<v1::Offer>("offers/aa", [](v1::Offer& offer) {
+                offer.set_status(v1::OFFER_STATUS_DEFUNCT);
+              }).ok());
+  EXPECT_THAT(Tasks("xx", today + 1000), IsEmpty());
+}
+
+TEST_F(TasksOfBody, WhatEndsIsToldThirtyDaysAheadUntilItHasEnded) {
+  const std::string competence =
+      "competences { theme: THEME_YOUTH function: COMPETENCE_FUNCTION_FUND territory: 'ES300' "
+      "validity { end_date: '2026-12-31' } } ";
+  EXPECT_TRUE(Create(Body("xx", competence)).ok());
+  EXPECT_TRUE(Create(Parse<v1::CoordinationAgreement>(
+                         "name: 'coordinationAgreements/cc' theme: THEME_HOUSING territory: 'ES' "
+                         "body: 'bodies/xx' period { start_date: '2020-01-01' end_date: '2026-12-20' }"))
+                  .ok());
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2026, 11, 19)), IsEmpty());
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2026, 11, 20)),
+              ElementsAre("AGREEMENT_ENDING coordinationAgreements/cc 2026-11-20"));
+  for (const absl::CivilDay day : {absl::CivilDay(2026, 12, 1), absl::CivilDay(2026, 12, 20)}) {
+    EXPECT_THAT(Tasks("xx", day, 1), ElementsAre("AGREEMENT_ENDING coordinationAgreements/cc 2026-11-20",
+                                                 "COMPETENCE_ENDING bodies/xx 2026-12-01"));
+  }
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2026, 12, 31)),
+              ElementsAre("COMPETENCE_ENDING bodies/xx 2026-12-01"));
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2027, 1, 1)), IsEmpty());
+  const auto task = repository.Tasks(*Snapshot(), "bodies/xx", absl::CivilDay(2026, 12, 31), "", 1)->tasks[0];
+  EXPECT_EQ(task.theme(), type::v1::THEME_YOUTH);
+  EXPECT_EQ(task.function(), v1::COMPETENCE_FUNCTION_FUND);
+  EXPECT_EQ(task.territory(), "ES300");
+  EXPECT_EQ(task.end_date(), "2026-12-31");
+}
+
+TEST_F(TasksOfBody, OffersOfAProgrammeThatEndsAreToBeHandedOver) {
+  EXPECT_TRUE(Programme("ended", "2020-12-31").ok());
+  EXPECT_TRUE(Programme("open", "").ok());
+  EXPECT_TRUE(Programme("soon", "2026-12-31").ok());
+  const std::string_view assured = "assured_date: '2026-11-20' ";
+  for (const std::string_view programme : {"ended", "open", "soon"}) {
+    for (const std::string_view id : {"a", "b"}) {
+      EXPECT_TRUE(Create(Offer(base::Cat(programme, "-", id), "xx",
+                               base::Cat(assured, "programme: 'programmes/", programme, "'")))
+                      .ok());
+    }
+  }
+  EXPECT_TRUE(Create(Offer("of-another", "yy", base::Cat(assured, "programme: 'programmes/ended'"))).ok());
+  EXPECT_THAT(Tasks("xx", absl::CivilDay(2026, 11, 30)),
+              ElementsAre("PROGRAMME_ENDING offers/ended-a 2020-12-01",
+                          "PROGRAMME_ENDING offers/ended-b 2020-12-01"));
+  for (const int size : {1, 2, 3, 500}) {
+    EXPECT_THAT(
+        Tasks("xx", absl::CivilDay(2026, 12, 1),
+              size == 500 ? 4
+              : size == 3 ? 1
+                          : size),
+        ElementsAre("PROGRAMME_ENDING offers/ended-a 2020-12-01",
+                    "PROGRAMME_ENDING offers/ended-b 2020-12-01", "PROGRAMME_ENDING offers/soon-a 2026-12-01",
+                    "PROGRAMME_ENDING offers/soon-b 2026-12-01"));
+  }
+  // What ends a programme is told to all at once, without a write to any offer.
+  EXPECT_TRUE(Change<v1::Programme>("programmes/open", [](v1::Programme& programme) {
+                programme.mutable_period()->set_end_date("2026-12-01");
+              }).ok());
+  EXPECT_EQ(Tasks("xx", absl::CivilDay(2026, 12, 1)).size(), 6u);
+  EXPECT_TRUE(Change<v1::Offer>("offers/ended-a", [](v1::Offer& offer) {
+                offer.set_status(v1::OFFER_STATUS_DEFUNCT);
+              }).ok());
+  EXPECT_TRUE(Change<v1::Offer>("offers/ended-b", [](v1::Offer& offer) { offer.clear_programme(); }).ok());
+  EXPECT_EQ(Tasks("xx", absl::CivilDay(2026, 12, 1)).size(), 4u);
+  const auto page = repository.Tasks(*Snapshot(), "bodies/xx", absl::CivilDay(2026, 12, 1), "nothing", 1);
+  EXPECT_EQ(error::ReasonOf(page.status()), "PAGE_TOKEN_INVALID");
+}
+
+TEST_F(TasksOfBody, APageGoesOnWhereTheLastEndedThoughADayHasPassed) {
+  EXPECT_TRUE(Create(Offer("aa", "xx", "assured_date: '2025-01-01'")).ok());
+  EXPECT_TRUE(Create(Offer("bb", "xx", "assured_date: '2025-01-02'")).ok());
+  EXPECT_TRUE(Create(Body("xx",
+                          "competences { theme: 1 function: 1 territory: 'ES' "
+                          "validity { end_date: '2026-11-21' } }"))
+                  .ok());
+  const absl::CivilDay today(2026, 11, 21);
+  const auto page = repository.Tasks(*Snapshot(), "bodies/xx", today, "", 1);
+  ASSERT_FALSE(page->next.empty());
+  EXPECT_EQ(repository.Tasks(*Snapshot(), "bodies/xx", today, page->next, 5)->tasks.size(), 2u);
+  EXPECT_EQ(repository.Tasks(*Snapshot(), "bodies/xx", today + 1, page->next, 5)->tasks.size(), 1u);
+}
+
+TEST_F(TasksOfBody, RowsFromBeforeAreGivenWhatTheyLackStepByStep) {
+  for (int i = 0; i < kIndexedInStep; ++i) {
+    EXPECT_TRUE(Create(Offer(base::Cat("of-", i), "xx")).ok());
+  }
+  std::string many;
+  for (int i = 0; i < kMaxCompetences; ++i) {
+    many += base::Cat("competences { theme: 1 function: 1 territory: 'ES300/", i,
+                      "' validity { end_date: '2026-12-31' } } ");
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(Create(Body(base::Cat("body-", i), many)).ok());
+  EXPECT_TRUE(Create(Parse<v1::CoordinationAgreement>("name: 'coordinationAgreements/cc' theme: 1 territory: "
+                                                      "'ES' body: 'bodies/xx' period { end_date: "
+                                                      "'2026-12-20' }"))
+                  .ok());
+  const auto whole = Dump();
+  EXPECT_TRUE(Transact([&](Writer& writer) -> absl::Status {
+                for (const auto& [key, value] : whole) {
+                  const std::string table = *store::KeyParser(key).Text();
+                  if (table == "task" || table == "task.end" || table == "offer.under") writer.Delete(key);
+                }
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_NE(Dump(), whole);
+  int steps = 0;
+  const auto step = [&] {
+    bool done = false;
+    EXPECT_TRUE(Transact([&](Writer& writer) -> absl::Status {
+                  const auto result = repository.CompleteIndexes(writer);
+                  if (!result.ok()) return result.status();
+                  done = *result;
+                  return absl::OkStatus();
+                }).ok());
+    ++steps;
+    return done;
+  };
+  while (!step()) ASSERT_LT(steps, 100);
+  EXPECT_GT(steps, 2);
+  auto now = Dump();
+  EXPECT_EQ(std::erase_if(
+                now, [](const auto& row) { return *store::KeyParser(row.first).Text() == "index.progress"; }),
+            1u);
+  EXPECT_EQ(now, whole);
+  EXPECT_TRUE(step());
+}
+
 // --- The feed ---------------------------------------------------------------------------------------
 
 std::vector<std::string> Seen(const ChangePage& page) {

@@ -62,6 +62,7 @@ const std::map<std::string_view, std::string>& Texts() {
       {"ListSuccessionsRequest", "page_size: 1"},
       {"EndSuccessionRequest", "name: 'successions/$' end_date: '2028-06-30'"},
       {"ResolveRouteRequest", "theme: THEME_HOUSING territory: 'ES300/28058'"},
+      {"ListDirectoryTasksRequest", "body: 'bodies/$' page_size: 1"},
       {"ListChangesRequest", "page_size: 1"},
       {"WatchChangesRequest", "cursor: ''"},
   };

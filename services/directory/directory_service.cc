@@ -15,9 +15,11 @@
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_policy.h"
 #include "services/directory/directory_rules.h"
+#include "services/directory/field_checks.h"
 #include "services/directory/names.h"
 #include "services/directory/routing.h"
 #include "services/directory/succession.h"
+#include "services/directory/tasks.h"
 
 namespace waypost::directory {
 namespace {
@@ -563,6 +565,34 @@ DirectoryService::Reactor* DirectoryService::ResolveRoute(Context* context,
                       *response = Rank(*request, material, call.now);
                       return absl::OkStatus();
                     });
+}
+
+DirectoryService::Reactor* DirectoryService::ListDirectoryTasks(Context* context,
+                                                                const v1::ListDirectoryTasksRequest* request,
+                                                                v1::ListDirectoryTasksResponse* response) {
+  return rpc::Query(
+      env_, context, kListDirectoryTasks, kCheck, *request,
+      [=, this](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(
+            call.Authorize(RelationsTo(*call.caller, request->body()), request->body()).status());
+        WAYPOST_ASSIGN_OR_RETURN(const auto body, repository_.Get<v1::Body>(reader, request->body()));
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+        const std::string query = QueryOf(*request);
+        const api::PageScope scope = {.body = call.caller->body,
+                                      .actor = call.caller->actor,
+                                      .method = call.rule.method,
+                                      .query = query};
+        WAYPOST_ASSIGN_OR_RETURN(const std::string position,
+                                 env_.node.page_tokens.Open(request->page_token(), scope));
+        if (body.resource.status() == v1::BODY_STATUS_DISSOLVED) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(TaskPage page, repository_.Tasks(reader, body.resource.name(),
+                                                                  DayOf(call.now), position, page_size));
+        for (v1::DirectoryTask& task : page.tasks) *response->add_tasks() = std::move(task);
+        if (page.next.empty()) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                 env_.node.page_tokens.Seal(page.next, scope));
+        return absl::OkStatus();
+      });
 }
 
 DirectoryService::Reactor* DirectoryService::ListChanges(Context* context,

@@ -63,6 +63,8 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
   Reactor* EndSuccession(Context*, const v1::EndSuccessionRequest*, v1::Succession*) override;
 
   Reactor* ResolveRoute(Context*, const v1::ResolveRouteRequest*, v1::ResolveRouteResponse*) override;
+  Reactor* ListDirectoryTasks(Context*, const v1::ListDirectoryTasksRequest*,
+                              v1::ListDirectoryTasksResponse*) override;
   Reactor* ListChanges(Context*, const v1::ListChangesRequest*, v1::ListChangesResponse*) override;
   grpc::ServerWriteReactor<v1::WatchChangesResponse>* WatchChanges(Context*,
                                                                    const v1::WatchChangesRequest*) override;

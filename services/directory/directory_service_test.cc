@@ -550,6 +550,34 @@ TEST_F(DirectoryServiceTest, ASuccessionIsRecordedFollowedAndEnded) {
               ::testing::IsSupersetOf({"directory.succession_recorded", "directory.succession_ended"}));
 }
 
+TEST_F(DirectoryServiceTest, ABodySeesWhatItHasToDoAndNobodyElseButTheOperatorDoes) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateOffer("flats", "review_date: '2027-01-20'").ok());
+  ASSERT_TRUE(Call(caseworker_, &Stub::ReportCapacity,
+                   Parse<v1::ReportCapacityRequest>(
+                       "name: 'offers/flats' group_id: 'all' capacity { places: 8 free: 2 }"))
+                  .ok());
+  const auto tasks = [&](const std::string& token) {
+    return Call(token, &Stub::ListDirectoryTasks,
+                Parse<v1::ListDirectoryTasksRequest>("body: 'bodies/es-fuenlabrada'"));
+  };
+  EXPECT_EQ(tasks(caseworker_)->tasks_size(), 0);
+  clock_.Advance(absl::Hours(24 * 31));
+  EXPECT_EQ(Reason(tasks(stranger_)), "NOT_ALLOWED");
+  for (const std::string& token : {caseworker_, supervisor_, operator_}) {
+    const auto answer = tasks(token);
+    ASSERT_EQ(answer->tasks_size(), 2);
+    EXPECT_EQ(answer->tasks(0).kind(), v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE);
+    EXPECT_EQ(answer->tasks(0).since_date(), "2027-01-21");
+    EXPECT_EQ(answer->tasks(1).kind(), v1::DIRECTORY_TASK_KIND_CAPACITY_STALE);
+    EXPECT_EQ(answer->tasks(1).group_id(), "all");
+  }
+  ASSERT_TRUE(Call(operator_, &Stub::DissolveBody,
+                   Parse<v1::DissolveBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'merged'"))
+                  .ok());
+  EXPECT_EQ(tasks(operator_)->tasks_size(), 0);
+}
+
 TEST_F(DirectoryServiceTest, ARouteIsFoundAndWhatIsKnownOfThePersonIsNowhereAfterwards) {
   ASSERT_TRUE(
       CreateBody(

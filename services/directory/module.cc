@@ -5,6 +5,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/runtime/outbox_module.h"
+#include "services/directory/directory_repository.h"
 #include "services/directory/directory_service.h"
 
 namespace waypost::directory {
@@ -24,11 +25,28 @@ class DirectoryModule final : public runtime::Module {
     return absl::OkStatus();
   }
   void Stop() override { outbox_->Stop(); }
-  void Tick(absl::Time now) override { outbox_->Tick(now); }
+  void Tick(absl::Time now) override {
+    outbox_->Tick(now);
+    CompleteIndexes();
+  }
 
  private:
+  // A step of it, until every row has its indexes. What fails is made up for by the next tick.
+  void CompleteIndexes() {
+    if (has_indexes_) return;
+    bool done = false;
+    const absl::Status status =
+        store::TransactAndWait(outbox_->env().store, [this, &done](store::Writer& writer) -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(done, repository_.CompleteIndexes(writer));
+          return absl::OkStatus();
+        });
+    has_indexes_ = status.ok() && done;
+  }
+
   const std::unique_ptr<runtime::OutboxBase> outbox_;
   DirectoryService service_;
+  const DirectoryRepository repository_ = {};
+  bool has_indexes_ = false;
 };
 
 }  // namespace

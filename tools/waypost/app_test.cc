@@ -181,6 +181,31 @@ TEST(AppTest, RecordsListsAndEndsSuccessions) {
   EXPECT_EQ(runner.Run({"successions", "end", "successions/merger"}).code, ExitCode::kUsage);
 }
 
+TEST(AppTest, ListsWhatABodyHasToDo) {
+  FakeServer server;
+  auto& stale = *server.directory.tasks.add_tasks();
+  stale.set_kind(dir::DIRECTORY_TASK_KIND_CAPACITY_STALE);
+  stale.set_resource("offers/flats");
+  stale.set_since_date("2026-02-01");
+  stale.set_group_id("all");
+  auto& ending = *server.directory.tasks.add_tasks();
+  ending.set_kind(dir::DIRECTORY_TASK_KIND_COMPETENCE_ENDING);
+  ending.set_resource("bodies/a");
+  ending.set_since_date("2026-02-02");
+  ending.set_end_date("2026-03-04");
+  ending.set_theme(type::v1::THEME_YOUTH);
+  ending.set_function(dir::COMPETENCE_FUNCTION_ASSESS);
+  ending.set_territory("ES300");
+  Runner runner;
+  const RunResult result = runner.Run({"bodies", "tasks", "bodies/a", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("capacity stale     offers/flats  2026-02-01              all\n"));
+  EXPECT_THAT(result.out,
+              HasSubstr("competence ending  bodies/a      2026-02-02  2026-03-04  youth, assess, ES300\n"));
+  EXPECT_THAT(runner.Run({"bodies", "tasks", "bodies/b", "--server", server.address()}).err,
+              HasSubstr("Nothing to do."));
+}
+
 TEST(AppTest, ExplainsARoute) {
   FakeServer server;
   auto& candidate = *server.directory.route.add_candidates();

@@ -43,6 +43,15 @@ std::vector<std::string> Row(const Message& item) {
           body.parent(), Original(body.display_name())};
 }
 
+std::vector<std::string> TaskRow(const Message& item) {
+  const auto& task = static_cast<const pb::DirectoryTask&>(item);
+  std::string details = task.group_id() + task.programme();
+  if (task.theme() != type::v1::THEME_UNSPECIFIED) {
+    details = base::Cat(EnumWords(task.theme()), ", ", EnumWords(task.function()), ", ", task.territory());
+  }
+  return {EnumWords(task.kind()), task.resource(), task.since_date(), task.end_date(), details};
+}
+
 using Children = std::multimap<std::string, const pb::Body*>;
 
 // Writes what lies under `parent`. Each body is written once, so that a circle ends.
@@ -113,6 +122,16 @@ void AddBodyCommands(CLI::App& root, Session& session) {
            .request = pb::GetBodyRequest::default_instance(),
            .response = pb::Body::default_instance(),
            .arguments = {{"name", "body", kBodyHelp}}});
+  AddList(bodies, session,
+          {.name = "tasks",
+           .help = "What a body has to see to: offers to confirm, places to report, what ends soon",
+           .method = std::string(kService) + "ListDirectoryTasks",
+           .request = pb::ListDirectoryTasksRequest::default_instance(),
+           .response = pb::ListDirectoryTasksResponse::default_instance(),
+           .arguments = {{"body", "body", kBodyHelp}},
+           .headings = {"task", "of", "since", "ends", "details"},
+           .row = TaskRow,
+           .nothing = "Nothing to do."});
   session.On(*bodies.add_subcommand("tree", "All bodies, each under the one it belongs to"),
              [&session] { return ShowTree(session); });
   AddCreate(bodies, session,

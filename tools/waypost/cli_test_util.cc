@@ -146,6 +146,13 @@ grpc::Status FakeDirectory::EndSuccession(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeDirectory::ListDirectoryTasks(grpc::ServerContext*,
+                                               const directory::v1::ListDirectoryTasksRequest* request,
+                                               directory::v1::ListDirectoryTasksResponse* response) {
+  if (request->body() == "bodies/a") *response = tasks;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeDirectory::ResolveRoute(grpc::ServerContext*,
                                          const directory::v1::ResolveRouteRequest* request,
                                          directory::v1::ResolveRouteResponse* response) {

@@ -100,6 +100,10 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
                                directory::v1::ListSuccessionsResponse* response) override;
   grpc::Status EndSuccession(grpc::ServerContext* context, const directory::v1::EndSuccessionRequest* request,
                              directory::v1::Succession* response) override;
+  // Has tasks for bodies/a alone.
+  grpc::Status ListDirectoryTasks(grpc::ServerContext* context,
+                                  const directory::v1::ListDirectoryTasksRequest* request,
+                                  directory::v1::ListDirectoryTasksResponse* response) override;
   grpc::Status ResolveRoute(grpc::ServerContext* context, const directory::v1::ResolveRouteRequest* request,
                             directory::v1::ResolveRouteResponse* response) override;
 
@@ -109,6 +113,7 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
   directory::v1::UpdateProgrammeRequest updated_programme;
   directory::v1::EndProgrammeRequest ended_programme;
   directory::v1::CreateSuccessionRequest created_succession;
+  directory::v1::ListDirectoryTasksResponse tasks;
   directory::v1::ResolveRouteRequest asked;
   directory::v1::ResolveRouteResponse route;
 };
