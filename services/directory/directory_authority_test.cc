@@ -70,6 +70,8 @@ constexpr Row kTable[] = {
     {"CreateProgramme", "", ".+.....+..", ".......+..", ".......+.."},
     {"UpdateProgramme", "", ".+.....+..", ".......+..", ".......+.."},
     {"EndProgramme", "", ".+.....+..", ".......+..", ".......+.."},
+    {"ImportOffers", "", ".+.....+..", ".......+..", ".......+.."},
+    {"ImportTerritories", "", ".......+..", ".......+..", ".......+.."},
     {"CreateCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
     {"EndCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
     {"CreateSuccession", "", ".......+..", ".......+..", ".......+.."},
@@ -89,6 +91,9 @@ constexpr Row kTable[] = {
     {"ListCoordinationAgreements", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"GetSuccession", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ListSuccessions", "", "+++++++++.", "+++++++++.", "+++++++++."},
+    {"ExportOffers", "", "+++++++++.", "+++++++++.", "+++++++++."},
+    {"GetTerritory", "", "+++++++++.", "+++++++++.", "+++++++++."},
+    {"ListTerritories", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ResolveRoute", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"ListChanges", "", "+++++++++.", "+++++++++.", "+++++++++."},
     {"WatchChanges", "", "+++++++++.", "+++++++++.", "+++++++++."},
@@ -150,6 +155,8 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::CreateProgramme);
     Add(&Stub::UpdateProgramme);
     Add(&Stub::EndProgramme);
+    Add(&Stub::ImportOffers);
+    Add(&Stub::ImportTerritories);
     Add(&Stub::CreateCoordinationAgreement);
     Add(&Stub::EndCoordinationAgreement);
     Add(&Stub::CreateSuccession);
@@ -175,6 +182,9 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::ListCoordinationAgreements);
     Add(&Stub::GetSuccession);
     Add(&Stub::ListSuccessions);
+    Add(&Stub::ExportOffers);
+    Add(&Stub::GetTerritory);
+    Add(&Stub::ListTerritories);
     Add(&Stub::ResolveRoute);
     Add(&Stub::ListDirectoryTasks);
     Add(&Stub::ListChanges);

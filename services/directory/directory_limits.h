@@ -84,6 +84,18 @@ inline constexpr int kMaxSuccessionsAround = 1'000;
 // larger than 1.5 MiB.
 inline constexpr size_t kMaxAnswerBytes = 2 * 1024 * 1024;
 
+// Imports. A transaction of the store takes 10 000 writes: an offer is about nine and one for each territory.
+inline constexpr int kMaxImportOffers = 200;
+inline constexpr int kMaxImportTerritories = 3'000;
+// Territories that the offers of one import have or had, counted as it goes on: what goes beyond is refused.
+inline constexpr int kMaxImportPlaces = 6'000;
+inline constexpr size_t kMaxSourceIdBytes = 200;
+inline constexpr size_t kMaxSourceSystemBytes = 200;
+inline constexpr size_t kMaxSourceContentBytes = 32 * 1024;
+inline constexpr int kMaxRegisterRows = 500;
+inline constexpr int kMaxCompleteCountries = 60;
+inline constexpr size_t kMaxVersionBytes = 60;
+
 // Changes in one message of a watch.
 inline constexpr int kMaxChangesInMessage = 100;
 

@@ -95,6 +95,14 @@ inline constexpr policy::MethodRule kCreateSuccession =
 inline constexpr policy::MethodRule kGetSuccession = internal::Read("GetSuccession");
 inline constexpr policy::MethodRule kListSuccessions = internal::Read("ListSuccessions");
 inline constexpr policy::MethodRule kEndSuccession = internal::Change("EndSuccession", {internal::kOperator});
+// Who takes over the offers of another system: the operator for anybody, a supervisor for the own body.
+inline constexpr policy::MethodRule kImportOffers =
+    internal::Change("ImportOffers", {internal::kOperator, internal::kOwnSupervisor});
+inline constexpr policy::MethodRule kExportOffers = internal::Read("ExportOffers");
+inline constexpr policy::MethodRule kImportTerritories =
+    internal::Change("ImportTerritories", {internal::kOperator});
+inline constexpr policy::MethodRule kGetTerritory = internal::Read("GetTerritory");
+inline constexpr policy::MethodRule kListTerritories = internal::Read("ListTerritories");
 
 inline constexpr policy::MethodRule kResolveRoute = internal::Read("ResolveRoute");
 inline constexpr policy::MethodRule kListDirectoryTasks = internal::ReadBy(
@@ -133,6 +141,11 @@ inline constexpr std::array kDirectoryRules = {
     &kGetSuccession,
     &kListSuccessions,
     &kEndSuccession,
+    &kImportOffers,
+    &kExportOffers,
+    &kImportTerritories,
+    &kGetTerritory,
+    &kListTerritories,
     &kResolveRoute,
     &kListDirectoryTasks,
     &kListChanges,

@@ -151,7 +151,7 @@ TEST_F(DirectoryRefusal, TextsOfBodiesAndUnitsBeyondTheirLimits) {
   // The next test has these.
   ExpectEveryChangeBut({"CreateOffer", "UpdateOffer", "ReportCapacity", "CreateProgramme", "UpdateProgramme",
                         "EndProgramme", "CreateCoordinationAgreement", "EndCoordinationAgreement",
-                        "CreateSuccession", "EndSuccession"});
+                        "CreateSuccession", "EndSuccession", "ImportOffers", "ImportTerritories"});
 }
 
 TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
@@ -195,8 +195,9 @@ TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
   Refused(&Stub::CreateSuccession, "succession { kind: SUCCESSION_KIND_MERGED }", "succession.shares");
   Refused(&Stub::EndSuccession, "end_date: ''", "end_date");
   Refused(&Stub::EndSuccession, "end_date: '2025-12-31'", "end_date");
+  // Rows of imports are refused one by one: directory_import_test.cc.
   ExpectEveryChangeBut({"CreateBody", "UpdateBody", "SuspendBody", "ReactivateBody", "DissolveBody",
-                        "CreateUnit", "UpdateUnit"});
+                        "CreateUnit", "UpdateUnit", "ImportOffers", "ImportTerritories"});
 }
 
 TEST_F(DirectoryRefusal, CountsBeyondTheirLimits) {
@@ -236,6 +237,20 @@ TEST_F(DirectoryRefusal, CountsBeyondTheirLimits) {
   Count(19, &Stub::CreateSuccession, "succession { ", share, "}", "succession.shares");
   Count(50, &Stub::CreateSuccession, "succession { shares { successor: 'bodies/es-node' ", place, "} }",
         "succession.shares[1].territories");
+  Count(
+      199, &Stub::ImportOffers, "", [](int i) { return base::Cat("offers { offer_id: 'row-", i, "' } "); },
+      "", "offers");
+  Refused(&Stub::ImportOffers, "offers { offer_id: 'row' } offers { offer_id: 'row' }", "offers[2]");
+  Count(
+      499, &Stub::ImportTerritories, "",
+      [](int i) { return base::Cat("territories { code: 'PT1", i, "' } "); }, "", "territories");
+  Refused(&Stub::ImportTerritories, "territories { code: 'PT' }", "territories[1]");
+  Refused(&Stub::ImportTerritories, "complete_countries: 'PT' complete_countries: 'PT'",
+          "complete_countries[1]");
+  Refused(&Stub::ImportTerritories,
+          Repeat(
+              61, "", [](int i) { return base::Cat("complete_countries: '", Language(i), "' "); }, ""),
+          "complete_countries");
   Count(20, &Stub::CreateProgramme, "programme { ", same("funders: 'EU' "), "}", "programme.funders");
   Count(19, &Stub::UpdateProgramme, "programme { ", same("funders: 'EU' "), "}", "programme.funders");
   Refused(&Stub::UpdateProgramme,
@@ -327,11 +342,12 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
     Refused(&Stub::ListBodies, field("association"), "association");
     Refused(&Stub::ListUnits, field("parent"), "parent");
     Refused(&Stub::ListOffers, field("provider"), "provider");
+    Refused(&Stub::ExportOffers, field("provider"), "provider");
     Refused(&Stub::ResolveRoute, field("origin"), "origin");
   }
   // The next test has these.
   ExpectEveryChangeBut({"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme",
-                        "EndCoordinationAgreement", "EndSuccession"});
+                        "EndCoordinationAgreement", "EndSuccession", "ImportOffers", "ImportTerritories"});
 }
 
 TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
@@ -467,7 +483,8 @@ TEST_F(DirectoryRefusal, EnumValuesThatAreNotKnown) {
     Refused(&Stub::ResolveRoute, base::Cat("function: ", value), "function");
   }
   ExpectEveryChangeBut({"SuspendBody", "ReactivateBody", "DissolveBody", "ReportCapacity", "CreateProgramme",
-                        "UpdateProgramme", "EndProgramme", "EndCoordinationAgreement", "EndSuccession"});
+                        "UpdateProgramme", "EndProgramme", "EndCoordinationAgreement", "EndSuccession",
+                        "ImportOffers", "ImportTerritories"});
 }
 
 class StaleEtags : public DirectoryRefusal {
@@ -509,7 +526,8 @@ TEST_F(StaleEtags, AreRefusedByEveryChangeOfWhatIsThere) {
   Check(&Stub::EndCoordinationAgreement, "", "");
   Check(&Stub::EndSuccession, "", "");
   ExpectEveryChangeBut({"CreateBody", "CreateUnit", "CreateOffer", "CreateProgramme",
-                        "CreateCoordinationAgreement", "CreateSuccession"});
+                        "CreateCoordinationAgreement", "CreateSuccession", "ImportOffers",
+                        "ImportTerritories"});
 }
 
 class RequestIds : public DirectoryRefusal {
@@ -557,6 +575,8 @@ TEST_F(RequestIds, AreNeededByEveryChangeAndGoodForOneContent) {
   Check(&Stub::CreateOffer, "offer_id: 'another'");
   Check(&Stub::UpdateOffer, "offer { languages: 'fa' }");
   Check(&Stub::ReportCapacity, "capacity { free: 3 }");
+  Check(&Stub::ImportOffers, "offers { offer_id: 'another' }");
+  Check(&Stub::ImportTerritories, "complete_countries: 'PT'");
   Check(&Stub::CreateProgramme, "programme_id: 'another'");
   Check(&Stub::UpdateProgramme, "programme { funders: 'EU' }");
   Check(&Stub::EndProgramme, "reason: 'another'");
@@ -637,6 +657,8 @@ TEST_F(BadPages, OfEveryListing) {
   Check(&Stub::ListUnits, {"parent: 'bodies/10001'"});
   Check(&Stub::ListOffers, {"provider: 'bodies/10001'", "programme: 'programmes/10001'",
                             "theme: THEME_HOUSING territory: 'ES300'"});
+  Check(&Stub::ExportOffers, {"provider: 'bodies/10001'", "programme: 'programmes/10001'"});
+  Check(&Stub::ListTerritories, {"parent: 'PT'"});
   Check(&Stub::ListProgrammes, {});
   Check(&Stub::ListCoordinationAgreements, {});
   Check(&Stub::ListDirectoryTasks, {"body: 'bodies/10001'"});

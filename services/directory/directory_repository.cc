@@ -22,6 +22,7 @@
 #include "services/directory/names.h"
 #include "services/directory/succession.h"
 #include "services/directory/tasks.h"
+#include "services/directory/territory_register.h"
 #include "waypost/directory/storage/v1/directory_storage.pb.h"
 
 namespace waypost::directory {
@@ -633,6 +634,7 @@ class References {
   }
 
   void Add(std::string_view field, std::string_view description) { violations_.Add(field, description); }
+  error::FieldViolations& violations() { return violations_; }
   absl::Status ToStatus() const { return violations_.ToStatus(); }
 
  private:
@@ -944,6 +946,7 @@ absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1
     WAYPOST_RETURN_IF_ERROR(
         references.Find<v1::Unit>(base::Cat(At("body.contacts", i), ".unit"), unit).status());
   }
+  WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, before, after, references.violations()));
   return references.ToStatus();
 }
 
@@ -956,6 +959,7 @@ absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1
   if (!after.programme().empty() && (before == nullptr || before->programme() != after.programme())) {
     WAYPOST_RETURN_IF_ERROR(references.Find<v1::Programme>("offer.programme", after.programme()).status());
   }
+  WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, before, after, references.violations()));
   return references.ToStatus();
 }
 
@@ -978,6 +982,7 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader,
   References references(reader);
   WAYPOST_RETURN_IF_ERROR(
       references.Find<v1::Body>("coordination_agreement.body", agreement.body()).status());
+  WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, agreement, references.violations()));
   WAYPOST_RETURN_IF_ERROR(references.ToStatus());
   const std::string prefix = AgreementPlacePrefix(agreement.theme(), agreement.territory());
   const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
@@ -1003,6 +1008,7 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader, const v1::Succe
                                                 succession.shares(i).successor())
                                 .status());
   }
+  WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, succession, references.violations()));
   WAYPOST_RETURN_IF_ERROR(references.ToStatus());
   WAYPOST_ASSIGN_OR_RETURN(
       const std::vector<v1::Succession> others,
@@ -1065,6 +1071,7 @@ absl::StatusOr<Page<v1::Offer>> DirectoryRepository::List(const Reader& reader,
   } else if (!request.programme().empty()) {
     prefixes.push_back(Table("offer.programme").Text(ProgrammeId(request.programme())).Take());
   } else if (request.theme() != type::v1::THEME_UNSPECIFIED) {
+    WAYPOST_RETURN_IF_ERROR(CheckAskedTerritory(reader, request.territory()));
     // An offer's territories never cover each other, so that none is met under two of these.
     for (const std::string_view code : territory::CoveringCodes(request.territory())) {
       prefixes.push_back(OfferPlacePrefix(request.theme(), code));

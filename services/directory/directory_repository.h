@@ -23,6 +23,8 @@
 //   ("task.end", body, day, kind, …)             what of a body ends on a day: theme, function and territory
 //   of
 //                                                a competence; the id of an agreement
+//   ("offer.content", offer)                     OfferContentRecord: what its record elsewhere says besides
+//   ("territory", code)                          record; "territory.below": territory_register.h
 //   ("change", position)                         ChangeRecord: the one live entry of a resource
 //   ("change.place", resource)                   where that entry is
 //   ("change.head")                              the last position given out

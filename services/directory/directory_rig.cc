@@ -61,6 +61,17 @@ const std::map<std::string_view, std::string>& Texts() {
       {"GetSuccessionRequest", "name: 'successions/$'"},
       {"ListSuccessionsRequest", "page_size: 1"},
       {"EndSuccessionRequest", "name: 'successions/$' end_date: '2028-06-30'"},
+      {"ImportOffersRequest",
+       "offers { offer_id: 'new-$' source_content: '{\"url\":\"https://x.eu\"}' offer { provider: 'bodies/$' "
+       "theme: THEME_HOUSING kind: OFFER_KIND_ONE_OFF status: OFFER_STATUS_ACTIVE territories: 'ES300' "
+       "source { system: 'https://x.eu' id: '$' } "
+       "display_name { text { key: 'es' value: 'x' } original_language: 'es' } } }"},
+      {"ExportOffersRequest", "page_size: 1"},
+      {"ImportTerritoriesRequest",
+       "territories { code: 'PT' display_name: 'Portugal-$' level: 0 version: 'NUTS 2013' "
+       "valid_from: '2015-01-01' }"},
+      {"GetTerritoryRequest", "code: 'ES'"},
+      {"ListTerritoriesRequest", "page_size: 1"},
       {"ResolveRouteRequest", "theme: THEME_HOUSING territory: 'ES300/28058'"},
       {"ListDirectoryTasksRequest", "body: 'bodies/$' page_size: 1"},
       {"ListChangesRequest", "page_size: 1"},
@@ -99,6 +110,10 @@ DirectoryRig::DirectoryRig() : rig({.service = "directory", .on_disk = false}), 
     if (name == kAssociation) request.mutable_body()->set_kind(v1::BODY_KIND_ASSOCIATION);
     Must(Do(node_operator, &Stub::CreateBody, request));
   }
+  auto countries = Valid<v1::ImportTerritoriesRequest>("");
+  Merge("territories { code: 'ES' display_name: 'ESPAÑA' version: 'NUTS 2013' valid_from: '2015-01-01' }",
+        countries);
+  Must(Do(node_operator, &Stub::ImportTerritories, countries));
 }
 
 DirectoryRig::~DirectoryRig() {

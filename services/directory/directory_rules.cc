@@ -693,6 +693,7 @@ absl::StatusOr<v1::Offer> NewOffer(const v1::CreateOfferRequest& request, absl::
   v1::Offer offer = request.offer();
   offer.set_name(OfferName(request.offer_id()));
   offer.clear_assurance_overdue();
+  offer.clear_source();
   StampNew(offer, now);
   SettleCapacities(nullptr, offer, now);
   WAYPOST_RETURN_IF_ERROR(CheckWhole(offer, now));

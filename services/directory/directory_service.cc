@@ -20,6 +20,7 @@
 #include "services/directory/routing.h"
 #include "services/directory/succession.h"
 #include "services/directory/tasks.h"
+#include "services/directory/territory_register.h"
 
 namespace waypost::directory {
 namespace {
@@ -560,6 +561,7 @@ DirectoryService::Reactor* DirectoryService::ResolveRoute(Context* context,
   return rpc::Query(env_, context, kResolveRoute, kCheck, *request,
                     [=, this](const Call& call, const store::Reader& reader) -> absl::Status {
                       WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, call.rule.method).status());
+                      WAYPOST_RETURN_IF_ERROR(CheckAskedTerritory(reader, request->territory()));
                       WAYPOST_ASSIGN_OR_RETURN(const RouteMaterial material,
                                                repository_.Gather(reader, *request, call.now));
                       *response = Rank(*request, material, call.now);

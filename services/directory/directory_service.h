@@ -62,6 +62,15 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
                            v1::ListSuccessionsResponse*) override;
   Reactor* EndSuccession(Context*, const v1::EndSuccessionRequest*, v1::Succession*) override;
 
+  // In import_service.cc.
+  Reactor* ImportOffers(Context*, const v1::ImportOffersRequest*, v1::ImportOffersResponse*) override;
+  Reactor* ExportOffers(Context*, const v1::ExportOffersRequest*, v1::ExportOffersResponse*) override;
+  Reactor* ImportTerritories(Context*, const v1::ImportTerritoriesRequest*,
+                             v1::ImportTerritoriesResponse*) override;
+  Reactor* GetTerritory(Context*, const v1::GetTerritoryRequest*, v1::Territory*) override;
+  Reactor* ListTerritories(Context*, const v1::ListTerritoriesRequest*,
+                           v1::ListTerritoriesResponse*) override;
+
   Reactor* ResolveRoute(Context*, const v1::ResolveRouteRequest*, v1::ResolveRouteResponse*) override;
   Reactor* ListDirectoryTasks(Context*, const v1::ListDirectoryTasksRequest*,
                               v1::ListDirectoryTasksResponse*) override;

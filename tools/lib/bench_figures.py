@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 
+import bench_import
 import bench_postgres
 import bench_report
 import bench_servers
@@ -84,6 +85,22 @@ class Bench:
         return {**self.conditions(**more), "runs": 1}
 
     # --- an empty node
+
+    def import_offers(self):
+        """A package into an empty node, once, and once more into the node that has it already."""
+        with self.empty_node() as node:
+            echo = self.echo(64)
+            package, mapping = bench_import.write_package(self.folder, self.plan.services)
+            for name, outcome in (("import_offers", "created"), ("import_offers_again", "unchanged")):
+                seconds, counts = bench_import.run(node, package, mapping)
+                every = counts[outcome] == self.plan.services and counts["failed"] == 0
+                self.report.add(Figure(
+                    name, "s", [seconds], ceiling=60 * self.plan.services / 300_000,
+                    needs=[(f"every row is {outcome}", every)],
+                    conditions=self.once(services=self.plan.services, bytes=package.stat().st_size,
+                                         per_second=round(self.plan.services / seconds),
+                                         echo_64_per_second=round(echo), progress="told",
+                                         passes="checked, then sent, 100 a call")))
 
     def start_and_memory(self):
         with self.empty_node(bodies=False) as node:
@@ -278,6 +295,8 @@ class Bench:
             self.sustained(64, 0.26)
         if self.wanted("latency"):
             self.latency()
+        if self.wanted("import"):
+            self.import_offers()
         if self.wanted("loaded"):
             self.loaded()
         if self.wanted("start"):

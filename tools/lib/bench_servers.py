@@ -138,7 +138,7 @@ class Node:
 
     # --- its callers
 
-    def _mint(self, body, role):
+    def mint(self, body, role):
         out = subprocess.run([self.programs / "waypost", "token", "--data-dir", self.folder / "data",
                               "--body", body, "--role", role, "--subject", f"bench-{role}"],
                              check=True, capture_output=True, text=True).stdout
@@ -153,11 +153,11 @@ class Node:
             sys.exit(f"{method}: {done.stderr}")
 
     def mint_tokens(self):
-        self.tokens = {body: self._mint(body, "supervisor") for body in (FROM, TO)}
+        self.tokens = {body: self.mint(body, "supervisor") for body in (FROM, TO)}
 
     def prepare_bodies(self):
         """Makes the two bodies and their intake units; waits until the referral service has heard of them."""
-        operator = self._mint(OPERATOR, "operator")
+        operator = self.mint(OPERATOR, "operator")
         for body in (FROM, TO):
             self._call(operator, "waypost.directory.v1.DirectoryService/CreateBody", {
                 "requestId": f"bench-{body.split('/')[1]}", "bodyId": body.split("/")[1],

@@ -90,6 +90,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddProgrammeCommands(*app, session);
   AddSuccessionCommands(*app, session);
   AddAgreementCommands(*app, session);
+  AddTerritoryCommands(*app, session);
   AddRouteCommand(*app, session);
   AddReferralCommands(*app, session);
   AddWaitingListCommands(*app, session);

@@ -161,6 +161,30 @@ grpc::Status FakeDirectory::ResolveRoute(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeDirectory::ImportOffers(grpc::ServerContext*,
+                                         const directory::v1::ImportOffersRequest* request,
+                                         directory::v1::ImportOffersResponse* response) {
+  const std::lock_guard lock(mutex_);
+  imported_offers_.push_back(*request);
+  if (on_import_offers) return on_import_offers(*request, *response);
+  for (int i = 0; i < request->offers_size(); ++i) {
+    response->add_results()->set_outcome(directory::v1::IMPORT_OUTCOME_CREATED);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::ImportTerritories(grpc::ServerContext*,
+                                              const directory::v1::ImportTerritoriesRequest* request,
+                                              directory::v1::ImportTerritoriesResponse* response) {
+  const std::lock_guard lock(mutex_);
+  imported_territories_.push_back(*request);
+  if (on_import_territories) return on_import_territories(*request, *response);
+  for (int i = 0; i < request->territories_size(); ++i) {
+    response->add_results()->set_outcome(directory::v1::IMPORT_OUTCOME_CREATED);
+  }
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::SubmitReferral(grpc::ServerContext* context,
                                            const referral::v1::SubmitReferralRequest* request,
                                            referral::v1::Referral* response) {

@@ -107,6 +107,29 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
   grpc::Status ResolveRoute(grpc::ServerContext* context, const directory::v1::ResolveRouteRequest* request,
                             directory::v1::ResolveRouteResponse* response) override;
 
+  grpc::Status ImportOffers(grpc::ServerContext* context, const directory::v1::ImportOffersRequest* request,
+                            directory::v1::ImportOffersResponse* response) override;
+  grpc::Status ImportTerritories(grpc::ServerContext* context,
+                                 const directory::v1::ImportTerritoriesRequest* request,
+                                 directory::v1::ImportTerritoriesResponse* response) override;
+
+  // How to answer an import; what it was asked is kept in any case. Creates everything unless set.
+  std::function<grpc::Status(const directory::v1::ImportOffersRequest& request,
+                             directory::v1::ImportOffersResponse& response)>
+      on_import_offers;
+  std::function<grpc::Status(const directory::v1::ImportTerritoriesRequest& request,
+                             directory::v1::ImportTerritoriesResponse& response)>
+      on_import_territories;
+  // What the imports were asked until now.
+  std::vector<directory::v1::ImportOffersRequest> imported_offers() const {
+    const std::lock_guard lock(mutex_);
+    return imported_offers_;
+  }
+  std::vector<directory::v1::ImportTerritoriesRequest> imported_territories() const {
+    const std::lock_guard lock(mutex_);
+    return imported_territories_;
+  }
+
   std::vector<directory::v1::Body> bodies;
   directory::v1::UpdateBodyRequest updated;
   directory::v1::UpdateUnitRequest updated_unit;
@@ -116,6 +139,11 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
   directory::v1::ListDirectoryTasksResponse tasks;
   directory::v1::ResolveRouteRequest asked;
   directory::v1::ResolveRouteResponse route;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<directory::v1::ImportOffersRequest> imported_offers_;            // guarded by mutex_
+  std::vector<directory::v1::ImportTerritoriesRequest> imported_territories_;  // guarded by mutex_
 };
 
 // One waiting list with eight places and two who wait.

@@ -14,6 +14,7 @@ void AddOfferCommands(CLI::App& root, Session& session);
 void AddProgrammeCommands(CLI::App& root, Session& session);
 void AddSuccessionCommands(CLI::App& root, Session& session);
 void AddAgreementCommands(CLI::App& root, Session& session);
+void AddTerritoryCommands(CLI::App& root, Session& session);
 void AddRouteCommand(CLI::App& root, Session& session);
 void AddReferralCommands(CLI::App& root, Session& session);
 void AddWaitingListCommands(CLI::App& root, Session& session);
@@ -21,8 +22,10 @@ void AddAuditCommands(CLI::App& root, Session& session);
 void AddReflectionCommand(CLI::App& root, Session& session);
 void AddCompletionCommand(CLI::App& root, Session& session);
 
-// A part of `waypost offers`.
+// Parts of `waypost offers`.
 void AddOfferCheck(CLI::App& offers, Session& session);
+void AddOfferImport(CLI::App& offers, Session& session);
+void AddOfferExport(CLI::App& offers, Session& session);
 
 // Parts of `waypost referral`.
 void AddReferralWriting(CLI::App& referral, Session& session);

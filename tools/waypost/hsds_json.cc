@@ -127,6 +127,16 @@ const json* HsdsMember(const json& object, const char* name) {
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
+std::string HsdsValueText(const json* value) {
+  if (value == nullptr || value->is_structured() || value->is_null()) return "";
+  std::string text = value->dump(-1, ' ', false, json::error_handler_t::replace);
+  if (text.size() <= kMaxHsdsValueBytes) return text;
+  size_t end = kMaxHsdsValueBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
 std::string HsdsPointerStep(std::string_view name) {
   std::string step = "/";
   for (const char c : name) {

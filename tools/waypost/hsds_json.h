@@ -25,6 +25,10 @@ HsdsJson ReadHsdsJson(std::string_view content);
 // The member of an object; nullptr when there is none, or it is null, which says as much.
 const nlohmann::json* HsdsMember(const nlohmann::json& object, const char* name);
 
+// A single value as JSON, cut between characters to kMaxHsdsValueBytes; empty for nothing, an object or an
+// array.
+std::string HsdsValueText(const nlohmann::json* value);
+
 // `name` as one step of a JSON pointer, with its slash.
 std::string HsdsPointerStep(std::string_view name);
 

@@ -25,13 +25,20 @@ class PackageReader {
       ReadItem(document, "");
     }
     if (too_many_) {
-      return {{}, {{0, "", base::Cat("has more than ", kMaxHsdsServices, " services: split it")}}, rows_};
+      HsdsReport report = {.row = 0,
+                           .pointer = "",
+                           .problem = base::Cat("has more than ", kMaxHsdsServices, " services: split it")};
+      return {{}, {std::move(report)}, rows_};
     }
     ReportDuplicates();
     HsdsPackage package;
     package.rows = rows_;
     std::set<size_t> refused;
-    for (const HsdsReport& report : reports_) refused.insert(report.row);
+    for (HsdsReport& report : reports_) {
+      refused.insert(report.row);
+      const auto id = ids_by_row_.find(report.row);
+      if (id != ids_by_row_.end()) report.id = id->second;
+    }
     for (HsdsService& service : services_) {
       if (!refused.contains(service.row)) package.services.push_back(std::move(service));
     }
@@ -43,7 +50,7 @@ class PackageReader {
 
  private:
   void Report(const std::string& pointer, std::string_view problem) {
-    reports_.push_back({0, pointer, std::string(problem)});
+    reports_.push_back({.row = 0, .pointer = pointer, .problem = std::string(problem)});
   }
 
   void ReadList(const json& list, const std::string& pointer) {
@@ -60,12 +67,12 @@ class PackageReader {
     const bool has_status = HsdsMember(item, "status") != nullptr;
     if (has_services && !has_status) return ReadOrganization(item, pointer);
     if (!CountRow()) return;
-    if (has_status && !has_services) return ReadService(item, pointer, nullptr);
+    if (has_status && !has_services) return ReadService(item, pointer, nullptr, nullptr);
     const char* const problem = !item.is_object() ? "is not an object: give a service or an organization"
                                 : has_status      ? "has a status and services: keep one of them"
                                                   : "has neither a status, as a service, nor services, as an "
                                                     "organization: give one of them";
-    reports_.push_back({rows_, pointer, problem});
+    reports_.push_back({.row = rows_, .pointer = pointer, .problem = problem});
   }
 
   void ReadOrganization(const json& item, const std::string& pointer) {
@@ -74,11 +81,13 @@ class PackageReader {
     const bool is_right = reports_.size() == before;
     const json& services = item["services"];
     const std::string list = pointer + "/services";
+    json around = item;
+    around.erase("services");
     if (!services.is_array()) return Report(list, "is not an array: give one");
     size_t index = 0;
     for (const json& service : services) {
       if (!CountRow()) return;
-      ReadService(service, base::Cat(list, "/", index++), &organization);
+      ReadService(service, base::Cat(list, "/", index++), &organization, &around);
       // It does not go without its organization.
       if (!is_right) services_.pop_back();
     }
@@ -90,13 +99,21 @@ class PackageReader {
     return false;
   }
 
-  void ReadService(const json& item, const std::string& pointer, const HsdsOrganization* organization) {
+  void ReadService(const json& item, const std::string& pointer, const HsdsOrganization* organization,
+                   const json* around) {
     HsdsService service;
     service.row = rows_;
     service.pointer = pointer;
     if (organization != nullptr) service.organization = *organization;
     ReadHsdsService(item, service, reports_);
-    if (!service.id.empty()) rows_by_id_[service.id].push_back({service.row, pointer});
+    service.document = item;
+    if (around != nullptr && item.is_object() && HsdsMember(item, "organization") == nullptr) {
+      service.document["organization"] = *around;
+    }
+    if (!service.id.empty()) {
+      rows_by_id_[service.id].push_back({service.row, pointer});
+      ids_by_row_[service.row] = service.id;
+    }
     services_.push_back(std::move(service));
   }
 
@@ -105,7 +122,9 @@ class PackageReader {
     for (const auto& [id, places] : rows_by_id_) {
       if (places.size() < 2) continue;
       for (const auto& [row, pointer] : places) {
-        reports_.push_back({row, pointer + "/id", "is the id of several services: keep one of them"});
+        reports_.push_back({.row = row,
+                            .pointer = pointer + "/id",
+                            .problem = "is the id of several services: keep one of them"});
       }
     }
   }
@@ -115,6 +134,7 @@ class PackageReader {
   std::vector<HsdsService> services_;
   std::vector<HsdsReport> reports_;
   std::map<std::string, std::vector<std::pair<size_t, std::string>>> rows_by_id_;
+  std::map<size_t, std::string> ids_by_row_;
 };
 
 }  // namespace
@@ -136,7 +156,8 @@ std::string_view HsdsStatusWords(HsdsStatus status) {
 HsdsPackage ParseHsds(std::string_view content) {
   HsdsJson read = ReadHsdsJson(content);
   if (!read.document.has_value()) {
-    return {{}, {{0, std::move(read.pointer), std::move(read.problem)}}, 0};
+    HsdsReport report = {.row = 0, .pointer = std::move(read.pointer), .problem = std::move(read.problem)};
+    return {{}, {std::move(report)}, 0};
   }
   return PackageReader().Read(*read.document);
 }

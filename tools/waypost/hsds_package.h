@@ -1,5 +1,6 @@
 // Services of the Human Services Data Specification 3.0 (HSDS, by Open Referral) as its JSON has them:
-// https://docs.openreferral.org/en/v3.0/. No personal data in reports: they say where, never what.
+// https://docs.openreferral.org/en/v3.0/. What a problem says is where and what to do, never what stands
+// there; that is apart, for the file of errors alone.
 #ifndef WAYPOST_TOOLS_WAYPOST_HSDS_PACKAGE_H_
 #define WAYPOST_TOOLS_WAYPOST_HSDS_PACKAGE_H_
 
@@ -10,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "nlohmann/json.hpp"
 
 namespace waypost::cli {
 
@@ -26,6 +29,7 @@ inline constexpr size_t kMaxHsdsTextBytes = 8'000;
 inline constexpr size_t kMaxHsdsDocuments = 30;
 inline constexpr size_t kMaxHsdsLanguages = 60;
 inline constexpr size_t kMaxHsdsCapacities = 50;
+inline constexpr size_t kMaxHsdsValueBytes = 100;
 inline constexpr double kMaxHsdsAge = 150;
 inline constexpr int64_t kMaxHsdsPlaces = 1'000'000;
 
@@ -75,8 +79,10 @@ struct HsdsService {
   // Both, the id alone, or neither.
   HsdsOrganization organization;
   // Every field of the service that is none of the above, also of its languages, documents, capacities and
-  // its own organization. The other fields of a document that is an organization are not kept.
+  // its own organization.
   HsdsUnmapped unmapped;
+  // The service as it stands, with the organization it was found in, if any, but for that one's services.
+  nlohmann::json document;
 };
 
 struct HsdsReport {
@@ -85,6 +91,10 @@ struct HsdsReport {
   std::string pointer;
   // What is wrong and what to do, to be read after the pointer.
   std::string problem;
+  // The id of that service; empty when it has none that can be read.
+  std::string id = {};
+  // What stands there, as JSON, cut to kMaxHsdsValueBytes; empty where nothing does, or more than one value.
+  std::string value = {};
 };
 
 struct HsdsPackage {

@@ -110,10 +110,14 @@ class Fields {
   std::vector<HsdsReport>& reports() const { return reports_; }
 
   void Report(std::string_view field, std::string_view problem) const {
-    reports_.push_back({row_, pointer_ + HsdsPointerStep(field), std::string(problem)});
+    const auto value = object_.is_object() ? object_.find(field) : object_.end();
+    reports_.push_back({.row = row_,
+                        .pointer = pointer_ + HsdsPointerStep(field),
+                        .problem = std::string(problem),
+                        .value = HsdsValueText(value == object_.end() ? nullptr : &*value)});
   }
   void ReportItself(std::string_view problem) const {
-    reports_.push_back({row_, pointer_, std::string(problem)});
+    reports_.push_back({.row = row_, .pointer = pointer_, .problem = std::string(problem)});
   }
 
   // nullptr when it is absent.

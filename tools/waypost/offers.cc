@@ -16,7 +16,7 @@ const char* const kOfferHelp = "as in offers/fr-pont-de-claix-asl";
 
 FlagOptions OfferFlags() {
   FlagOptions options;
-  options.skip = {"assurance_overdue"};
+  options.skip = {"assurance_overdue", "source"};
   options.rename = {{"territories", "territory"},
                     {"required_documents", "required-document"},
                     {"languages", "language"},
@@ -111,6 +111,8 @@ void AddOfferCommands(CLI::App& root, Session& session) {
              .flags = OfferFlags()});
   AddCapacity(offers, session);
   AddOfferCheck(offers, session);
+  AddOfferImport(offers, session);
+  AddOfferExport(offers, session);
 }
 
 }  // namespace waypost::cli

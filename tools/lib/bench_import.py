@@ -1,0 +1,69 @@
+"""The import of HSDS services: a package as a public directory publishes it, made anew each time."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+
+from bench_servers import FROM, OPERATOR, TO
+
+_SYSTEM = "https://services.example.org"
+# One service in so many is of another body, term and area.
+_TERMS, _AREAS = 8, 50
+_WORDS = ("Advice and support for people who have arrived lately and look for a home, a course or work. "
+          "Ask at the reception; bring what papers you have. An interpreter can be called. ") * 3
+
+
+def _uuid(what):
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{_SYSTEM}/{what}"))
+
+
+def _service(number):
+    """About 1.9 KB, a third of it in fields that an offer has none for."""
+    return {
+        "id": _uuid(f"service/{number}"), "name": f"Support service {number}", "status": "active",
+        "description": _WORDS, "url": f"https://example.org/{number}", "email": "office@example.org",
+        "application_process": "Call or come by.", "eligibility_description": "For people aged 16 and over.",
+        "minimum_age": 16, "maximum_age": 99, "assured_date": "2026-01-31",
+        "organization": {"id": _uuid(f"organization/{number % 2}"), "name": f"Organization {number % 2}",
+                         "description": "An organization."},
+        "languages": [{"id": _uuid(f"language/{number}"), "name": "Spanish", "code": "es"}],
+        "phones": [{"id": _uuid(f"phone/{number}"), "number": "+34 910 000 000", "type": "voice"}],
+        "schedules": [{"id": _uuid(f"schedule/{number}"), "freq": "WEEKLY", "byday": "MO,TU,WE",
+                       "opens_at": "09:00", "closes_at": "14:00"}],
+        "service_areas": [{"id": _uuid(f"area/{number % _AREAS}"), "name": f"Area {number % _AREAS}"}],
+        "attributes": [{"id": _uuid(f"attribute/{number}"), "link_entity": "service",
+                        "taxonomy_term": {"id": _uuid(f"term/{number % _TERMS}"), "name": "Term",
+                                          "code": f"T-{number % _TERMS}", "description": "A term."}}]}
+
+
+def write_package(folder, services):
+    """The files of a package of so many services, and the mapping for it."""
+    package, mapping = folder / "services.jsonl", folder / "mapping.json"
+    with open(package, "w", encoding="utf-8") as file:
+        for number in range(services):
+            file.write(json.dumps(_service(number), separators=(",", ":")) + "\n")
+    themes = ("housing", "language", "employment", "health", "education", "youth", "legal-aid", "mobility")
+    mapping.write_text(json.dumps({
+        "format": 1, "system": _SYSTEM, "offer_prefix": "bench", "language": "en",
+        "themes": {_uuid(f"term/{n}"): themes[n] for n in range(_TERMS)},
+        "territories": {_uuid(f"area/{n}"): [f"ES300/28{n:03}"] for n in range(_AREAS)},
+        "organizations": {_uuid("organization/0"): {"body": FROM}, _uuid("organization/1"): {"body": TO}},
+        "defaults": {"kind": "one-off"}}))
+    return package, mapping
+
+
+def run(node, package, mapping):
+    """Imports the package with the command line tool; returns (seconds, what it says of the rows)."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [node.programs / "waypost", "--server", f"127.0.0.1:{node.port}", "--output", "json", "offers",
+         "import", package, "--mapping", mapping, "--progress"],
+        env={**os.environ, "WAYPOST_TOKEN": node.mint(OPERATOR, "operator")}, capture_output=True, text=True,
+        check=False)
+    seconds = time.monotonic() - began
+    if done.returncode != 0 or " of " not in done.stderr:
+        sys.exit(f"the import failed or told no progress: {done.stderr[-2000:]}")
+    return seconds, json.loads(done.stdout.splitlines()[-1])
