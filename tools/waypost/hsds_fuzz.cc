@@ -10,6 +10,7 @@
 #include "common/base/strings.h"
 #include "nlohmann/json.hpp"
 #include "tools/waypost/hsds_package.h"
+#include "tools/waypost/hsds_schema.h"
 
 namespace {
 
@@ -47,7 +48,8 @@ void CheckService(const HsdsService& service) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const HsdsPackage package = waypost::cli::ParseHsds({reinterpret_cast<const char*>(data), size});
+  HsdsPackage package = waypost::cli::ParseHsds({reinterpret_cast<const char*>(data), size});
+  if (size % 2 == 0) waypost::cli::HoldToSchema(package, size % 4 == 0);
   Check(package.rows <= waypost::cli::kMaxHsdsServices);
   std::set<size_t> refused;
   for (const HsdsReport& report : package.reports) {

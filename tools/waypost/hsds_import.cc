@@ -1,6 +1,7 @@
 #include "tools/waypost/hsds_import.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "tools/waypost/hsds_package.h"
+#include "tools/waypost/hsds_schema.h"
 
 namespace waypost::cli {
 namespace {
@@ -132,8 +134,11 @@ class Run {
       package.reports.push_back({.row = 0, .pointer = "", .problem = "has no services: give some"});
     }
     for (HsdsReport& report : package.reports) tell(report, true);
-    for (const HsdsService& service : package.services) {
+    for (HsdsService& service : package.services) {
+      std::vector<HsdsReport> reports;
+      schema_.Hold(service, options_.strict, reports);
       HsdsOfferRow mapped = MapHsdsService(service, mapping_);
+      std::move(reports.begin(), reports.end(), std::back_inserter(mapped.reports));
       Row row = {
           .offer = std::move(mapped.row), .place = place(service.row), .is_right = mapped.reports.empty()};
       row.place.id = service.id;
@@ -249,6 +254,7 @@ class Run {
   const HsdsMapping& mapping_;
   const HsdsImportOptions& options_;
   const Interrupts& interrupts_;
+  const HsdsSchema schema_;
 
   std::mutex mutex_;  // guards all below while threads run
   BatchOutcome outcome_;

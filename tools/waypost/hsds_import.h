@@ -36,6 +36,8 @@ struct HsdsProgress {
 
 struct HsdsImportOptions {
   int in_flight = kHsdsInFlight;
+  // What the schemas of HSDS require and is missing is not right either.
+  bool strict = false;
   // Only the first pass; what can be sent counts as not sent.
   bool dry_run = false;
   // Makes the request ids of this run.

@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "tools/waypost/commands.h"
 #include "tools/waypost/hsds_package.h"
+#include "tools/waypost/hsds_schema.h"
 #include "tools/waypost/json_text.h"
 #include "tools/waypost/table.h"
 
@@ -97,9 +98,15 @@ void ShowLines(Session& session, const HsdsPackage& package) {
   }
 }
 
-absl::StatusOr<ExitCode> Check(Session& session, const std::string& file) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::string content, ReadFile(file, kMaxHsdsBytes));
-  const HsdsPackage package = ParseHsds(content);
+struct CheckOptions {
+  std::string file;
+  bool strict = false;
+};
+
+absl::StatusOr<ExitCode> Check(Session& session, const CheckOptions& options) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::string content, ReadFile(options.file, kMaxHsdsBytes));
+  HsdsPackage package = ParseHsds(content);
+  HoldToSchema(package, options.strict);
   if (session.json()) {
     ShowLines(session, package);
   } else {
@@ -115,11 +122,13 @@ absl::StatusOr<ExitCode> Check(Session& session, const std::string& file) {
 void AddOfferCheck(CLI::App& offers, Session& session) {
   CLI::App& leaf = *offers.add_subcommand(
       "check", "Check a file of HSDS 3.0 services, here: what each would give, and all that is wrong");
-  auto file = std::make_shared<std::string>();
-  leaf.add_option("file", *file, "JSON: a service, an organization, an array of them, or a page of a list")
+  auto options = std::make_shared<CheckOptions>();
+  leaf.add_option("file", options->file,
+                  "JSON: a service, an organization, an array of them, or a page of a list")
       ->required();
+  leaf.add_flag("--strict", options->strict, "report also what the schemas of HSDS require and is missing");
   leaf.footer("Nothing is sent. The exit code is 8 when anything is wrong.");
-  session.OnWithCode(leaf, [&session, file] { return Check(session, *file); });
+  session.OnWithCode(leaf, [&session, options] { return Check(session, *options); });
 }
 
 }  // namespace waypost::cli

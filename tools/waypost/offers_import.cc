@@ -26,6 +26,7 @@ struct ImportOptions {
   std::string mapping;
   std::string errors;
   int in_flight = kHsdsInFlight;
+  bool strict = false;
   bool dry_run = false;
   bool progress = false;
 };
@@ -74,6 +75,7 @@ absl::StatusOr<ExitCode> Import(Session& session, const ImportOptions& options) 
   ProgressLine progress(session.env(), options.progress);
   HsdsImportOptions run;
   run.in_flight = options.in_flight;
+  run.strict = options.strict;
   run.dry_run = options.dry_run;
   run.run = session.request_id();
   run.send = [caller](const pb::ImportOffersRequest& request, pb::ImportOffersResponse& response) {
@@ -109,6 +111,8 @@ void AddOfferImport(CLI::App& offers, Session& session) {
   leaf.add_option("--in-flight", options->in_flight, "how many calls at once")
       ->check(CLI::Range(1, 32))
       ->capture_default_str();
+  leaf.add_flag("--strict", options->strict,
+                "refuse also what lacks a field that the schemas of HSDS require");
   leaf.add_flag("--dry-run", options->dry_run, "only check the files against the mapping, here");
   leaf.add_flag("--progress", options->progress, "tell the progress also where there is no terminal");
   leaf.footer(
