@@ -97,6 +97,9 @@ absl::Status Mutation::Publish(const policy::Authorized& as, const Change& chang
   for (const auto& [name, commitment] : change.commitments) {
     (*event.mutable_commitments())[std::string(name)] = commitment;
   }
+  for (const auto& [name, code] : change.facts) {
+    (*event.mutable_facts())[std::string(name)] = std::string(code);
+  }
   event.set_policy_version(std::string(policy::kPolicyVersion));
   event.set_state(std::string(change.state));
   event.set_purpose(std::string(change.purpose));

@@ -42,6 +42,8 @@ struct Change {
   std::string_view state = {};
   std::vector<std::string_view> parties;
   std::vector<std::pair<std::string_view, std::string>> commitments = {};
+  // What was decided, in codes: never free text.
+  std::vector<std::pair<std::string_view, std::string_view>> facts = {};
   // For a look at personal data.
   bool access = false;
   std::string_view purpose = {};

@@ -20,14 +20,17 @@ using policy::Role;
 
 // Who may, in words.
 enum class Who {
-  kReferring,         // supervisors of the referring body; its caseworkers who have the case
-  kReceiving,         // the same of the receiving body
-  kEither,            // of either
-  kSupervisors,       // supervisors of either
-  kEitherAndAlerted,  // of either, and its safeguarding officers
-  kReaders,           // these, and supervisors of the coordinating body
-  kOwnBody,           // supervisors and caseworkers, of their own body
-  kAnyReferrer,       // supervisors, and caseworkers of the unit, of whatever body makes the referral
+  kReferring,          // supervisors of the referring body; its caseworkers who have the case
+  kReceiving,          // the same of the receiving body
+  kEither,             // of either
+  kSupervisors,        // supervisors of either
+  kEitherAndAlerted,   // of either, and its safeguarding officers
+  kReaders,            // these, and supervisors of the coordinating body
+  kHolders,            // of either; for anybody else there is none
+  kHolderSupervisors,  // the same, supervisors alone
+  kOwnSupervisors,     // supervisors, of their own body
+  kOwnBody,            // supervisors and caseworkers, of their own body
+  kAnyReferrer,        // supervisors, and caseworkers of the unit, of whatever body makes the referral
 };
 
 // What somebody is to the referral at hand.
@@ -71,16 +74,20 @@ bool SidesMatch(Who who, Part part) {
 // The table's meaning.
 Answer Expected(Who who, Role role, Part part) {
   const bool works = role == Role::kSupervisor || role == Role::kCaseworker;
+  if (who == Who::kOwnSupervisors) return role == Role::kSupervisor ? Answer::kAllowed : Answer::kDenied;
   if (who == Who::kOwnBody) return works ? Answer::kAllowed : Answer::kDenied;
   if (who == Who::kAnyReferrer) {
     if (!works) return Answer::kDenied;
     return role == Role::kSupervisor || part == Part::kReferringMember ? Answer::kAllowed : Answer::kDenied;
   }
   const bool opens = who == Who::kEitherAndAlerted || who == Who::kReaders;
-  const bool named = role == Role::kSupervisor || (role == Role::kCaseworker && who != Who::kSupervisors) ||
+  const bool of_holders = who == Who::kHolders || who == Who::kHolderSupervisors;
+  const bool for_supervisors = who == Who::kSupervisors || who == Who::kHolderSupervisors;
+  const bool named = role == Role::kSupervisor || (role == Role::kCaseworker && !for_supervisors) ||
                      (role == Role::kSafeguardingOfficer && opens);
   if (!named) return Answer::kDenied;
   if (part == Part::kStranger) return Answer::kHidden;
+  if (part == Part::kCoordinating && of_holders) return Answer::kHidden;
   if (part == Part::kCoordinating) {
     return who == Who::kReaders && role == Role::kSupervisor ? Answer::kAllowed : Answer::kDenied;
   }
@@ -218,8 +225,48 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
       request.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
       request.set_text("note");
     });
+    AddRights();
     Add<v1::ApproveReferralRequest>("ApproveReferral", Who::kSupervisors, &Stub::ApproveReferral);
     Add<v1::EraseReferralRequest>("EraseReferral", Who::kSupervisors, &Stub::EraseReferral);
+  }
+
+  // Of the rights request that hangs on the referral at hand; another one's name where there is none.
+  std::string RightsOf(const std::string& referral) {
+    const auto found = rights_of_.find(referral);
+    return found == rights_of_.end() ? "rightsRequests/01jd000000000000000000zzzz" : found->second;
+  }
+
+  void AddRights() {
+    methods_.push_back(
+        {"RecordRightsRequest", Who::kEither, [this](const std::string& token, const std::string& name) {
+           auto request = Right(name, v1::RIGHT_KIND_OBJECTION);
+           request.set_etag(stale_ ? "\"999\"" : "");
+           return Do(token, &Stub::RecordRightsRequest, request).status();
+         }});
+    methods_.push_back({"AnswerRightsRequest", Who::kHolderSupervisors,
+                        [this](const std::string& token, const std::string& name) {
+                          v1::AnswerRightsRequestRequest request;
+                          request.set_name(RightsOf(name));
+                          request.set_referral(name);
+                          request.set_answer(v1::RIGHT_ANSWER_RESTRICTED);
+                          request.set_etag(stale_ ? "\"999\"" : "");
+                          return Do(token, &Stub::AnswerRightsRequest, request).status();
+                        }});
+    Add<v1::PlaceLegalHoldRequest>("PlaceLegalHold", Who::kSupervisors, &Stub::PlaceLegalHold,
+                                   [](auto& request) { request.set_law("es/ley-1-2000/art-328"); });
+    Add<v1::ReleaseLegalHoldRequest>("ReleaseLegalHold", Who::kSupervisors, &Stub::ReleaseLegalHold);
+    AddRead<v1::ExportPersonRequest, v1::ExportPersonResponse>(
+        "ExportPerson", Who::kEitherAndAlerted, &Stub::ExportPerson,
+        [](auto& request, const std::string& referral) {
+          request.set_name(referral);
+          request.set_person(1);
+        });
+    AddRead<v1::GetRightsRequestRequest, v1::RightsRequest>(
+        "GetRightsRequest", Who::kHolders, &Stub::GetRightsRequest,
+        [this](auto& request, const std::string& referral) { request.set_name(RightsOf(referral)); });
+    AddRead<v1::ListRightsRequestsRequest, v1::ListRightsRequestsResponse>(
+        "ListRightsRequests", Who::kOwnSupervisors, &Stub::ListRightsRequests,
+        [](auto&, const std::string&) {});
   }
 
   template <typename Request, typename Response>
@@ -286,6 +333,8 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
     note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
     note.set_text("note");
     Must(Do(referrer, &Stub::AddNote, note));
+    rights_of_[name] =
+        Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION))).name();
     return name;
   }
 
@@ -310,6 +359,7 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
   }
 
   std::vector<Method> methods_;
+  std::map<std::string, std::string> rights_of_;
   // Changes are sent with an etag of nothing: who may make them is told ABORTED, and nothing changes.
   bool stale_ = true;
 };
@@ -343,6 +393,7 @@ TEST_F(AuthorityTest, EveryMethodRoleAndPart) {
             << method.name << " as " << policy::RoleName(static_cast<Role>(role)) << ", part "
             << static_cast<int>(part) << ": expected " << NameOf(expected) << ", got " << status;
         const bool is_change = method.who != Who::kAnyReferrer && method.who != Who::kOwnBody &&
+                               method.who != Who::kOwnSupervisors && method.who != Who::kHolders &&
                                method.who != Who::kEitherAndAlerted && method.who != Who::kReaders;
         if (expected == Answer::kAllowed && is_change) {
           EXPECT_EQ(error::ReasonOf(status), "ETAG_MISMATCH") << method.name;
@@ -353,7 +404,7 @@ TEST_F(AuthorityTest, EveryMethodRoleAndPart) {
       }
     }
   }
-  EXPECT_EQ(Record(name).revision(), 4) << "nothing was changed on the way";
+  EXPECT_EQ(Record(name).revision(), 5) << "nothing was changed on the way";
   EXPECT_GT(cells, 3000);
 }
 
@@ -370,12 +421,16 @@ TEST_F(AuthorityTest, WithoutATokenOrWithABadOneNothingIsAnswered) {
   EXPECT_EQ(rig.Events().size(), events);
 }
 
-// The status as text, payloads and all, with the name taken out.
-std::string Shape(const absl::Status& status, const std::string& name) {
-  std::string text(base::ToStd(status.ToString(absl::StatusToStringMode::kWithEverything)));
+// The text with the name taken out.
+std::string Shaped(std::string text, const std::string& name) {
   for (size_t at = text.find(name); at != std::string::npos; at = text.find(name))
     text.replace(at, name.size(), "NAME");
   return text;
+}
+
+// The status as text, payloads and all, with the name taken out.
+std::string Shape(const absl::Status& status, const std::string& name) {
+  return Shaped(std::string(base::ToStd(status.ToString(absl::StatusToStringMode::kWithEverything))), name);
 }
 
 TEST_F(AuthorityTest, AnothersReferralLooksJustLikeOneThatDoesNotExist) {
@@ -390,11 +445,14 @@ TEST_F(AuthorityTest, AnothersReferralLooksJustLikeOneThatDoesNotExist) {
   for (const bool stale : {true, false}) {
     stale_ = stale;
     for (const Method& method : methods_) {
-      if (method.who == Who::kOwnBody || method.who == Who::kAnyReferrer) continue;
+      const bool own = method.who == Who::kOwnBody || method.who == Who::kOwnSupervisors;
+      if (own || method.who == Who::kAnyReferrer) continue;
       const auto same = [&](const std::string& token, const std::string& name) {
         const absl::Status hidden = method.call(token, name);
         EXPECT_EQ(hidden.code(), absl::StatusCode::kNotFound) << method.name << " " << hidden;
-        EXPECT_EQ(Shape(hidden, name), Shape(method.call(token, nothing), nothing)) << method.name;
+        const std::string shown = Shape(method.call(token, nothing), nothing);
+        EXPECT_EQ(Shaped(Shape(hidden, name), RightsOf(name)), Shaped(shown, RightsOf(nothing)))
+            << method.name;
       };
       same(third, requested);
       same(third, draft);
@@ -403,7 +461,7 @@ TEST_F(AuthorityTest, AnothersReferralLooksJustLikeOneThatDoesNotExist) {
       same(coordinator, draft);
     }
   }
-  EXPECT_EQ(Record(requested).revision(), 4);
+  EXPECT_EQ(Record(requested).revision(), 5);
   EXPECT_EQ(Record(draft).revision(), 1);
 }
 

@@ -1,6 +1,7 @@
 #include "services/referral/referral_change.h"
 
 #include <algorithm>
+#include <iterator>
 #include <variant>
 
 #include "common/api/resource.h"
@@ -9,6 +10,7 @@
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
 #include "services/referral/group_ledger.h"
+#include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
 
 namespace waypost::referral {
@@ -21,6 +23,24 @@ using storage::v1::NoteRecord;
 template <typename... Kinds>
 bool IsAnyOf(const Command& command) {
   return (std::holds_alternative<Kinds>(command) || ...);
+}
+
+// A right that everybody refuses gives the receiving body what was kept back from it.
+bool Refuses(const Command& command) {
+  const auto* answer = std::get_if<command::AnswerRight>(&command);
+  return answer != nullptr && answer->answer == v1::RIGHT_ANSWER_REFUSED;
+}
+
+// The wraps of the case and of those persons whose sections may be given to the receiving body.
+std::vector<Wrap> GrantableWraps(const ReferralRecord& record, const std::vector<Wrap>& wraps) {
+  std::vector<Wrap> grantable;
+  std::copy_if(wraps.begin(), wraps.end(), std::back_inserter(grantable), [&](const Wrap& wrap) {
+    if (wrap.person == kCase) return true;
+    const bool is_in = std::any_of(record.persons().begin(), record.persons().end(),
+                                   [&](const v1::Person& person) { return person.number() == wrap.person; });
+    return is_in && !IsStopped(record, wrap.person);
+  });
+  return grantable;
 }
 
 Sides SidesOf(const ReferralRecord& record) {
@@ -97,6 +117,22 @@ absl::Status EraseShare(store::Writer& writer, std::string_view name, std::strin
   return rows::DeleteNotesOf(writer, name, body);
 }
 
+// Takes wraps of single persons: from the receiving body what the other side gave it, from one body its own.
+absl::Status CloseAndErasePersons(store::Writer& writer, const ReferralRecord& before,
+                                  const Decision& decision) {
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, decision.next.name()));
+  for (const uint32_t person : decision.closed_persons) {
+    holdings.EraseWraps(
+        [&](const Wrap& wrap) { return wrap.person == person && wrap.body == before.receiving().body(); });
+  }
+  for (const Decision::PersonErasure& erasure : decision.person_erasures) {
+    holdings.EraseWraps(
+        [&](const Wrap& wrap) { return wrap.person == erasure.person && wrap.body == erasure.body; });
+  }
+  holdings.Save(writer);
+  return absl::OkStatus();
+}
+
 absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before, const Decision& decision) {
   const std::string& name = decision.next.name();
   const Effects& effects = decision.effects;
@@ -114,6 +150,9 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
     // A body that was cut off can erase nothing itself any more.
     const bool cut = decision.next.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
     if (cut) WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.receiving().body()));
+  }
+  if (!decision.closed_persons.empty() || !decision.person_erasures.empty()) {
+    WAYPOST_RETURN_IF_ERROR(CloseAndErasePersons(writer, before, decision));
   }
   for (const uint32_t person : decision.removed_persons) {
     WAYPOST_RETURN_IF_ERROR(rows::DeletePerson(writer, name, person));
@@ -158,6 +197,7 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
                      .state = StateName(next.state()),
                      .parties = {parties.begin(), parties.end()}};
   for (const auto& [name, value] : commitments) change.commitments.emplace_back(name, value);
+  for (const auto& [name, code] : decision.facts) change.facts.emplace_back(name, code);
   for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
   return mutation.Publish(as, change);
 }
@@ -199,6 +239,11 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
 
 }  // namespace
 
+absl::Status CarryOut(rpc::Mutation& mutation, const Authorized& as,
+                      const std::vector<FollowUp>& follow_ups) {
+  return RunFollowUps(mutation, as, follow_ups, 0);
+}
+
 std::string FeedOf(std::string_view body) {
   return base::Cat("referral/", body);
 }
@@ -207,7 +252,8 @@ bool ReferralChange::NeedsPreparation(const Asked& asked) {
   return !asked.text.empty() || !asked.own_reference.empty() ||
          (asked.sections != nullptr && !asked.sections->empty()) ||
          IsAnyOf<command::Submit, command::Accept, command::ConfirmForward, command::ForwardByDuty,
-                 command::HandOver, command::Reopen>(asked.command);
+                 command::HandOver, command::Reopen>(asked.command) ||
+         Refuses(asked.command);
 }
 
 absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const Asked& asked,
@@ -266,9 +312,9 @@ absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Rea
   }
   const bool full = decision.effects.Has(Effect::kOpenAll);
   if (full || decision.effects.Has(Effect::kOpenScreening)) {
-    WAYPOST_ASSIGN_OR_RETURN(
-        std::vector<Wrap> granted,
-        sealing_.Grant(name, prepared.based_on, current.referring().body(), sides.receiving, full, call.now));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<Wrap> granted,
+                             sealing_.Grant(name, GrantableWraps(decision.next, prepared.based_on),
+                                            current.referring().body(), sides.receiving, full, call.now));
     for (Wrap& wrap : granted) content.wraps.push_back(std::move(wrap));
   }
   // What follows sees the keys just made, too.

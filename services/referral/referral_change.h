@@ -47,6 +47,11 @@ struct Prepared {
 // The feed that watchers of a body follow.
 std::string FeedOf(std::string_view body);
 
+// Decides commands of the system in the transaction, and what follows from them, and writes all of it: rows,
+// indexes, history, events. In order. `as` is who caused it.
+absl::Status CarryOut(rpc::Mutation& mutation, const policy::Authorized& as,
+                      const std::vector<FollowUp>& follow_ups);
+
 // Thread-safe.
 class ReferralChange {
  public:

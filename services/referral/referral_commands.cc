@@ -71,7 +71,14 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kRefuseDate,
                                                                      Event::kRecordAppointment,
                                                                      Event::kChangePriority,
-                                                                     Event::kErase};
+                                                                     Event::kErase,
+                                                                     Event::kWithdraw,
+                                                                     Event::kObject,
+                                                                     Event::kRestrict,
+                                                                     Event::kAnswerRight,
+                                                                     Event::kAskAccess,
+                                                                     Event::kPlaceHold,
+                                                                     Event::kReleaseHold};
 
 template <typename Request>
 GroupChoice ChoiceOf(const Request& request) {
@@ -272,6 +279,13 @@ Command CommandOf(const v1::ChangePriorityRequest& request) {
 
 Command CommandOf(const v1::EraseReferralRequest&) {
   return command::Erase{};
+}
+
+Command CommandOf(const v1::PlaceLegalHoldRequest& request) {
+  return command::PlaceHold{request.law(), request.until()};
+}
+Command CommandOf(const v1::ReleaseLegalHoldRequest&) {
+  return command::ReleaseHold{};
 }
 
 }  // namespace waypost::referral

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "services/referral/referral_machine.h"
 #include "waypost/referral/v1/referral.pb.h"
+#include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::referral {
 
@@ -163,21 +164,50 @@ struct ChangePriority {
   std::optional<v1::TelephoneHandover> telephone_handover;
 };
 struct Erase {};
+// That a person uses a right.
+struct RightUse {
+  std::string request;  // as in "rightsRequests/01jd…"
+  uint32_t person = 0;
+};
+struct Withdraw {
+  RightUse use;
+};
+struct Object {
+  RightUse use;
+};
+struct Restrict {
+  RightUse use;
+};
+struct AskAccess {
+  RightUse use;
+};
+struct PlaceHold {
+  std::string law;
+  std::string until;
+};
+struct ReleaseHold {};
+struct AnswerRight {
+  RightUse use;  // what is answered
+  v1::RightAnswer answer = v1::RIGHT_ANSWER_UNSPECIFIED;
+  std::string law;
+  std::string retained_until;
+  v1::RefusalGround ground = v1::REFUSAL_GROUND_UNSPECIFIED;
+};
 
 }  // namespace command
 
-using Command =
-    std::variant<command::Create, command::Update, command::Approve, command::Submit, command::Acknowledge,
-                 command::RequestInformation, command::ProvideInformation, command::InformationLapse,
-                 command::Waitlist, command::OfferPlace, command::TakePlace, command::StayOnList,
-                 command::LeaveList, command::OfferLapse, command::Accept, command::Decline,
-                 command::ProposeForward, command::ConfirmForward, command::ForwardByDuty, command::HandOver,
-                 command::HandOverTaken, command::HandOverNotTaken, command::HandOverMoved, command::Start,
-                 command::Hold, command::Resume, command::Complete, command::EndWithoutResult,
-                 command::Cancel, command::ConfirmCancel, command::RefuseCancel, command::Escalate,
-                 command::Lapse, command::Reopen, command::Misdirected, command::Assign, command::Claim,
-                 command::AddNote, command::ProposeDate, command::AgreeDate, command::RefuseDate,
-                 command::RecordAppointment, command::ChangePriority, command::Erase>;
+using Command = std::variant<
+    command::Create, command::Update, command::Approve, command::Submit, command::Acknowledge,
+    command::RequestInformation, command::ProvideInformation, command::InformationLapse, command::Waitlist,
+    command::OfferPlace, command::TakePlace, command::StayOnList, command::LeaveList, command::OfferLapse,
+    command::Accept, command::Decline, command::ProposeForward, command::ConfirmForward,
+    command::ForwardByDuty, command::HandOver, command::HandOverTaken, command::HandOverNotTaken,
+    command::HandOverMoved, command::Start, command::Hold, command::Resume, command::Complete,
+    command::EndWithoutResult, command::Cancel, command::ConfirmCancel, command::RefuseCancel,
+    command::Escalate, command::Lapse, command::Reopen, command::Misdirected, command::Assign, command::Claim,
+    command::AddNote, command::ProposeDate, command::AgreeDate, command::RefuseDate,
+    command::RecordAppointment, command::ChangePriority, command::Erase, command::Withdraw, command::Object,
+    command::Restrict, command::AnswerRight, command::AskAccess, command::PlaceHold, command::ReleaseHold>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);
@@ -219,6 +249,8 @@ Command CommandOf(const v1::AnswerDateRequest& request);
 Command CommandOf(const v1::RecordAppointmentRequest& request);
 Command CommandOf(const v1::ChangePriorityRequest& request);
 Command CommandOf(const v1::EraseReferralRequest& request);
+Command CommandOf(const v1::PlaceLegalHoldRequest& request);
+Command CommandOf(const v1::ReleaseLegalHoldRequest& request);
 
 }  // namespace waypost::referral
 

@@ -135,6 +135,49 @@ TEST_F(ErasureTest, OneBodysErasureLeavesNoneOfItsKeysOnTheDiskAndTheOthersWhole
   EXPECT_EQ(still.own_reference(), "MAD-2026-77");
 }
 
+TEST_F(ErasureTest, AfterAWithdrawalAnsweredWithErasureNothingOfThePersonIsLeftOnTheDisk) {
+  const std::string name = Worked();
+  const Traces traces = TracesOf(name);
+  ASSERT_TRUE(rig.rocks().PurgeDeleted().ok());
+  for (const auto& [what, bytes] : traces.bytes) EXPECT_THAT(rig.FilesHolding(bytes), Not(IsEmpty())) << what;
+  const std::string right =
+      Must(Do(receiver, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_WITHDRAWAL))).name();
+  for (const std::string& token : {receiver, referrer}) {
+    Must(Do(token, &Stub::AnswerRightsRequest, Receipt(right, name, v1::RIGHT_ANSWER_STOPPED_ERASED)));
+  }
+  RotateAndDestroy();
+  ASSERT_TRUE(rig.rocks().PurgeDeleted().ok());
+  for (const auto& [what, bytes] : traces.bytes) {
+    if (what.rfind("commitment", 0) == 0) continue;  // receipts keep them; without the key they say nothing
+    EXPECT_THAT(rig.FilesHolding(bytes), IsEmpty()) << what;
+  }
+}
+
+TEST_F(ErasureTest, AfterOneOfSeveralWithdrewOnlyTheOthersAreLeftOnTheDisk) {
+  const std::string name = Completed(2);
+  std::vector<std::pair<uint32_t, std::string>> traces;
+  for (const auto& section : Sections(name)) {
+    traces.emplace_back(section.person(), section.sealed().substr(section.sealed().size() / 2 - 8, 16));
+  }
+  for (const Wrap& wrap : Wraps(name)) {
+    if (wrap.person == 2) traces.emplace_back(2, wrap.record.wrapped().substr(20, 16));
+  }
+  ASSERT_THAT(traces, SizeIs(3 + 3 + 3));  // two wraps of data keys, one of the screening key
+  for (const auto& [person, bytes] : traces) EXPECT_THAT(rig.FilesHolding(bytes), Not(IsEmpty())) << person;
+  const std::string right =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_WITHDRAWAL, 2))).name();
+  for (const std::string& token : {receiver, referrer}) {
+    Must(Do(token, &Stub::AnswerRightsRequest, Receipt(right, name, v1::RIGHT_ANSWER_STOPPED_ERASED)));
+  }
+  RotateAndDestroy();
+  ASSERT_TRUE(rig.rocks().PurgeDeleted().ok());
+  for (const auto& [person, bytes] : traces) {
+    EXPECT_EQ(rig.FilesHolding(bytes).empty(), person == 2) << person;
+  }
+  const auto still = Must(Do(receiver, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_DETAILS})));
+  EXPECT_EQ(still.sections(0).details().given_name(), base::Cat(kGivenName, "-1"));
+}
+
 TEST_F(ErasureTest, RenewalLosesNoChangeThatIsMadeMeanwhile) {
   const std::string name = Must(Do(referrer, &Stub::CreateReferral, NewDraft())).name();
   Must(key_provider.Rotate(rig.clock().Now()));

@@ -148,6 +148,34 @@ absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start)
                  {{"cohort_start", std::string(cohort_start)}});
 }
 
+absl::Status DisclosureStopped(std::string_view name) {
+  return Refused("DISCLOSURE_STOPPED", name,
+                 "has a person who withdrew, objected or had it restricted, of whom nothing further is "
+                 "disclosed: leave that person out; see right_marks");
+}
+
+absl::Status UseRestricted(std::string_view name) {
+  return Refused("USE_RESTRICTED", name,
+                 "has a person who had the use of their data restricted: it is opened to protect a person, "
+                 "to answer them, to handle a complaint or where the law obliges; see right_marks");
+}
+
+absl::Status NothingToAnswer(std::string_view name) {
+  return Refused("NOTHING_TO_ANSWER", name,
+                 "has no use of a right that your body is to answer: what was answered with STOPPED_ERASED "
+                 "or PROVIDED is final");
+}
+
+absl::Status UnderLegalHold(std::string_view name) {
+  return Refused("LEGAL_HOLD", name,
+                 "is under a legal hold of your body, which keeps its share from being erased: release the "
+                 "hold first");
+}
+
+absl::Status NoLegalHold(std::string_view name) {
+  return Refused("NO_LEGAL_HOLD", name, "is under no legal hold of your body");
+}
+
 absl::Status OwnBodyNotActive(std::string_view body, bool exists) {
   return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
                      Cat("'", body, "', for which you act, is ",

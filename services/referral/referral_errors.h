@@ -65,6 +65,18 @@ absl::Status OutOfOrder(std::string_view name, std::string_view group, std::stri
 // GROUP_NOT_OPEN: its cohort has begun.
 absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start);
 
+// --- Of rights that travel
+// DISCLOSURE_STOPPED: nothing further is disclosed of a person who withdrew, objected or had it restricted.
+absl::Status DisclosureStopped(std::string_view name);
+// USE_RESTRICTED: opened only for what Article 18(2) GDPR allows.
+absl::Status UseRestricted(std::string_view name);
+// NOTHING_TO_ANSWER: the caller's body owes no answer, or has given one that is final.
+absl::Status NothingToAnswer(std::string_view name);
+// LEGAL_HOLD: the share of the caller's body is kept until its hold is released.
+absl::Status UnderLegalHold(std::string_view name);
+// NO_LEGAL_HOLD: there is none to release.
+absl::Status NoLegalHold(std::string_view name);
+
 // --- Of what a request names in the directory
 // BODY_NOT_ACTIVE: the caller's own, which is closed or suspended, or was never registered.
 absl::Status OwnBodyNotActive(std::string_view body, bool exists);

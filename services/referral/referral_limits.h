@@ -62,6 +62,10 @@ inline constexpr int kMaxCriteria = 6;
 // A cohort has begun when its day has ended everywhere on earth.
 inline constexpr absl::Duration kLatestZone = absl::Hours(12);
 
+// Rights that travel.
+inline constexpr int kMaxRightMarks = 100;     // in one referral
+inline constexpr int kMaxChainReferrals = 64;  // that one use of a right reaches
+
 // Listings and disclosures.
 inline constexpr int kMaxStatesInQuery = 16;
 inline constexpr int kMaxNotesDisclosed = 50;

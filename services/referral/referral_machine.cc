@@ -20,6 +20,7 @@ constexpr States Union(States a, States b) {
 }
 constexpr States kDraftAndOpen = Union({kDraft}, kOpen);
 constexpr States kAll = Union(kDraftAndOpen, kEnds);
+constexpr States kSent = Union(kOpen, kEnds);
 constexpr States kOpenAndCompleted = Union(kOpen, {kCompleted});
 constexpr States kReopenedByReferring = {kCompleted, kEndedWithoutResult, kCancelled, kLapsed};
 constexpr States kApprovedByReferring = Union(kDraftAndOpen, kReopenedByReferring);
@@ -85,6 +86,7 @@ constexpr auto kTable = std::to_array<Transition>({
      kReferring,
      Guard::kNone,
      To(kCancelRequested)},
+    {kDraftAndOpen, Event::kCancel, kSystem, Guard::kNone, To(kCancelled)},
     {{kCancelRequested}, Event::kConfirmCancel, kReceiving, Guard::kNoHandOverPending, To(kCancelled)},
     {{kCancelRequested}, Event::kRefuseCancel, kReceiving, Guard::kNone, kPrior},
 
@@ -115,16 +117,28 @@ constexpr auto kTable = std::to_array<Transition>({
     {kOpen, Event::kChangePriority, kReferring, Guard::kRaises, kSame},
     {kOpen, Event::kChangePriority, kReceiving, Guard::kRaises, kSame},
 
-    {kAll, Event::kWithdraw, kReferring, Guard::kNone, kSame, kLater},
-    {kAll, Event::kWithdraw, kReceiving, Guard::kNone, kSame, kLater},
-    {kAll, Event::kObject, kReferring, Guard::kNone, kSame, kLater},
-    {kAll, Event::kObject, kReceiving, Guard::kNone, kSame, kLater},
+    {kAll, Event::kWithdraw, kReferring, Guard::kShareLeft, kSame},
+    {kSent, Event::kWithdraw, kReceiving, Guard::kShareLeft, kSame},
+    {kAll, Event::kWithdraw, kSystem, Guard::kNone, kSame},
+    {kAll, Event::kObject, kReferring, Guard::kShareLeft, kSame},
+    {kSent, Event::kObject, kReceiving, Guard::kShareLeft, kSame},
+    {kAll, Event::kObject, kSystem, Guard::kNone, kSame},
     {kAll, Event::kRectify, kReferring, Guard::kNone, kSame, kLater},
-    {kAll, Event::kRectify, kReceiving, Guard::kNone, kSame, kLater},
-    {kAll, Event::kRestrict, kReferring, Guard::kNone, kSame, kLater},
-    {kAll, Event::kRestrict, kReceiving, Guard::kNone, kSame, kLater},
-    {kEnds, Event::kErase, kReferring, Guard::kShareLeft, kSame},
-    {kEnds, Event::kErase, kReceiving, Guard::kShareLeft, kSame},
+    {kSent, Event::kRectify, kReceiving, Guard::kNone, kSame, kLater},
+    {kAll, Event::kRestrict, kReferring, Guard::kShareLeft, kSame},
+    {kSent, Event::kRestrict, kReceiving, Guard::kShareLeft, kSame},
+    {kAll, Event::kRestrict, kSystem, Guard::kNone, kSame},
+    {kAll, Event::kAskAccess, kReferring, Guard::kShareLeft, kSame},
+    {kSent, Event::kAskAccess, kReceiving, Guard::kShareLeft, kSame},
+    {kAll, Event::kAskAccess, kSystem, Guard::kNone, kSame},
+    {kAll, Event::kAnswerRight, kReferring, Guard::kRightAsked, kSame},
+    {kSent, Event::kAnswerRight, kReceiving, Guard::kRightAsked, kSame},
+    {kAll, Event::kPlaceHold, kReferring, Guard::kShareLeft, kSame},
+    {kSent, Event::kPlaceHold, kReceiving, Guard::kShareLeft, kSame},
+    {kAll, Event::kReleaseHold, kReferring, Guard::kUnderHold, kSame},
+    {kSent, Event::kReleaseHold, kReceiving, Guard::kUnderHold, kSame},
+    {kEnds, Event::kErase, kReferring, Guard::kErasable, kSame},
+    {kEnds, Event::kErase, kReceiving, Guard::kErasable, kSame},
 });
 
 struct EventWords {
@@ -185,6 +199,10 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"OBJECT", "referral.objected"},
     {"RECTIFY", "referral.rectified"},
     {"RESTRICT", "referral.restricted"},
+    {"ASK_ACCESS", "referral.access_asked"},
+    {"ANSWER_RIGHT", "referral.right_answered"},
+    {"PLACE_LEGAL_HOLD", "referral.legal_hold_placed"},
+    {"RELEASE_LEGAL_HOLD", "referral.legal_hold_released"},
     {"ERASE", "referral.erased"},
 }};
 
@@ -227,6 +245,9 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "a new appointment, or one that is still to take place",
     "to a higher priority; to EMERGENCY with a telephone hand-over",
     "that side's share is not erased",
+    "that side is to answer it, or may answer it anew",
+    "that side's share is not erased, and under no legal hold",
+    "that side's share is under a legal hold",
 };
 
 constexpr bool IsEndConstexpr(State state) {
@@ -315,7 +336,7 @@ static_assert(EveryStateCanEnd());
 // The receiving and the coordinating body have no part in a draft.
 constexpr bool DraftsArePrivate() {
   for (const Transition& row : kTable) {
-    if (row.from.Has(kDraft) && !row.later && row.actor != kReferring) return false;
+    if (row.from.Has(kDraft) && row.actor != kReferring && row.actor != kSystem) return false;
   }
   return true;
 }

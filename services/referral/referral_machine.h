@@ -93,9 +93,13 @@ enum class Event : uint8_t {
   kObject,
   kRectify,
   kRestrict,
+  kAskAccess,
+  kAnswerRight,
+  kPlaceHold,
+  kReleaseHold,
   kErase,
 };
-inline constexpr int kEventCount = 52;
+inline constexpr int kEventCount = 56;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };
@@ -126,8 +130,11 @@ enum class Guard : uint8_t {
   kAppointmentKnown,
   kRaises,
   kShareLeft,
+  kRightAsked,
+  kErasable,
+  kUnderHold,
 };
-inline constexpr int kGuardCount = 22;
+inline constexpr int kGuardCount = 25;
 
 // Where an event leads: to a state, nowhere, or back to where the referral was before it came here.
 struct Target {

@@ -79,10 +79,23 @@ AGREE_DATE          | any-open | = | referring receiving
 REFUSE_DATE         | any-open | = | referring receiving
 RECORD_APPOINTMENT  | ACCEPTED IN_PROGRESS ON_HOLD | = | receiving
 CHANGE_PRIORITY     | any-open | = | referring receiving
-WITHDRAW            | DRAFT any-open any-end | = | referring receiving | later
-OBJECT              | DRAFT any-open any-end | = | referring receiving | later
-RECTIFY             | DRAFT any-open any-end | = | referring receiving | later
-RESTRICT            | DRAFT any-open any-end | = | referring receiving | later
+CANCEL              | DRAFT any-open | CANCELLED | system
+WITHDRAW            | DRAFT any-open any-end | = | referring system
+WITHDRAW            | any-open any-end | = | receiving
+OBJECT              | DRAFT any-open any-end | = | referring system
+OBJECT              | any-open any-end | = | receiving
+RECTIFY             | DRAFT any-open any-end | = | referring | later
+RECTIFY             | any-open any-end | = | receiving | later
+RESTRICT            | DRAFT any-open any-end | = | referring system
+RESTRICT            | any-open any-end | = | receiving
+ASK_ACCESS          | DRAFT any-open any-end | = | referring system
+ASK_ACCESS          | any-open any-end | = | receiving
+PLACE_LEGAL_HOLD    | DRAFT any-open any-end | = | referring
+PLACE_LEGAL_HOLD    | any-open any-end | = | receiving
+RELEASE_LEGAL_HOLD  | DRAFT any-open any-end | = | referring
+RELEASE_LEGAL_HOLD  | any-open any-end | = | receiving
+ANSWER_RIGHT        | DRAFT any-open any-end | = | referring
+ANSWER_RIGHT        | any-open any-end | = | receiving
 ERASE               | any-end | = | referring receiving
 )";
 

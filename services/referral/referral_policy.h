@@ -73,6 +73,21 @@ constexpr MethodRule OwnBody(std::string_view method) {
           .grants = {Grant{{Role::kSupervisor, Role::kCaseworker}, {Relation::kOwnBody}}}};
 }
 
+// The same, of supervisors alone.
+constexpr MethodRule OfSupervisor(std::string_view method) {
+  return {.service = kService,
+          .method = method,
+          .mutation = false,
+          .grants = {Grant{{Role::kSupervisor}, {Relation::kOwnBody}}}};
+}
+
+// Reading by those who may change it.
+constexpr MethodRule CaseReading(std::string_view method) {
+  MethodRule rule = ByEither(method);
+  rule.mutation = false;
+  return rule;
+}
+
 }  // namespace policy_internal
 
 inline constexpr policy::MethodRule kGetReferral = policy_internal::Reading("GetReferral");
@@ -123,22 +138,44 @@ inline constexpr policy::MethodRule kAddNote = policy_internal::ByEither("AddNot
 inline constexpr policy::MethodRule kApproveReferral = policy_internal::BySupervisor("ApproveReferral");
 inline constexpr policy::MethodRule kEraseReferral = policy_internal::BySupervisor("EraseReferral");
 
+// Rights that travel. Of a rights request the relations are those to the referrals in which the caller's body
+// holds something.
+inline constexpr policy::MethodRule kRecordRightsRequest = policy_internal::ByEither("RecordRightsRequest");
+inline constexpr policy::MethodRule kAnswerRightsRequest =
+    policy_internal::BySupervisor("AnswerRightsRequest");
+inline constexpr policy::MethodRule kGetRightsRequest = policy_internal::CaseReading("GetRightsRequest");
+inline constexpr policy::MethodRule kExportPerson = policy_internal::Opening("ExportPerson");
+inline constexpr policy::MethodRule kPlaceLegalHold = policy_internal::BySupervisor("PlaceLegalHold");
+inline constexpr policy::MethodRule kReleaseLegalHold = policy_internal::BySupervisor("ReleaseLegalHold");
+inline constexpr policy::MethodRule kListRightsRequests = policy_internal::OfSupervisor("ListRightsRequests");
+
 // Every method, for the tests and the reference.
 inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
-    &kGetReferral,       &kListReferralHistory, &kListReferrals,
-    &kWatchReferrals,    &kFindByOwnReference,  &kListNotes,
-    &kDiscloseReferral,  &kDiscloseNotes,       &kCreateReferral,
-    &kUpdateReferral,    &kSubmitReferral,      &kProvideInformation,
-    &kAnswerOffer,       &kConfirmForward,      &kCancelReferral,
-    &kReportMisdirected, &kAcknowledgeReferral, &kRequestInformation,
-    &kWaitlistReferral,  &kOfferPlace,          &kAcceptReferral,
-    &kDeclineReferral,   &kProposeForward,      &kForwardByDuty,
-    &kHandOverReferral,  &kStartReferral,       &kHoldReferral,
-    &kResumeReferral,    &kCompleteReferral,    &kEndReferralWithoutResult,
-    &kConfirmCancel,     &kRefuseCancel,        &kRecordAppointment,
-    &kReopenReferral,    &kAssignReferral,      &kClaimReferral,
-    &kChangePriority,    &kProposeDate,         &kAnswerDate,
-    &kAddNote,           &kApproveReferral,     &kEraseReferral,
+    &kGetReferral,         &kListReferralHistory,
+    &kListReferrals,       &kWatchReferrals,
+    &kFindByOwnReference,  &kListNotes,
+    &kDiscloseReferral,    &kDiscloseNotes,
+    &kCreateReferral,      &kUpdateReferral,
+    &kSubmitReferral,      &kProvideInformation,
+    &kAnswerOffer,         &kConfirmForward,
+    &kCancelReferral,      &kReportMisdirected,
+    &kAcknowledgeReferral, &kRequestInformation,
+    &kWaitlistReferral,    &kOfferPlace,
+    &kAcceptReferral,      &kDeclineReferral,
+    &kProposeForward,      &kForwardByDuty,
+    &kHandOverReferral,    &kStartReferral,
+    &kHoldReferral,        &kResumeReferral,
+    &kCompleteReferral,    &kEndReferralWithoutResult,
+    &kConfirmCancel,       &kRefuseCancel,
+    &kRecordAppointment,   &kReopenReferral,
+    &kAssignReferral,      &kClaimReferral,
+    &kChangePriority,      &kProposeDate,
+    &kAnswerDate,          &kAddNote,
+    &kApproveReferral,     &kEraseReferral,
+    &kRecordRightsRequest, &kAnswerRightsRequest,
+    &kGetRightsRequest,    &kListRightsRequests,
+    &kExportPerson,        &kPlaceLegalHold,
+    &kReleaseLegalHold,
 });
 
 // The method that causes each event. The system's events have none, nor has what comes later.
@@ -184,6 +221,13 @@ inline constexpr auto kEventMethods = std::to_array<EventMethod>({
     {Event::kRecordAppointment, &kRecordAppointment},
     {Event::kChangePriority, &kChangePriority},
     {Event::kErase, &kEraseReferral},
+    {Event::kWithdraw, &kRecordRightsRequest},
+    {Event::kObject, &kRecordRightsRequest},
+    {Event::kRestrict, &kRecordRightsRequest},
+    {Event::kAnswerRight, &kAnswerRightsRequest},
+    {Event::kAskAccess, &kRecordRightsRequest},
+    {Event::kPlaceHold, &kPlaceLegalHold},
+    {Event::kReleaseHold, &kReleaseLegalHold},
 });
 
 // nullptr where no caller can cause it.

@@ -21,29 +21,59 @@ using policy::Role;
 //   "open R r"     as case, and a safeguarding officer of that side
 //   "read R r c"   as open, and the coordinating body's supervisor
 //   "own"          a supervisor or caseworker of the body
+//   "own supervisor"
+//                  a supervisor of the body
 const std::map<std::string, std::string>& Expected() {
   static const auto* const expected = new std::map<std::string, std::string>{
-      {"GetReferral", "read"},           {"ListReferralHistory", "read"},
-      {"ListReferrals", "own"},          {"WatchReferrals", "own"},
-      {"FindByOwnReference", "own"},     {"ListNotes", "open"},
-      {"DiscloseReferral", "open"},      {"DiscloseNotes", "open"},
-      {"CreateReferral", "case R"},      {"UpdateReferral", "case R"},
-      {"SubmitReferral", "case R"},      {"ProvideInformation", "case R"},
-      {"AnswerOffer", "case R"},         {"ConfirmForward", "case R"},
-      {"CancelReferral", "case R"},      {"ReportMisdirected", "case R"},
-      {"AcknowledgeReferral", "case r"}, {"RequestInformation", "case r"},
-      {"WaitlistReferral", "case r"},    {"OfferPlace", "case r"},
-      {"AcceptReferral", "case r"},      {"DeclineReferral", "case r"},
-      {"ProposeForward", "case r"},      {"ForwardByDuty", "case r"},
-      {"HandOverReferral", "case r"},    {"StartReferral", "case r"},
-      {"HoldReferral", "case r"},        {"ResumeReferral", "case r"},
-      {"CompleteReferral", "case r"},    {"EndReferralWithoutResult", "case r"},
-      {"ConfirmCancel", "case r"},       {"RefuseCancel", "case r"},
-      {"RecordAppointment", "case r"},   {"ReopenReferral", "case R r"},
-      {"AssignReferral", "case R r"},    {"ClaimReferral", "case R r"},
-      {"ChangePriority", "case R r"},    {"ProposeDate", "case R r"},
-      {"AnswerDate", "case R r"},        {"AddNote", "case R r"},
-      {"ApproveReferral", "supervisor"}, {"EraseReferral", "supervisor"},
+      {"GetReferral", "read"},
+      {"ListReferralHistory", "read"},
+      {"ListReferrals", "own"},
+      {"WatchReferrals", "own"},
+      {"FindByOwnReference", "own"},
+      {"ListNotes", "open"},
+      {"DiscloseReferral", "open"},
+      {"DiscloseNotes", "open"},
+      {"CreateReferral", "case R"},
+      {"UpdateReferral", "case R"},
+      {"SubmitReferral", "case R"},
+      {"ProvideInformation", "case R"},
+      {"AnswerOffer", "case R"},
+      {"ConfirmForward", "case R"},
+      {"CancelReferral", "case R"},
+      {"ReportMisdirected", "case R"},
+      {"AcknowledgeReferral", "case r"},
+      {"RequestInformation", "case r"},
+      {"WaitlistReferral", "case r"},
+      {"OfferPlace", "case r"},
+      {"AcceptReferral", "case r"},
+      {"DeclineReferral", "case r"},
+      {"ProposeForward", "case r"},
+      {"ForwardByDuty", "case r"},
+      {"HandOverReferral", "case r"},
+      {"StartReferral", "case r"},
+      {"HoldReferral", "case r"},
+      {"ResumeReferral", "case r"},
+      {"CompleteReferral", "case r"},
+      {"EndReferralWithoutResult", "case r"},
+      {"ConfirmCancel", "case r"},
+      {"RefuseCancel", "case r"},
+      {"RecordAppointment", "case r"},
+      {"ReopenReferral", "case R r"},
+      {"AssignReferral", "case R r"},
+      {"ClaimReferral", "case R r"},
+      {"ChangePriority", "case R r"},
+      {"ProposeDate", "case R r"},
+      {"AnswerDate", "case R r"},
+      {"AddNote", "case R r"},
+      {"ApproveReferral", "supervisor"},
+      {"EraseReferral", "supervisor"},
+      {"RecordRightsRequest", "case R r"},
+      {"AnswerRightsRequest", "supervisor"},
+      {"GetRightsRequest", "case R r"},
+      {"ListRightsRequests", "own supervisor"},
+      {"ExportPerson", "open"},
+      {"PlaceLegalHold", "supervisor"},
+      {"ReleaseLegalHold", "supervisor"},
   };
   return *expected;
 }
@@ -63,6 +93,7 @@ bool MayByWords(const std::string& words, Role role, Relations relations) {
   if (words == "supervisor") return either && role == Role::kSupervisor;
   if (words == "open") return open;
   if (words == "read") return open || (relations.Has(Relation::kCoordinating) && role == Role::kSupervisor);
+  if (words == "own supervisor") return relations.Has(Relation::kOwnBody) && role == Role::kSupervisor;
   if (words == "own") {
     return relations.Has(Relation::kOwnBody) && (role == Role::kSupervisor || role == Role::kCaseworker);
   }
@@ -98,9 +129,10 @@ TEST(Policy, ManyRolesAllowWhatOneOfThemDoes) {
 }
 
 TEST(Policy, ChangesNeedARequestId) {
-  const std::set<std::string_view> reads = {"GetReferral",      "ListReferralHistory", "ListReferrals",
-                                            "WatchReferrals",   "FindByOwnReference",  "ListNotes",
-                                            "DiscloseReferral", "DiscloseNotes"};
+  const std::set<std::string_view> reads = {"GetReferral",        "ListReferralHistory", "ListReferrals",
+                                            "WatchReferrals",     "FindByOwnReference",  "ListNotes",
+                                            "DiscloseReferral",   "DiscloseNotes",       "GetRightsRequest",
+                                            "ListRightsRequests", "ExportPerson"};
   for (const policy::MethodRule* rule : kMethodRules) {
     EXPECT_EQ(rule->mutation, !reads.contains(rule->method)) << rule->method;
   }

@@ -257,6 +257,7 @@ TEST_F(RefusalTest, BadPages) {
   bad(&Stub::ListReferrals, list);
   bad(&Stub::ListReferralHistory, On<v1::ListReferralHistoryRequest>(name));
   bad(&Stub::ListNotes, On<v1::ListNotesRequest>(name));
+  bad(&Stub::ListRightsRequests, v1::ListRightsRequestsRequest());
 }
 
 TEST_F(RefusalTest, AChangeWithoutAGoodRequestId) {
@@ -307,6 +308,11 @@ TEST_F(RefusalTest, AChangeWithoutAGoodRequestId) {
   refused(&Stub::AnswerDate, On<v1::AnswerDateRequest>(name));
   refused(&Stub::AddNote, On<v1::AddNoteRequest>(name));
   refused(&Stub::EraseReferral, On<v1::EraseReferralRequest>(name));
+  refused(&Stub::PlaceLegalHold, On<v1::PlaceLegalHoldRequest>(name));
+  refused(&Stub::ReleaseLegalHold, On<v1::ReleaseLegalHoldRequest>(name));
+  refused(&Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_WITHDRAWAL));
+  refused(&Stub::AnswerRightsRequest,
+          Receipt("rightsRequests/01jd000000000000000000zzzz", name, v1::RIGHT_ANSWER_REFUSED));
   EXPECT_TRUE(rig.Dump() == before);
 }
 
@@ -371,6 +377,94 @@ TEST_F(RefusalTest, TextsAndTimesOfCommands) {
   update.clear_own_reference();
   *update.add_sections() = MarkedSections(1);
   Refused(referrer, &Stub::UpdateReferral, update, "sections");
+}
+
+TEST_F(RefusalTest, UsesOfRights) {
+  const std::string name = Requested();
+  const auto recorded = [&](std::string_view field, const auto& fill) {
+    auto request = Right(name, v1::RIGHT_KIND_OBJECTION);
+    fill(request);
+    Refused(referrer, &Stub::RecordRightsRequest, request, field);
+  };
+  recorded("name", [](auto& request) { request.set_name("rightsRequests/x"); });
+  recorded("kind", [](auto& request) { request.clear_kind(); });
+  recorded("kind", [](auto& request) { request.set_kind(static_cast<v1::RightKind>(99)); });
+  recorded("person", [](auto& request) { request.set_person(0); });
+  recorded("person", [](auto& request) { request.set_person(21); });
+  recorded("person", [](auto& request) { request.set_person(2); });  // nobody of this referral
+  recorded("asked_how", [](auto& request) { request.clear_asked_how(); });
+  recorded("asked_how", [](auto& request) { request.set_asked_how(static_cast<v1::AskedHow>(99)); });
+  recorded("ask_time", [](auto& request) { request.clear_ask_time(); });
+  recorded("ask_time", [](auto& request) { request.mutable_ask_time()->set_seconds(-1); });
+  recorded("ask_time",
+           [](auto& request) { *request.mutable_ask_time() = api::ToTimestamp(Now() + absl::Hours(1)); });
+  recorded("text", [](auto& request) { request.set_text(Long(4'001)); });
+
+  const std::string rights =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION))).name();
+  const auto answered = [&](std::string_view field, v1::RightAnswer answer, const auto& fill) {
+    auto request = Receipt(rights, name, answer);
+    fill(request);
+    Refused(referrer, &Stub::AnswerRightsRequest, request, field);
+  };
+  answered("name", v1::RIGHT_ANSWER_RESTRICTED, [](auto& request) { request.set_name("referrals/x"); });
+  answered("referral", v1::RIGHT_ANSWER_RESTRICTED, [](auto& request) { request.set_referral("x"); });
+  answered("answer", v1::RIGHT_ANSWER_RESTRICTED, [](auto& request) { request.clear_answer(); });
+  answered("answer", v1::RIGHT_ANSWER_RESTRICTED,
+           [](auto& request) { request.set_answer(static_cast<v1::RightAnswer>(99)); });
+  answered("law", v1::RIGHT_ANSWER_RETAINED, [](auto& request) { request.clear_law(); });
+  answered("law", v1::RIGHT_ANSWER_RETAINED, [](auto& request) { request.set_law("Ley 39"); });
+  answered("law", v1::RIGHT_ANSWER_RESTRICTED, [](auto& request) { request.set_law("es/ley-1"); });
+  answered("retained_until", v1::RIGHT_ANSWER_RETAINED,
+           [](auto& request) { request.set_retained_until("2031-02-30"); });
+  answered("retained_until", v1::RIGHT_ANSWER_RETAINED,
+           [](auto& request) { request.set_retained_until("2026-05-04"); });  // today
+  answered("retained_until", v1::RIGHT_ANSWER_RESTRICTED,
+           [](auto& request) { request.set_retained_until("2031-01-01"); });
+  answered("refusal_ground", v1::RIGHT_ANSWER_REFUSED, [](auto& request) { request.clear_refusal_ground(); });
+  answered("refusal_ground", v1::RIGHT_ANSWER_REFUSED,
+           [](auto& request) { request.set_refusal_ground(static_cast<v1::RefusalGround>(99)); });
+  answered("refusal_ground", v1::RIGHT_ANSWER_RESTRICTED,
+           [](auto& request) { request.set_refusal_ground(v1::REFUSAL_GROUND_LEGAL_CLAIMS); });
+  Refused(referrer, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>("rightsRequests/A"), "name");
+
+  auto stale = Receipt(rights, name, v1::RIGHT_ANSWER_RESTRICTED);
+  stale.set_etag("\"7\"");
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::AnswerRightsRequest, stale)), "ETAG_MISMATCH");
+  auto reused = Right(name, v1::RIGHT_KIND_OBJECTION);
+  reused.set_request_id("the-same-request-id");
+  const auto first = Must(Do(referrer, &Stub::RecordRightsRequest, reused));
+  EXPECT_EQ(Must(Do(referrer, &Stub::RecordRightsRequest, reused)).name(), first.name())
+      << "repeated, not done";
+  reused.set_kind(v1::RIGHT_KIND_RESTRICTION);
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::RecordRightsRequest, reused)), "REQUEST_ID_REUSED");
+}
+
+TEST_F(RefusalTest, LegalHoldsAndExports) {
+  const std::string name = Requested();
+  auto hold = On<v1::PlaceLegalHoldRequest>(name);
+  Refused(receiver, &Stub::PlaceLegalHold, hold, "law");
+  hold.set_law("Ley 1");
+  Refused(receiver, &Stub::PlaceLegalHold, hold, "law");
+  hold.set_law("es/ley-1-2000/art-328");
+  hold.set_until("2026-13-01");
+  Refused(receiver, &Stub::PlaceLegalHold, hold, "until");
+  hold.set_until("2026-05-03");  // yesterday
+  Refused(receiver, &Stub::PlaceLegalHold, hold, "until");
+  hold.set_until("2026-05-04");
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::PlaceLegalHold, hold)), "OK") << "today is in time";
+  hold.set_name("bodies/x");
+  Refused(receiver, &Stub::PlaceLegalHold, hold, "name");
+  Refused(receiver, &Stub::ReleaseLegalHold, On<v1::ReleaseLegalHoldRequest>("x"), "name");
+  auto release = On<v1::ReleaseLegalHoldRequest>(name, "\"999\"");
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::ReleaseLegalHold, release)), "ETAG_MISMATCH");
+  auto look = On<v1::ExportPersonRequest>(name);
+  Refused(receiver, &Stub::ExportPerson, look, "person");
+  look.set_person(2);
+  Refused(receiver, &Stub::ExportPerson, look, "person");
+  look.set_person(1);
+  look.set_name("referrals/");
+  Refused(receiver, &Stub::ExportPerson, look, "name");
 }
 
 TEST_F(RefusalTest, AnIncompleteReferralIsToldAllThatIsMissingAtOnce) {

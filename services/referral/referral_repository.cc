@@ -303,6 +303,20 @@ absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, 
   return names;
 }
 
+absl::StatusOr<std::vector<std::string>> ListContinuations(const store::Reader& reader, std::string_view name,
+                                                           int limit) {
+  const std::string prefix = Prefix("next", name);
+  std::vector<std::string> names;
+  const auto at = reader.Scan(PrefixRange(prefix));
+  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    names.push_back(NameOfId(id));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return names;
+}
+
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name) {
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(RecordKey(name)));
   return value.has_value();
@@ -319,6 +333,8 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
     }
     if (before->has_due() && (!next.has_due() || ClockKey(*before) != ClockKey(next)))
       writer.Delete(ClockKey(*before));
+  } else if (!next.forwarded_from().empty()) {
+    writer.Put(KeyBuilder(Prefix("next", next.forwarded_from())).Text(IdOfName(next.name())).Take(), "");
   }
   const std::string outbox = summaries.outbox.SerializeAsString();
   const std::string inbox = summaries.inbox.SerializeAsString();

@@ -10,6 +10,9 @@
 //   ("box", box, body, unit, state, due, id)   ReferralSummary, for inbox and outbox
 //   ("mine", body, actor, box, unit, state, due, id)
 //                                              ReferralSummary, for what is assigned to somebody
+//   ("next", id, id of a continuation)
+//                                              empty: what continues a referral, hand-overs not taken
+//                                              included
 //   ("clock", due, id)                         clock and revision: what is due next, over all referrals
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_REPOSITORY_H_
@@ -71,6 +74,9 @@ absl::StatusOr<storage::v1::ReferralRecord> Get(const store::Reader& reader, std
 // Names in order, after `after` (empty: from the first), at most `limit`.
 absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, std::string_view after,
                                                    int limit);
+// Names of the referrals that were opened to continue this one, at most `limit`.
+absl::StatusOr<std::vector<std::string>> ListContinuations(const store::Reader& reader, std::string_view name,
+                                                           int limit);
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name);
 
 // A referral's listing rows, as each side may see them.

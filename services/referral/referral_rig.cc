@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/api/resource.h"
 #include "common/base/strings.h"
 
 namespace waypost::referral::testing {
@@ -198,6 +199,26 @@ v1::DiscloseReferralRequest ReferralRig::Disclose(std::string_view name,
   auto request = On<v1::DiscloseReferralRequest>(name);
   for (const v1::SectionKind section : sections) request.add_sections(section);
   request.set_purpose(purpose);
+  return request;
+}
+
+v1::RecordRightsRequestRequest ReferralRig::Right(std::string_view referral, v1::RightKind kind,
+                                                  uint32_t person) const {
+  auto request = On<v1::RecordRightsRequestRequest>(referral);
+  request.set_kind(kind);
+  request.set_person(person);
+  *request.mutable_ask_time() = api::ToTimestamp(Now() - absl::Hours(1));
+  request.set_asked_how(v1::ASKED_HOW_BY_TELEPHONE);
+  return request;
+}
+
+v1::AnswerRightsRequestRequest ReferralRig::Receipt(std::string_view rights_request,
+                                                    std::string_view referral, v1::RightAnswer answer) const {
+  auto request = On<v1::AnswerRightsRequestRequest>(rights_request);
+  request.set_referral(Text(referral));
+  request.set_answer(answer);
+  if (answer == v1::RIGHT_ANSWER_RETAINED) request.set_law("es/ley-39-2015/art-17");
+  if (answer == v1::RIGHT_ANSWER_REFUSED) request.set_refusal_ground(v1::REFUSAL_GROUND_DOES_NOT_APPLY);
   return request;
 }
 

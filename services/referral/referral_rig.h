@@ -104,6 +104,12 @@ class ReferralRig {
   v1::DiscloseReferralRequest Disclose(std::string_view name, const std::vector<v1::SectionKind>& sections,
                                        v1::Purpose purpose = v1::PURPOSE_DELIVER_SERVICE) const;
 
+  // A use of a right by a person who asked an hour ago.
+  v1::RecordRightsRequestRequest Right(std::string_view referral, v1::RightKind kind,
+                                       uint32_t person = 1) const;
+  v1::AnswerRightsRequestRequest Receipt(std::string_view rights_request, std::string_view referral,
+                                         v1::RightAnswer answer) const;
+
   // --- Ways to a state; each fails the test when it is refused
   std::string Requested(int persons = 1);
   std::string Acknowledged(int persons = 1);

@@ -11,6 +11,7 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_rights.h"
 #include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
@@ -229,6 +230,19 @@ absl::Status Apply(const command::Create& create, Step& step) {
   return MakeDraft(create, step);
 }
 
+// The number of somebody who withdrew stays theirs.
+absl::Status CheckNumbersAreFree(const v1::Referral& input, const ReferralRecord& record) {
+  error::FieldViolations wrong;
+  for (int i = 0; i < input.persons_size(); ++i) {
+    for (const v1::Person& withdrawn : record.withdrawn_persons()) {
+      if (withdrawn.number() == input.persons(i).number()) {
+        wrong.Add(Cat("referral.persons[", i, "].number"), "was of somebody who withdrew: take another");
+      }
+    }
+  }
+  return wrong.ToStatus();
+}
+
 absl::Status Apply(const command::Update& update, Step& step) {
   ReferralRecord& next = step.next();
   const v1::Referral& input = update.referral;
@@ -245,7 +259,10 @@ absl::Status Apply(const command::Update& update, Step& step) {
     *next.mutable_telephone_handover() = input.telephone_handover();
     if (!input.has_telephone_handover()) next.clear_telephone_handover();
   }
-  if (Contains(update.paths, "persons")) ReplacePersons(input, step);
+  if (Contains(update.paths, "persons")) {
+    WAYPOST_RETURN_IF_ERROR(CheckNumbersAreFree(input, next));
+    ReplacePersons(input, step);
+  }
   if (Contains(update.paths, "sections")) WAYPOST_RETURN_IF_ERROR(MarkFilled(update.filled, next));
   next.set_draft_actor(std::string(step.by.pseudonym));
   next.clear_approval();
@@ -308,6 +325,7 @@ absl::Status Apply(const command::Submit& submit, Step& step) {
   if (submit.created != nullptr) WAYPOST_RETURN_IF_ERROR(MakeDraft(*submit.created, step));
   WAYPOST_RETURN_IF_ERROR(CheckDraft(step.next()));
   WAYPOST_RETURN_IF_ERROR(CheckComplete(step.next(), step.now));
+  if (AnyoneIsStopped(step.next())) return DisclosureStopped(step.next().name());
   if ((submit.approval_required || AnyNeedsApproval(step.next())) && !IsApproved(step)) {
     return ApprovalMissing(step.next().name());
   }
@@ -479,8 +497,11 @@ ReferralRecord Continue(const ReferralRecord& old, const command::NewRecipient& 
   linked.set_origin_body(old.origin_body());
   linked.set_offer(std::string(offer));
   linked.set_territory(old.territory());
-  *linked.mutable_persons() = old.persons();
-  for (v1::Person& person : *linked.mutable_persons()) person.clear_outcome();
+  for (const v1::Person& person : old.persons()) {
+    if (IsStopped(old, person.number())) continue;  // nothing further is disclosed of them
+    *linked.add_persons() = person;
+    linked.mutable_persons(linked.persons_size() - 1)->clear_outcome();
+  }
   if (to.telephone_handover.has_value()) *linked.mutable_telephone_handover() = *to.telephone_handover;
   *linked.mutable_hops() = old.hops();
   linked.set_forwarded_from(old.name());
@@ -492,6 +513,9 @@ ReferralRecord Continue(const ReferralRecord& old, const command::NewRecipient& 
 absl::Status OpenLinked(const command::NewRecipient& to, std::string_view unit, std::string_view offer,
                         v1::HopKind kind, std::string_view law, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, to.body));
+  for (const v1::PersonDisclosure& given : to.disclosures) {
+    if (IsStopped(step.current, given.person())) return DisclosureStopped(step.current.name());
+  }
   const bool hand_over = kind == v1::HOP_KIND_HAND_OVER;
   ReferralRecord linked = Continue(
       step.current, to, hand_over ? step.current.receiving() : step.current.referring(), unit, offer);
@@ -748,8 +772,17 @@ void DropWhatNobodyHolds(Step& step) {
                               next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
   if (!next.has_referring_erase_time() || receiver_reads) return;
   next.clear_persons();
+  next.clear_withdrawn_persons();
   next.clear_appointments();
   step.decision.effects.Add(Effect::kDropSections);
+}
+
+// Of those who were taken out, the referring body alone holds anything.
+void RemoveWithdrawn(Step& step) {
+  for (const v1::Person& person : step.next().withdrawn_persons()) {
+    step.decision.removed_persons.push_back(person.number());
+  }
+  step.next().clear_withdrawn_persons();
 }
 
 absl::Status Apply(const command::Erase&, Step& step) {
@@ -760,12 +793,53 @@ absl::Status Apply(const command::Erase&, Step& step) {
     next.clear_draft_actor();
     next.clear_approval();
     step.decision.effects.Add(Effect::kEraseReferringShare);
+    RemoveWithdrawn(step);
   } else {
     *next.mutable_receiving_erase_time() = api::ToTimestamp(step.now);
     next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
     step.decision.effects.Add(Effect::kEraseReceivingShare);
   }
   DropWhatNobodyHolds(step);
+  return absl::OkStatus();
+}
+
+// --- Rights that travel ----------------------------------------------------------------------------------
+
+absl::Status Apply(const command::Withdraw& withdraw, Step& step) {
+  return MarkRight(v1::RIGHT_KIND_WITHDRAWAL, withdraw.use, step.now, step.decision);
+}
+
+absl::Status Apply(const command::Object& object, Step& step) {
+  return MarkRight(v1::RIGHT_KIND_OBJECTION, object.use, step.now, step.decision);
+}
+
+absl::Status Apply(const command::Restrict& restrict, Step& step) {
+  return MarkRight(v1::RIGHT_KIND_RESTRICTION, restrict.use, step.now, step.decision);
+}
+
+absl::Status Apply(const command::AskAccess& ask, Step& step) {
+  return MarkRight(v1::RIGHT_KIND_ACCESS, ask.use, step.now, step.decision);
+}
+
+absl::Status Apply(const command::PlaceHold& hold, Step& step) {
+  return PlaceHold(hold, step.OwnParty(), step.by.pseudonym, step.now, step.decision);
+}
+
+absl::Status Apply(const command::ReleaseHold&, Step& step) {
+  ReleaseHold(step.OwnParty(), step.decision);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::AnswerRight& answer, Step& step) {
+  const v1::Party party = step.OwnParty();
+  WAYPOST_RETURN_IF_ERROR(RecordAnswer(answer, party, step.now, step.decision));
+  const uint32_t person = answer.use.person;
+  if (answer.answer != v1::RIGHT_ANSWER_STOPPED_ERASED || !Holds(step.current, person, party)) {
+    return absl::OkStatus();
+  }
+  if (IsUnderHold(step.current, party, step.now)) return UnderLegalHold(step.current.name());
+  if (IsOnlyPerson(step.current, person)) return Apply(command::Erase{}, step);
+  ErasePerson(person, party, step.now, step.decision);
   return absl::OkStatus();
 }
 
@@ -950,17 +1024,28 @@ absl::StatusOr<Decision> Run(const ReferralRecord& current, const Command& comma
 
 Refusal ReopenRefusal(const ReferralRecord& record, absl::Time now) {
   if (!record.has_submit_time()) return NeverSent;
-  if (record.has_referring_erase_time() || record.has_receiving_erase_time()) return ShareErased;
+  const bool erased = record.has_referring_erase_time() || record.has_receiving_erase_time();
+  if (erased || !record.person_erasures().empty()) return ShareErased;
   if (record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT) return AccessEnded;
+  if (EveryoneIsStopped(record)) return DisclosureStopped;
   if (!record.hand_over_of().empty()) return HandOverAgain;
   if (now > TimeOf(record.end_time()) + kReopenWithin) return ReopenTooLate;
   return nullptr;
 }
 
+v1::Party PartyOf(Actor actor) {
+  return actor == Actor::kReceiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
+}
+
+// One whose day has passed can be released, too.
+bool HasHold(const ReferralRecord& record, v1::Party party) {
+  return std::any_of(record.legal_holds().begin(), record.legal_holds().end(),
+                     [party](const auto& each) { return each.party() == party; });
+}
+
 Refusal DateRefusal(Guard guard, const ReferralRecord& record, Actor actor) {
   if (guard == Guard::kSomethingDue) return record.has_due() ? nullptr : NothingDue;
-  const v1::Party own = actor == Actor::kReceiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
-  const bool proposed = record.has_date_proposal() && record.date_proposal().proposed_by() != own;
+  const bool proposed = record.has_date_proposal() && record.date_proposal().proposed_by() != PartyOf(actor);
   return proposed ? nullptr : NoDateProposed;
 }
 
@@ -991,9 +1076,11 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       [[fallthrough]];
     case Guard::kRouteOpen:
     case Guard::kDutyToForward:
+      if (EveryoneIsStopped(record)) return DisclosureStopped;
       return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kMayHandOver:
       if (pending) return HandOverPending;
+      if (EveryoneIsStopped(record)) return DisclosureStopped;
       return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kHandOverPending:
       return pending ? nullptr : NoHandOverPending;
@@ -1018,6 +1105,13 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       return record.priority() != v1::PRIORITY_EMERGENCY ? nullptr : PriorityNotRaised;
     case Guard::kShareLeft:
       return IsShareErased(record, actor) ? ShareErased : nullptr;
+    case Guard::kErasable:
+      if (IsShareErased(record, actor)) return ShareErased;
+      return IsUnderHold(record, PartyOf(actor), now) ? UnderLegalHold : nullptr;
+    case Guard::kUnderHold:
+      return HasHold(record, PartyOf(actor)) ? nullptr : NoLegalHold;
+    case Guard::kRightAsked:
+      return HasAnswerToGive(record, PartyOf(actor)) ? nullptr : NothingToAnswer;
   }
   return nullptr;
 }

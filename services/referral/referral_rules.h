@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -61,10 +62,20 @@ struct Decision {
   // its sections are those of this referral. It needs kOpenScreening's wraps for its receiving body.
   std::optional<ReferralRecord> linked = std::nullopt;
   std::vector<FollowUp> follow_ups = {};
-  // Persons that an update took out: their sections and wraps are to be deleted.
+  // Persons whose sections and wraps are to be deleted: an update took them out, or nobody holds them.
   std::vector<uint32_t> removed_persons = {};
   // How places that it takes in groups are checked; see group_ledger.h.
   Taking taking = {};
+  // Persons who were taken out while others stay: the receiving body's wraps of them are to be deleted.
+  std::vector<uint32_t> closed_persons = {};
+  // One body's wraps of one person are to be deleted.
+  struct PersonErasure {
+    std::string body;
+    uint32_t person = 0;
+  };
+  std::vector<PersonErasure> person_erasures = {};
+  // For the event: what was decided, in codes.
+  std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
 // Decides a caller's command. `current` is empty (kNothing) for Create, and for a Submit that creates.

@@ -80,6 +80,10 @@ absl::Status ParseSection(v1::SectionKind kind, const std::string& plaintext, v1
 
 }  // namespace
 
+std::string_view SectionName(v1::SectionKind kind) {
+  return KeyNameOf(kind);
+}
+
 absl::StatusOr<Wrap> Sealing::MakeWrap(std::string_view name, uint32_t person, std::string_view body,
                                        KeyScope scope, const SecretKey& key, absl::Time now) {
   WAYPOST_ASSIGN_OR_RETURN(crypto::WrappedKey wrapped,

@@ -32,6 +32,9 @@ using rows::Wrap;
 // The person number of the case itself.
 inline constexpr uint32_t kCase = 0;
 
+// "details", as commitments name a section.
+std::string_view SectionName(v1::SectionKind kind);
+
 // Rows made by sealing, ready to be written.
 struct SealedContent {
   std::vector<storage::v1::SectionRecord> sections;

@@ -20,6 +20,7 @@
 #include "services/referral/group_ledger.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
+#include "services/referral/referral_rights.h"
 #include "services/referral/referral_validation.h"
 #include "services/referral/referral_view.h"
 
@@ -148,10 +149,9 @@ absl::Status CheckPersons(const ReferralRecord& record,
                           const google::protobuf::RepeatedField<uint32_t>& numbers) {
   error::FieldViolations wrong;
   for (int i = 0; i < numbers.size(); ++i) {
-    const bool is_there =
-        std::any_of(record.persons().begin(), record.persons().end(),
-                    [&](const v1::Person& person) { return person.number() == numbers[i]; });
-    if (!is_there) wrong.Add(base::Cat("persons[", i, "]"), "is no person of this referral");
+    // Those who were taken out are still in the file of who referred them.
+    if (!Concerns(record, numbers[i]))
+      wrong.Add(base::Cat("persons[", i, "]"), "is no person of this referral");
   }
   return wrong.ToStatus();
 }
@@ -422,6 +422,8 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
         for (const int kind : request->sections()) kinds.push_back(static_cast<v1::SectionKind>(kind));
         WAYPOST_RETURN_IF_ERROR(CheckMayOpen(record, kinds, as));
         WAYPOST_RETURN_IF_ERROR(CheckPersons(record, request->persons()));
+        WAYPOST_RETURN_IF_ERROR(CheckRights(record, {request->persons().begin(), request->persons().end()},
+                                            kinds, request->purpose(), as));
         Look look;
         const std::string& body = mutation.caller().body;
         WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
@@ -453,6 +455,7 @@ ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                                  mutation.Authorize({.name = request->name(),
                                                      .relations = RelationsOf(record, mutation.caller())}));
+        WAYPOST_RETURN_IF_ERROR(CheckRightsOfNotes(record, request->purpose(), as));
         Look look;
         std::vector<storage::v1::NoteRecord> notes;
         std::vector<v1::Note> shown;
@@ -684,6 +687,18 @@ ReferralService::Reactor* ReferralService::EraseReferral(Context* context,
                                                          const v1::EraseReferralRequest* request,
                                                          v1::Referral* response) {
   return Change(context, kEraseReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::PlaceLegalHold(Context* context,
+                                                          const v1::PlaceLegalHoldRequest* request,
+                                                          v1::Referral* response) {
+  return Change(context, kPlaceLegalHold, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::ReleaseLegalHold(Context* context,
+                                                            const v1::ReleaseLegalHoldRequest* request,
+                                                            v1::Referral* response) {
+  return Change(context, kReleaseLegalHold, *request, response);
 }
 
 }  // namespace waypost::referral

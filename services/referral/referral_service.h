@@ -78,6 +78,16 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* AddNote(Context*, const v1::AddNoteRequest*, v1::Referral*) override;
   Reactor* EraseReferral(Context*, const v1::EraseReferralRequest*, v1::Referral*) override;
 
+  // In rights_service.cc.
+  Reactor* RecordRightsRequest(Context*, const v1::RecordRightsRequestRequest*, v1::RightsRequest*) override;
+  Reactor* GetRightsRequest(Context*, const v1::GetRightsRequestRequest*, v1::RightsRequest*) override;
+  Reactor* ListRightsRequests(Context*, const v1::ListRightsRequestsRequest*,
+                              v1::ListRightsRequestsResponse*) override;
+  Reactor* AnswerRightsRequest(Context*, const v1::AnswerRightsRequestRequest*, v1::RightsRequest*) override;
+  Reactor* ExportPerson(Context*, const v1::ExportPersonRequest*, v1::ExportPersonResponse*) override;
+  Reactor* PlaceLegalHold(Context*, const v1::PlaceLegalHoldRequest*, v1::Referral*) override;
+  Reactor* ReleaseLegalHold(Context*, const v1::ReleaseLegalHoldRequest*, v1::Referral*) override;
+
  private:
   // A change of a referral that exists.
   template <typename Request>

@@ -54,6 +54,16 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kRefuseDate, command::RefuseDate{}},
       {Event::kChangePriority, command::ChangePriority{v1::PRIORITY_URGENT, {}}},
       {Event::kErase, command::Erase{}},
+      {Event::kWithdraw, command::Withdraw{{std::string(kRightsRequest), 1}}},
+      {Event::kObject, command::Object{{std::string(kRightsRequest), 1}}},
+      {Event::kRestrict, command::Restrict{{std::string(kRightsRequest), 1}}},
+      {Event::kAskAccess, command::AskAccess{{std::string(kRightsRequest), 1}}},
+      {Event::kPlaceHold, command::PlaceHold{"es/ley-1-2000/art-328", ""}},
+      {Event::kReleaseHold, command::ReleaseHold{}},
+      {Event::kAnswerRight, command::AnswerRight{.use = {std::string(kRightsRequest), 1},
+                                                 .answer = v1::RIGHT_ANSWER_RETAINED,
+                                                 .law = "es/ley-39-2015/art-17",
+                                                 .retained_until = "2031-05-04"}},
   };
   return *commands;
 }
@@ -212,10 +222,7 @@ bool HasCommand(Event event) {
     case Event::kRemind:
     case Event::kRule:
     case Event::kAssume:
-    case Event::kWithdraw:
-    case Event::kObject:
     case Event::kRectify:
-    case Event::kRestrict:
       return false;
     default:
       return true;
@@ -357,6 +364,14 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
   }
   if (event == Event::kConfirmForward) record.mutable_forward_proposal()->set_body(std::string(kThirdBody));
   if (event == Event::kLapse) *record.mutable_escalate_time() = api::ToTimestamp(HourAgo());
+  if (event == Event::kAnswerRight && state != kNothing) {
+    record = After(Actor::kSystem, record, CommandFor(Event::kObject), HourAgo());
+  }
+  const bool has_a_hold = state != kNothing && !(state == kDraft && actor == Actor::kReceiving);
+  const bool holds = actor == Actor::kReferring || actor == Actor::kReceiving;
+  if (event == Event::kReleaseHold && has_a_hold && holds) {
+    record = After(actor, record, CommandFor(Event::kPlaceHold), HourAgo());
+  }
   if (event == Event::kApprove && state == kDraft) record.set_draft_actor("p-somebody-else");
   return record;
 }

@@ -23,6 +23,7 @@ inline constexpr std::string_view kThirdUnit = "bodies/es-getafe/units/intake";
 inline constexpr std::string_view kFourthBody = "bodies/es-leganes";
 inline constexpr std::string_view kCoordinatingBody = "bodies/es-comunidad-de-madrid";
 inline constexpr std::string_view kName = "referrals/01jd0000000000000000000001";
+inline constexpr std::string_view kRightsRequest = "rightsRequests/01jd0000000000000000000009";
 inline constexpr std::string_view kLinkedName = "referrals/01jd0000000000000000000002";
 
 // A Monday.

@@ -119,6 +119,11 @@ class Checker {
   void Name(std::string_view field, std::string_view name) {
     if (!IsReferralName(name)) Add(field, "must be the name of a referral, 'referrals/{id}'");
   }
+  void RightsName(std::string_view name) {
+    if (!api::IsName(name, {"rightsRequests"})) {
+      Add("name", "must be the name of a rights request, 'rightsRequests/{id}'");
+    }
+  }
   void Etag(std::string_view etag) {
     if (etag.size() > kMaxEtagBytes) Add("etag", "is none that was returned to you");
   }
@@ -810,6 +815,70 @@ absl::Status Validate(const v1::FindByOwnReferenceRequest& request) {
   Checker check(request);
   check.RequiredText("own_reference", request.own_reference(), kMaxOwnReferenceCharacters);
   return check.Done();
+}
+
+absl::Status Validate(const v1::RecordRightsRequestRequest& request) {
+  Checker check(request);
+  check.NameAndEtag(request);
+  check.Required("kind", request.kind());
+  if (!IsPersonNumber(request.person())) check.Add("person", Cat("must be 1 to ", kMaxPersonNumber));
+  if (!request.has_ask_time()) check.Add("ask_time", "is required");
+  check.Required("asked_how", request.asked_how());
+  check.EventText(request.text());
+  return check.Done();
+}
+
+absl::Status Validate(const v1::GetRightsRequestRequest& request) {
+  Checker check(request);
+  check.RightsName(request.name());
+  return check.Done();
+}
+
+absl::Status Validate(const v1::ListRightsRequestsRequest& request) {
+  Checker check(request);
+  check.Page(request.page_size(), request.page_token());
+  return check.Done();
+}
+
+absl::Status Validate(const v1::AnswerRightsRequestRequest& request) {
+  Checker check(request);
+  check.RightsName(request.name());
+  check.Etag(request.etag());
+  check.Name("referral", request.referral());
+  check.Required("answer", request.answer());
+  const bool retained = request.answer() == v1::RIGHT_ANSWER_RETAINED;
+  const bool refused = request.answer() == v1::RIGHT_ANSWER_REFUSED;
+  if (retained != !request.law().empty()) check.Add("law", "is required with RETAINED, and for nothing else");
+  check.Law("law", request.law());
+  if (!request.retained_until().empty()) {
+    if (!retained) check.Add("retained_until", "is for RETAINED alone");
+    if (!ParseDay(request.retained_until()).has_value()) check.Add("retained_until", "must be YYYY-MM-DD");
+  }
+  if (refused != (request.refusal_ground() != v1::REFUSAL_GROUND_UNSPECIFIED)) {
+    check.Add("refusal_ground", "is required with REFUSED, and for nothing else");
+  }
+  return check.Done();
+}
+
+absl::Status Validate(const v1::ExportPersonRequest& request) {
+  Checker check(request);
+  check.Name("name", request.name());
+  if (!IsPersonNumber(request.person())) check.Add("person", Cat("must be 1 to ", kMaxPersonNumber));
+  return check.Done();
+}
+
+absl::Status Validate(const v1::PlaceLegalHoldRequest& request) {
+  Checker check(request);
+  check.NameAndEtag(request);
+  if (request.law().empty()) check.Add("law", "is required");
+  check.Law("law", request.law());
+  if (!request.until().empty() && !ParseDay(request.until()).has_value())
+    check.Add("until", "must be YYYY-MM-DD");
+  return check.Done();
+}
+
+absl::Status Validate(const v1::ReleaseLegalHoldRequest& request) {
+  return ValidateBare(request);
 }
 
 }  // namespace waypost::referral

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "waypost/referral/v1/referral.pb.h"
+#include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::referral {
 
@@ -55,6 +56,13 @@ absl::Status Validate(const v1::ListNotesRequest& request);
 absl::Status Validate(const v1::DiscloseNotesRequest& request);
 absl::Status Validate(const v1::ListReferralHistoryRequest& request);
 absl::Status Validate(const v1::FindByOwnReferenceRequest& request);
+absl::Status Validate(const v1::RecordRightsRequestRequest& request);
+absl::Status Validate(const v1::GetRightsRequestRequest& request);
+absl::Status Validate(const v1::ListRightsRequestsRequest& request);
+absl::Status Validate(const v1::AnswerRightsRequestRequest& request);
+absl::Status Validate(const v1::ExportPersonRequest& request);
+absl::Status Validate(const v1::PlaceLegalHoldRequest& request);
+absl::Status Validate(const v1::ReleaseLegalHoldRequest& request);
 
 // The forms, for tests and other rooms' readers of this one's fields.
 bool IsReferralName(std::string_view name);   // "referrals/01jd…"

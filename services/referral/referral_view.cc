@@ -7,6 +7,7 @@
 #include "common/status/errors.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_policy.h"
+#include "services/referral/referral_rights.h"
 
 namespace waypost::referral {
 namespace {
@@ -172,6 +173,7 @@ void FillReferral(const ReferralRecord& record, const policy::Authorized& as, ab
   if (IsSide(as)) {
     CopyCourse(record, as, view);
     CopyPersons(record, as, view);
+    CopyRights(record, as, view);
   }
   for (std::string& action : AllowedActions(record, as, now)) view.add_allowed_actions(std::move(action));
 }

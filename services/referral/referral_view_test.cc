@@ -9,6 +9,7 @@
 #include "common/status/errors.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_testing.h"
+#include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::referral {
 namespace {
@@ -256,7 +257,8 @@ TEST(Protos, ReferralsHoldNoFreeText) {
   for (const auto* message :
        {v1::Referral::descriptor(), v1::ReferralSummary::descriptor(),
         v1::WatchReferralsResponse::descriptor(), v1::ListNotesResponse::descriptor(),
-        v1::ListReferralHistoryResponse::descriptor(), v1::FindByOwnReferenceResponse::descriptor()}) {
+        v1::ListReferralHistoryResponse::descriptor(), v1::FindByOwnReferenceResponse::descriptor(),
+        v1::RightsRequest::descriptor(), v1::ListRightsRequestsResponse::descriptor()}) {
     CollectTextFields(*message, fields, seen);
   }
   std::set<std::string> names;
@@ -278,7 +280,11 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "WatchReferralsResponse.event", "ListNotesResponse.next_page_token", "Note.name", "Note.body",
           "Note.actor", "Note.event", "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event",
           "HistoryEntry.body", "HistoryEntry.actor", "HistoryEntry.next_on_list", "ListPlace.offer",
-          "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer", "Referral.next_on_list"));
+          "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer", "Referral.next_on_list",
+          "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor", "RightsHolder.referral",
+          "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
+          "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by",
+          "RightsTask.request", "RightsTask.referral", "ListRightsRequestsResponse.next_page_token"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddRouteCommand(*app, session);
   AddReferralCommands(*app, session);
   AddWaitingListCommands(*app, session);
+  AddRightsCommands(*app, session);
   AddAuditCommands(*app, session);
   AddTokenCommand(*app, session);
   AddReflectionCommand(*app, session);

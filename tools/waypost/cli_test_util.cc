@@ -217,6 +217,37 @@ grpc::Status FakeReferrals::DeclineReferral(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::RecordRightsRequest(grpc::ServerContext*,
+                                                const referral::v1::RecordRightsRequestRequest* request,
+                                                referral::v1::RightsRequest* response) {
+  const std::lock_guard lock(mutex_);
+  received_.recorded.push_back(*request);
+  response->set_name("rightsRequests/01je");
+  response->set_kind(request->kind());
+  response->add_holders()->set_body("bodies/es-madrid");
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::AnswerRightsRequest(grpc::ServerContext*,
+                                                const referral::v1::AnswerRightsRequestRequest* request,
+                                                referral::v1::RightsRequest* response) {
+  const std::lock_guard lock(mutex_);
+  received_.answered.push_back(*request);
+  response->set_name(request->name());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::ListRightsRequests(grpc::ServerContext*,
+                                               const referral::v1::ListRightsRequestsRequest*,
+                                               referral::v1::ListRightsRequestsResponse* response) {
+  referral::v1::RightsTask& task = *response->add_tasks();
+  task.set_request("rightsRequests/01je");
+  task.set_referral("referrals/01jd");
+  task.set_kind(referral::v1::RIGHT_KIND_OBJECTION);
+  task.set_person(1);
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
                                              const referral::v1::CompleteReferralRequest* request,
                                              referral::v1::Referral* response) {

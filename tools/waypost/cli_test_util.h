@@ -187,6 +187,16 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
                               const referral::v1::WatchReferralsRequest* request,
                               grpc::ServerWriter<referral::v1::WatchReferralsResponse>* writer) override;
 
+  grpc::Status RecordRightsRequest(grpc::ServerContext* context,
+                                   const referral::v1::RecordRightsRequestRequest* request,
+                                   referral::v1::RightsRequest* response) override;
+  grpc::Status AnswerRightsRequest(grpc::ServerContext* context,
+                                   const referral::v1::AnswerRightsRequestRequest* request,
+                                   referral::v1::RightsRequest* response) override;
+  grpc::Status ListRightsRequests(grpc::ServerContext* context,
+                                  const referral::v1::ListRightsRequestsRequest* request,
+                                  referral::v1::ListRightsRequestsResponse* response) override;
+
   // How to answer a submit; accepts everything unless set.
   std::function<grpc::Status(const referral::v1::SubmitReferralRequest& request)> on_submit;
   // How to answer a decline.
@@ -201,6 +211,8 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
     std::vector<referral::v1::SubmitReferralRequest> submitted;
     std::vector<referral::v1::DeclineReferralRequest> declined;
     referral::v1::CompleteReferralRequest completed;
+    std::vector<referral::v1::RecordRightsRequestRequest> recorded;
+    std::vector<referral::v1::AnswerRightsRequestRequest> answered;
     std::vector<std::string> authorizations;
     int disclosures = 0;
     std::string watched_from;

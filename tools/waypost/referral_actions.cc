@@ -40,6 +40,7 @@ FlagOptions ActionFlags(const ReferralAction& action) {
       {"disclosures", R"(for a person, as {"person":1,"disclosure":{…}})"},
       {"law", "the law behind it, as es/ley-39-2015/art-14"},
       {"assignee", "pseudonym of the person to take it; without it, the unit's queue"},
+      {"until", "the last day on which it holds, YYYY-MM-DD; until it is released if absent"},
       {"number", "of an appointment that exists"},
       {"zone", "IANA zone of the time, as Europe/Madrid"},
       {"group_id", "the group of the offer in which there is a place, or a waiting list"},
@@ -209,6 +210,9 @@ std::vector<ReferralAction> ReferralActions() {
       Action<pb::RecordAppointmentRequest>("RecordAppointment", "A new appointment, or what became of one",
                                            {"status"}),
       Action<pb::AddNoteRequest>("AddNote", "Add a note", {"visibility", "text"}),
+      Action<pb::PlaceLegalHoldRequest>("PlaceLegalHold",
+                                        "Keep the own body's share from being erased (supervisor)", {"law"}),
+      Action<pb::ReleaseLegalHoldRequest>("ReleaseLegalHold", "Let it be erased again (supervisor)"),
       Action<pb::EraseReferralRequest>("EraseReferral", "Erase the own body's share: its keys and lookups"),
   };
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "waypost/referral/v1/referral.pb.h"
+#include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::cli {
 

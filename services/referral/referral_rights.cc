@@ -1,0 +1,506 @@
+#include "services/referral/referral_rights.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_errors.h"
+#include "services/referral/referral_limits.h"
+
+namespace waypost::referral {
+namespace {
+
+using base::Cat;
+using policy::Relation;
+using storage::v1::LegalHoldRecord;
+using storage::v1::PersonErasure;
+using storage::v1::RightMarkRecord;
+using storage::v1::RightsHolderRecord;
+using storage::v1::RightsRequestRecord;
+
+struct KindAnswer {
+  v1::RightKind kind;
+  v1::RightAnswer answer;
+};
+constexpr auto kAnswers = std::to_array<KindAnswer>({
+    {v1::RIGHT_KIND_WITHDRAWAL, v1::RIGHT_ANSWER_STOPPED_ERASED},
+    {v1::RIGHT_KIND_WITHDRAWAL, v1::RIGHT_ANSWER_RETAINED},
+    {v1::RIGHT_KIND_WITHDRAWAL, v1::RIGHT_ANSWER_REFUSED},
+    {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_STOPPED_ERASED},
+    {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_RESTRICTED},
+    {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_RETAINED},
+    {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_REFUSED},
+    {v1::RIGHT_KIND_RESTRICTION, v1::RIGHT_ANSWER_RESTRICTED},
+    {v1::RIGHT_KIND_RESTRICTION, v1::RIGHT_ANSWER_REFUSED},
+    {v1::RIGHT_KIND_ACCESS, v1::RIGHT_ANSWER_PROVIDED},
+    {v1::RIGHT_KIND_ACCESS, v1::RIGHT_ANSWER_REFUSED},
+});
+
+struct KindGround {
+  v1::RightKind kind;
+  v1::RefusalGround ground;
+};
+constexpr auto kGrounds = std::to_array<KindGround>({
+    {v1::RIGHT_KIND_WITHDRAWAL, v1::REFUSAL_GROUND_IDENTITY_NOT_ESTABLISHED},
+    {v1::RIGHT_KIND_WITHDRAWAL, v1::REFUSAL_GROUND_UNFOUNDED_OR_EXCESSIVE},
+    {v1::RIGHT_KIND_WITHDRAWAL, v1::REFUSAL_GROUND_LEGAL_CLAIMS},
+    {v1::RIGHT_KIND_WITHDRAWAL, v1::REFUSAL_GROUND_DOES_NOT_APPLY},
+    {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_IDENTITY_NOT_ESTABLISHED},
+    {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_UNFOUNDED_OR_EXCESSIVE},
+    {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_COMPELLING_GROUNDS},
+    {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_LEGAL_CLAIMS},
+    {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_DOES_NOT_APPLY},
+    {v1::RIGHT_KIND_RESTRICTION, v1::REFUSAL_GROUND_IDENTITY_NOT_ESTABLISHED},
+    {v1::RIGHT_KIND_RESTRICTION, v1::REFUSAL_GROUND_UNFOUNDED_OR_EXCESSIVE},
+    {v1::RIGHT_KIND_RESTRICTION, v1::REFUSAL_GROUND_DOES_NOT_APPLY},
+    {v1::RIGHT_KIND_ACCESS, v1::REFUSAL_GROUND_IDENTITY_NOT_ESTABLISHED},
+    {v1::RIGHT_KIND_ACCESS, v1::REFUSAL_GROUND_UNFOUNDED_OR_EXCESSIVE},
+    {v1::RIGHT_KIND_ACCESS, v1::REFUSAL_GROUND_RIGHTS_OF_OTHERS},
+});
+
+// Protecting others, answering the person, legal claims, important public interests.
+constexpr auto kRestrictedPurposes =
+    std::to_array<v1::Purpose>({v1::PURPOSE_PROTECT_PERSON, v1::PURPOSE_ANSWER_RIGHTS_REQUEST,
+                                v1::PURPOSE_HANDLE_COMPLAINT, v1::PURPOSE_LEGAL_OBLIGATION});
+
+// The word of an enum value without its type's prefix.
+std::string Word(const std::string& name, std::string_view prefix) {
+  return name.size() > prefix.size() ? name.substr(prefix.size()) : std::string();
+}
+
+bool IsReferring(v1::Party party) {
+  return party == v1::PARTY_REFERRING;
+}
+
+bool ReceiverReads(const ReferralRecord& record) {
+  return record.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
+         record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
+}
+
+template <typename Persons>
+bool HasPerson(const Persons& persons, uint32_t person) {
+  return std::any_of(persons.begin(), persons.end(),
+                     [person](const v1::Person& each) { return each.number() == person; });
+}
+
+bool IsErased(const ReferralRecord& record, uint32_t person, v1::Party party) {
+  if (IsReferring(party) ? record.has_referring_erase_time() : record.has_receiving_erase_time()) return true;
+  return std::any_of(
+      record.person_erasures().begin(), record.person_erasures().end(),
+      [&](const PersonErasure& erasure) { return erasure.person() == person && erasure.party() == party; });
+}
+
+// May that side open anything of the person that the other one disclosed or that it disclosed itself?
+bool Reads(const ReferralRecord& record, uint32_t person, v1::Party party) {
+  if (IsErased(record, person, party)) return false;
+  return IsReferring(party) || (ReceiverReads(record) && HasPerson(record.persons(), person));
+}
+
+bool Asked(const RightMarkRecord& mark, v1::Party party) {
+  return IsReferring(party) ? mark.referring_asked() : mark.receiving_asked();
+}
+v1::RightAnswer AnswerOf(const RightMarkRecord& mark, v1::Party party) {
+  return IsReferring(party) ? mark.referring_answer() : mark.receiving_answer();
+}
+
+// Everybody who was asked refused it.
+bool IsRefused(const RightMarkRecord& mark) {
+  bool refused = true;
+  for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+    if (Asked(mark, party)) refused = refused && AnswerOf(mark, party) == v1::RIGHT_ANSWER_REFUSED;
+  }
+  return refused;
+}
+
+// Nothing further is disclosed because of it.
+bool Stops(const RightMarkRecord& mark) {
+  return mark.kind() != v1::RIGHT_KIND_ACCESS && !IsRefused(mark);
+}
+
+bool IsFinal(v1::RightAnswer answer) {
+  return answer == v1::RIGHT_ANSWER_STOPPED_ERASED || answer == v1::RIGHT_ANSWER_PROVIDED;
+}
+
+// It was given the person's data key: not where a right kept that back when it accepted.
+bool ReceiverHasAll(const ReferralRecord& record, uint32_t person) {
+  return record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL &&
+         std::none_of(record.right_marks().begin(), record.right_marks().end(),
+                      [person](const RightMarkRecord& mark) {
+                        return mark.person() == person && Stops(mark) && !mark.receiver_had_all();
+                      });
+}
+
+bool IsRestriction(const RightMarkRecord& mark) {
+  return mark.kind() == v1::RIGHT_KIND_RESTRICTION || mark.receiving_answer() == v1::RIGHT_ANSWER_RESTRICTED;
+}
+
+// The place that was offered to them, or that they had, is free.
+void RemovePlaces(uint32_t person, ReferralRecord& record) {
+  auto& places = *record.mutable_places();
+  for (int i = places.size() - 1; i >= 0; --i) {
+    if (places[i].person() == person) places.DeleteSubrange(i, 1);
+  }
+}
+
+void TakeOut(uint32_t person, ReferralRecord& record) {
+  auto& persons = *record.mutable_persons();
+  for (int i = 0; i < persons.size(); ++i) {
+    if (persons[i].number() != person) continue;
+    *record.add_withdrawn_persons() = persons[i];
+    persons.DeleteSubrange(i, 1);
+    RemovePlaces(person, record);
+    return;
+  }
+}
+
+template <typename Persons>
+void Remove(uint32_t person, Persons& persons) {
+  for (int i = persons.size() - 1; i >= 0; --i) {
+    if (persons[i].number() == person) persons.DeleteSubrange(i, 1);
+  }
+}
+
+bool IsOpenOrDraft(const ReferralRecord& record) {
+  return record.state() == kDraft || IsOpen(record.state());
+}
+
+v1::Party PartyOf(const policy::Authorized& as) {
+  return as.Is(Relation::kReferring) ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
+}
+
+void RemoveHold(v1::Party party, ReferralRecord& record) {
+  auto& holds = *record.mutable_legal_holds();
+  for (int i = holds.size() - 1; i >= 0; --i) {
+    if (holds[i].party() == party) holds.DeleteSubrange(i, 1);
+  }
+}
+
+void AddFact(std::string name, std::string code, Decision& decision) {
+  if (!code.empty()) decision.facts.emplace_back(std::move(name), std::move(code));
+}
+
+absl::Status CheckAnswer(v1::RightKind kind, const command::AnswerRight& answer, absl::Time now) {
+  error::FieldViolations wrong;
+  if (!Fits(kind, answer.answer)) {
+    wrong.Add("answer",
+              Cat(AnswerName(answer.answer), " does not answer a right of the kind ", KindName(kind)));
+  }
+  if (answer.ground != v1::REFUSAL_GROUND_UNSPECIFIED && !Fits(kind, answer.ground)) {
+    wrong.Add("refusal_ground",
+              Cat(GroundName(answer.ground), " is no ground to refuse a right of the kind ", KindName(kind)));
+  }
+  const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
+  if (!answer.retained_until.empty() && answer.retained_until <= today) {
+    wrong.Add("retained_until", "must be after today");
+  }
+  return wrong.ToStatus();
+}
+
+}  // namespace
+
+bool Fits(v1::RightKind kind, v1::RightAnswer answer) {
+  return std::any_of(kAnswers.begin(), kAnswers.end(),
+                     [&](const KindAnswer& row) { return row.kind == kind && row.answer == answer; });
+}
+
+bool Fits(v1::RightKind kind, v1::RefusalGround ground) {
+  return std::any_of(kGrounds.begin(), kGrounds.end(),
+                     [&](const KindGround& row) { return row.kind == kind && row.ground == ground; });
+}
+
+bool MayReplace(v1::RightAnswer given, v1::RightAnswer next) {
+  return !IsFinal(given) && next != v1::RIGHT_ANSWER_UNSPECIFIED;
+}
+
+bool AllowedUnderRestriction(v1::Purpose purpose) {
+  return std::find(kRestrictedPurposes.begin(), kRestrictedPurposes.end(), purpose) !=
+         kRestrictedPurposes.end();
+}
+
+std::string KindName(v1::RightKind kind) {
+  return Word(v1::RightKind_Name(kind), "RIGHT_KIND_");
+}
+std::string AnswerName(v1::RightAnswer answer) {
+  return Word(v1::RightAnswer_Name(answer), "RIGHT_ANSWER_");
+}
+std::string GroundName(v1::RefusalGround ground) {
+  return Word(v1::RefusalGround_Name(ground), "REFUSAL_GROUND_");
+}
+
+absl::Time AnswerDue(absl::Time asked) {
+  const absl::TimeZone utc = absl::UTCTimeZone();
+  const absl::CivilSecond at = absl::ToCivilSecond(asked, utc);
+  const absl::CivilMonth month = absl::CivilMonth(at) + 1;
+  const absl::CivilDay last = absl::CivilDay(month + 1) - 1;
+  const absl::CivilDay day(month.year(), month.month(), std::min(at.day(), last.day()));
+  return absl::FromCivil(
+      absl::CivilSecond(day.year(), day.month(), day.day(), at.hour(), at.minute(), at.second()), utc);
+}
+
+bool Concerns(const ReferralRecord& record, uint32_t person) {
+  return HasPerson(record.persons(), person) || HasPerson(record.withdrawn_persons(), person);
+}
+
+bool Holds(const ReferralRecord& record, uint32_t person, v1::Party party) {
+  if (!Concerns(record, person) || IsErased(record, person, party)) return false;
+  return IsReferring(party) ||
+         (record.has_submit_time() && record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT);
+}
+
+bool RestsOnConsent(const ReferralRecord& record, uint32_t person) {
+  return std::any_of(record.persons().begin(), record.persons().end(), [&](const v1::Person& each) {
+    const v1::Disclosure& disclosure = each.disclosure();
+    return each.number() == person && (disclosure.referring_basis().article_6() == v1::LEGAL_BASIS_CONSENT ||
+                                       disclosure.receiving_basis().article_6() == v1::LEGAL_BASIS_CONSENT);
+  });
+}
+
+bool IsStopped(const ReferralRecord& record, uint32_t person) {
+  return std::any_of(
+      record.right_marks().begin(), record.right_marks().end(),
+      [person](const RightMarkRecord& mark) { return mark.person() == person && Stops(mark); });
+}
+
+bool AnyoneIsStopped(const ReferralRecord& record) {
+  return std::any_of(record.persons().begin(), record.persons().end(),
+                     [&](const v1::Person& person) { return IsStopped(record, person.number()); });
+}
+
+bool EveryoneIsStopped(const ReferralRecord& record) {
+  return !record.persons().empty() &&
+         std::all_of(record.persons().begin(), record.persons().end(),
+                     [&](const v1::Person& person) { return IsStopped(record, person.number()); });
+}
+
+bool HasAnswerToGive(const ReferralRecord& record, v1::Party party) {
+  return std::any_of(
+      record.right_marks().begin(), record.right_marks().end(),
+      [party](const RightMarkRecord& mark) { return Asked(mark, party) && !IsFinal(AnswerOf(mark, party)); });
+}
+
+bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now) {
+  const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
+  return std::any_of(record.legal_holds().begin(), record.legal_holds().end(),
+                     [&](const LegalHoldRecord& each) {
+                       const std::string& until = each.hold().until();
+                       return each.party() == party && (until.empty() || until >= today);
+                     });
+}
+
+bool WithdrawalEnds(const ReferralRecord& record, uint32_t person) {
+  return IsOpenOrDraft(record) && record.persons_size() == 1 && RestsOnConsent(record, person);
+}
+
+bool ErasureEnds(const ReferralRecord& record, uint32_t person, v1::Party party) {
+  if (!IsOpenOrDraft(record) || record.persons_size() != 1 || !HasPerson(record.persons(), person)) {
+    return false;
+  }
+  return !(IsReferring(party) && record.has_accept_time());
+}
+
+absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::Time now, Decision& decision) {
+  ReferralRecord& next = decision.next;
+  if (!Concerns(next, use.person)) return error::InvalidField("person", "is no person of this referral");
+  if (next.right_marks_size() >= kMaxRightMarks) {
+    return error::LimitExceeded("uses of rights in one referral", kMaxRightMarks,
+                                next.right_marks_size() + 1);
+  }
+  RightMarkRecord mark;
+  mark.set_request(use.request);
+  mark.set_person(use.person);
+  mark.set_kind(kind);
+  *mark.mutable_time() = api::ToTimestamp(now);
+  mark.set_referring_asked(Holds(next, use.person, v1::PARTY_REFERRING));
+  mark.set_receiving_asked(Holds(next, use.person, v1::PARTY_RECEIVING));
+  mark.set_receiver_had_all(ReceiverHasAll(next, use.person));
+  *next.add_right_marks() = std::move(mark);
+  AddFact("request", use.request, decision);
+  AddFact("kind", KindName(kind), decision);
+  AddFact("person", Cat(use.person), decision);
+  const bool leaves = kind == v1::RIGHT_KIND_WITHDRAWAL && IsOpenOrDraft(next) && next.persons_size() > 1 &&
+                      RestsOnConsent(next, use.person);
+  if (leaves) {
+    TakeOut(use.person, next);
+    decision.closed_persons.push_back(use.person);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, absl::Time now,
+                          Decision& decision) {
+  ReferralRecord& next = decision.next;
+  const auto mark =
+      std::find_if(next.mutable_right_marks()->begin(), next.mutable_right_marks()->end(),
+                   [&](const RightMarkRecord& each) { return each.request() == answer.use.request; });
+  if (mark == next.mutable_right_marks()->end() || !Asked(*mark, party) ||
+      !MayReplace(AnswerOf(*mark, party), answer.answer)) {
+    return NothingToAnswer(next.name());
+  }
+  if (const absl::Status fits = CheckAnswer(mark->kind(), answer, now); !fits.ok()) return fits;
+  const bool was_stopped = IsStopped(next, mark->person());
+  if (IsReferring(party)) {
+    mark->set_referring_answer(answer.answer);
+  } else {
+    mark->set_receiving_answer(answer.answer);
+  }
+  // What was kept back from the receiving body is its to open once nothing forbids it any longer.
+  if (was_stopped && !IsStopped(next, mark->person()) && ReceiverReads(next)) {
+    const bool full = next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
+    decision.effects.Add(full ? Effect::kOpenAll : Effect::kOpenScreening);
+  }
+  AddFact("request", answer.use.request, decision);
+  AddFact("kind", KindName(mark->kind()), decision);
+  AddFact("person", Cat(mark->person()), decision);
+  AddFact("answer", AnswerName(answer.answer), decision);
+  AddFact("law", answer.law, decision);
+  AddFact("retained_until", answer.retained_until, decision);
+  if (answer.ground != v1::REFUSAL_GROUND_UNSPECIFIED) AddFact("ground", GroundName(answer.ground), decision);
+  return absl::OkStatus();
+}
+
+bool IsOnlyPerson(const ReferralRecord& record, uint32_t person) {
+  return Concerns(record, person) && record.persons_size() + record.withdrawn_persons_size() == 1;
+}
+
+absl::Status PlaceHold(const command::PlaceHold& hold, v1::Party party, std::string_view actor,
+                       absl::Time now, Decision& decision) {
+  const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
+  if (!hold.until.empty() && hold.until < today) return error::InvalidField("until", "must not have passed");
+  RemoveHold(party, decision.next);
+  LegalHoldRecord& placed = *decision.next.add_legal_holds();
+  placed.set_party(party);
+  placed.mutable_hold()->set_law(hold.law);
+  placed.mutable_hold()->set_until(hold.until);
+  *placed.mutable_hold()->mutable_place_time() = api::ToTimestamp(now);
+  placed.mutable_hold()->set_actor(std::string(actor));
+  AddFact("law", hold.law, decision);
+  AddFact("until", hold.until, decision);
+  return absl::OkStatus();
+}
+
+void ReleaseHold(v1::Party party, Decision& decision) {
+  RemoveHold(party, decision.next);
+}
+
+void ErasePerson(uint32_t person, v1::Party party, absl::Time now, Decision& decision) {
+  ReferralRecord& next = decision.next;
+  if (!Holds(next, person, party)) return;
+  PersonErasure& erasure = *next.add_person_erasures();
+  erasure.set_person(person);
+  erasure.set_party(party);
+  *erasure.mutable_time() = api::ToTimestamp(now);
+  decision.person_erasures.push_back(
+      {.body = IsReferring(party) ? next.referring().body() : next.receiving().body(), .person = person});
+  // No outcome is owed of somebody whom the receiving body has stopped for.
+  if (!IsReferring(party) && IsOpenOrDraft(next)) TakeOut(person, next);
+  if (Reads(next, person, v1::PARTY_REFERRING) || Reads(next, person, v1::PARTY_RECEIVING)) return;
+  Remove(person, *next.mutable_persons());
+  Remove(person, *next.mutable_withdrawn_persons());
+  decision.removed_persons.push_back(person);
+}
+
+absl::Status CheckRights(const ReferralRecord& record, const std::vector<uint32_t>& persons,
+                         const std::vector<v1::SectionKind>& sections, v1::Purpose purpose,
+                         const policy::Authorized& as) {
+  const v1::Party party = PartyOf(as);
+  for (const uint32_t person : persons) {
+    if (IsErased(record, person, party)) return ShareErased(record.name());
+  }
+  if (IsReferring(party)) return absl::OkStatus();
+  const bool beyond_screening = std::any_of(sections.begin(), sections.end(), [](v1::SectionKind section) {
+    return section != v1::SECTION_KIND_SCREENING;
+  });
+  for (const RightMarkRecord& mark : record.right_marks()) {
+    const bool asked_for = persons.empty()
+                               ? HasPerson(record.persons(), mark.person())
+                               : std::find(persons.begin(), persons.end(), mark.person()) != persons.end();
+    if (!asked_for || !Stops(mark)) continue;
+    if (beyond_screening && !mark.receiver_had_all()) return DisclosureStopped(record.name());
+    if (IsRestriction(mark) && !AllowedUnderRestriction(purpose)) return UseRestricted(record.name());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpose,
+                                const policy::Authorized& as) {
+  if (as.Is(Relation::kReferring) || AllowedUnderRestriction(purpose) || record.persons().empty()) {
+    return absl::OkStatus();
+  }
+  const auto restricted = [&](const v1::Person& person) {
+    return std::any_of(record.right_marks().begin(), record.right_marks().end(),
+                       [&](const RightMarkRecord& mark) {
+                         return mark.person() == person.number() && IsRestriction(mark) && !IsRefused(mark);
+                       });
+  };
+  const bool all = std::all_of(record.persons().begin(), record.persons().end(), restricted);
+  return all ? UseRestricted(record.name()) : absl::OkStatus();
+}
+
+void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
+  const v1::Party party = PartyOf(as);
+  for (const RightMarkRecord& mark : record.right_marks()) {
+    v1::RightMark& shown = *view.add_right_marks();
+    shown.set_request(mark.request());
+    shown.set_person(mark.person());
+    shown.set_kind(mark.kind());
+    *shown.mutable_time() = mark.time();
+    shown.set_stops_disclosure(Stops(mark));
+    shown.set_answer_pending(Asked(mark, party) && AnswerOf(mark, party) == v1::RIGHT_ANSWER_UNSPECIFIED);
+    shown.set_answer(AnswerOf(mark, party));
+  }
+  for (const LegalHoldRecord& each : record.legal_holds()) {
+    if (each.party() == party) *view.mutable_legal_hold() = each.hold();
+  }
+  for (const v1::Person& person : record.withdrawn_persons()) view.add_withdrawn_persons(person.number());
+  auto& persons = *view.mutable_persons();
+  for (int i = persons.size() - 1; i >= 0; --i) {
+    if (IsErased(record, persons[i].number(), party)) persons.DeleteSubrange(i, 1);
+  }
+}
+
+v1::RightsRequest ToRightsRequest(const RightsRequestRecord& record, std::string_view body) {
+  v1::RightsRequest view;
+  view.set_name(record.name());
+  view.set_etag(api::EtagOf(record.revision()));
+  view.set_revision(record.revision());
+  view.set_kind(record.kind());
+  view.set_person(record.person());
+  *view.mutable_ask_time() = record.ask_time();
+  view.set_asked_how(record.asked_how());
+  *view.mutable_create_time() = record.create_time();
+  *view.mutable_due_time() = record.due_time();
+  *view.mutable_update_time() = record.update_time();
+  bool knows_where = body == record.origin_body() || body == record.recorded_by();
+  for (const RightsHolderRecord& held : record.holders()) {
+    const v1::RightsHolder& holder = held.holder();
+    if (holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED) view.set_answered_count(view.answered_count() + 1);
+    const bool own = holder.body() == body;
+    if (!own && held.other_body() != body && body != record.origin_body()) continue;
+    knows_where = knows_where || holder.referral() == record.referral();
+    *view.add_holders() = holder;
+    if (!own) view.mutable_holders(view.holders_size() - 1)->clear_actor();
+  }
+  view.set_holder_count(record.holders_size());
+  if (knows_where) {
+    view.set_referral(record.referral());
+    view.set_recorded_by(record.recorded_by());
+  }
+  return view;
+}
+
+v1::RightsTask ToTask(const RightsRequestRecord& record, const v1::RightsHolder& holder) {
+  v1::RightsTask task;
+  task.set_request(record.name());
+  task.set_referral(holder.referral());
+  task.set_kind(record.kind());
+  task.set_person(record.person());
+  *task.mutable_ask_time() = record.ask_time();
+  *task.mutable_due_time() = record.due_time();
+  task.set_answer(holder.answer());
+  return task;
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,96 @@
+// What happens to a referral when a person in it uses a right, and what each holder may answer. Rights:
+// Chapter III of Regulation (EU) 2016/679 (GDPR). Pure: no store, no gRPC, no clock. Thread-safe.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_RIGHTS_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_RIGHTS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/policy/policy.h"
+#include "services/referral/referral_rules.h"
+#include "waypost/referral/storage/v1/rights_storage.pb.h"
+#include "waypost/referral/v1/rights.pb.h"
+
+namespace waypost::referral {
+
+// --- Tables
+// May a holder give this answer to this right?
+bool Fits(v1::RightKind kind, v1::RightAnswer answer);
+// Is this a ground for not following this right?
+bool Fits(v1::RightKind kind, v1::RefusalGround ground);
+// May `next` take the place of `given`? What is erased is erased, and what was handed out, too.
+bool MayReplace(v1::RightAnswer given, v1::RightAnswer next);
+// May what is restricted be opened for this purpose? Article 18(2) GDPR.
+bool AllowedUnderRestriction(v1::Purpose purpose);
+
+// "WITHDRAWAL", as events say it; and so on.
+std::string KindName(v1::RightKind kind);
+std::string AnswerName(v1::RightAnswer answer);
+std::string GroundName(v1::RefusalGround ground);
+
+// When a person who asked then is owed an answer: the same day of the next month, or its last one.
+absl::Time AnswerDue(absl::Time asked);
+
+// --- A referral and the people in it
+// Is that person in it, or was taken out of it?
+bool Concerns(const ReferralRecord& record, uint32_t person);
+// Does that side hold anything of the person, if only a file of its own?
+bool Holds(const ReferralRecord& record, uint32_t person, v1::Party party);
+// Does the disclosure of that person rest on consent, on either side?
+bool RestsOnConsent(const ReferralRecord& record, uint32_t person);
+// Nothing further is disclosed of that person: a right was used, and not refused by all who were asked.
+bool IsStopped(const ReferralRecord& record, uint32_t person);
+bool AnyoneIsStopped(const ReferralRecord& record);
+// No person is left of whom anything could be disclosed further.
+bool EveryoneIsStopped(const ReferralRecord& record);
+// Is there anything for that side to answer, or to answer anew?
+bool HasAnswerToGive(const ReferralRecord& record, v1::Party party);
+
+// Does a withdrawal by that person end this referral? True where it is open or a draft, rests on consent, and
+// nobody else is in it.
+bool WithdrawalEnds(const ReferralRecord& record, uint32_t person);
+// Does it end when that side has stopped and erased that person? True of the last one in it while it is open,
+// unless it is the referring side of a case that the receiving one has taken: that goes on there.
+bool ErasureEnds(const ReferralRecord& record, uint32_t person, v1::Party party);
+
+// Is that side's share under a legal hold at `now`?
+bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now);
+
+// --- Steps of a decision; `decision.next` is changed
+// LIMIT_EXCEEDED, INVALID_FIELD where the person is not in it.
+absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::Time now, Decision& decision);
+// NOTHING_TO_ANSWER; INVALID_FIELD for what does not fit. An erasure is not carried out here.
+absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, absl::Time now,
+                          Decision& decision);
+// Is that person the only one whom this referral concerns? Then an erasure takes the whole share.
+bool IsOnlyPerson(const ReferralRecord& record, uint32_t person);
+// In place of the hold that the side has. INVALID_FIELD where `until` has passed.
+absl::Status PlaceHold(const command::PlaceHold& hold, v1::Party party, std::string_view actor,
+                       absl::Time now, Decision& decision);
+void ReleaseHold(v1::Party party, Decision& decision);
+// One side erases one of several people.
+void ErasePerson(uint32_t person, v1::Party party, absl::Time now, Decision& decision);
+
+// --- Reading
+// OK when no right of these persons (empty: of all) forbids the caller to open these sections for that
+// purpose: SHARE_ERASED, DISCLOSURE_STOPPED, USE_RESTRICTED.
+absl::Status CheckRights(const ReferralRecord& record, const std::vector<uint32_t>& persons,
+                         const std::vector<v1::SectionKind>& sections, v1::Purpose purpose,
+                         const policy::Authorized& as);
+// The same of notes, which are about everybody in it.
+absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpose,
+                                const policy::Authorized& as);
+// What the caller's side sees of the rights used.
+void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view);
+// What a body sees of a rights request.
+v1::RightsRequest ToRightsRequest(const storage::v1::RightsRequestRecord& record, std::string_view body);
+// A line of a body's list.
+v1::RightsTask ToTask(const storage::v1::RightsRequestRecord& record, const v1::RightsHolder& holder);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_RIGHTS_H_

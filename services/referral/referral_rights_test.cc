@@ -1,0 +1,436 @@
+#include "services/referral/referral_rights.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "common/api/resource.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_testing.h"
+#include "services/referral/referral_view.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT: the referrals of this room
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+const std::string kRequest(kRightsRequest);
+
+v1::Person OnConsent(uint32_t number) {
+  v1::Person person = CompletePerson(number);
+  person.mutable_disclosure()->mutable_receiving_basis()->set_article_6(v1::LEGAL_BASIS_CONSENT);
+  return person;
+}
+
+ReferralRecord WithPersons(State state, const std::vector<v1::Person>& persons) {
+  ReferralRecord record = RecordIn(state);
+  const v1::Disclosure filled = record.persons(0).disclosure();
+  record.clear_persons();
+  for (const v1::Person& person : persons) {
+    v1::Disclosure& disclosure = *(*record.add_persons() = person).mutable_disclosure();
+    *disclosure.mutable_sections() = filled.sections();
+    *disclosure.mutable_fields() = filled.fields();
+  }
+  return record;
+}
+
+ReferralRecord Used(const ReferralRecord& record, const Command& command) {
+  return After(Actor::kSystem, record, command);
+}
+ReferralRecord Objected(const ReferralRecord& record, uint32_t person = 1) {
+  return Used(record, command::Object{{kRequest, person}});
+}
+
+command::AnswerRight AnswerTo(v1::RightAnswer answer, uint32_t person = 1) {
+  command::AnswerRight command{.use = {kRequest, person}, .answer = answer, .law = {}, .retained_until = {}};
+  if (answer == v1::RIGHT_ANSWER_RETAINED) command.law = "es/ley-39-2015/art-17";
+  if (answer == v1::RIGHT_ANSWER_REFUSED) command.ground = v1::REFUSAL_GROUND_DOES_NOT_APPLY;
+  return command;
+}
+
+std::vector<uint32_t> Numbers(const google::protobuf::RepeatedPtrField<v1::Person>& persons) {
+  std::vector<uint32_t> numbers;
+  for (const v1::Person& person : persons) numbers.push_back(person.number());
+  return numbers;
+}
+
+std::string ReasonOf(const absl::Status& status) {
+  return status.ok() ? "OK" : error::ReasonOf(status);
+}
+
+// --- Tables: once more, in words
+
+TEST(Rights, EveryAnswerFitsTheRightsThatTheTableNames) {
+  const std::map<std::string, std::set<std::string>> words = {
+      {"WITHDRAWAL", {"STOPPED_ERASED", "RETAINED", "REFUSED"}},
+      {"OBJECTION", {"STOPPED_ERASED", "RESTRICTED", "RETAINED", "REFUSED"}},
+      {"RESTRICTION", {"RESTRICTED", "REFUSED"}},
+      {"ACCESS", {"PROVIDED", "REFUSED"}}};
+  int kinds = 0;
+  for (int kind = 0; kind <= v1::RightKind_MAX; ++kind) {
+    if (!v1::RightKind_IsValid(kind)) continue;
+    const auto row = words.find(KindName(static_cast<v1::RightKind>(kind)));
+    kinds += row != words.end() ? 1 : 0;
+    for (int answer = 0; answer <= v1::RightAnswer_MAX; ++answer) {
+      if (!v1::RightAnswer_IsValid(answer)) continue;
+      const bool expected =
+          row != words.end() && row->second.contains(AnswerName(static_cast<v1::RightAnswer>(answer)));
+      EXPECT_EQ(Fits(static_cast<v1::RightKind>(kind), static_cast<v1::RightAnswer>(answer)), expected)
+          << kind << " " << answer;
+    }
+  }
+  EXPECT_EQ(kinds, static_cast<int>(words.size()));
+  EXPECT_EQ(kinds, v1::RightKind_descriptor()->value_count() - 1) << "every right has its answers";
+}
+
+TEST(Rights, EveryGroundFitsTheRightsThatTheTableNames) {
+  const std::set<std::string> always = {"IDENTITY_NOT_ESTABLISHED", "UNFOUNDED_OR_EXCESSIVE"};
+  for (int kind = 1; kind <= v1::RightKind_MAX; ++kind) {
+    if (!v1::RightKind_IsValid(kind)) continue;
+    const std::string right = KindName(static_cast<v1::RightKind>(kind));
+    for (int ground = 0; ground <= v1::RefusalGround_MAX; ++ground) {
+      const std::string word = GroundName(static_cast<v1::RefusalGround>(ground));
+      const bool expected = always.contains(word) || (word == "COMPELLING_GROUNDS" && right == "OBJECTION") ||
+                            (word == "LEGAL_CLAIMS" && (right == "WITHDRAWAL" || right == "OBJECTION")) ||
+                            (word == "DOES_NOT_APPLY" && right != "ACCESS") ||
+                            (word == "RIGHTS_OF_OTHERS" && right == "ACCESS");
+      EXPECT_EQ(Fits(static_cast<v1::RightKind>(kind), static_cast<v1::RefusalGround>(ground)), expected)
+          << right << " " << word;
+    }
+  }
+}
+
+TEST(Rights, WhatIsErasedIsNotAnsweredAnew) {
+  for (int given = 0; given <= v1::RightAnswer_MAX; ++given) {
+    for (int next = 0; next <= v1::RightAnswer_MAX; ++next) {
+      EXPECT_EQ(MayReplace(static_cast<v1::RightAnswer>(given), static_cast<v1::RightAnswer>(next)),
+                given != v1::RIGHT_ANSWER_STOPPED_ERASED && given != v1::RIGHT_ANSWER_PROVIDED && next != 0);
+    }
+  }
+}
+
+TEST(Rights, RestrictedDataIsOpenedForWhatTheArticleAllows) {
+  const std::set<v1::Purpose> allowed = {v1::PURPOSE_PROTECT_PERSON, v1::PURPOSE_ANSWER_RIGHTS_REQUEST,
+                                         v1::PURPOSE_HANDLE_COMPLAINT, v1::PURPOSE_LEGAL_OBLIGATION};
+  for (int purpose = 0; purpose <= v1::Purpose_MAX; ++purpose) {
+    EXPECT_EQ(AllowedUnderRestriction(static_cast<v1::Purpose>(purpose)),
+              allowed.contains(static_cast<v1::Purpose>(purpose)));
+  }
+}
+
+TEST(Rights, AnAnswerIsOwedWithinAMonth) {
+  const auto at = [](int year, int month, int day) {
+    return absl::FromCivil(absl::CivilSecond(year, month, day, 9, 30, 1), absl::UTCTimeZone());
+  };
+  EXPECT_EQ(AnswerDue(at(2026, 5, 4)), at(2026, 6, 4));
+  EXPECT_EQ(AnswerDue(at(2026, 1, 31)), at(2026, 2, 28)) << "a month without that day ends on its last";
+  EXPECT_EQ(AnswerDue(at(2028, 1, 30)), at(2028, 2, 29));
+  EXPECT_EQ(AnswerDue(at(2026, 12, 31)), at(2027, 1, 31));
+}
+
+// --- A referral
+
+TEST(Rights, AWithdrawalOfConsentEndsWhatIsOpenAndHasNobodyElse) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    const bool open = state == kDraft || IsOpen(state);
+    EXPECT_EQ(WithdrawalEnds(WithPersons(state, {OnConsent(1)}), 1), open) << StateName(state);
+    EXPECT_FALSE(WithdrawalEnds(WithPersons(state, {CompletePerson(1)}), 1)) << "another basis";
+    EXPECT_FALSE(WithdrawalEnds(WithPersons(state, {OnConsent(1), OnConsent(2)}), 1)) << "somebody else";
+    EXPECT_FALSE(WithdrawalEnds(WithPersons(state, {OnConsent(1)}), 2)) << "nobody of it";
+  }
+  v1::Person referring = CompletePerson(1);
+  referring.mutable_disclosure()->mutable_referring_basis()->set_article_6(v1::LEGAL_BASIS_CONSENT);
+  EXPECT_TRUE(RestsOnConsent(WithPersons(kRequested, {referring}), 1)) << "on either side";
+}
+
+TEST(Rights, AWithdrawalOfConsentTakesOutOneOfSeveral) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    const ReferralRecord record = WithPersons(state, {OnConsent(1), CompletePerson(2), OnConsent(3)});
+    const bool open = state == kDraft || IsOpen(state);
+    const auto first = DecideBy(Actor::kSystem, record, command::Withdraw{{kRequest, 1}});
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_EQ(Numbers(first->next.persons()),
+              open ? (std::vector<uint32_t>{2, 3}) : (std::vector<uint32_t>{1, 2, 3}));
+    EXPECT_EQ(Numbers(first->next.withdrawn_persons()),
+              open ? std::vector<uint32_t>{1} : std::vector<uint32_t>{});
+    EXPECT_EQ(first->closed_persons, open ? std::vector<uint32_t>{1} : std::vector<uint32_t>{});
+    EXPECT_EQ(first->next.state(), state);
+    const auto other = DecideBy(Actor::kSystem, record, command::Withdraw{{kRequest, 2}});
+    ASSERT_TRUE(other.ok());
+    EXPECT_THAT(Numbers(other->next.persons()), ElementsAre(1, 2, 3)) << "rests on a public task";
+    EXPECT_TRUE(IsStopped(other->next, 2));
+  }
+}
+
+TEST(Rights, WhoHoldsSomethingIsAsked) {
+  const auto asked = [](const ReferralRecord& record) {
+    const auto& mark = Objected(record).right_marks(0);
+    return std::string(mark.referring_asked() ? "R" : "") + (mark.receiving_asked() ? "r" : "");
+  };
+  EXPECT_EQ(asked(RecordIn(kDraft)), "R") << "the other side does not know of it";
+  EXPECT_EQ(asked(RecordIn(kRequested)), "Rr");
+  EXPECT_EQ(asked(RecordIn(kDeclined)), "Rr") << "it may have a file of its own";
+  EXPECT_EQ(asked(After(Actor::kReferring, RecordIn(kRequested), command::Misdirected{})), "R");
+  EXPECT_EQ(asked(After(Actor::kReferring, RecordIn(kCompleted), command::Erase{})), "r");
+  EXPECT_EQ(asked(After(Actor::kReceiving, RecordIn(kCompleted), command::Erase{})), "R");
+}
+
+TEST(Rights, NothingFurtherIsDisclosedUntilAllWhoWereAskedRefuse) {
+  for (const Command& use :
+       {Command(command::Withdraw{{kRequest, 1}}), Command(command::Object{{kRequest, 1}}),
+        Command(command::Restrict{{kRequest, 1}})}) {
+    ReferralRecord record = Used(RecordIn(kAcknowledged), use);
+    EXPECT_TRUE(IsStopped(record, 1));
+    EXPECT_FALSE(IsStopped(record, 2));
+    record = After(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_REFUSED));
+    EXPECT_TRUE(IsStopped(record, 1)) << "the other side has not answered";
+    record = After(Actor::kReferring, record, AnswerTo(v1::RIGHT_ANSWER_REFUSED));
+    EXPECT_FALSE(IsStopped(record, 1));
+  }
+}
+
+TEST(Rights, AStoppedPersonIsNotSentOn) {
+  const ReferralRecord stopped = Objected(RecordIn(kAcknowledged));
+  const auto refused = [](Actor actor, const ReferralRecord& record, const Command& command) {
+    return ReasonOf(DecideBy(actor, record, command).status());
+  };
+  EXPECT_EQ(refused(Actor::kReceiving, stopped, CommandFor(Event::kForwardByDuty)), "DISCLOSURE_STOPPED");
+  EXPECT_EQ(refused(Actor::kReceiving, stopped, CommandFor(Event::kProposeForward)), "DISCLOSURE_STOPPED");
+  ReferralRecord proposed =
+      After(Actor::kReceiving, RecordIn(kAcknowledged), CommandFor(Event::kProposeForward));
+  EXPECT_EQ(refused(Actor::kReferring, Objected(proposed), CommandFor(Event::kConfirmForward)),
+            "DISCLOSURE_STOPPED");
+  EXPECT_EQ(refused(Actor::kReceiving, Objected(RecordIn(kInProgress)), CommandFor(Event::kHandOver)),
+            "DISCLOSURE_STOPPED");
+  EXPECT_EQ(refused(Actor::kReferring, Objected(RecordIn(kCancelled)), command::Reopen{}),
+            "DISCLOSURE_STOPPED");
+  EXPECT_EQ(refused(Actor::kReceiving, Objected(RecordIn(kCompleted)), command::Reopen{}),
+            "DISCLOSURE_STOPPED");
+  EXPECT_EQ(refused(Actor::kReferring, Objected(RecordIn(kDraft)), CommandFor(Event::kSubmit)),
+            "DISCLOSURE_STOPPED");
+  for (const std::string& action :
+       AllowedActions(stopped, As(Receiver(), {policy::Relation::kReceiving}), Now()))
+    EXPECT_THAT(action, Not(StartsWith("FORWARD"))) << "what would be refused is not offered";
+}
+
+TEST(Rights, OthersAreSentOnWithoutTheStoppedPerson) {
+  const ReferralRecord record = Objected(WithPersons(kAcknowledged, {CompletePerson(1), CompletePerson(2)}));
+  command::ForwardByDuty forward{ToThird(), "es/ley-40-2015/art-14"};
+  forward.to.disclosures[0].set_person(2);
+  const auto decision = DecideBy(Actor::kReceiving, record, forward);
+  ASSERT_TRUE(decision.ok()) << decision.status();
+  EXPECT_THAT(Numbers(decision->linked->persons()), ElementsAre(2));
+  EXPECT_THAT(decision->linked->right_marks(), IsEmpty());
+  forward.to.disclosures.push_back(forward.to.disclosures[0]);
+  forward.to.disclosures[1].set_person(1);
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, record, forward).status()), "DISCLOSURE_STOPPED");
+}
+
+TEST(Rights, AnAnswerThatDoesNotFitIsRefused) {
+  const ReferralRecord record = Used(RecordIn(kRequested), command::Withdraw{{kRequest, 1}});
+  const auto answer = [&](const command::AnswerRight& command) {
+    return DecideBy(Actor::kReceiving, record, command).status();
+  };
+  EXPECT_THAT(error::ViolationsOf(answer(AnswerTo(v1::RIGHT_ANSWER_RESTRICTED))),
+              Contains(StartsWith("answer: RESTRICTED")));
+  auto refusal = AnswerTo(v1::RIGHT_ANSWER_REFUSED);
+  refusal.ground = v1::REFUSAL_GROUND_COMPELLING_GROUNDS;
+  EXPECT_THAT(error::ViolationsOf(answer(refusal)), Contains(StartsWith("refusal_ground: COMPELLING")));
+  auto retained = AnswerTo(v1::RIGHT_ANSWER_RETAINED);
+  retained.retained_until = "2026-05-04";
+  EXPECT_THAT(error::ViolationsOf(answer(retained)), Contains(StartsWith("retained_until: ")));
+  retained.retained_until = "2026-05-05";
+  EXPECT_TRUE(answer(retained).ok());
+  auto other = AnswerTo(v1::RIGHT_ANSWER_RETAINED);
+  other.use.request = "rightsRequests/another";
+  EXPECT_EQ(ReasonOf(answer(other)), "NOTHING_TO_ANSWER");
+}
+
+TEST(Rights, AnErasureEndsWhatHasNobodyElseUnlessTheOtherSideHasTakenIt) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    const ReferralRecord one = WithPersons(state, {CompletePerson(1)});
+    const bool open = state == kDraft || IsOpen(state);
+    EXPECT_EQ(ErasureEnds(one, 1, v1::PARTY_RECEIVING), open) << StateName(state);
+    EXPECT_EQ(ErasureEnds(one, 1, v1::PARTY_REFERRING), open && !one.has_accept_time()) << StateName(state);
+    EXPECT_FALSE(
+        ErasureEnds(WithPersons(state, {CompletePerson(1), CompletePerson(2)}), 1, v1::PARTY_RECEIVING));
+  }
+}
+
+TEST(Rights, OneSidesErasureOfOneOfSeveralIsItsOwn) {
+  const ReferralRecord record = Objected(WithPersons(kCompleted, {CompletePerson(1), CompletePerson(2)}));
+  auto receiving = DecideBy(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+  ASSERT_TRUE(receiving.ok()) << receiving.status();
+  ASSERT_EQ(receiving->person_erasures.size(), 1U);
+  EXPECT_EQ(receiving->person_erasures[0].body, kReceivingBody);
+  EXPECT_EQ(receiving->person_erasures[0].person, 1U);
+  EXPECT_THAT(receiving->removed_persons, IsEmpty()) << "the referring body has it still";
+  EXPECT_FALSE(receiving->next.has_receiving_erase_time()) << "the other person's file stays";
+  EXPECT_EQ(ReasonOf(CheckRights(receiving->next, {1}, {v1::SECTION_KIND_SCREENING}, v1::PURPOSE_SUPERVISE,
+                                 As(Receiver(), {policy::Relation::kReceiving}))),
+            "SHARE_ERASED");
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, receiving->next, command::Reopen{}).status()),
+            "SHARE_ERASED");
+  const auto both = DecideBy(Actor::kReferring, receiving->next, AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+  ASSERT_TRUE(both.ok());
+  EXPECT_THAT(both->removed_persons, ElementsAre(1)) << "now nobody has";
+  EXPECT_THAT(Numbers(both->next.persons()), ElementsAre(2));
+}
+
+TEST(Rights, TheReceivingBodysErasureWhileItWorksTakesThePersonOut) {
+  const ReferralRecord record = Objected(WithPersons(kInProgress, {CompletePerson(1), CompletePerson(2)}));
+  const ReferralRecord after = After(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+  EXPECT_THAT(Numbers(after.persons()), ElementsAre(2)) << "no outcome is owed of the other";
+  EXPECT_THAT(Numbers(after.withdrawn_persons()), ElementsAre(1));
+}
+
+TEST(Rights, TheOnlyPersonsErasureTakesTheWholeShare) {
+  const ReferralRecord record = Objected(RecordIn(kCompleted));
+  const auto decision = DecideBy(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+  ASSERT_TRUE(decision.ok());
+  EXPECT_TRUE(decision->effects.Has(Effect::kEraseReceivingShare));
+  EXPECT_FALSE(decision->effects.Has(Effect::kDropSections)) << "the referring body has its own";
+  const auto both = DecideBy(Actor::kReferring, decision->next, AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+  ASSERT_TRUE(both.ok());
+  EXPECT_TRUE(both->effects.Has(Effect::kDropSections));
+}
+
+TEST(Rights, ARestrictionOpensForItsPurposesAlone) {
+  const ReferralRecord record = Used(WithPersons(kInProgress, {CompletePerson(1), CompletePerson(2)}),
+                                     command::Restrict{{kRequest, 1}});
+  const auto check = [&](const std::vector<uint32_t>& persons, v1::Purpose purpose,
+                         const policy::Caller& caller, policy::Relation relation) {
+    return ReasonOf(
+        CheckRights(record, persons, {v1::SECTION_KIND_DETAILS}, purpose, As(caller, {relation})));
+  };
+  for (int purpose = 1; purpose <= v1::Purpose_MAX; ++purpose) {
+    const auto given = static_cast<v1::Purpose>(purpose);
+    const std::string expected = AllowedUnderRestriction(given) ? "OK" : "USE_RESTRICTED";
+    EXPECT_EQ(check({1}, given, Receiver(), policy::Relation::kReceiving), expected);
+    EXPECT_EQ(check({}, given, Receiver(), policy::Relation::kReceiving), expected) << "everybody's";
+    EXPECT_EQ(check({2}, given, Receiver(), policy::Relation::kReceiving), "OK");
+    EXPECT_EQ(check({1}, given, Referrer(), policy::Relation::kReferring), "OK");
+  }
+}
+
+TEST(Rights, WhatWasNotOpenBeforeStaysShut) {
+  const auto receiver = As(Receiver(), {policy::Relation::kReceiving});
+  const ReferralRecord before = Objected(RecordIn(kAcknowledged));
+  const ReferralRecord accepted = After(Actor::kReceiving, before, command::Accept{});
+  const auto check = [&](const ReferralRecord& record, v1::SectionKind section) {
+    return ReasonOf(CheckRights(record, {}, {section}, v1::PURPOSE_DELIVER_SERVICE, receiver));
+  };
+  EXPECT_EQ(check(accepted, v1::SECTION_KIND_DETAILS), "DISCLOSURE_STOPPED");
+  EXPECT_EQ(check(accepted, v1::SECTION_KIND_SCREENING), "OK");
+  EXPECT_EQ(check(Objected(RecordIn(kAccepted)), v1::SECTION_KIND_DETAILS), "OK") << "it has had it";
+  // A second use of a right does not open what the first kept back.
+  const ReferralRecord twice = Used(accepted, command::Object{{"rightsRequests/second", 1}});
+  EXPECT_FALSE(twice.right_marks(1).receiver_had_all());
+  // Refused by both, the rest is theirs to open: the keys are given then.
+  const ReferralRecord refused = After(Actor::kReferring, accepted, AnswerTo(v1::RIGHT_ANSWER_REFUSED));
+  const auto last = DecideBy(Actor::kReceiving, refused, AnswerTo(v1::RIGHT_ANSWER_REFUSED));
+  ASSERT_TRUE(last.ok());
+  EXPECT_TRUE(last->effects.Has(Effect::kOpenAll));
+  EXPECT_EQ(check(last->next, v1::SECTION_KIND_DETAILS), "OK");
+}
+
+TEST(Rights, AskingForAccessStopsNothing) {
+  const ReferralRecord record = Used(RecordIn(kAcknowledged), command::AskAccess{{kRequest, 1}});
+  EXPECT_FALSE(IsStopped(record, 1));
+  EXPECT_TRUE(DecideBy(Actor::kReceiving, record, CommandFor(Event::kForwardByDuty)).ok());
+  const ReferralRecord answered = After(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_PROVIDED));
+  EXPECT_FALSE(HasAnswerToGive(answered, v1::PARTY_RECEIVING));
+  EXPECT_TRUE(HasAnswerToGive(answered, v1::PARTY_REFERRING));
+}
+
+TEST(Rights, ALegalHoldKeepsThatSidesShareUntilItIsReleasedOrItsDayHasPassed) {
+  for (const Actor actor : {Actor::kReferring, Actor::kReceiving}) {
+    const Actor other = actor == Actor::kReferring ? Actor::kReceiving : Actor::kReferring;
+    const auto reason = [](Actor by, const ReferralRecord& record, const Command& command, absl::Time now) {
+      return ReasonOf(DecideBy(by, record, command, now).status());
+    };
+    const ReferralRecord held = After(actor, Objected(RecordIn(kCompleted)),
+                                      command::PlaceHold{"es/ley-1-2000/art-328", "2026-05-31"});
+    const auto erase = AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED);
+    EXPECT_EQ(reason(actor, held, command::Erase{}, Now()), "LEGAL_HOLD");
+    EXPECT_EQ(reason(actor, held, erase, Now()), "LEGAL_HOLD");
+    EXPECT_EQ(reason(actor, held, AnswerTo(v1::RIGHT_ANSWER_RETAINED), Now()), "OK");
+    EXPECT_EQ(reason(other, held, command::Erase{}, Now()), "OK") << "the other side's share is its own";
+    EXPECT_EQ(reason(other, held, command::ReleaseHold{}, Now()), "NO_LEGAL_HOLD");
+    const absl::Time last = absl::FromCivil(absl::CivilSecond(2026, 5, 31, 23, 59, 59), absl::UTCTimeZone());
+    EXPECT_EQ(reason(actor, held, command::Erase{}, last), "LEGAL_HOLD");
+    EXPECT_EQ(reason(actor, held, command::Erase{}, last + absl::Seconds(1)), "OK");
+    const ReferralRecord released = After(actor, held, command::ReleaseHold{});
+    EXPECT_EQ(reason(actor, released, command::Erase{}, Now()), "OK");
+    EXPECT_EQ(reason(actor, released, command::ReleaseHold{}, Now()), "NO_LEGAL_HOLD");
+    // Another takes its place.
+    const ReferralRecord twice = After(actor, held, command::PlaceHold{"es/ley-2", ""});
+    ASSERT_EQ(twice.legal_holds_size(), 1);
+    EXPECT_EQ(twice.legal_holds(0).hold().law(), "es/ley-2");
+  }
+}
+
+TEST(Rights, TheNumberOfSomebodyWhoWithdrewIsNotGivenToAnother) {
+  const ReferralRecord record =
+      Used(WithPersons(kDraft, {OnConsent(1), CompletePerson(2)}), command::Withdraw{{kRequest, 1}});
+  command::Update update{CompleteReferral(), {}, {"persons"}};
+  const auto decision = DecideBy(Actor::kReferring, record, update);
+  EXPECT_THAT(error::ViolationsOf(decision.status()), Contains(StartsWith("referral.persons[0].number: ")));
+}
+
+TEST(Rights, OfOneReferralThereAreAsManyUsesAsTheLimit) {
+  ReferralRecord record = RecordIn(kRequested);
+  for (int i = 0; i < kMaxRightMarks; ++i) record = Objected(record);
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReferring, record, command::Object{{kRequest, 1}}).status()),
+            "LIMIT_EXCEEDED");
+}
+
+TEST(Rights, ABodySeesTheHoldersOfItsOwnReferrals) {
+  storage::v1::RightsRequestRecord record;
+  record.set_name(kRequest);
+  record.set_referral("referrals/b");
+  record.set_recorded_by("bodies/m");
+  record.set_origin_body("bodies/f");
+  const auto add = [&record](std::string_view referral, std::string_view body, std::string_view other) {
+    auto& held = *record.add_holders();
+    held.mutable_holder()->set_referral(std::string(referral));
+    held.mutable_holder()->set_body(std::string(body));
+    held.mutable_holder()->set_actor("p-" + std::string(body));
+    held.set_other_body(std::string(other));
+  };
+  add("referrals/a", "bodies/f", "bodies/m");
+  add("referrals/a", "bodies/m", "bodies/f");
+  add("referrals/b", "bodies/m", "bodies/g");
+  add("referrals/b", "bodies/g", "bodies/m");
+  add("referrals/c", "bodies/g", "bodies/h");
+  add("referrals/c", "bodies/h", "bodies/g");
+  const auto seen = [&](std::string_view body) {
+    std::string text;
+    const auto view = ToRightsRequest(record, body);
+    EXPECT_EQ(view.holder_count(), 6);
+    for (const auto& holder : view.holders()) {
+      text += holder.referral().substr(10) + ":" + holder.body().substr(7) + " ";
+      EXPECT_EQ(holder.actor().empty(), holder.body() != body);
+    }
+    return text + view.referral();
+  };
+  EXPECT_EQ(seen("bodies/f"), "a:f a:m b:m b:g c:g c:h referrals/b") << "it referred first";
+  EXPECT_EQ(seen("bodies/m"), "a:f a:m b:m b:g referrals/b");
+  EXPECT_EQ(seen("bodies/g"), "b:m b:g c:g c:h referrals/b");
+  EXPECT_EQ(seen("bodies/h"), "c:g c:h ") << "nor where it was recorded";
+}
+
+}  // namespace
+}  // namespace waypost::referral

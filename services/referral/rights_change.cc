@@ -1,0 +1,223 @@
+#include "services/referral/rights_change.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_rights.h"
+#include "services/referral/referral_view.h"
+#include "services/referral/rights_repository.h"
+
+namespace waypost::referral {
+namespace {
+
+using policy::Authorized;
+using storage::v1::RightsHolderRecord;
+using storage::v1::RightsRequestRecord;
+
+constexpr uint32_t kRightsFormat = 1;
+
+Command CommandOf(v1::RightKind kind, command::RightUse use) {
+  switch (kind) {
+    case v1::RIGHT_KIND_OBJECTION:
+      return command::Object{std::move(use)};
+    case v1::RIGHT_KIND_RESTRICTION:
+      return command::Restrict{std::move(use)};
+    case v1::RIGHT_KIND_ACCESS:
+      return command::AskAccess{std::move(use)};
+    default:
+      return command::Withdraw{std::move(use)};
+  }
+}
+
+RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party) {
+  const bool referring = party == v1::PARTY_REFERRING;
+  RightsHolderRecord held;
+  held.mutable_holder()->set_referral(record.name());
+  held.mutable_holder()->set_body(referring ? record.referring().body() : record.receiving().body());
+  held.mutable_holder()->set_party(party);
+  // Of a draft the other side knows nothing.
+  if (record.has_submit_time() && record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) {
+    held.set_other_body(referring ? record.receiving().body() : record.referring().body());
+  }
+  return held;
+}
+
+RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, const std::string& name,
+                               const std::vector<ReferralRecord>& chain, std::string_view recorded_by,
+                               absl::Time now) {
+  RightsRequestRecord record;
+  record.set_format_version(kRightsFormat);
+  record.set_name(name);
+  record.set_revision(1);
+  record.set_kind(request.kind());
+  record.set_referral(request.name());
+  record.set_person(request.person());
+  record.set_recorded_by(std::string(recorded_by));
+  *record.mutable_ask_time() = request.ask_time();
+  record.set_asked_how(request.asked_how());
+  *record.mutable_create_time() = api::ToTimestamp(now);
+  *record.mutable_due_time() = api::ToTimestamp(AnswerDue(api::FromTimestamp(request.ask_time())));
+  *record.mutable_update_time() = api::ToTimestamp(now);
+  for (const ReferralRecord& referral : chain) {
+    record.set_origin_body(referral.origin_body());
+    for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+      if (Holds(referral, request.person(), party)) *record.add_holders() = HolderOf(referral, party);
+    }
+  }
+  return record;
+}
+
+// The referrals that a withdrawal ends, in the order in which they have to: those further down the chain
+// first, so that a case that was to be handed over is back before it ends itself. A hand-over that is still
+// asked for ends with the case that it was to take over.
+std::vector<FollowUp> EndedBy(const std::vector<ReferralRecord>& chain, uint32_t person) {
+  std::set<std::string> ended;
+  for (const ReferralRecord& record : chain) {
+    if (WithdrawalEnds(record, person)) ended.insert(record.name());
+  }
+  std::vector<FollowUp> follow_ups;
+  for (const ReferralRecord& record : chain) {
+    const bool with_the_case = IsOpen(record.state()) && ended.contains(record.hand_over_of());
+    if (!with_the_case && !ended.contains(record.name())) continue;
+    follow_ups.push_back({record.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}});
+  }
+  return follow_ups;
+}
+
+// The holder entry of a body in a referral; null when there is none.
+RightsHolderRecord* FindHolder(RightsRequestRecord& record, std::string_view referral,
+                               std::string_view body) {
+  for (RightsHolderRecord& held : *record.mutable_holders()) {
+    if (held.holder().referral() == referral && held.holder().body() == body) return &held;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Asked AskedOf(const v1::RecordRightsRequestRequest& request, const std::string& name) {
+  Asked asked;
+  asked.name = request.name();
+  asked.etag = request.etag();
+  asked.text = request.text();
+  asked.command = CommandOf(request.kind(), {.request = name, .person = request.person()});
+  return asked;
+}
+
+Asked AskedOf(const v1::AnswerRightsRequestRequest& request) {
+  Asked asked;
+  asked.name = request.referral();
+  asked.command = command::AnswerRight{.use = {.request = request.name(), .person = 0},
+                                       .answer = request.answer(),
+                                       .law = request.law(),
+                                       .retained_until = request.retained_until(),
+                                       .ground = request.refusal_ground()};
+  return asked;
+}
+
+absl::StatusOr<policy::Relations> RelationsOf(const store::Reader& reader, const RightsRequestRecord& record,
+                                              const policy::Caller& caller) {
+  policy::Relations all;
+  for (const RightsHolderRecord& held : record.holders()) {
+    if (held.holder().body() != caller.body) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, held.holder().referral()));
+    const policy::Relations relations = RelationsOf(referral, caller);
+    for (int i = 0; i < policy::kRelationCount; ++i) {
+      if (relations.Has(static_cast<policy::Relation>(i))) all.Add(static_cast<policy::Relation>(i));
+    }
+  }
+  return all;
+}
+
+absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRightsRequestRequest& request,
+                                  const std::string& name, const Asked& asked, const Prepared& prepared,
+                                  v1::RightsRequest& response) {
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(writer, request.name()));
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                           mutation.Authorize({.name = request.name(),
+                                               .relations = RelationsOf(current, mutation.caller()),
+                                               .revision = current.revision(),
+                                               .etag = request.etag()}));
+  if (api::FromTimestamp(request.ask_time()) > mutation.call().now) {
+    return error::InvalidField("ask_time", "must not be in the future");
+  }
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<ReferralRecord> chain,
+                           rows::Chain(writer, request.name(), kMaxChainReferrals));
+  const RightsRequestRecord record =
+      NewRequest(request, name, chain, mutation.caller().body, mutation.call().now);
+
+  v1::Referral changed;
+  WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, asked, prepared, changed));
+  // All referrals are on this node today. One that lived on another would get the request as a signed event
+  // instead, and answer it there; this transaction would do the same for the part that is here.
+  std::vector<FollowUp> reached;
+  for (const ReferralRecord& other : chain) {
+    const bool concerned = other.name() != request.name() && Concerns(other, request.person());
+    if (concerned) reached.push_back({other.name(), asked.command});
+  }
+  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, reached));
+  if (request.kind() == v1::RIGHT_KIND_WITHDRAWAL) {
+    WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, EndedBy(chain, request.person())));
+  }
+  rows::PutRightsRequest(writer, nullptr, record);
+  response = ToRightsRequest(record, mutation.caller().body);
+  return absl::OkStatus();
+}
+
+absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRightsRequestRequest& request,
+                                  const Asked& asked, const Prepared& prepared, v1::RightsRequest& response) {
+  store::Writer& writer = mutation.writer();
+  const policy::Caller& caller = mutation.caller();
+  WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord before, rows::GetRightsRequest(writer, request.name()));
+  RightsRequestRecord record = before;
+  RightsHolderRecord* held = FindHolder(record, request.referral(), caller.body);
+  if (held == nullptr) return error::NotFound(request.name());
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(writer, request.referral()));
+  WAYPOST_ASSIGN_OR_RETURN(
+      const Authorized as,
+      mutation.Authorize({.name = request.name(), .relations = RelationsOf(current, caller)}));
+  WAYPOST_RETURN_IF_ERROR(api::CheckEtag(request.name(), request.etag(), before.revision()));
+
+  Asked answered = asked;
+  auto& answer = std::get<command::AnswerRight>(answered.command);
+  answer.use.person = record.person();
+  Prepared receipt = prepared;
+  if (answer.answer == v1::RIGHT_ANSWER_STOPPED_ERASED) {
+    // What is erased, the receipt says by its commitments.
+    WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(writer, request.referral()));
+    for (const auto& section : sections) {
+      if (section.person() != record.person()) continue;
+      receipt.content.commitments.emplace_back(
+          base::Cat(section.person(), ".", SectionName(section.section())), section.commitment());
+    }
+    if (ErasureEnds(current, record.person(), held->holder().party())) {
+      WAYPOST_RETURN_IF_ERROR(
+          CarryOut(mutation, as, {{current.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}}}));
+    }
+  }
+  v1::Referral changed;
+  WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, answered, receipt, changed));
+
+  v1::RightsHolder& holder = *held->mutable_holder();
+  holder.set_answer(request.answer());
+  holder.set_law(request.law());
+  holder.set_retained_until(request.retained_until());
+  holder.set_refusal_ground(request.refusal_ground());
+  *holder.mutable_answer_time() = api::ToTimestamp(mutation.call().now);
+  holder.set_actor(caller.actor);
+  record.set_revision(before.revision() + 1);
+  *record.mutable_update_time() = api::ToTimestamp(mutation.call().now);
+  rows::PutRightsRequest(writer, &before, record);
+  response = ToRightsRequest(record, caller.body);
+  return absl::OkStatus();
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,45 @@
+// The course of a use of a right: one transaction that reaches every referral of the chain.
+#ifndef WAYPOST_SERVICES_REFERRAL_RIGHTS_CHANGE_H_
+#define WAYPOST_SERVICES_REFERRAL_RIGHTS_CHANGE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "common/rpc/mutation.h"
+#include "services/referral/referral_change.h"
+#include "services/referral/referral_policy.h"
+#include "waypost/referral/v1/rights.pb.h"
+
+namespace waypost::referral {
+
+// What RecordRightsRequest asks of the referral at which it is recorded. `name` is the new rights request's.
+Asked AskedOf(const v1::RecordRightsRequestRequest& request, const std::string& name);
+// What AnswerRightsRequest asks of the referral for which the caller's body answers. The person is filled in
+// by Answer.
+Asked AskedOf(const v1::AnswerRightsRequestRequest& request);
+
+// How a caller stands to a rights request: as to the referrals in which its body holds something of the
+// person.
+absl::StatusOr<policy::Relations> RelationsOf(const store::Reader& reader,
+                                              const storage::v1::RightsRequestRecord& record,
+                                              const policy::Caller& caller);
+
+// Both run within the transaction. Thread-safe.
+class RightsChange {
+ public:
+  // Must outlive this.
+  explicit RightsChange(ReferralChange& change) : change_(change) {}
+
+  absl::Status Record(rpc::Mutation& mutation, const v1::RecordRightsRequestRequest& request,
+                      const std::string& name, const Asked& asked, const Prepared& prepared,
+                      v1::RightsRequest& response);
+  absl::Status Answer(rpc::Mutation& mutation, const v1::AnswerRightsRequestRequest& request,
+                      const Asked& asked, const Prepared& prepared, v1::RightsRequest& response);
+
+ private:
+  ReferralChange& change_;
+};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_RIGHTS_CHANGE_H_

@@ -1,0 +1,121 @@
+#include "services/referral/rights_repository.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "common/store/keys.h"
+#include "services/referral/referral_repository.h"
+#include "services/referral/referral_rights.h"
+
+namespace waypost::referral::rows {
+namespace {
+
+using storage::v1::ReferralRecord;
+using storage::v1::RightsHolderRecord;
+using storage::v1::RightsRequestRecord;
+using store::KeyBuilder;
+
+constexpr std::string_view kRightsPrefix = "rightsRequests/";
+
+std::string_view IdOfRightsName(std::string_view name) {
+  if (name.substr(0, kRightsPrefix.size()) == kRightsPrefix) name.remove_prefix(kRightsPrefix.size());
+  return name;
+}
+
+std::string RequestKey(std::string_view name) {
+  return KeyBuilder().Text("right").Text(IdOfRightsName(name)).Take();
+}
+
+std::string TasksPrefix(std::string_view body, bool answered) {
+  return KeyBuilder().Text("rights").Text(body).Uint(answered ? 1 : 0).Take();
+}
+
+std::string TaskKey(const RightsRequestRecord& record, const v1::RightsHolder& holder) {
+  return KeyBuilder(TasksPrefix(holder.body(), holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED))
+      .Time(api::FromTimestamp(record.ask_time()))
+      .Text(IdOfRightsName(record.name()))
+      .Text(IdOfName(holder.referral()))
+      .Take();
+}
+
+}  // namespace
+
+std::string RightsNameOfId(std::string_view id) {
+  return base::Cat(kRightsPrefix, id);
+}
+
+absl::StatusOr<RightsRequestRecord> GetRightsRequest(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(RequestKey(name)));
+  if (!value.has_value()) return error::NotFound(name);
+  RightsRequestRecord record;
+  if (!record.ParseFromString(*value)) return error::DataLoss(name);
+  return record;
+}
+
+void PutRightsRequest(store::Writer& writer, const RightsRequestRecord* before,
+                      const RightsRequestRecord& next) {
+  if (before != nullptr) {
+    for (const RightsHolderRecord& held : before->holders()) writer.Delete(TaskKey(*before, held.holder()));
+  }
+  for (const RightsHolderRecord& held : next.holders()) {
+    writer.Put(TaskKey(next, held.holder()), ToTask(next, held.holder()).SerializeAsString());
+  }
+  writer.Put(RequestKey(next.name()), next.SerializeAsString());
+}
+
+absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::string_view body, bool answered,
+                                         std::string_view position, int limit) {
+  const std::string prefix = TasksPrefix(body, answered);
+  const store::KeyRange range = position.empty()
+                                    ? store::PrefixRange(prefix)
+                                    : store::PrefixRangeAfter(prefix, base::Cat(prefix, position));
+  TaskPage page;
+  std::string last;
+  const auto at = reader.Scan(range);
+  for (; at->Valid(); at->Next()) {
+    if (static_cast<int>(page.rows.size()) == limit) {
+      page.position = last;
+      break;
+    }
+    page.rows.emplace_back(at->value());
+    last = at->key().substr(prefix.size());
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return page;
+}
+
+absl::StatusOr<std::vector<ReferralRecord>> Chain(const store::Reader& reader, std::string_view name,
+                                                  int limit) {
+  std::vector<ReferralRecord> chain;
+  std::set<std::string, std::less<>> seen = {std::string(name)};
+  std::vector<std::string> to_visit = {std::string(name)};
+  while (!to_visit.empty()) {
+    if (static_cast<int>(seen.size()) > limit) {
+      return error::LimitExceeded("referrals that hang together with one", limit,
+                                  static_cast<int64_t>(seen.size()));
+    }
+    const std::string next = std::move(to_visit.back());
+    to_visit.pop_back();
+    WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, Get(reader, next));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, ListContinuations(reader, next, limit + 1));
+    around.push_back(record.forwarded_from());
+    around.push_back(record.forwarded_to());
+    for (std::string& other : around) {
+      if (!other.empty() && seen.insert(other).second) to_visit.push_back(std::move(other));
+    }
+    chain.push_back(std::move(record));
+  }
+  std::sort(chain.begin(), chain.end(), [](const ReferralRecord& a, const ReferralRecord& b) {
+    if (a.hops_size() != b.hops_size()) return a.hops_size() > b.hops_size();
+    return a.name() < b.name();
+  });
+  return chain;
+}
+
+}  // namespace waypost::referral::rows

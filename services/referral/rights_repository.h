@@ -1,0 +1,46 @@
+// Keys and codecs of rights requests, and the chain of referrals that one reaches. As referral_repository.
+//
+//   ("right", id)                                          RightsRequestRecord
+//   ("rights", body, answered, ask time, id, referral id)  RightsTask: what a body owes an answer to, or has
+//                                                          answered
+#ifndef WAYPOST_SERVICES_REFERRAL_RIGHTS_REPOSITORY_H_
+#define WAYPOST_SERVICES_REFERRAL_RIGHTS_REPOSITORY_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/store/store.h"
+#include "waypost/referral/storage/v1/referral_storage.pb.h"
+#include "waypost/referral/storage/v1/rights_storage.pb.h"
+
+namespace waypost::referral::rows {
+
+// "rightsRequests/x" is stored under x.
+std::string RightsNameOfId(std::string_view id);
+
+// NOT_FOUND when there is none.
+absl::StatusOr<storage::v1::RightsRequestRecord> GetRightsRequest(const store::Reader& reader,
+                                                                  std::string_view name);
+// Writes `next`, and moves its rows in the lists of bodies from where `before` (null for a new one) had them.
+void PutRightsRequest(store::Writer& writer, const storage::v1::RightsRequestRecord* before,
+                      const storage::v1::RightsRequestRecord& next);
+
+struct TaskPage {
+  std::vector<std::string> rows;  // each a serialized v1::RightsTask
+  std::string position;           // where to go on; empty at the end
+};
+// By when the person asked, oldest first; `position` is empty or what a page before returned.
+absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::string_view body, bool answered,
+                                         std::string_view position, int limit);
+
+// Every referral that hangs together with this one, itself included: what it continues, what continues it,
+// and the hand-overs that were not taken. Each once, those furthest down the chain first. LIMIT_EXCEEDED
+// beyond `limit`.
+absl::StatusOr<std::vector<storage::v1::ReferralRecord>> Chain(const store::Reader& reader,
+                                                               std::string_view name, int limit);
+
+}  // namespace waypost::referral::rows
+
+#endif  // WAYPOST_SERVICES_REFERRAL_RIGHTS_REPOSITORY_H_
