@@ -32,7 +32,8 @@ constexpr std::array<std::string_view, 10> kColumns = {"caseworker",
                                                        "service",
                                                        "no role at all"};
 
-// '+' where somebody with that one role may, '.' where she is refused with PERMISSION_DENIED.
+// '+' where somebody with that one role may, '.' where she is refused with PERMISSION_DENIED, '-' where what
+// it is about is not there for her: NOT_FOUND.
 struct Row {
   std::string_view method;
   std::string_view field;       // of UpdateBody: what the mask names
@@ -76,6 +77,11 @@ constexpr Row kTable[] = {
     {"EndCoordinationAgreement", "", ".......+..", ".......+..", ".......+.."},
     {"CreateSuccession", "", ".......+..", ".......+..", ".......+.."},
     {"EndSuccession", "", ".......+..", ".......+..", ".......+.."},
+    // Any body's people ask; an enquiry is there for those of its two bodies. The row is about the one asked.
+    {"Enquire", "", "++........", "++........", "++........"},
+    {"ListEnquiries", "", "++........", "++........", "++........"},
+    {"GetEnquiry", "", "++........", "--........", "--........"},
+    {"AnswerEnquiry", "", "++........", "--........", "--........"},
     // What a body has to do is for those who do it, and for the operator.
     {"ListDirectoryTasks", "", "++.....+..", ".......+..", ".......+.."},
     // Every role reads.
@@ -161,6 +167,8 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::EndCoordinationAgreement);
     Add(&Stub::CreateSuccession);
     Add(&Stub::EndSuccession);
+    Add(&Stub::Enquire);
+    Add(&Stub::AnswerEnquiry);
     callers_["UpdateBody"] = [this](const std::string& token, const std::string& id, std::string_view field) {
       auto request = Valid<v1::UpdateBodyRequest>(id);
       Merge(kEveryField, request);
@@ -186,6 +194,8 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::GetTerritory);
     Add(&Stub::ListTerritories);
     Add(&Stub::ResolveRoute);
+    Add(&Stub::GetEnquiry);
+    Add(&Stub::ListEnquiries);
     Add(&Stub::ListDirectoryTasks);
     Add(&Stub::ListChanges);
     callers_["WatchChanges"] = [this](const std::string& token, const std::string&, std::string_view) {
@@ -211,7 +221,7 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
   }
 
   // One cell of the table. `body` is empty for the body that it is about.
-  void CheckCell(const Row& row, size_t column, std::string_view body, bool allowed) {
+  void CheckCell(const Row& row, size_t column, std::string_view body, char cell_of_table) {
     const std::string id = Prepare(row.method);
     const std::string own = base::Cat("bodies/", id);
     const std::string_view from = body.empty() ? std::string_view(own) : body;
@@ -220,9 +230,11 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     const size_t events = rig.Events().size();
     const absl::Status status = callers_.at(std::string(row.method))(token, id, row.field);
     const std::string cell = base::Cat(row.method, " ", row.field, " as ", kColumns[column], " of ", from);
-    if (!allowed) {
-      EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << cell << ": " << status;
-      EXPECT_EQ(error::ReasonOf(status), "NOT_ALLOWED") << cell;
+    if (cell_of_table != '+') {
+      const bool hidden = cell_of_table == '-';
+      EXPECT_EQ(status.code(), hidden ? absl::StatusCode::kNotFound : absl::StatusCode::kPermissionDenied)
+          << cell << ": " << status;
+      EXPECT_EQ(error::ReasonOf(status), hidden ? "NOT_FOUND" : "NOT_ALLOWED") << cell;
       EXPECT_TRUE(rig.Dump() == before) << cell << ": something was written";
       return;
     }
@@ -242,9 +254,9 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
 TEST_P(DirectoryAuthority, EveryRoleAndStanding) {
   const Row& row = GetParam();
   for (size_t column = 0; column < kColumns.size(); ++column) {
-    CheckCell(row, column, "", row.own_body.at(column) == '+');
-    CheckCell(row, column, kOtherBody, row.other_body.at(column) == '+');
-    CheckCell(row, column, kNodeBody, row.node_body.at(column) == '+');
+    CheckCell(row, column, "", row.own_body.at(column));
+    CheckCell(row, column, kOtherBody, row.other_body.at(column));
+    CheckCell(row, column, kNodeBody, row.node_body.at(column));
   }
 }
 
@@ -320,11 +332,27 @@ TEST_F(DirectoryAuthorityTable, WhatDoesNotExistIsNotFoundByThoseWhoseRoleMayCal
       rig.TokenOf(kOtherBody, {Role::kSupervisor, Role::kCaseworker, Role::kOperator});
   const std::string denied = rig.TokenOf(kOtherBody, {Role::kAuditor});
   const auto before = rig.Dump();
-  for (const std::string name :
-       {"GetBody", "GetUnit", "GetOffer", "GetProgramme", "GetCoordinationAgreement", "UpdateBody",
-        "SuspendBody", "ReactivateBody", "DissolveBody", "CreateUnit", "UpdateUnit", "UpdateOffer",
-        "ReportCapacity", "EndCoordinationAgreement", "UpdateProgramme", "EndProgramme", "GetSuccession",
-        "EndSuccession", "ListDirectoryTasks"}) {
+  for (const std::string name : {"GetBody",
+                                 "GetUnit",
+                                 "GetOffer",
+                                 "GetProgramme",
+                                 "GetCoordinationAgreement",
+                                 "UpdateBody",
+                                 "SuspendBody",
+                                 "ReactivateBody",
+                                 "DissolveBody",
+                                 "CreateUnit",
+                                 "UpdateUnit",
+                                 "UpdateOffer",
+                                 "ReportCapacity",
+                                 "EndCoordinationAgreement",
+                                 "UpdateProgramme",
+                                 "EndProgramme",
+                                 "GetSuccession",
+                                 "EndSuccession",
+                                 "ListDirectoryTasks",
+                                 "GetEnquiry",
+                                 "AnswerEnquiry"}) {
     EXPECT_EQ(callers_.at(name)(allowed, nothing, "languages").code(), absl::StatusCode::kNotFound) << name;
     if (!IsChange(name)) continue;
     EXPECT_EQ(callers_.at(name)(denied, nothing, "languages").code(), absl::StatusCode::kPermissionDenied)

@@ -405,6 +405,13 @@ TEST_F(DirectoryImport, OnceItIsCompleteWhatIsNotInItIsRefusedWhereverItIsNamed)
   EXPECT_THAT(asked("ES300/28058"), ElementsAre());
   EXPECT_THAT(asked("ES301"),
               ElementsAre("territory: is not in the register of territories: ask with one that is"));
+  auto enquiry = Valid<v1::EnquireRequest>("100");
+  enquiry.mutable_enquiry()->set_territory("ES301");
+  const std::string asks = rig.TokenOf(kOtherBody, {Role::kCaseworker});
+  EXPECT_THAT(error::ViolationsOf(Do(asks, &Stub::Enquire, enquiry).status()),
+              ElementsAre("enquiry.territory: is not in the register of territories: ask with one that is"));
+  enquiry.mutable_enquiry()->set_territory("ES300/28058");
+  EXPECT_TRUE(Do(asks, &Stub::Enquire, enquiry).ok());
   v1::ListOffersRequest list;
   list.set_theme(type::v1::THEME_HOUSING);
   list.set_territory("ES301");

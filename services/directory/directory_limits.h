@@ -80,6 +80,15 @@ inline constexpr int kMaxSuccessionSteps = 8;
 // Looked at on both sides of a new one, so that none leads back to its beginning or too far.
 inline constexpr int kMaxSuccessionsAround = 1'000;
 
+// Enquiries.
+inline constexpr size_t kEnquiryIdDigits = 32;
+inline constexpr int32_t kMaxWaitDays = 730;
+// Of one body that wait for an answer.
+inline constexpr int kMaxWaitingEnquiries = 200;
+// Then they are removed, answered or not.
+inline constexpr absl::Duration kEnquiryKept = absl::Hours(24 * 90);
+inline constexpr int kEnquiriesSweptInStep = 500;
+
 // An answer that lists things ends once it is larger than this: a message takes 4 MiB, and nothing listed is
 // larger than 1.5 MiB.
 inline constexpr size_t kMaxAnswerBytes = 2 * 1024 * 1024;

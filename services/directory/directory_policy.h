@@ -1,6 +1,6 @@
-// Who may call what. Everything in the directory but the tasks of a body may be read by every role; a caller
-// always stands in kAnyone to it, and in kOwnBody to its own body, its units, its offers and the programmes
-// it leads.
+// Who may call what. Everything in the directory but a body's tasks and enquiries may be read by every role;
+// a caller always stands in kAnyone to it, and in kOwnBody to its own body, its units, its offers and the
+// programmes it leads.
 //
 // One thing is finer than a table: of a body, a supervisor may update only the fields that NeedsOperator
 // (directory_rules.h) does not claim.
@@ -36,6 +36,10 @@ inline constexpr policy::Roles kEveryRole = {Role::kCaseworker,
 inline constexpr Grant kOperator = {{Role::kOperator}, {Relation::kAnyone}};
 inline constexpr Grant kOwnSupervisor = {{Role::kSupervisor}, {Relation::kOwnBody}};
 inline constexpr Grant kOwnCaseworker = {{Role::kCaseworker}, {Relation::kOwnBody}};
+// Of an enquiry: who asks is kReferring to it, who is asked kReceiving, and nobody else stands to it at all.
+inline constexpr policy::Roles kPeopleOfCases = {Role::kCaseworker, Role::kSupervisor};
+inline constexpr Grant kEitherSide = {kPeopleOfCases, {Relation::kReferring, Relation::kReceiving}};
+inline constexpr Grant kAskedSide = {kPeopleOfCases, {Relation::kReceiving}};
 
 constexpr MethodRule Read(std::string_view method) {
   return {.service = kService, .method = method, .grants = {Grant{kEveryRole, {Relation::kAnyone}}}};
@@ -105,6 +109,14 @@ inline constexpr policy::MethodRule kGetTerritory = internal::Read("GetTerritory
 inline constexpr policy::MethodRule kListTerritories = internal::Read("ListTerritories");
 
 inline constexpr policy::MethodRule kResolveRoute = internal::Read("ResolveRoute");
+inline constexpr policy::MethodRule kEnquire =
+    internal::Change("Enquire", {internal::kOwnSupervisor, internal::kOwnCaseworker});
+inline constexpr policy::MethodRule kGetEnquiry = internal::ReadBy("GetEnquiry", {internal::kEitherSide});
+inline constexpr policy::MethodRule kListEnquiries =
+    internal::ReadBy("ListEnquiries", {internal::kOwnSupervisor, internal::kOwnCaseworker});
+inline constexpr policy::MethodRule kAnswerEnquiry =
+    internal::Change("AnswerEnquiry", {internal::kAskedSide});
+
 inline constexpr policy::MethodRule kListDirectoryTasks = internal::ReadBy(
     "ListDirectoryTasks", {internal::kOperator, internal::kOwnSupervisor, internal::kOwnCaseworker});
 inline constexpr policy::MethodRule kListChanges = internal::Read("ListChanges");
@@ -147,6 +159,10 @@ inline constexpr std::array kDirectoryRules = {
     &kGetTerritory,
     &kListTerritories,
     &kResolveRoute,
+    &kEnquire,
+    &kGetEnquiry,
+    &kListEnquiries,
+    &kAnswerEnquiry,
     &kListDirectoryTasks,
     &kListChanges,
     &kWatchChanges,

@@ -19,6 +19,9 @@ using policy::Role;
 struct Expected {
   std::set<Role> anywhere;
   std::set<Role> own_body;
+  // To an enquiry.
+  std::set<Role> referring = {};
+  std::set<Role> receiving = {};
 };
 
 const std::map<std::string_view, Expected>& Mutations() {
@@ -42,6 +45,8 @@ const std::map<std::string_view, Expected>& Mutations() {
       {"EndCoordinationAgreement", {{Role::kOperator}, {}}},
       {"CreateSuccession", {{Role::kOperator}, {}}},
       {"EndSuccession", {{Role::kOperator}, {}}},
+      {"Enquire", {{}, {Role::kSupervisor, Role::kCaseworker}}},
+      {"AnswerEnquiry", {{}, {}, {}, {Role::kSupervisor, Role::kCaseworker}}},
   };
   return *kExpected;
 }
@@ -72,6 +77,9 @@ const std::set<std::string_view>& Reads() {
 const std::map<std::string_view, Expected>& GuardedReads() {
   static const auto* const kReads = new std::map<std::string_view, Expected>{
       {"ListDirectoryTasks", {{Role::kOperator}, {Role::kSupervisor, Role::kCaseworker}}},
+      {"ListEnquiries", {{}, {Role::kSupervisor, Role::kCaseworker}}},
+      {"GetEnquiry",
+       {{}, {}, {Role::kSupervisor, Role::kCaseworker}, {Role::kSupervisor, Role::kCaseworker}}},
   };
   return *kReads;
 }
@@ -82,7 +90,9 @@ bool Expect(const MethodRule& rule, Role role, Relation relation) {
   const auto expected = rules.find(rule.method);
   if (expected == rules.end()) return false;
   return (relation == Relation::kAnyone && expected->second.anywhere.contains(role)) ||
-         (relation == Relation::kOwnBody && expected->second.own_body.contains(role));
+         (relation == Relation::kOwnBody && expected->second.own_body.contains(role)) ||
+         (relation == Relation::kReferring && expected->second.referring.contains(role)) ||
+         (relation == Relation::kReceiving && expected->second.receiving.contains(role));
 }
 
 TEST(DirectoryPolicy, EveryMethodEveryRoleEveryRelation) {

@@ -151,7 +151,8 @@ TEST_F(DirectoryRefusal, TextsOfBodiesAndUnitsBeyondTheirLimits) {
   // The next test has these.
   ExpectEveryChangeBut({"CreateOffer", "UpdateOffer", "ReportCapacity", "CreateProgramme", "UpdateProgramme",
                         "EndProgramme", "CreateCoordinationAgreement", "EndCoordinationAgreement",
-                        "CreateSuccession", "EndSuccession", "ImportOffers", "ImportTerritories"});
+                        "CreateSuccession", "EndSuccession", "Enquire", "AnswerEnquiry", "ImportOffers",
+                        "ImportTerritories"});
 }
 
 TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
@@ -194,6 +195,11 @@ TEST_F(DirectoryRefusal, TextsAndNumbersOfTheOthersBeyondTheirLimits) {
           "succession.period.start_date");
   Refused(&Stub::CreateSuccession, "succession { kind: SUCCESSION_KIND_MERGED }", "succession.shares");
   Refused(&Stub::EndSuccession, "end_date: ''", "end_date");
+  Accepted(&Stub::Enquire, "enquiry { household_persons: 50 }");
+  Refused(&Stub::Enquire, "enquiry { household_persons: 51 }", "enquiry.household_persons");
+  const std::string_view wait = "answer { verdict: ENQUIRY_VERDICT_YES_WITH_WAIT expected_wait_days: ";
+  Accepted(&Stub::AnswerEnquiry, base::Cat(wait, "730 }"));
+  Refused(&Stub::AnswerEnquiry, base::Cat(wait, "731 }"), "answer.expected_wait_days");
   Refused(&Stub::EndSuccession, "end_date: '2025-12-31'", "end_date");
   // Rows of imports are refused one by one: directory_import_test.cc.
   ExpectEveryChangeBut({"CreateBody", "UpdateBody", "SuspendBody", "ReactivateBody", "DissolveBody",
@@ -337,6 +343,7 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
     Refused(&Stub::ListSuccessions, field("predecessor"), "predecessor");
     Refused(&Stub::ListSuccessions, field("successor"), "successor");
     Refused(&Stub::ListDirectoryTasks, field("body"), "body");
+    Refused(&Stub::Enquire, base::Cat("enquiry { ", field("body"), "}"), "enquiry.body");
     Refused(&Stub::GetBody, field("name"), "name");
     Refused(&Stub::ListBodies, field("parent"), "parent");
     Refused(&Stub::ListBodies, field("association"), "association");
@@ -347,7 +354,8 @@ TEST_F(DirectoryRefusal, MalformedNamesOfBodies) {
   }
   // The next test has these.
   ExpectEveryChangeBut({"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme",
-                        "EndCoordinationAgreement", "EndSuccession", "ImportOffers", "ImportTerritories"});
+                        "EndCoordinationAgreement", "EndSuccession", "AnswerEnquiry", "ImportOffers",
+                        "ImportTerritories"});
 }
 
 TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
@@ -370,6 +378,8 @@ TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
     Refused(&Stub::GetOffer, named("offers"), "name");
     Refused(&Stub::EndSuccession, named("successions"), "name");
     Refused(&Stub::GetSuccession, named("successions"), "name");
+    Refused(&Stub::GetEnquiry, named("enquiries"), "name");
+    Refused(&Stub::AnswerEnquiry, named("enquiries"), "name");
     Refused(&Stub::GetProgramme, named("programmes"), "name");
     Refused(&Stub::GetCoordinationAgreement, named("coordinationAgreements"), "name");
     Refused(&Stub::ListOffers, base::Cat("programme: 'programmes/", id, "'"), "programme");
@@ -379,7 +389,7 @@ TEST_F(DirectoryRefusal, MalformedNamesOfWhatBodiesHave) {
     Refused(&Stub::ReportCapacity, base::Cat("group_id: '", id, "'"), "group_id");
   }
   for (const std::string_view change : {"UpdateUnit", "UpdateOffer", "ReportCapacity", "EndProgramme",
-                                        "EndCoordinationAgreement", "EndSuccession"}) {
+                                        "EndCoordinationAgreement", "EndSuccession", "AnswerEnquiry"}) {
     EXPECT_TRUE(looked_at_.contains(std::string(change))) << change;
   }
 }
@@ -395,6 +405,7 @@ TEST_F(DirectoryRefusal, MalformedIdsAndCodes) {
     Refused(&Stub::CreateCoordinationAgreement, base::Cat("coordination_agreement_id: '", id, "'"),
             "coordination_agreement_id");
     Refused(&Stub::CreateSuccession, base::Cat("succession_id: '", id, "'"), "succession_id");
+    Refused(&Stub::Enquire, base::Cat("enquiry_id: '", id, "'"), "enquiry_id");
   }
   for (const std::string_view code : {"es300", "E", "ES3000", "ES30/1", "ES300/", "ES300/a", "EU1"}) {
     Refused(&Stub::CreateBody, base::Cat("body { territories: '", code, "' }"), "body.territories[1]");
@@ -405,11 +416,13 @@ TEST_F(DirectoryRefusal, MalformedIdsAndCodes) {
     Refused(&Stub::CreateSuccession,
             base::Cat("succession { shares { successor: 'bodies/es-node' territories: '", code, "' } }"),
             "succession.shares[1].territories[0]");
+    Refused(&Stub::Enquire, base::Cat("enquiry { territory: '", code, "' }"), "enquiry.territory");
     Refused(&Stub::ResolveRoute, base::Cat("territory: '", code, "'"), "territory");
   }
   for (const std::string_view tag : {"e", "es_ES", "-es", "ES", "es-", "es-very-long-subtagbeyond"}) {
     Refused(&Stub::UpdateBody, base::Cat("body { languages: '", tag, "' }"), "body.languages[1]");
     Refused(&Stub::UpdateOffer, base::Cat("offer { languages: '", tag, "' }"), "offer.languages[1]");
+    Refused(&Stub::Enquire, base::Cat("enquiry { language: '", tag, "' }"), "enquiry.language");
   }
   for (const std::string_view zone : {"", "Europe/Nowhere", "/etc/localtime", "europe/madrid"}) {
     const std::string calendar =
@@ -471,12 +484,17 @@ TEST_F(DirectoryRefusal, EnumValuesThatAreNotKnown) {
     Refused(&Stub::UpdateOffer, base::Cat(mask, "'status' } ", in("offer", "status")), "offer.status");
     Refused(&Stub::CreateCoordinationAgreement, in("coordination_agreement", "theme"),
             "coordination_agreement.theme");
+    Refused(&Stub::Enquire, in("enquiry", "theme"), "enquiry.theme");
+    Refused(&Stub::AnswerEnquiry, in("answer", "verdict"), "answer.verdict");
+    Refused(&Stub::AnswerEnquiry, in("answer", "reason"), "answer.reason");
+    Refused(&Stub::ListEnquiries, base::Cat("box: ", value), "box");
     Refused(&Stub::CreateSuccession, in("succession", "kind"), "succession.kind");
     Refused(&Stub::CreateSuccession, in("succession { shares", "themes") + " }",
             "succession.shares[1].themes[0]");
     Refused(&Stub::ResolveRoute, base::Cat("theme: ", value), "theme");
     if (value == "0") continue;  // there it says: whichever
     Refused(&Stub::CreateBody, in("body { contacts", "theme") + " }", "body.contacts[0].theme");
+    Refused(&Stub::Enquire, in("enquiry", "age_band"), "enquiry.age_band");
     Refused(&Stub::ListBodies, base::Cat("kind: ", value), "kind");
     Refused(&Stub::ListBodies, base::Cat("level: ", value), "level");
     Refused(&Stub::ListOffers, base::Cat("territory: 'ES300' theme: ", value), "theme");
@@ -525,8 +543,9 @@ TEST_F(StaleEtags, AreRefusedByEveryChangeOfWhatIsThere) {
   Check(&Stub::EndProgramme, "", "");
   Check(&Stub::EndCoordinationAgreement, "", "");
   Check(&Stub::EndSuccession, "", "");
+  Check(&Stub::AnswerEnquiry, "", "");
   ExpectEveryChangeBut({"CreateBody", "CreateUnit", "CreateOffer", "CreateProgramme",
-                        "CreateCoordinationAgreement", "CreateSuccession", "ImportOffers",
+                        "CreateCoordinationAgreement", "CreateSuccession", "Enquire", "ImportOffers",
                         "ImportTerritories"});
 }
 
@@ -584,6 +603,8 @@ TEST_F(RequestIds, AreNeededByEveryChangeAndGoodForOneContent) {
   Check(&Stub::EndCoordinationAgreement, "end_date: '2028-05-31'");
   Check(&Stub::CreateSuccession, "succession_id: 'another'");
   Check(&Stub::EndSuccession, "end_date: '2028-05-31'");
+  Check(&Stub::Enquire, "enquiry { household_persons: 4 }");
+  Check(&Stub::AnswerEnquiry, "answer { reason: ENQUIRY_REASON_OUT_OF_AREA }");
   ExpectEveryChangeBut({});
 }
 
@@ -595,6 +616,8 @@ class BadPages : public DirectoryRefusal {
     // Two of everything, so that there is a second page; two units, and two offers of one body.
     EXPECT_TRUE(Do(keeper_, &Stub::CreateUnit, Valid<v1::CreateUnitRequest>(id_)).ok());
     EXPECT_TRUE(Do(keeper_, &Stub::CreateOffer, Valid<v1::CreateOfferRequest>(id_)).ok());
+    auto enquiry = With<v1::EnquireRequest>(id_, base::Cat("enquiry { body: 'bodies/", id_, "' }"));
+    EXPECT_TRUE(Do(rig.TokenOf(kOtherBody, {Role::kCaseworker}), &Stub::Enquire, enquiry).ok());
   }
 
   template <typename Request, typename Response>
@@ -662,6 +685,9 @@ TEST_F(BadPages, OfEveryListing) {
   Check(&Stub::ListProgrammes, {});
   Check(&Stub::ListCoordinationAgreements, {});
   Check(&Stub::ListDirectoryTasks, {"body: 'bodies/10001'"});
+  // Its pages are of the caller's body: the one that has two.
+  keeper_ = rig.TokenOf(base::Cat("bodies/", id_), {Role::kSupervisor, Role::kOperator});
+  Check(&Stub::ListEnquiries, {"box: ENQUIRY_BOX_SENT", "box: ENQUIRY_BOX_TO_ANSWER"});
   Check(&Stub::ListSuccessions, {"predecessor: 'bodies/10001'", "successor: 'bodies/es-node'"});
 }
 

@@ -875,6 +875,8 @@ absl::Status FillContent(const Reader& reader, const DirectoryRepository& reposi
                   change.mutable_coordination_agreement());
     case ResourceKind::kSuccession:
       return fill(repository.Get<v1::Succession>(reader, name), change.mutable_succession());
+    case ResourceKind::kEnquiry:
+      break;  // in no feed
   }
   return error::DataLoss("change feed");
 }
@@ -1071,7 +1073,7 @@ absl::StatusOr<Page<v1::Offer>> DirectoryRepository::List(const Reader& reader,
   } else if (!request.programme().empty()) {
     prefixes.push_back(Table("offer.programme").Text(ProgrammeId(request.programme())).Take());
   } else if (request.theme() != type::v1::THEME_UNSPECIFIED) {
-    WAYPOST_RETURN_IF_ERROR(CheckAskedTerritory(reader, request.territory()));
+    WAYPOST_RETURN_IF_ERROR(CheckAskedTerritory(reader, "territory", request.territory()));
     // An offer's territories never cover each other, so that none is met under two of these.
     for (const std::string_view code : territory::CoveringCodes(request.territory())) {
       prefixes.push_back(OfferPlacePrefix(request.theme(), code));

@@ -32,8 +32,9 @@
 //
 // Who serves a place is found by walking the codes that cover it, at most 8 of them, with one short scan
 // each. The feed is compacted as it is written: a resource has one entry, at its last change, so that it
-// never outgrows the directory, and reading it from the start gives a snapshot. Nothing is ever deleted, and
-// the feed is not trimmed by age: what changed last a year ago is still a part of what a new replica needs.
+// never outgrows the directory, and reading it from the start gives a snapshot. None of this is ever deleted
+// (enquiries are, which enquiry_repository.h keeps), and the feed is not trimmed by age: what changed last a
+// year ago is still a part of what a new replica needs.
 #ifndef WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_
 #define WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_
 

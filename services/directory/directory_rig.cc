@@ -5,6 +5,8 @@
 #include <map>
 #include <stdexcept>
 
+#include "services/directory/directory_limits.h"
+
 namespace waypost::directory::testing {
 namespace {
 
@@ -14,7 +16,8 @@ constexpr std::string_view kBody =
     "kind: BODY_KIND_MUNICIPALITY level: LEVEL_LOCAL territories: 'ES300' "
     "display_name { text { key: 'es' value: 'x' } original_language: 'es' }";
 
-// By the type of the request; "$" stands for the id.
+// By the type of the request; "$" stands for the id, and "#" for it with zeros before it: all but one of the
+// digits of an enquiry.
 const std::map<std::string_view, std::string>& Texts() {
   static const auto* const kTexts = new std::map<std::string_view, std::string>{
       {"CreateBodyRequest", base::Cat("body_id: 'new-$' body { ", kBody, " }")},
@@ -73,6 +76,14 @@ const std::map<std::string_view, std::string>& Texts() {
       {"GetTerritoryRequest", "code: 'ES'"},
       {"ListTerritoriesRequest", "page_size: 1"},
       {"ResolveRouteRequest", "theme: THEME_HOUSING territory: 'ES300/28058'"},
+      {"EnquireRequest",
+       "enquiry_id: 'f#' enquiry { body: 'bodies/es-association' "
+       "theme: THEME_HOUSING territory: 'ES300' age_band: AGE_BAND_18_TO_24 language: 'ar' }"},
+      {"GetEnquiryRequest", "name: 'enquiries/0#'"},
+      {"ListEnquiriesRequest", "box: ENQUIRY_BOX_RECEIVED page_size: 1"},
+      {"AnswerEnquiryRequest",
+       "name: 'enquiries/0#' "
+       "answer { verdict: ENQUIRY_VERDICT_NO reason: ENQUIRY_REASON_NO_CAPACITY }"},
       {"ListDirectoryTasksRequest", "body: 'bodies/$' page_size: 1"},
       {"ListChangesRequest", "page_size: 1"},
       {"WatchChangesRequest", "cursor: ''"},
@@ -91,7 +102,10 @@ std::string ValidText(std::string_view request_type, std::string_view id) {
   const auto found = Texts().find(request_type);
   if (found == Texts().end()) return "";
   std::string text;
-  for (const char c : found->second) c == '$' ? text.append(id) : text.append(1, c);
+  for (const char c : found->second) {
+    if (c == '#') text.append(kEnquiryIdDigits - 1 - id.size(), '0');
+    c == '$' || c == '#' ? text.append(id) : text.append(1, c);
+  }
   return text;
 }
 
@@ -143,6 +157,10 @@ void DirectoryRig::Make(const std::string& id) {
   succession.set_succession_id(id);
   succession.mutable_succession()->mutable_shares(0)->set_themes(0, type::v1::THEME_MOBILITY);
   Must(Do(node_operator, &Stub::CreateSuccession, succession));
+  auto enquiry = Valid<v1::EnquireRequest>(id);
+  enquiry.mutable_enquiry_id()->replace(0, 1, "0");
+  enquiry.mutable_enquiry()->set_body(base::Cat("bodies/", id));
+  Must(Do(rig.TokenOf(base::Cat("bodies/asks-", id), {Role::kCaseworker}), &Stub::Enquire, enquiry));
 }
 
 }  // namespace waypost::directory::testing

@@ -24,7 +24,7 @@ inline constexpr std::string_view kOtherBody = "bodies/es-other";
 inline constexpr std::string_view kAssociation = "bodies/es-association";
 
 // What a method takes, as text; "" for what is no request of the directory. `id` is digits, for which
-// DirectoryRig::Make made a body, a unit, an offer, a programme, an agreement and a succession; what is new
+// DirectoryRig::Make made a body and all that belongs to it; what is new
 // is "new-<id>".
 std::string ValidText(std::string_view request_type, std::string_view id);
 

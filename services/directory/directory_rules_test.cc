@@ -419,8 +419,8 @@ TEST(Names, AreTakenApartExactly) {
   EXPECT_EQ(ParseName("coordinationAgreements/aa")->kind, ResourceKind::kCoordinationAgreement);
   for (const std::string_view name :
        {"", "bodies", "bodies/", "bodies/x", "bodies/ES", "bodies/a/b", "bodies/aa/units", "bodies/aa/units/",
-        "bodies/aa/units/bb/cc", "successions/", "succession/aa", "/bodies/aa", "offers/aa ",
-        "offers/aa/units/bb", "things/aa"}) {
+        "bodies/aa/units/bb/cc", "successions/", "succession/aa", "enquiries/", "enquiry/aa", "/bodies/aa",
+        "offers/aa ", "offers/aa/units/bb", "things/aa"}) {
     EXPECT_FALSE(ParseName(name)) << name;
   }
   EXPECT_FALSE(IdOf(ResourceKind::kOffer, "bodies/aa"));

@@ -15,6 +15,7 @@
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_policy.h"
 #include "services/directory/directory_rules.h"
+#include "services/directory/enquiry.h"
 #include "services/directory/field_checks.h"
 #include "services/directory/names.h"
 #include "services/directory/routing.h"
@@ -103,6 +104,28 @@ absl::Status Answer(Mutation& mutation, const Authorized& as, std::string_view t
                                                 .parties = std::move(parties)}));
   response = std::move(stored.resource);
   ShowTo(mutation.caller(), mutation.call().now, stored.revision, response);
+  return absl::OkStatus();
+}
+
+// How the caller stands to an enquiry: to those of others, not at all.
+Relations RelationsTo(const Caller& caller, const v1::Enquiry& enquiry) {
+  Relations relations;
+  if (caller.body == enquiry.enquirer()) relations.Add(Relation::kReferring);
+  if (caller.body == enquiry.body()) relations.Add(Relation::kReceiving);
+  return relations;
+}
+
+absl::Status Answer(Mutation& mutation, const Authorized& as, std::string_view type,
+                    Stored<v1::Enquiry> stored, v1::Enquiry& response) {
+  WAYPOST_RETURN_IF_ERROR(
+      mutation.Publish(as, {.type = type,
+                            .resource = stored.resource.name(),
+                            .revision = stored.revision,
+                            .time = api::FromTimestamp(stored.resource.update_time()),
+                            .state = EnquiryState(stored.resource),
+                            .parties = {stored.resource.enquirer(), stored.resource.body()}}));
+  response = std::move(stored.resource);
+  Show(response, stored.revision);
   return absl::OkStatus();
 }
 
@@ -561,13 +584,107 @@ DirectoryService::Reactor* DirectoryService::ResolveRoute(Context* context,
   return rpc::Query(env_, context, kResolveRoute, kCheck, *request,
                     [=, this](const Call& call, const store::Reader& reader) -> absl::Status {
                       WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, call.rule.method).status());
-                      WAYPOST_RETURN_IF_ERROR(CheckAskedTerritory(reader, request->territory()));
+                      WAYPOST_RETURN_IF_ERROR(CheckAskedTerritory(reader, "territory", request->territory()));
                       WAYPOST_ASSIGN_OR_RETURN(const RouteMaterial material,
                                                repository_.Gather(reader, *request, call.now));
                       *response = Rank(*request, material, call.now);
                       return absl::OkStatus();
                     });
 }
+
+// --- Enquiries --------------------------------------------------------------------------------------
+
+DirectoryService::Reactor* DirectoryService::Enquire(Context* context, const v1::EnquireRequest* request,
+                                                     v1::Enquiry* response) {
+  return rpc::MutateAfter(
+      env_, context, kEnquire, kCheck, *request, response,
+      [=, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
+        WAYPOST_ASSIGN_OR_RETURN(v1::Enquiry enquiry, NewEnquiry(*request, call.caller->body, call.now));
+        return rpc::MutationBody([=, this, enquiry = std::move(enquiry)](Mutation& mutation) -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(
+              const Authorized as,
+              mutation.Authorize({.name = enquiry.name(), .relations = {Relation::kOwnBody}}));
+          const auto body = repository_.Get<v1::Body>(mutation.writer(), enquiry.body());
+          if (absl::IsNotFound(body.status())) return error::InvalidField("enquiry.body", "does not exist");
+          WAYPOST_RETURN_IF_ERROR(body.status());
+          WAYPOST_RETURN_IF_ERROR(CheckMayBeAsked(body->resource));
+          WAYPOST_RETURN_IF_ERROR(
+              CheckAskedTerritory(mutation.writer(), "enquiry.territory", enquiry.territory()));
+          WAYPOST_ASSIGN_OR_RETURN(auto created, enquiries_.Create(mutation.writer(), enquiry));
+          return Answer(mutation, as, "directory.enquired", std::move(created), *response);
+        });
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::GetEnquiry(Context* context,
+                                                        const v1::GetEnquiryRequest* request,
+                                                        v1::Enquiry* response) {
+  return rpc::Query(
+      env_, context, kGetEnquiry, kCheck, *request,
+      [=, this](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Enquiry> stored,
+                                 enquiries_.Get(reader, request->name(), call.now));
+        WAYPOST_RETURN_IF_ERROR(
+            call.Authorize(RelationsTo(*call.caller, stored.resource), request->name()).status());
+        *response = std::move(stored.resource);
+        Show(*response, stored.revision);
+        return absl::OkStatus();
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::ListEnquiries(Context* context,
+                                                           const v1::ListEnquiriesRequest* request,
+                                                           v1::ListEnquiriesResponse* response) {
+  return rpc::Query(
+      env_, context, kListEnquiries, kCheck, *request,
+      [=, this](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kOwnBody}, call.rule.method).status());
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+        const std::string query = QueryOf(*request);
+        const api::PageScope scope = {.body = call.caller->body,
+                                      .actor = call.caller->actor,
+                                      .method = call.rule.method,
+                                      .query = query};
+        WAYPOST_ASSIGN_OR_RETURN(const std::string position,
+                                 env_.node.page_tokens.Open(request->page_token(), scope));
+        WAYPOST_ASSIGN_OR_RETURN(
+            Page<v1::Enquiry> page,
+            enquiries_.List(reader, call.caller->body, request->box(), call.now, position, page_size));
+        for (Stored<v1::Enquiry>& item : page.items) {
+          v1::Enquiry& shown = *response->add_enquiries();
+          shown = std::move(item.resource);
+          Show(shown, item.revision);
+        }
+        if (page.next.empty()) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                 env_.node.page_tokens.Seal(page.next, scope));
+        return absl::OkStatus();
+      });
+}
+
+DirectoryService::Reactor* DirectoryService::AnswerEnquiry(Context* context,
+                                                           const v1::AnswerEnquiryRequest* request,
+                                                           v1::Enquiry* response) {
+  return rpc::Mutate(
+      env_, context, kAnswerEnquiry, kCheck, *request, response,
+      [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const auto current,
+                                 enquiries_.Get(mutation.writer(), request->name(), mutation.call().now));
+        const absl::Time now = api::NotBefore(mutation.call().now, current.resource);
+        WAYPOST_ASSIGN_OR_RETURN(
+            const Authorized as,
+            mutation.Authorize({.name = current.resource.name(),
+                                .relations = RelationsTo(mutation.caller(), current.resource),
+                                .revision = current.revision,
+                                .etag = request->etag()}));
+        WAYPOST_ASSIGN_OR_RETURN(v1::Enquiry answered, AnsweredEnquiry(current.resource, *request, now));
+        WAYPOST_ASSIGN_OR_RETURN(auto updated,
+                                 enquiries_.Update(mutation.writer(), current, std::move(answered)));
+        return Answer(mutation, as, "directory.enquiry_answered", std::move(updated), *response);
+      });
+}
+
+// --- Tasks ------------------------------------------------------------------------------------------
 
 DirectoryService::Reactor* DirectoryService::ListDirectoryTasks(Context* context,
                                                                 const v1::ListDirectoryTasksRequest* request,

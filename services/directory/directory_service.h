@@ -9,6 +9,7 @@
 #include "common/rpc/environment.h"
 #include "services/directory/directory_machine.h"
 #include "services/directory/directory_repository.h"
+#include "services/directory/enquiry_repository.h"
 #include "waypost/directory/v1/directory_service.grpc.pb.h"
 
 namespace waypost::directory {
@@ -72,6 +73,11 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
                            v1::ListTerritoriesResponse*) override;
 
   Reactor* ResolveRoute(Context*, const v1::ResolveRouteRequest*, v1::ResolveRouteResponse*) override;
+  Reactor* Enquire(Context*, const v1::EnquireRequest*, v1::Enquiry*) override;
+  Reactor* GetEnquiry(Context*, const v1::GetEnquiryRequest*, v1::Enquiry*) override;
+  Reactor* ListEnquiries(Context*, const v1::ListEnquiriesRequest*, v1::ListEnquiriesResponse*) override;
+  Reactor* AnswerEnquiry(Context*, const v1::AnswerEnquiryRequest*, v1::Enquiry*) override;
+
   Reactor* ListDirectoryTasks(Context*, const v1::ListDirectoryTasksRequest*,
                               v1::ListDirectoryTasksResponse*) override;
   Reactor* ListChanges(Context*, const v1::ListChangesRequest*, v1::ListChangesResponse*) override;
@@ -92,6 +98,7 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
 
   const rpc::Environment& env_;
   const DirectoryRepository repository_ = {};
+  const EnquiryRepository enquiries_ = {};
 };
 
 }  // namespace waypost::directory

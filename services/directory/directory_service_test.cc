@@ -31,6 +31,7 @@
 #include "common/testing/fakes.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_policy.h"
+#include "services/directory/module.h"
 #include "waypost/event/v1/event.pb.h"
 
 namespace waypost::directory {
@@ -576,6 +577,92 @@ TEST_F(DirectoryServiceTest, ABodySeesWhatItHasToDoAndNobodyElseButTheOperatorDo
                    Parse<v1::DissolveBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'merged'"))
                   .ok());
   EXPECT_EQ(tasks(operator_)->tasks_size(), 0);
+}
+
+TEST_F(DirectoryServiceTest, AnEnquiryIsOfTheTwoBodiesAlone) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateBody("es-getafe").ok());
+  auto ask = Parse<v1::EnquireRequest>(
+      "enquiry_id: '0123456789abcdef0123456789abcdef' enquiry { body: 'bodies/es-fuenlabrada' "
+      "theme: THEME_HOUSING territory: 'ES300' language: 'ckb' household_persons: 4 }");
+  EXPECT_EQ(Reason(Call(operator_, &Stub::Enquire, ask)), "NOT_ALLOWED");
+  EXPECT_EQ(Reason(Call(caseworker_, &Stub::Enquire, ask)), "INVALID_FIELD");  // itself
+  const auto asked = Call(stranger_, &Stub::Enquire, ask);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(asked->enquirer(), "bodies/es-getafe");
+  ask.set_enquiry_id("1123456789abcdef0123456789abcdef");
+  ask.mutable_enquiry()->set_body("bodies/es-nowhere");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::Enquire, ask)), "INVALID_FIELD");
+
+  const std::string third = TokenOf("bodies/es-madrid", {Role::kCaseworker, Role::kSupervisor});
+  const auto get = [&](const std::string& token) {
+    v1::GetEnquiryRequest request;
+    request.set_name(asked->name());
+    return Reason(Call(token, &Stub::GetEnquiry, request));
+  };
+  EXPECT_EQ(get(caseworker_), "OK");
+  EXPECT_EQ(get(stranger_), "OK");
+  EXPECT_EQ(get(third), "NOT_FOUND");
+  const auto box = [&](const std::string& token, v1::EnquiryBox which) {
+    v1::ListEnquiriesRequest request;
+    request.set_box(which);
+    return Call(token, &Stub::ListEnquiries, request)->enquiries_size();
+  };
+  EXPECT_EQ(box(caseworker_, v1::ENQUIRY_BOX_TO_ANSWER), 1);
+  EXPECT_EQ(box(stranger_, v1::ENQUIRY_BOX_SENT), 1);
+  EXPECT_EQ(box(third, v1::ENQUIRY_BOX_RECEIVED), 0);
+
+  auto answer = Parse<v1::AnswerEnquiryRequest>(
+      "answer { verdict: ENQUIRY_VERDICT_YES_WITH_WAIT reason: ENQUIRY_REASON_NO_CAPACITY "
+      "expected_wait_days: 30 }");
+  answer.set_name(asked->name());
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::AnswerEnquiry, answer)), "NOT_ALLOWED");
+  EXPECT_EQ(Reason(Call(third, &Stub::AnswerEnquiry, answer)), "NOT_FOUND");
+  const auto answered = Call(caseworker_, &Stub::AnswerEnquiry, answer);
+  ASSERT_TRUE(answered.ok()) << answered.status();
+  EXPECT_EQ(answered->etag(), "\"2\"");
+  EXPECT_EQ(Reason(Call(caseworker_, &Stub::AnswerEnquiry, answer)), "INVALID_TRANSITION");
+  EXPECT_EQ(box(caseworker_, v1::ENQUIRY_BOX_TO_ANSWER), 0);
+  EXPECT_EQ(box(stranger_, v1::ENQUIRY_BOX_SENT), 1);
+
+  // Told to the audit log, without what was asked; and in no feed.
+  const auto events = EventList();
+  EXPECT_EQ(events.back().type(), "directory.enquiry_answered");
+  EXPECT_EQ(events.back().resource(), asked->name());
+  for (const auto& event : events) EXPECT_EQ(event.SerializeAsString().find("ckb"), std::string::npos);
+  const auto changes = Call(third, &Stub::ListChanges, Parse<v1::ListChangesRequest>(""));
+  EXPECT_EQ(changes->changes_size(), 2);
+
+  ASSERT_TRUE(Call(operator_, &Stub::SuspendBody,
+                   Parse<v1::SuspendBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'x'"))
+                  .ok());
+  ask.mutable_enquiry()->set_body("bodies/es-fuenlabrada");
+  EXPECT_EQ(Reason(Call(stranger_, &Stub::Enquire, ask)), "INVALID_TRANSITION");
+  clock_.Advance(kEnquiryKept);
+  EXPECT_EQ(get(caseworker_), "NOT_FOUND");
+}
+
+// The whole module, as a process runs it: what it does each second is all that removes.
+TEST_F(DirectoryServiceTest, TheModuleRemovesEnquiriesThatHaveExpired) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  const std::string id = "0123456789abcdef0123456789abcdef";
+  ASSERT_TRUE(Call(stranger_, &Stub::Enquire,
+                   Parse<v1::EnquireRequest>(base::Cat("enquiry_id: '", id,
+                                                       "' enquiry { body: 'bodies/es-fuenlabrada' "
+                                                       "theme: THEME_HOUSING territory: 'ES300' }")))
+                  .ok());
+  const auto is_there = [&] {
+    return (*store_.Snapshot())->Get(store::KeyBuilder().Text("enquiry").Text(id).Take())->has_value();
+  };
+  const auto module = MakeModule({.node = node_, .store = store_});
+  ASSERT_TRUE(module.ok()) << module.status();
+  clock_.Advance(kEnquiryKept - absl::Seconds(1));
+  (*module)->Tick(clock_.Now());
+  EXPECT_TRUE(is_there());
+  clock_.Advance(absl::Seconds(1));
+  (*module)->Tick(clock_.Now());
+  EXPECT_FALSE(is_there());
+  (*module)->Stop();
 }
 
 TEST_F(DirectoryServiceTest, ARouteIsFoundAndWhatIsKnownOfThePersonIsNowhereAfterwards) {

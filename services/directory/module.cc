@@ -5,8 +5,10 @@
 
 #include "common/base/status_macros.h"
 #include "common/runtime/outbox_module.h"
+#include "services/directory/directory_limits.h"
 #include "services/directory/directory_repository.h"
 #include "services/directory/directory_service.h"
+#include "services/directory/enquiry_repository.h"
 
 namespace waypost::directory {
 namespace {
@@ -28,6 +30,7 @@ class DirectoryModule final : public runtime::Module {
   void Tick(absl::Time now) override {
     outbox_->Tick(now);
     CompleteIndexes();
+    SweepEnquiries(now);
   }
 
  private:
@@ -43,9 +46,19 @@ class DirectoryModule final : public runtime::Module {
     has_indexes_ = status.ok() && done;
   }
 
+  // Writes only where there is something to remove. What fails is made up for by the next tick.
+  void SweepEnquiries(absl::Time now) {
+    const auto reader = outbox_->env().store.Snapshot();
+    if (!reader.ok() || !enquiries_.AnyExpired(**reader, now)) return;
+    store::TransactAndWait(outbox_->env().store, [this, now](store::Writer& writer) {
+      return enquiries_.Sweep(writer, now, kEnquiriesSweptInStep).status();
+    }).IgnoreError();
+  }
+
   const std::unique_ptr<runtime::OutboxBase> outbox_;
   DirectoryService service_;
   const DirectoryRepository repository_ = {};
+  const EnquiryRepository enquiries_ = {};
   bool has_indexes_ = false;
 };
 

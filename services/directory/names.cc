@@ -12,6 +12,7 @@ constexpr std::string_view kOffers = "offers/";
 constexpr std::string_view kProgrammes = "programmes/";
 constexpr std::string_view kAgreements = "coordinationAgreements/";
 constexpr std::string_view kSuccessions = "successions/";
+constexpr std::string_view kEnquiries = "enquiries/";
 
 std::optional<ResourceName> Flat(ResourceKind kind, std::string_view id) {
   if (!api::IsId(id)) return std::nullopt;
@@ -36,6 +37,7 @@ std::optional<ResourceName> ParseName(std::string_view name) {
   if (name.starts_with(kAgreements)) {
     return Flat(ResourceKind::kCoordinationAgreement, name.substr(kAgreements.size()));
   }
+  if (name.starts_with(kEnquiries)) return Flat(ResourceKind::kEnquiry, name.substr(kEnquiries.size()));
   if (name.starts_with(kSuccessions)) {
     return Flat(ResourceKind::kSuccession, name.substr(kSuccessions.size()));
   }
@@ -65,6 +67,9 @@ std::string CoordinationAgreementName(std::string_view agreement_id) {
 }
 std::string SuccessionName(std::string_view succession_id) {
   return base::Cat(kSuccessions, succession_id);
+}
+std::string EnquiryName(std::string_view enquiry_id) {
+  return base::Cat(kEnquiries, enquiry_id);
 }
 
 }  // namespace waypost::directory

@@ -8,7 +8,7 @@
 
 namespace waypost::directory {
 
-enum class ResourceKind { kBody, kUnit, kOffer, kProgramme, kCoordinationAgreement, kSuccession };
+enum class ResourceKind { kBody, kUnit, kOffer, kProgramme, kCoordinationAgreement, kSuccession, kEnquiry };
 
 // A name taken apart. `id` and `parent_id` are views into it.
 struct ResourceName {
@@ -29,6 +29,7 @@ std::string OfferName(std::string_view offer_id);
 std::string ProgrammeName(std::string_view programme_id);
 std::string CoordinationAgreementName(std::string_view agreement_id);
 std::string SuccessionName(std::string_view succession_id);
+std::string EnquiryName(std::string_view enquiry_id);
 
 }  // namespace waypost::directory
 

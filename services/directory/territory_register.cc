@@ -183,10 +183,10 @@ absl::Status CheckTerritoriesOf(const Reader& reader, const v1::Succession& succ
   return CheckCodes(reader, {}, codes, violations);
 }
 
-absl::Status CheckAskedTerritory(const Reader& reader, std::string_view code) {
+absl::Status CheckAskedTerritory(const Reader& reader, std::string_view field, std::string_view code) {
   WAYPOST_ASSIGN_OR_RETURN(const bool may_be, MayBeATerritory(reader, code));
   if (may_be) return absl::OkStatus();
-  return error::InvalidField("territory", "is not in the register of territories: ask with one that is");
+  return error::InvalidField(field, "is not in the register of territories: ask with one that is");
 }
 
 }  // namespace waypost::directory

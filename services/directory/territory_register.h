@@ -45,7 +45,7 @@ absl::Status CheckTerritoriesOf(const store::Reader& reader, const v1::Successio
                                 error::FieldViolations& violations);
 
 // INVALID_FIELD, without the code: where a person is asked about, it is hers.
-absl::Status CheckAskedTerritory(const store::Reader& reader, std::string_view code);
+absl::Status CheckAskedTerritory(const store::Reader& reader, std::string_view field, std::string_view code);
 
 }  // namespace waypost::directory
 

@@ -89,6 +89,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddOfferCommands(*app, session);
   AddProgrammeCommands(*app, session);
   AddSuccessionCommands(*app, session);
+  AddEnquiryCommands(*app, session);
   AddAgreementCommands(*app, session);
   AddTerritoryCommands(*app, session);
   AddRouteCommand(*app, session);

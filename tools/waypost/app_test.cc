@@ -206,6 +206,32 @@ TEST(AppTest, ListsWhatABodyHasToDo) {
               HasSubstr("Nothing to do."));
 }
 
+TEST(AppTest, AsksListsAndAnswersEnquiries) {
+  FakeServer server;
+  Runner runner;
+  const RunResult asked =
+      runner.Run({"enquiries", "ask", "--body", "bodies/b", "--theme", "housing", "--territory", "ES300",
+                  "--age-band", "18-to-24", "--household", "4", "--server", server.address()});
+  ASSERT_EQ(asked.code, ExitCode::kOk) << asked.err;
+  const dir::EnquireRequest& request = server.directory.asked_enquiry;
+  EXPECT_EQ(request.enquiry_id().size(), 32u);
+  EXPECT_EQ(request.enquiry_id().find_first_not_of("0123456789abcdef"), std::string::npos);
+  EXPECT_EQ(request.enquiry().body(), "bodies/b");
+  EXPECT_EQ(request.enquiry().age_band(), type::v1::AGE_BAND_18_TO_24);
+  EXPECT_EQ(request.enquiry().household_persons(), 4);
+  const RunResult answered =
+      runner.Run({"enquiries", "answer", "enquiries/e", "--verdict", "yes-with-wait", "--reason",
+                  "no-capacity", "--wait-days", "30", "--server", server.address()});
+  ASSERT_EQ(answered.code, ExitCode::kOk) << answered.err;
+  EXPECT_EQ(server.directory.answered_enquiry.answer().expected_wait_days(), 30);
+  EXPECT_THAT(answered.out, HasSubstr("expected wait days  30"));
+  const RunResult list =
+      runner.Run({"enquiries", "list", "--box", "to-answer", "--server", server.address()});
+  EXPECT_THAT(list.out, HasSubstr("bodies/b  housing  ES300      yes with wait, no capacity, 30 d"));
+  EXPECT_EQ(runner.Run({"enquiries", "list"}).code, ExitCode::kUsage);
+  EXPECT_EQ(runner.Run({"enquiries", "ask", "--body", "bodies/b"}).code, ExitCode::kUsage);
+}
+
 TEST(AppTest, ExplainsARoute) {
   FakeServer server;
   auto& candidate = *server.directory.route.add_candidates();

@@ -146,6 +146,31 @@ grpc::Status FakeDirectory::EndSuccession(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeDirectory::Enquire(grpc::ServerContext*, const directory::v1::EnquireRequest* request,
+                                    directory::v1::Enquiry* response) {
+  asked_enquiry = *request;
+  *response = request->enquiry();
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::AnswerEnquiry(grpc::ServerContext*,
+                                          const directory::v1::AnswerEnquiryRequest* request,
+                                          directory::v1::Enquiry* response) {
+  answered_enquiry = *request;
+  *response = asked_enquiry.enquiry();
+  *response->mutable_answer() = request->answer();
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDirectory::ListEnquiries(grpc::ServerContext*,
+                                          const directory::v1::ListEnquiriesRequest* request,
+                                          directory::v1::ListEnquiriesResponse* response) {
+  if (request->box() != directory::v1::ENQUIRY_BOX_TO_ANSWER) return grpc::Status::OK;
+  *response->add_enquiries() = asked_enquiry.enquiry();
+  *response->mutable_enquiries(0)->mutable_answer() = answered_enquiry.answer();
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeDirectory::ListDirectoryTasks(grpc::ServerContext*,
                                                const directory::v1::ListDirectoryTasksRequest* request,
                                                directory::v1::ListDirectoryTasksResponse* response) {

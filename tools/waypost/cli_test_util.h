@@ -100,6 +100,13 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
                                directory::v1::ListSuccessionsResponse* response) override;
   grpc::Status EndSuccession(grpc::ServerContext* context, const directory::v1::EndSuccessionRequest* request,
                              directory::v1::Succession* response) override;
+  grpc::Status Enquire(grpc::ServerContext* context, const directory::v1::EnquireRequest* request,
+                       directory::v1::Enquiry* response) override;
+  grpc::Status AnswerEnquiry(grpc::ServerContext* context, const directory::v1::AnswerEnquiryRequest* request,
+                             directory::v1::Enquiry* response) override;
+  // The one that was asked, with its answer.
+  grpc::Status ListEnquiries(grpc::ServerContext* context, const directory::v1::ListEnquiriesRequest* request,
+                             directory::v1::ListEnquiriesResponse* response) override;
   // Has tasks for bodies/a alone.
   grpc::Status ListDirectoryTasks(grpc::ServerContext* context,
                                   const directory::v1::ListDirectoryTasksRequest* request,
@@ -137,6 +144,8 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
   directory::v1::EndProgrammeRequest ended_programme;
   directory::v1::CreateSuccessionRequest created_succession;
   directory::v1::ListDirectoryTasksResponse tasks;
+  directory::v1::EnquireRequest asked_enquiry;
+  directory::v1::AnswerEnquiryRequest answered_enquiry;
   directory::v1::ResolveRouteRequest asked;
   directory::v1::ResolveRouteResponse route;
 

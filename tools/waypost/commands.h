@@ -13,6 +13,7 @@ void AddUnitCommands(CLI::App& root, Session& session);
 void AddOfferCommands(CLI::App& root, Session& session);
 void AddProgrammeCommands(CLI::App& root, Session& session);
 void AddSuccessionCommands(CLI::App& root, Session& session);
+void AddEnquiryCommands(CLI::App& root, Session& session);
 void AddAgreementCommands(CLI::App& root, Session& session);
 void AddTerritoryCommands(CLI::App& root, Session& session);
 void AddRouteCommand(CLI::App& root, Session& session);
