@@ -1,4 +1,5 @@
-// Who may call what of the service of enrolments: method × (role, relation to the group's offer).
+// Who may call what of the service of enrolments: method × (role, relation to the group's offer, or to the
+// referral that an enrolment came from).
 //
 // Criteria are published: everybody who works with cases may read them. What a list holds is for the body
 // that delivers the offer.
@@ -30,11 +31,56 @@ inline constexpr policy::MethodRule kSetWaitingListCriteria = {
     .mutation = true,
     .grants = {policy::Grant{{policy::Role::kSupervisor}, {policy::Relation::kOwnBody}}}};
 
+namespace enrolment_policy_internal {
+
+// By the receiving side of the referral that the enrolment came from: a supervisor, or a caseworker who has
+// the case.
+constexpr policy::MethodRule ByProvider(std::string_view method, bool mutation = true) {
+  using policy::Relation;
+  using policy::Role;
+  return {.service = kEnrolmentService,
+          .method = method,
+          .mutation = mutation,
+          .grants = {policy::Grant{{Role::kSupervisor}, {Relation::kReceiving}},
+                     policy::Grant{{Role::kCaseworker},
+                                   {Relation::kReceiving},
+                                   {Relation::kUnitMember, Relation::kAssignee}}}};
+}
+
+}  // namespace enrolment_policy_internal
+
+inline constexpr policy::MethodRule kGetEnrolment =
+    enrolment_policy_internal::ByProvider("GetEnrolment", /*mutation=*/false);
+inline constexpr policy::MethodRule kListEnrolments = {
+    .service = kEnrolmentService,
+    .method = "ListEnrolments",
+    .grants = {
+        policy::Grant{{policy::Role::kSupervisor, policy::Role::kCaseworker}, {policy::Relation::kOwnBody}}}};
+inline constexpr policy::MethodRule kStartEnrolment = enrolment_policy_internal::ByProvider("StartEnrolment");
+inline constexpr policy::MethodRule kPauseEnrolment = enrolment_policy_internal::ByProvider("PauseEnrolment");
+inline constexpr policy::MethodRule kResumeEnrolment =
+    enrolment_policy_internal::ByProvider("ResumeEnrolment");
+inline constexpr policy::MethodRule kLeaveEnrolment = enrolment_policy_internal::ByProvider("LeaveEnrolment");
+inline constexpr policy::MethodRule kMoveEnrolment = enrolment_policy_internal::ByProvider("MoveEnrolment");
+inline constexpr policy::MethodRule kRecordAssessment =
+    enrolment_policy_internal::ByProvider("RecordAssessment");
+inline constexpr policy::MethodRule kRecordAttendance =
+    enrolment_policy_internal::ByProvider("RecordAttendance");
+
 // Every method, for the tests and the reference.
 inline constexpr auto kEnrolmentMethodRules = std::to_array<const policy::MethodRule*>({
     &kGetWaitingList,
     &kListWaitingList,
     &kSetWaitingListCriteria,
+    &kGetEnrolment,
+    &kListEnrolments,
+    &kStartEnrolment,
+    &kPauseEnrolment,
+    &kResumeEnrolment,
+    &kLeaveEnrolment,
+    &kMoveEnrolment,
+    &kRecordAssessment,
+    &kRecordAttendance,
 });
 
 }  // namespace waypost::referral

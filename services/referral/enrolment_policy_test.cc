@@ -14,12 +14,21 @@ using policy::Relation;
 using policy::Role;
 
 // Who may call what, once more, in words: supervisors and caseworkers anywhere, of the body that delivers the
-// offer, or its supervisors alone.
+// offer, or its supervisors alone; or whoever has the case on the receiving side, as with a referral.
 const std::map<std::string, std::string>& Expected() {
   static const auto* const expected = new std::map<std::string, std::string>{
       {"GetWaitingList", "published"},
       {"ListWaitingList", "own"},
       {"SetWaitingListCriteria", "own supervisor"},
+      {"GetEnrolment", "case"},
+      {"ListEnrolments", "own"},
+      {"StartEnrolment", "case"},
+      {"PauseEnrolment", "case"},
+      {"ResumeEnrolment", "case"},
+      {"LeaveEnrolment", "case"},
+      {"MoveEnrolment", "case"},
+      {"RecordAssessment", "case"},
+      {"RecordAttendance", "case"},
   };
   return *expected;
 }
@@ -29,6 +38,11 @@ bool MayByWords(const std::string& words, Role role, policy::Relations relations
   if (words == "published") return works && relations.Has(Relation::kAnyone);
   if (words == "own") return works && relations.Has(Relation::kOwnBody);
   if (words == "own supervisor") return role == Role::kSupervisor && relations.Has(Relation::kOwnBody);
+  if (words == "case") {
+    const bool hands = relations.Has(Relation::kUnitMember) || relations.Has(Relation::kAssignee);
+    return relations.Has(Relation::kReceiving) &&
+           (role == Role::kSupervisor || (role == Role::kCaseworker && hands));
+  }
   ADD_FAILURE() << words;
   return false;
 }
@@ -55,7 +69,8 @@ TEST(EnrolmentPolicy, EveryMethodRoleAndSetOfRelations) {
 
 TEST(EnrolmentPolicy, ChangesNeedARequestId) {
   for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
-    EXPECT_EQ(rule->mutation, rule->method == "SetWaitingListCriteria") << rule->method;
+    const bool reads = rule->method.substr(0, 3) == "Get" || rule->method.substr(0, 4) == "List";
+    EXPECT_EQ(rule->mutation, !reads) << rule->method;
   }
 }
 

@@ -66,7 +66,8 @@ absl::Status Fill(const store::Reader& reader, const Group& group, const Waiting
   if (!as.Is(Relation::kOwnBody)) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const auto count, rows::GetGroupCount(reader, group.key));
   if (group.places.has_value()) view.set_places(*group.places);
-  view.set_taken(static_cast<int32_t>(count.held()));
+  view.set_taken(static_cast<int32_t>(count.held() + count.enrolled()));
+  view.set_enrolled(static_cast<int32_t>(count.enrolled()));
   view.set_waiting_count(static_cast<int32_t>(count.waiting()));
   view.set_waiting_person_count(static_cast<int32_t>(count.waiting_persons()));
   return absl::OkStatus();

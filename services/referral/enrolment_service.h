@@ -6,7 +6,10 @@
 #include <grpcpp/impl/codegen/server_callback.h>
 #include <grpcpp/server_context.h>
 
+#include <functional>
+
 #include "common/rpc/environment.h"
+#include "services/referral/enrolment_rules.h"
 #include "services/referral/referral_directory.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 
@@ -27,7 +30,21 @@ class EnrolmentService final : public v1::EnrolmentService::CallbackService {
   Reactor* SetWaitingListCriteria(Context*, const v1::SetWaitingListCriteriaRequest*,
                                   v1::WaitingList*) override;
 
+  Reactor* GetEnrolment(Context*, const v1::GetEnrolmentRequest*, v1::Enrolment*) override;
+  Reactor* ListEnrolments(Context*, const v1::ListEnrolmentsRequest*, v1::ListEnrolmentsResponse*) override;
+  Reactor* StartEnrolment(Context*, const v1::StartEnrolmentRequest*, v1::Enrolment*) override;
+  Reactor* PauseEnrolment(Context*, const v1::PauseEnrolmentRequest*, v1::Enrolment*) override;
+  Reactor* ResumeEnrolment(Context*, const v1::ResumeEnrolmentRequest*, v1::Enrolment*) override;
+  Reactor* LeaveEnrolment(Context*, const v1::LeaveEnrolmentRequest*, v1::Enrolment*) override;
+  Reactor* MoveEnrolment(Context*, const v1::MoveEnrolmentRequest*, v1::Enrolment*) override;
+  Reactor* RecordAssessment(Context*, const v1::RecordAssessmentRequest*, v1::Enrolment*) override;
+  Reactor* RecordAttendance(Context*, const v1::RecordAttendanceRequest*, v1::Enrolment*) override;
+
  private:
+  template <typename Request>
+  Reactor* Change(Context* context, const policy::MethodRule& rule, const Request& request,
+                  v1::Enrolment* response, std::function<EnrolmentCommand(const Request&)> command_of);
+
   const rpc::Environment& env_;
   const BodyRegistry& bodies_;
 };

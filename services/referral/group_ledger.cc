@@ -25,12 +25,17 @@ int64_t At(const std::map<GroupKey, int64_t>& counts, const GroupKey& group) {
 
 // What one record has to do with groups.
 struct Standing {
-  explicit Standing(const ReferralRecord& record) : held(PlacesHeld(record)), waits(WaitsIn(record)) {
+  explicit Standing(const ReferralRecord& record)
+      : held(PlacesHeld(record)), given_over(PlacesGivenOver(record)), waits(WaitsIn(record)) {
     if (waits.has_value()) waiting = WaitingRecordOf(record);
   }
   bool WaitsFor(const GroupKey& group) const { return waits == group; }
 
+  // Its own places, and those of its enrolments.
+  int64_t Places(const GroupKey& group) const { return At(held, group) + At(given_over, group); }
+
   std::map<GroupKey, int64_t> held;
+  std::map<GroupKey, int64_t> given_over;
   std::optional<GroupKey> waits;
   WaitingRecord waiting;
 };
@@ -39,6 +44,7 @@ std::set<GroupKey> GroupsOf(const Standing& before, const Standing& after) {
   std::set<GroupKey> groups;
   for (const Standing* standing : {&before, &after}) {
     for (const auto& [group, count] : standing->held) groups.insert(group);
+    for (const auto& [group, count] : standing->given_over) groups.insert(group);
     if (standing->waits.has_value()) groups.insert(*standing->waits);
   }
   return groups;
@@ -46,9 +52,8 @@ std::set<GroupKey> GroupsOf(const Standing& before, const Standing& after) {
 
 // Has it freed a place there, or left the list otherwise than for a place there?
 bool Frees(const Standing& before, const Standing& after, const GroupKey& group) {
-  const int64_t held_before = At(before.held, group);
-  const int64_t held_after = At(after.held, group);
-  if (held_after != held_before) return held_after < held_before;
+  const int64_t change = after.Places(group) - before.Places(group);
+  if (change != 0) return change < 0;
   return before.WaitsFor(group) && !after.WaitsFor(group);
 }
 
@@ -62,12 +67,11 @@ absl::StatusOr<std::string> NextOnList(const store::Reader& reader, const Standi
   return std::string();
 }
 
-absl::Status CheckPlaces(const Decision& decision, const GroupKey& group, int64_t held, int64_t wanted) {
+absl::Status CheckPlaces(const store::Reader& reader, const Decision& decision, const GroupKey& group,
+                         int64_t wanted) {
   for (const GroupLimit& limit : decision.taking.limits) {
     if (limit.offer != group.offer || limit.group_id != group.group_id) continue;
-    if (limit.places.has_value() && held + wanted > *limit.places) {
-      return NoPlaceFree(decision.next.name(), GroupName(group), *limit.places, held, wanted);
-    }
+    WAYPOST_RETURN_IF_ERROR(CheckPlaceFree(reader, decision.next.name(), group, limit.places, wanted));
   }
   return absl::OkStatus();
 }
@@ -114,18 +118,28 @@ absl::StatusOr<GroupNews> CarryGroups(store::Writer& writer, const ReferralRecor
   const Standing is(decision.next);
   for (const GroupKey& group : GroupsOf(was, is)) {
     WAYPOST_ASSIGN_OR_RETURN(GroupCountRecord count, rows::GetGroupCount(writer, group));
-    const int64_t change = At(is.held, group) - At(was.held, group);
+    const int64_t change = is.Places(group) - was.Places(group);
     if (change > 0) {
       WAYPOST_ASSIGN_OR_RETURN(const v1::OutOfOrderReason reason, CheckOrder(writer, decision, group));
       if (reason != v1::OUT_OF_ORDER_REASON_UNSPECIFIED) news.out_of_order = reason;
-      WAYPOST_RETURN_IF_ERROR(CheckPlaces(decision, group, count.held(), change));
+      WAYPOST_RETURN_IF_ERROR(CheckPlaces(writer, decision, group, change));
     }
-    count.set_held(count.held() + change);
+    // Those of enrolments are counted where these are written.
+    count.set_held(count.held() + At(is.held, group) - At(was.held, group));
     WAYPOST_RETURN_IF_ERROR(CarryWaiting(writer, group, was, is, count));
     WAYPOST_RETURN_IF_ERROR(rows::PutGroupCount(writer, group, count));
   }
   WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(writer, was, is, decision.next.name()));
   return news;
+}
+
+absl::Status CheckPlaceFree(const store::Reader& reader, std::string_view name, const GroupKey& group,
+                            std::optional<int> places, int64_t wanted) {
+  if (!places.has_value()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const GroupCountRecord count, rows::GetGroupCount(reader, group));
+  const int64_t taken = count.held() + count.enrolled();
+  if (taken + wanted <= *places) return absl::OkStatus();
+  return NoPlaceFree(name, GroupName(group), *places, taken, wanted);
 }
 
 absl::Status FillGroups(const store::Reader& reader, const ReferralRecord* before,
@@ -137,7 +151,11 @@ absl::Status FillGroups(const store::Reader& reader, const ReferralRecord* befor
     view.mutable_waiting()->set_position(rank);
     view.mutable_waiting()->set_waiting_count(static_cast<int32_t>(count.waiting()));
   }
-  if (before == nullptr || !as.Is(policy::Relation::kReceiving)) return absl::OkStatus();
+  if (!as.Is(policy::Relation::kReceiving)) {
+    for (v1::PersonPlace& place : *view.mutable_places()) place.clear_enrolment();
+    return absl::OkStatus();
+  }
+  if (before == nullptr) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(*view.mutable_next_on_list(),
                            NextOnList(reader, Standing(*before), is, record.name()));
   return absl::OkStatus();

@@ -4,13 +4,16 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_GROUP_LEDGER_H_
 #define WAYPOST_SERVICES_REFERRAL_GROUP_LEDGER_H_
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/policy/policy.h"
 #include "common/store/store.h"
 #include "services/referral/referral_rules.h"
+#include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
 
@@ -27,6 +30,11 @@ struct GroupNews {
 // given. LIMIT_EXCEEDED where the list is full.
 absl::StatusOr<GroupNews> CarryGroups(store::Writer& writer, const ReferralRecord& before,
                                       const Decision& decision);
+
+// NO_PLACE_FREE where `name` wants more places than the group has left. `places` as declared: none is no
+// limit.
+absl::Status CheckPlaceFree(const store::Reader& reader, std::string_view name, const GroupKey& group,
+                            std::optional<int> places, int64_t wanted);
 
 // Adds position and length of the list to a side's view and, for the receiving side, who is next after the
 // change from `before` (null where nothing was changed).

@@ -59,7 +59,7 @@ absl::StatusOr<GroupCountRecord> GetGroupCount(const store::Reader& reader, cons
 }
 
 absl::Status PutGroupCount(store::Writer& writer, const GroupKey& group, const GroupCountRecord& count) {
-  if (count.held() < 0 || count.waiting() < 0 || count.waiting_persons() < 0) {
+  if (count.held() < 0 || count.enrolled() < 0 || count.waiting() < 0 || count.waiting_persons() < 0) {
     return error::DataLoss("counts of a group: one would be below zero");
   }
   GroupCountRecord record = count;

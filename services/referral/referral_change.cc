@@ -9,6 +9,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
+#include "services/referral/enrolment_ledger.h"
 #include "services/referral/group_ledger.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
@@ -189,6 +190,7 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
   WAYPOST_ASSIGN_OR_RETURN(const GroupNews news, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
+  WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, before, next));
   const std::vector<std::string> parties = PartiesOf(before, next);
   rpc::Change change{.type = EventType(decision.event),
                      .resource = next.name(),
@@ -246,6 +248,13 @@ absl::Status CarryOut(rpc::Mutation& mutation, const Authorized& as,
 
 std::string FeedOf(std::string_view body) {
   return base::Cat("referral/", body);
+}
+
+absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
+                              const Decision& decision) {
+  WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), before, decision));
+  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kCaller, before, decision, {}));
+  return RunFollowUps(mutation, as, decision.follow_ups, 0);
 }
 
 bool ReferralChange::NeedsPreparation(const Asked& asked) {

@@ -52,6 +52,11 @@ std::string FeedOf(std::string_view body);
 absl::Status CarryOut(rpc::Mutation& mutation, const policy::Authorized& as,
                       const std::vector<FollowUp>& follow_ups);
 
+// What a caller's decision says, where it needs no keys and gives no text: deletions, row, groups,
+// enrolments, history, event, and what follows in other referrals.
+absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const policy::Authorized& as,
+                              const ReferralRecord& before, const Decision& decision);
+
 // Thread-safe.
 class ReferralChange {
  public:

@@ -37,6 +37,7 @@ struct GroupLimit {
   std::string offer;
   std::string group_id;
   std::optional<int> places;  // nothing declared is no limit
+  bool enrolment = false;     // of an ENROLMENT offer
 };
 
 namespace command {

@@ -105,7 +105,10 @@ class Named {
     if (HasBegun(found->cohort_start, now)) {
       closed_.Update(GroupNotOpen(GroupName(group), found->cohort_start));
     }
-    limits.push_back({.offer = group.offer, .group_id = group.group_id, .places = found->places});
+    limits.push_back({.offer = group.offer,
+                      .group_id = group.group_id,
+                      .places = found->places,
+                      .enrolment = facts.enrolment});
     return absl::OkStatus();
   }
 
@@ -289,6 +292,15 @@ absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
     const v1::ListPlace& waiting = current_.waiting();
     WAYPOST_RETURN_IF_ERROR(
         named_.Group("places", {waiting.offer(), waiting.group_id()}, body, call_.now, filled.limits));
+  }
+  if (accept.places.empty()) {
+    for (const v1::PersonPlace& place : current_.places()) {
+      WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, place.offer()));
+      filled.limits.push_back({.offer = place.offer(),
+                               .group_id = place.group_id(),
+                               .places = std::nullopt,
+                               .enrolment = facts.enrolment});
+    }
   }
   const std::string& offer = !accept.offer.empty()        ? accept.offer
                              : !current_.places().empty() ? current_.places(0).offer()

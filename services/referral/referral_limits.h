@@ -59,6 +59,11 @@ inline constexpr absl::Duration kFurthestZone = absl::Hours(14);
 inline constexpr size_t kMaxGroupIdBytes = 63;  // as in the directory
 inline constexpr int kMaxWaiting = 1'000;       // referrals on one waiting list
 inline constexpr int kMaxCriteria = 6;
+inline constexpr int kMaxAssessments = 50;
+inline constexpr int kMaxMoves = 50;
+inline constexpr int kMaxAttendance = 500;  // days of one enrolment
+inline constexpr int kMaxAttendanceInRequest = 31;
+inline constexpr size_t kMaxLevelBytes = 60;  // as in the directory
 // A cohort has begun when its day has ended everywhere on earth.
 inline constexpr absl::Duration kLatestZone = absl::Hours(12);
 

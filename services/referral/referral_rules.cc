@@ -422,7 +422,7 @@ absl::Status Apply(const command::Accept& accept, Step& step) {
     WAYPOST_RETURN_IF_ERROR(
         AddAppointment(TimeOf(accept.appointment->time()), accept.appointment->zone(), step));
   }
-  WAYPOST_RETURN_IF_ERROR(TakeAccepted(accept.places, next));
+  WAYPOST_RETURN_IF_ERROR(TakeAccepted(accept.places, accept.limits, next));
   step.decision.taking = {.limits = accept.limits, .out_of_order = accept.out_of_order};
   *next.mutable_accept_time() = api::ToTimestamp(step.now);
   next.clear_paused_due();

@@ -280,11 +280,12 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "WatchReferralsResponse.event", "ListNotesResponse.next_page_token", "Note.name", "Note.body",
           "Note.actor", "Note.event", "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event",
           "HistoryEntry.body", "HistoryEntry.actor", "HistoryEntry.next_on_list", "ListPlace.offer",
-          "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer", "Referral.next_on_list",
-          "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor", "RightsHolder.referral",
-          "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
-          "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by",
-          "RightsTask.request", "RightsTask.referral", "ListRightsRequestsResponse.next_page_token"));
+          "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer", "PersonPlace.enrolment",
+          "Referral.next_on_list", "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor",
+          "RightsHolder.referral", "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until",
+          "RightsHolder.actor", "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral",
+          "RightsRequest.recorded_by", "RightsTask.request", "RightsTask.referral",
+          "ListRightsRequestsResponse.next_page_token"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/enrolment_rules.h"
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_machine.h"
@@ -61,6 +62,17 @@ void PutPlaces(const GroupKey& group, const std::vector<uint32_t>& persons, Refe
     place.set_person(person);
     place.set_offer(group.offer);
     place.set_group_id(group.group_id);
+  }
+}
+
+// Names the enrolments that are to have places of ENROLMENT offers.
+void GiveOver(const std::vector<GroupLimit>& limits, ReferralRecord& next) {
+  for (v1::PersonPlace& place : *next.mutable_places()) {
+    const bool enrols = std::any_of(limits.begin(), limits.end(), [&place](const GroupLimit& limit) {
+      return limit.enrolment && limit.offer == place.offer() && limit.group_id == place.group_id();
+    });
+    place.clear_enrolment();
+    if (enrols) place.set_enrolment(NewEnrolmentName(next.name(), place.person(), next.revision() + 1));
   }
 }
 
@@ -124,8 +136,19 @@ std::optional<GroupKey> GroupOfWaitingList(std::string_view name) {
 std::map<GroupKey, int64_t> PlacesHeld(const ReferralRecord& record) {
   std::map<GroupKey, int64_t> held;
   if (!kHolding.Has(record.state())) return held;
-  for (const v1::PersonPlace& place : record.places()) ++held[{place.offer(), place.group_id()}];
+  for (const v1::PersonPlace& place : record.places()) {
+    if (place.enrolment().empty()) ++held[{place.offer(), place.group_id()}];
+  }
   return held;
+}
+
+std::map<GroupKey, int64_t> PlacesGivenOver(const ReferralRecord& record) {
+  std::map<GroupKey, int64_t> given;
+  if (!kRemembering.Has(record.state())) return given;
+  for (const v1::PersonPlace& place : record.places()) {
+    if (!place.enrolment().empty()) ++given[{place.offer(), place.group_id()}];
+  }
+  return given;
 }
 
 std::optional<GroupKey> WaitsIn(const ReferralRecord& record) {
@@ -155,13 +178,15 @@ absl::Status TakeOffered(const GroupChoice& choice, ReferralRecord& next) {
   return absl::OkStatus();
 }
 
-absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, ReferralRecord& next) {
+absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std::vector<GroupLimit>& limits,
+                          ReferralRecord& next) {
   if (places.empty()) {
     const v1::ListPlace& waiting = next.waiting();
     if (next.has_waiting() && next.places().empty()) {
       PutPlaces({waiting.offer(), waiting.group_id()}, {waiting.persons().begin(), waiting.persons().end()},
                 next);
     }
+    GiveOver(limits, next);
     return absl::OkStatus();
   }
   error::FieldViolations wrong;
@@ -172,6 +197,7 @@ absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, ReferralRe
   }
   if (!wrong.empty()) return wrong.ToStatus();
   *next.mutable_places() = {places.begin(), places.end()};
+  GiveOver(limits, next);
   return absl::OkStatus();
 }
 

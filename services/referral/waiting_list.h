@@ -3,7 +3,8 @@
 //
 // What a referral holds follows from its record alone, so that counts can be kept by what changes between one
 // record and the next. It holds one place for each person in `places` while a place is offered to it, and
-// while the receiving body has the case; at an end it holds none.
+// while the receiving body has the case; at an end it holds none. In an ENROLMENT offer the place goes over
+// to an enrolment when the referral is accepted.
 #ifndef WAYPOST_SERVICES_REFERRAL_WAITING_LIST_H_
 #define WAYPOST_SERVICES_REFERRAL_WAITING_LIST_H_
 
@@ -38,8 +39,11 @@ std::string WaitingListName(const GroupKey& group);
 // Nothing when it is no such name.
 std::optional<GroupKey> GroupOfWaitingList(std::string_view name);
 
-// How many places it holds now, by group.
+// How many places it holds now, by group; without those that went over to enrolments.
 std::map<GroupKey, int64_t> PlacesHeld(const storage::v1::ReferralRecord& record);
+// How many went over to enrolments, by the group in which each began. None once it has ended otherwise than
+// by completion.
+std::map<GroupKey, int64_t> PlacesGivenOver(const storage::v1::ReferralRecord& record);
 // The group on whose list it is now. An offered referral is on none, and comes back to where it was.
 std::optional<GroupKey> WaitsIn(const storage::v1::ReferralRecord& record);
 
@@ -47,8 +51,10 @@ std::optional<GroupKey> WaitsIn(const storage::v1::ReferralRecord& record);
 // INVALID_FIELD where somebody is no person of the referral.
 absl::Status JoinList(const GroupChoice& choice, absl::Time now, storage::v1::ReferralRecord& next);
 absl::Status TakeOffered(const GroupChoice& choice, storage::v1::ReferralRecord& next);
-// Empty: what is offered stays, or else whoever waits gets a place where they wait.
-absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, storage::v1::ReferralRecord& next);
+// Empty: what is offered stays, or else whoever waits gets a place where they wait. Places of which the
+// limits say that they are for enrolments go over to them.
+absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std::vector<GroupLimit>& limits,
+                          storage::v1::ReferralRecord& next);
 // Forgets what its new state does not have.
 void SettleGroups(storage::v1::ReferralRecord& next);
 

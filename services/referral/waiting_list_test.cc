@@ -103,7 +103,7 @@ TEST(WaitingList, AListIsJoinedByThoseNamedOrByEverybody) {
   ASSERT_TRUE(TakeOffered({"offers/asl", "fle1", {}}, one).ok());
   EXPECT_EQ(one.places_size(), 2) << "another group: everybody";
   // Accepted from the list without a word about places, they get them where they wait.
-  ASSERT_TRUE(TakeAccepted({}, all).ok());
+  ASSERT_TRUE(TakeAccepted({}, {}, all).ok());
   EXPECT_EQ(all.places_size(), 2);
   EXPECT_EQ(all.places(1).group_id(), "alpha");
 }

@@ -354,6 +354,55 @@ referral::v1::SetWaitingListCriteriaRequest FakeEnrolments::set() const {
   return set_;
 }
 
+grpc::Status FakeEnrolments::StartEnrolment(grpc::ServerContext*,
+                                            const referral::v1::StartEnrolmentRequest* request,
+                                            referral::v1::Enrolment* response) {
+  const std::lock_guard lock(mutex_);
+  received_.started = *request;
+  response->set_name(request->name());
+  response->set_state(referral::v1::ENROLMENT_STATE_ATTENDING);
+  response->set_revision(2);
+  response->set_etag("e2");
+  response->add_allowed_actions("PAUSE");
+  response->set_next_on_list("referrals/01jd");
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeEnrolments::RecordAttendance(grpc::ServerContext*,
+                                              const referral::v1::RecordAttendanceRequest* request,
+                                              referral::v1::Enrolment* response) {
+  const std::lock_guard lock(mutex_);
+  received_.attended = *request;
+  response->set_name(request->name());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeEnrolments::RecordAssessment(grpc::ServerContext*,
+                                              const referral::v1::RecordAssessmentRequest* request,
+                                              referral::v1::Enrolment* response) {
+  const std::lock_guard lock(mutex_);
+  received_.assessed = *request;
+  response->set_name(request->name());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeEnrolments::ListEnrolments(grpc::ServerContext*,
+                                            const referral::v1::ListEnrolmentsRequest* request,
+                                            referral::v1::ListEnrolmentsResponse* response) {
+  const std::lock_guard lock(mutex_);
+  received_.listed = *request;
+  auto& enrolment = *response->add_enrolments();
+  enrolment.set_name("enrolments/01jd-1-7");
+  enrolment.set_state(referral::v1::ENROLMENT_STATE_PAUSED);
+  enrolment.set_group_id("alpha");
+  return grpc::Status::OK;
+}
+
+FakeEnrolments::Received FakeEnrolments::received() const {
+  const std::lock_guard lock(mutex_);
+  return received_;
+}
+
 FakeServer::FakeServer() {
   auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&directory, &referrals, &enrolments});
   if (!server.ok()) {

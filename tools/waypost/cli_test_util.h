@@ -167,15 +167,36 @@ class FakeEnrolments final : public referral::v1::EnrolmentService::Service {
   grpc::Status SetWaitingListCriteria(grpc::ServerContext* context,
                                       const referral::v1::SetWaitingListCriteriaRequest* request,
                                       referral::v1::WaitingList* response) override;
+  grpc::Status StartEnrolment(grpc::ServerContext* context,
+                              const referral::v1::StartEnrolmentRequest* request,
+                              referral::v1::Enrolment* response) override;
+  grpc::Status RecordAttendance(grpc::ServerContext* context,
+                                const referral::v1::RecordAttendanceRequest* request,
+                                referral::v1::Enrolment* response) override;
+  grpc::Status RecordAssessment(grpc::ServerContext* context,
+                                const referral::v1::RecordAssessmentRequest* request,
+                                referral::v1::Enrolment* response) override;
+  grpc::Status ListEnrolments(grpc::ServerContext* context,
+                              const referral::v1::ListEnrolmentsRequest* request,
+                              referral::v1::ListEnrolmentsResponse* response) override;
 
   // The list whose entries were asked for.
   std::string asked() const;
   referral::v1::SetWaitingListCriteriaRequest set() const;
+  // What was last asked of each.
+  struct Received {
+    referral::v1::StartEnrolmentRequest started;
+    referral::v1::RecordAttendanceRequest attended;
+    referral::v1::RecordAssessmentRequest assessed;
+    referral::v1::ListEnrolmentsRequest listed;
+  };
+  Received received() const;
 
  private:
   mutable std::mutex mutex_;
   std::string asked_;
   referral::v1::SetWaitingListCriteriaRequest set_;
+  Received received_;
 };
 
 class FakeReferrals final : public referral::v1::ReferralService::Service {

@@ -20,6 +20,7 @@ void AddRouteCommand(CLI::App& root, Session& session);
 void AddReferralCommands(CLI::App& root, Session& session);
 void AddWaitingListCommands(CLI::App& root, Session& session);
 void AddRightsCommands(CLI::App& root, Session& session);
+void AddEnrolmentCommands(CLI::App& root, Session& session);
 void AddAuditCommands(CLI::App& root, Session& session);
 void AddReflectionCommand(CLI::App& root, Session& session);
 void AddCompletionCommand(CLI::App& root, Session& session);

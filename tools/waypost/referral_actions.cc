@@ -55,60 +55,9 @@ FlagOptions ActionFlags(const ReferralAction& action) {
   return options;
 }
 
-// The outcome of each person, by flags that they share.
-struct OutcomeFlags {
-  std::vector<std::string> outcomes;
-  std::string date;
-  std::string informed_by;
-  std::string informed_how;
-  std::string informed_language;
-  std::string remedy;
-  std::string follow_up_date;
-};
-
-void AddOutcomeFlags(CLI::App& leaf, OutcomeFlags& flags) {
-  leaf.add_option("--outcome", flags.outcomes, "PERSON=KIND, as 1=provided; once for each person")
-      ->type_name("PERSON=KIND")
-      ->allow_extra_args(false);
-  leaf.add_option("--date", flags.date, "the day of all outcomes, YYYY-MM-DD; today if absent");
-  const auto choice = [&leaf](const char* name, std::string& into, const char* help,
-                              const google::protobuf::EnumDescriptor* type) {
-    leaf.add_option(name, into, help)->type_name("WORD")->check(EnumChoice(*type));
-  };
-  choice("--informed-by", flags.informed_by, "who told the people", pb::InformedBy_descriptor());
-  choice("--informed-how", flags.informed_how, "how", pb::InformedHow_descriptor());
-  leaf.add_option("--informed-language", flags.informed_language, "in which language, a BCP 47 tag");
-  choice("--remedy", flags.remedy, "what can be done against a negative decision", pb::Remedy_descriptor());
-  leaf.add_option("--follow-up-date", flags.follow_up_date, "a day to look again, YYYY-MM-DD");
-}
-
 int NumberOf(const google::protobuf::EnumDescriptor& type, const std::string& text) {
   const auto* value = FindEnumValue(type, text);
   return value == nullptr ? 0 : value->number();
-}
-
-absl::StatusOr<pb::PersonOutcome> OneOutcome(const std::string& text, const OutcomeFlags& flags,
-                                             const ValueContext& context) {
-  const size_t equals = text.find('=');
-  uint32_t person = 0;
-  const bool has_person = equals != std::string::npos && absl::SimpleAtoi(text.substr(0, equals), &person);
-  const int kind = has_person ? NumberOf(*pb::OutcomeKind_descriptor(), text.substr(equals + 1)) : 0;
-  if (kind == 0) return error::InvalidField("--outcome", "must be PERSON=KIND, as in 1=provided");
-  pb::PersonOutcome outcome;
-  outcome.set_person(person);
-  pb::Outcome& details = *outcome.mutable_outcome();
-  details.set_kind(static_cast<pb::OutcomeKind>(kind));
-  details.set_date(flags.date.empty() ? absl::FormatTime("%Y-%m-%d", context.now, context.zone) : flags.date);
-  details.set_informed_by(
-      static_cast<pb::InformedBy>(NumberOf(*pb::InformedBy_descriptor(), flags.informed_by)));
-  details.set_informed_how(
-      static_cast<pb::InformedHow>(NumberOf(*pb::InformedHow_descriptor(), flags.informed_how)));
-  details.set_informed_language(flags.informed_language);
-  if (NeedsRemedy(details.kind())) {
-    details.set_remedy(static_cast<pb::Remedy>(NumberOf(*pb::Remedy_descriptor(), flags.remedy)));
-  }
-  details.set_follow_up_date(flags.follow_up_date);
-  return outcome;
 }
 
 // CompleteReferral and EndReferralWithoutResult have the same fields.
@@ -153,6 +102,46 @@ void AddAction(CLI::App& group, Session& session, const ReferralAction& action) 
 }
 
 }  // namespace
+
+void AddOutcomeFlags(CLI::App& leaf, OutcomeFlags& flags) {
+  leaf.add_option("--outcome", flags.outcomes, "PERSON=KIND, as 1=provided; once for each person")
+      ->type_name("PERSON=KIND")
+      ->allow_extra_args(false);
+  leaf.add_option("--date", flags.date, "the day of all outcomes, YYYY-MM-DD; today if absent");
+  const auto choice = [&leaf](const char* name, std::string& into, const char* help,
+                              const google::protobuf::EnumDescriptor* type) {
+    leaf.add_option(name, into, help)->type_name("WORD")->check(EnumChoice(*type));
+  };
+  choice("--informed-by", flags.informed_by, "who told the people", pb::InformedBy_descriptor());
+  choice("--informed-how", flags.informed_how, "how", pb::InformedHow_descriptor());
+  leaf.add_option("--informed-language", flags.informed_language, "in which language, a BCP 47 tag");
+  choice("--remedy", flags.remedy, "what can be done against a negative decision", pb::Remedy_descriptor());
+  leaf.add_option("--follow-up-date", flags.follow_up_date, "a day to look again, YYYY-MM-DD");
+}
+
+absl::StatusOr<pb::PersonOutcome> OneOutcome(const std::string& text, const OutcomeFlags& flags,
+                                             const ValueContext& context) {
+  const size_t equals = text.find('=');
+  uint32_t person = 0;
+  const bool has_person = equals != std::string::npos && absl::SimpleAtoi(text.substr(0, equals), &person);
+  const int kind = has_person ? NumberOf(*pb::OutcomeKind_descriptor(), text.substr(equals + 1)) : 0;
+  if (kind == 0) return error::InvalidField("--outcome", "must be PERSON=KIND, as in 1=provided");
+  pb::PersonOutcome outcome;
+  outcome.set_person(person);
+  pb::Outcome& details = *outcome.mutable_outcome();
+  details.set_kind(static_cast<pb::OutcomeKind>(kind));
+  details.set_date(flags.date.empty() ? absl::FormatTime("%Y-%m-%d", context.now, context.zone) : flags.date);
+  details.set_informed_by(
+      static_cast<pb::InformedBy>(NumberOf(*pb::InformedBy_descriptor(), flags.informed_by)));
+  details.set_informed_how(
+      static_cast<pb::InformedHow>(NumberOf(*pb::InformedHow_descriptor(), flags.informed_how)));
+  details.set_informed_language(flags.informed_language);
+  if (NeedsRemedy(details.kind())) {
+    details.set_remedy(static_cast<pb::Remedy>(NumberOf(*pb::Remedy_descriptor(), flags.remedy)));
+  }
+  details.set_follow_up_date(flags.follow_up_date);
+  return outcome;
+}
 
 bool NeedsRemedy(pb::OutcomeKind kind) {
   return kind == pb::OUTCOME_KIND_REFUSED || kind == pb::OUTCOME_KIND_NOT_ELIGIBLE ||

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "tools/waypost/message_flags.h"
 #include "waypost/referral/v1/referral.pb.h"
 #include "waypost/referral/v1/rights.pb.h"
 
@@ -22,6 +25,21 @@ struct ReferralAction {
   // Fields without which the server always refuses.
   std::set<std::string> required;
 };
+
+// The outcome of each person, by flags that they share.
+struct OutcomeFlags {
+  std::vector<std::string> outcomes;
+  std::string date;
+  std::string informed_by;
+  std::string informed_how;
+  std::string informed_language;
+  std::string remedy;
+  std::string follow_up_date;
+};
+void AddOutcomeFlags(CLI::App& leaf, OutcomeFlags& flags);
+// One "PERSON=KIND" with what the flags say of all. INVALID_FIELD when it is none.
+absl::StatusOr<referral::v1::PersonOutcome> OneOutcome(const std::string& text, const OutcomeFlags& flags,
+                                                       const ValueContext& context);
 
 // Every method that changes one existing referral, but for UpdateReferral and SubmitReferral, which take
 // documents.

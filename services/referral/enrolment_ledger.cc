@@ -1,0 +1,63 @@
+#include "services/referral/enrolment_ledger.h"
+
+#include <algorithm>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "services/referral/enrolment_repository.h"
+#include "services/referral/group_rows.h"
+
+namespace waypost::referral {
+namespace {
+
+absl::Status Count(store::Writer& writer, const GroupKey& group, int64_t change) {
+  WAYPOST_ASSIGN_OR_RETURN(storage::v1::GroupCountRecord count, rows::GetGroupCount(writer, group));
+  count.set_enrolled(count.enrolled() + change);
+  return rows::PutGroupCount(writer, group, count);
+}
+
+bool Names(const ReferralRecord& referral, const std::string& enrolment) {
+  return std::any_of(referral.places().begin(), referral.places().end(),
+                     [&](const v1::PersonPlace& place) { return place.enrolment() == enrolment; });
+}
+
+}  // namespace
+
+absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& as,
+                            const EnrolmentRecord* before, const EnrolmentDecision& decision) {
+  store::Writer& writer = mutation.writer();
+  const EnrolmentRecord& next = decision.next;
+  if (before != nullptr && HasPlace(before->state())) {
+    WAYPOST_RETURN_IF_ERROR(Count(writer, GroupOf(*before), -1));
+  }
+  if (HasPlace(next.state())) WAYPOST_RETURN_IF_ERROR(Count(writer, GroupOf(next), 1));
+  rows::PutEnrolment(writer, before, next);
+  return mutation.Publish(as, {.type = EnrolmentEventType(decision.event),
+                               .resource = next.name(),
+                               .revision = next.revision(),
+                               .time = api::FromTimestamp(next.update_time()),
+                               .state = StayName(next.state()),
+                               .parties = {next.provider()}});
+}
+
+absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
+                             const ReferralRecord& before, const ReferralRecord& next) {
+  const absl::Time now = api::FromTimestamp(next.update_time());
+  for (const v1::PersonPlace& place : next.places()) {
+    if (place.enrolment().empty() || Names(before, place.enrolment())) continue;
+    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, nullptr, OpenEnrolment(next, place, now)));
+  }
+  if (before.state() == next.state()) return absl::OkStatus();
+  for (const v1::PersonPlace& place : before.places()) {
+    if (place.enrolment().empty()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentRecord enrolment,
+                             rows::GetEnrolment(mutation.writer(), place.enrolment()));
+    if (!EndsWithReferral(enrolment, next)) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentDecision ended,
+                             DecideEnrolment(enrolment, enrolment::EndWithReferral{}, now));
+    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, &enrolment, ended));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,87 @@
+#include "services/referral/enrolment_repository.h"
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "common/store/keys.h"
+
+namespace waypost::referral::rows {
+namespace {
+
+using store::KeyBuilder;
+using store::KeyParser;
+
+std::string_view IdOf(std::string_view name) {
+  return name.substr(name.find('/') + 1);
+}
+
+std::string RecordKey(std::string_view name) {
+  return KeyBuilder().Text("e").Text(IdOf(name)).Take();
+}
+
+std::string GroupPrefix(const GroupKey& group) {
+  return KeyBuilder().Text("e.group").Text(group.offer).Text(group.group_id).Take();
+}
+
+std::string BodyPrefix(std::string_view body) {
+  return KeyBuilder().Text("e.body").Text(body).Take();
+}
+
+std::vector<std::string> IndexKeys(const EnrolmentRecord& record) {
+  std::vector<std::string> keys;
+  for (std::string prefix : {GroupPrefix(GroupOf(record)), BodyPrefix(record.provider())}) {
+    keys.push_back(KeyBuilder(std::move(prefix))
+                       .Uint(static_cast<uint64_t>(record.state()))
+                       .Text(IdOf(record.name()))
+                       .Take());
+  }
+  return keys;
+}
+
+}  // namespace
+
+absl::StatusOr<EnrolmentRecord> GetEnrolment(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(RecordKey(name)));
+  if (!value.has_value()) return error::NotFound(name);
+  EnrolmentRecord record;
+  if (!record.ParseFromString(*value)) return error::DataLoss(name);
+  return record;
+}
+
+void PutEnrolment(store::Writer& writer, const EnrolmentRecord* before, const EnrolmentRecord& next) {
+  if (before != nullptr) {
+    for (const std::string& key : IndexKeys(*before)) writer.Delete(key);
+  }
+  for (const std::string& key : IndexKeys(next)) writer.Put(key, "");
+  writer.Put(RecordKey(next.name()), next.SerializeAsString());
+}
+
+absl::StatusOr<EnrolmentPage> ListEnrolments(const store::Reader& reader, const EnrolmentQuery& query,
+                                             std::string_view position, int limit) {
+  EnrolmentPage page;
+  const std::string below = query.group.has_value() ? GroupPrefix(*query.group) : BodyPrefix(query.body);
+  for (const Stay state : query.states) {
+    const std::string run = KeyBuilder(below).Uint(static_cast<uint64_t>(state)).Take();
+    const std::string after = base::Cat(below, position);
+    const store::KeyRange range = store::PrefixRange(run);
+    if (!position.empty() && after >= range.end) continue;
+    const bool within = !position.empty() && after > run;
+    const auto at = reader.Scan(within ? store::PrefixRangeAfter(run, after) : range);
+    for (; at->Valid(); at->Next()) {
+      if (static_cast<int>(page.records.size()) == limit) return page;
+      KeyParser parser(at->key().substr(run.size()));
+      WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+      const std::string row(at->key().substr(below.size()));
+      WAYPOST_ASSIGN_OR_RETURN(EnrolmentRecord record, GetEnrolment(reader, base::Cat("enrolments/", id)));
+      page.records.push_back(std::move(record));
+      page.position = row;
+    }
+    WAYPOST_RETURN_IF_ERROR(at->status());
+  }
+  page.position.clear();
+  return page;
+}
+
+}  // namespace waypost::referral::rows

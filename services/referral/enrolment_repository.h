@@ -1,0 +1,44 @@
+// Keys, indexes and codecs of enrolments. Every function works within the caller's snapshot or transaction;
+// none keeps state.
+//
+//   ("e", id)                              EnrolmentRecord
+//   ("e.group", offer, group, state, id)   empty: the enrolments of a group
+//   ("e.body", provider, state, id)        empty: those of a body
+#ifndef WAYPOST_SERVICES_REFERRAL_ENROLMENT_REPOSITORY_H_
+#define WAYPOST_SERVICES_REFERRAL_ENROLMENT_REPOSITORY_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/store/store.h"
+#include "services/referral/enrolment_rules.h"
+
+namespace waypost::referral::rows {
+
+// NOT_FOUND when there is none.
+absl::StatusOr<EnrolmentRecord> GetEnrolment(const store::Reader& reader, std::string_view name);
+// Moves the index rows from where `before` (null for a new one) had them.
+void PutEnrolment(store::Writer& writer, const EnrolmentRecord* before, const EnrolmentRecord& next);
+
+// Which enrolments a listing walks: of a group, or else of a body.
+struct EnrolmentQuery {
+  std::optional<GroupKey> group;
+  std::string body;
+  std::vector<Stay> states;  // in ascending order, each once
+};
+struct EnrolmentPage {
+  std::vector<EnrolmentRecord> records;
+  // Where to go on; empty at the end.
+  std::string position;
+};
+// By state, then in the order of the acceptances; at most `limit`.
+absl::StatusOr<EnrolmentPage> ListEnrolments(const store::Reader& reader, const EnrolmentQuery& query,
+                                             std::string_view position, int limit);
+
+}  // namespace waypost::referral::rows
+
+#endif  // WAYPOST_SERVICES_REFERRAL_ENROLMENT_REPOSITORY_H_

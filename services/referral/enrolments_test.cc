@@ -1,0 +1,588 @@
+// Enrolments through gRPC: what acceptance opens, that starting completes the referral, that places are
+// counted from them, and who may see and do what.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <barrier>
+#include <functional>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "common/api/resource.h"
+#include "services/referral/enrolment_policy.h"
+#include "services/referral/referral_rig.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT: the rig and the referrals of this room
+using policy::Role;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
+
+constexpr std::string_view kAsl = "offers/madrid-asl";
+
+class EnrolmentTest : public ::testing::Test, protected ReferralRig {
+ protected:
+  EnrolmentTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {
+    SetGroups(kAsl, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT,
+              {{"alpha", 2}, {"fle1", 1}, {"entry", -1}, {"autumn", 5, "2026-05-01"}});
+  }
+
+  v1::WaitingList List(std::string_view group) {
+    return Must(Do(receiver, &EnrolmentStub::GetWaitingList,
+                   On<v1::GetWaitingListRequest>(base::Cat(kAsl, "/groups/", group, "/waitingList"))));
+  }
+  absl::StatusOr<v1::Referral> Accept(std::string_view name, std::string_view group, int persons = 1) {
+    auto request = On<v1::AcceptReferralRequest>(name);
+    request.set_offer(std::string(kAsl));
+    for (int i = 1; i <= persons; ++i) {
+      request.add_places()->set_person(static_cast<uint32_t>(i));
+      request.mutable_places(i - 1)->set_group_id(std::string(group));
+    }
+    request.set_out_of_order_reason(v1::OUT_OF_ORDER_REASON_URGENT_NEED);
+    return Do(receiver, &Stub::AcceptReferral, request);
+  }
+  // The enrolment of the first person of a new referral.
+  std::string Placed(std::string_view group = "alpha") {
+    return Must(Accept(Acknowledged(), group)).places(0).enrolment();
+  }
+  static v1::PersonOutcome Outcome(uint32_t person, v1::OutcomeKind kind) {
+    v1::PersonOutcome outcome = Outcomes(PositiveOutcome())[0];
+    outcome.set_person(person);
+    outcome.mutable_outcome()->set_kind(kind);
+    return outcome;
+  }
+  v1::StartEnrolmentRequest Starting(std::string_view name, int persons = 1) const {
+    auto request = On<v1::StartEnrolmentRequest>(name);
+    for (int i = 1; i <= persons; ++i) {
+      *request.add_outcomes() = Outcome(static_cast<uint32_t>(i), v1::OUTCOME_KIND_ENROLLED);
+    }
+    return request;
+  }
+  std::string Attending(std::string_view group = "alpha") {
+    const std::string name = Placed(group);
+    Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(name)));
+    return name;
+  }
+  v1::Enrolment Seen(std::string_view name) {
+    return Must(Do(receiver, &EnrolmentStub::GetEnrolment, On<v1::GetEnrolmentRequest>(name)));
+  }
+  v1::LeaveEnrolmentRequest Leaving(std::string_view name) const {
+    auto request = On<v1::LeaveEnrolmentRequest>(name);
+    request.set_reason(v1::LEAVE_REASON_MOVED_ON);
+    request.set_destination(v1::LEAVE_DESTINATION_EMPLOYMENT);
+    return request;
+  }
+  v1::MoveEnrolmentRequest Moving(std::string_view name, std::string_view group) const {
+    auto request = On<v1::MoveEnrolmentRequest>(name);
+    request.set_group_id(std::string(group));
+    return request;
+  }
+  v1::PauseEnrolmentRequest Pausing(std::string_view name) const {
+    auto request = On<v1::PauseEnrolmentRequest>(name);
+    *request.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+    return request;
+  }
+  v1::RecordAssessmentRequest Assessing(std::string_view name) const {
+    auto request = On<v1::RecordAssessmentRequest>(name);
+    request.mutable_assessment()->set_date("2026-05-04");
+    request.mutable_assessment()->set_level("FLE1");
+    request.mutable_assessment()->set_placement_test(true);
+    return request;
+  }
+  v1::RecordAttendanceRequest AttendanceOf(std::string_view name) const {
+    auto request = On<v1::RecordAttendanceRequest>(name);
+    request.add_days()->set_date("2026-05-04");
+    request.mutable_days(0)->set_status(v1::ATTENDANCE_STATUS_PRESENT);
+    return request;
+  }
+  std::string OnList(std::string_view group) {
+    const std::string name = Acknowledged();
+    auto request = On<v1::WaitlistReferralRequest>(name);
+    *request.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+    request.set_offer(std::string(kAsl));
+    request.set_group_id(std::string(group));
+    Must(Do(receiver, &Stub::WaitlistReferral, request));
+    return name;
+  }
+};
+
+TEST_F(EnrolmentTest, AcceptanceOpensOneForEachPersonWithAPlace) {
+  const std::string name = Acknowledged(3);
+  auto request = On<v1::AcceptReferralRequest>(name);
+  request.set_offer(std::string(kAsl));
+  for (const auto& [person, group] : std::map<uint32_t, std::string>{{1, "alpha"}, {3, "fle1"}}) {
+    v1::PersonPlace& place = *request.add_places();
+    place.set_person(person);
+    place.set_group_id(group);
+  }
+  const v1::Referral accepted = Must(Do(receiver, &Stub::AcceptReferral, request));
+  ASSERT_EQ(accepted.places_size(), 2);
+  const v1::Enrolment first = Seen(accepted.places(0).enrolment());
+  EXPECT_EQ(first.state(), v1::ENROLMENT_STATE_PLACED);
+  EXPECT_EQ(first.referral(), name);
+  EXPECT_EQ(first.person(), 1U);
+  EXPECT_EQ(first.offer(), kAsl);
+  EXPECT_EQ(first.group_id(), "alpha");
+  EXPECT_EQ(first.provider(), kReceivingBody);
+  EXPECT_EQ(Seen(accepted.places(1).enrolment()).person(), 3U);
+  EXPECT_EQ(List("alpha").taken(), 1);
+  EXPECT_EQ(List("alpha").enrolled(), 1);
+  EXPECT_EQ(List("fle1").taken(), 1);
+  // The referring body sees the places, and nothing of the enrolments.
+  const v1::Referral seen = Must(Get(referrer, name));
+  ASSERT_EQ(seen.places_size(), 2);
+  EXPECT_EQ(seen.places(0).enrolment(), "");
+  const auto events = EventsOf(accepted.places(0).enrolment());
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].type(), "referral.enrolment_placed");
+  EXPECT_EQ(events[0].state(), "PLACED");
+  EXPECT_THAT(events[0].parties(), ElementsAre(kReceivingBody));
+}
+
+TEST_F(EnrolmentTest, AnOfferedPlaceGoesOverToTheEnrolmentAndIsCountedOnce) {
+  const std::string name = OnList("fle1");
+  auto offer = On<v1::OfferPlaceRequest>(name);
+  *offer.mutable_answer_by_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  Must(Do(receiver, &Stub::OfferPlace, offer));
+  EXPECT_EQ(List("fle1").taken(), 1);
+  EXPECT_EQ(List("fle1").enrolled(), 0);
+  const v1::Referral accepted =
+      Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  EXPECT_EQ(Seen(accepted.places(0).enrolment()).state(), v1::ENROLMENT_STATE_PLACED);
+  EXPECT_EQ(List("fle1").taken(), 1);
+  EXPECT_EQ(List("fle1").enrolled(), 1);
+}
+
+TEST_F(EnrolmentTest, StartingCompletesTheReferralWithItsOutcomes) {
+  const v1::Referral accepted = Must(Accept(Acknowledged(2), "alpha", 2));
+  const std::string first = accepted.places(0).enrolment();
+  const std::string second = accepted.places(1).enrolment();
+  const auto before = rig.Dump();
+  const auto refused = [&](const v1::StartEnrolmentRequest& request, std::string_view what) {
+    EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::StartEnrolment, request)), "INVALID_FIELD") << what;
+    EXPECT_TRUE(rig.Dump() == before) << what;
+  };
+  refused(On<v1::StartEnrolmentRequest>(first), "no outcome");
+  refused(Starting(first, 1), "one for each person");
+  v1::StartEnrolmentRequest advised = Starting(first, 2);
+  advised.mutable_outcomes(0)->mutable_outcome()->set_kind(v1::OUTCOME_KIND_ADVISED);
+  refused(advised, "who starts is enrolled");
+  const v1::Enrolment started = Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(first, 2)));
+  EXPECT_EQ(started.state(), v1::ENROLMENT_STATE_ATTENDING);
+  EXPECT_TRUE(started.has_start_time());
+  const v1::Referral completed = Must(Get(referrer, accepted.name()));
+  EXPECT_EQ(completed.state(), kCompleted);
+  EXPECT_EQ(completed.persons(1).outcome().kind(), v1::OUTCOME_KIND_ENROLLED);
+  EXPECT_EQ(History(accepted.name()).back().event(), "COMPLETE");
+  EXPECT_EQ(List("alpha").taken(), 2) << "places are counted from enrolments, not from the referral";
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(second, 2))), "INVALID_FIELD")
+      << "the outcomes are there";
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::StartEnrolment, On<v1::StartEnrolmentRequest>(second))),
+            "OK");
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::StartEnrolment, On<v1::StartEnrolmentRequest>(second))),
+            "INVALID_TRANSITION");
+}
+
+TEST_F(EnrolmentTest, ItsCourseIsKept) {
+  const std::string name = Attending();
+  Must(Do(receiver, &EnrolmentStub::RecordAssessment, Assessing(name)));
+  Must(Do(receiver, &EnrolmentStub::RecordAttendance, AttendanceOf(name)));
+  EXPECT_TRUE(Must(Do(receiver, &EnrolmentStub::PauseEnrolment, Pausing(name))).has_review_time());
+  Must(Do(receiver, &EnrolmentStub::ResumeEnrolment, On<v1::ResumeEnrolmentRequest>(name)));
+  Must(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "fle1")));
+  EXPECT_EQ(List("alpha").taken(), 0);
+  EXPECT_EQ(List("fle1").taken(), 1);
+  Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(name)));
+  const v1::Enrolment left = Seen(name);
+  EXPECT_EQ(left.state(), v1::ENROLMENT_STATE_LEFT);
+  EXPECT_EQ(left.leave_reason(), v1::LEAVE_REASON_MOVED_ON);
+  EXPECT_EQ(left.destination(), v1::LEAVE_DESTINATION_EMPLOYMENT);
+  ASSERT_EQ(left.assessments_size(), 1);
+  EXPECT_TRUE(left.assessments(0).placement_test());
+  EXPECT_EQ(left.attendance_size(), 1);
+  ASSERT_EQ(left.moves_size(), 1);
+  EXPECT_EQ(left.moves(0).to_group_id(), "fle1");
+  EXPECT_EQ(List("fle1").taken(), 0);
+  EXPECT_EQ(left.revision(), 8);
+  EXPECT_EQ(left.allowed_actions_size(), 0);
+  std::vector<int64_t> revisions;
+  for (const auto& event : EventsOf(name)) revisions.push_back(event.revision());
+  EXPECT_THAT(revisions, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8)) << "without gaps";
+}
+
+TEST_F(EnrolmentTest, AMoveNeedsAPlaceAndWhoFreesOneNamesTheNext) {
+  const std::string name = Attending();
+  const std::string in_fle1 = Attending("fle1");
+  const auto refused = Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "fle1"));
+  EXPECT_EQ(ReasonOf(refused), "NO_PLACE_FREE");
+  EXPECT_EQ(error::MetadataOf(refused.status(), "taken"), "1");
+  const std::string waits_for_fle1 = OnList("fle1");
+  const std::string waits_for_alpha = OnList("alpha");
+  EXPECT_EQ(Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(in_fle1))).next_on_list(),
+            waits_for_fle1);
+  // Who is in the offer already comes before its list.
+  const v1::Enrolment moved = Must(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "fle1")));
+  EXPECT_EQ(moved.next_on_list(), waits_for_alpha);
+  EXPECT_EQ(Must(Do(receiver, &EnrolmentStub::PauseEnrolment, Pausing(name))).next_on_list(), "")
+      << "who pauses keeps the place";
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "autumn"))), "GROUP_NOT_OPEN");
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "none"))), "INVALID_FIELD");
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "fle1"))), "INVALID_FIELD")
+      << "it is there already";
+}
+
+TEST_F(EnrolmentTest, WhatHasNotStartedEndsWithItsReferral) {
+  const auto left = [&](const std::string& name) {
+    EXPECT_EQ(
+        Must(Do(receiver, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest())).enrolments_size(), 0);
+    EXPECT_EQ(List("alpha").taken(), 0);
+    EXPECT_EQ(EventsOf(name).back().type(), "referral.enrolment_ended_with_referral");
+  };
+  std::string name = Placed();
+  const std::string referral = Seen(name).referral();
+  const v1::Referral declined = Must(Do(receiver, &Stub::DeclineReferral, Decline(referral)));
+  EXPECT_EQ(Seen(name).leave_reason(), v1::LEAVE_REASON_REFERRAL_ENDED);
+  left(name);
+  name = Placed();
+  auto misdirected = On<v1::ReportMisdirectedRequest>(Seen(name).referral());
+  misdirected.set_text("why");
+  Must(Do(referrer, &Stub::ReportMisdirected, misdirected));
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::GetEnrolment, On<v1::GetEnrolmentRequest>(name))),
+            "NOT_FOUND");
+  left(name);
+  name = Placed();
+  const std::string linked = Must(Do(receiver, &Stub::HandOverReferral,
+                                     ToBody<v1::HandOverReferralRequest>(Seen(name).referral(), kThirdBody)))
+                                 .forwarded_to();
+  EXPECT_EQ(Seen(name).state(), v1::ENROLMENT_STATE_PLACED) << "kept until the other body takes over";
+  Must(Do(third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(linked)));
+  left(name);
+}
+
+TEST_F(EnrolmentTest, ACompletedReferralLeavesItsEnrolmentsAlone) {
+  const v1::Referral accepted = Must(Accept(Acknowledged(), "alpha"));
+  const std::string name = accepted.places(0).enrolment();
+  Must(Do(receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(accepted.name())));
+  Must(Do(receiver, &Stub::CompleteReferral, Complete(accepted.name())));
+  EXPECT_EQ(Seen(name).state(), v1::ENROLMENT_STATE_PLACED);
+  EXPECT_EQ(List("alpha").taken(), 1);
+  auto reopen = On<v1::ReopenReferralRequest>(accepted.name());
+  reopen.set_text("why");
+  Must(Do(receiver, &Stub::ReopenReferral, reopen));
+  EXPECT_EQ(List("alpha").taken(), 1) << "the enrolment has the place";
+}
+
+TEST_F(EnrolmentTest, TwoAcceptancesRaceForTheLastPlaceAndOneWins) {
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<std::string> names = {Acknowledged(), Acknowledged()};
+    std::vector<std::string> reasons(2);
+    std::barrier together(2);
+    const auto accept = [&](size_t which) {
+      together.arrive_and_wait();
+      reasons[which] = ReasonOf(Accept(names[which], "fle1"));
+    };
+    std::thread other([&] { accept(1); });
+    accept(0);
+    other.join();
+    const size_t winner = reasons[0] == "OK" ? 0 : 1;
+    std::sort(reasons.begin(), reasons.end());
+    ASSERT_THAT(reasons, ElementsAre("NO_PLACE_FREE", "OK")) << round;
+    ASSERT_EQ(List("fle1").taken(), 1);
+    Must(Do(receiver, &Stub::DeclineReferral, Decline(names[winner])));
+    ASSERT_EQ(List("fle1").taken(), 0);
+  }
+}
+
+// --- Listings and authority ------------------------------------------------------------------------------
+
+TEST_F(EnrolmentTest, ListingsAreByGroupOrBodyAndPaged) {
+  std::vector<std::string> entry;
+  for (int i = 0; i < 5; ++i) {
+    rig.clock().Advance(absl::Seconds(1));
+    Refresh();
+    entry.push_back(Placed("entry"));
+  }
+  const std::string alpha = Attending();
+  Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(entry[4])));
+  const auto names = [&](v1::ListEnrolmentsRequest request) {
+    std::vector<std::string> all;
+    for (int page = 0; page < 10; ++page) {
+      const auto response = Must(Do(receiver, &EnrolmentStub::ListEnrolments, request));
+      EXPECT_LE(response.enrolments_size(), request.page_size());
+      for (const auto& enrolment : response.enrolments()) all.push_back(enrolment.name());
+      if (response.next_page_token().empty()) break;
+      request.set_page_token(response.next_page_token());
+    }
+    return all;
+  };
+  v1::ListEnrolmentsRequest request;
+  request.set_page_size(2);
+  EXPECT_THAT(names(request), ElementsAre(entry[0], entry[1], entry[2], entry[3], alpha)) << "placed first";
+  request.set_offer(std::string(kAsl));
+  request.set_group_id("entry");
+  EXPECT_THAT(names(request), ElementsAre(entry[0], entry[1], entry[2], entry[3]));
+  request.add_states(v1::ENROLMENT_STATE_LEFT);
+  EXPECT_THAT(names(request), ElementsAre(entry[4]));
+  request.add_states(v1::ENROLMENT_STATE_PLACED);
+  request.set_page_size(4);
+  EXPECT_EQ(names(request).size(), 5U);
+  request.clear_states();
+  request.set_page_token("nonsense");
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::ListEnrolments, request)), "PAGE_TOKEN_INVALID");
+  request.clear_page_token();
+  EXPECT_EQ(Do(third, &EnrolmentStub::ListEnrolments, request).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  const std::string elsewhere =
+      rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kOtherReceivingUnit)});
+  EXPECT_EQ(Must(Do(elsewhere, &EnrolmentStub::ListEnrolments, request)).enrolments_size(), 0);
+  EXPECT_EQ(Must(Do(receiving_caseworker, &EnrolmentStub::ListEnrolments, request)).enrolments_size(), 4);
+}
+
+TEST_F(EnrolmentTest, EveryMethodRoleAndPart) {
+  const std::string name = Attending();
+  using Caller = std::function<absl::Status(const std::string&)>;
+  const std::string stale = "\"999\"";
+  const auto change = [&](auto method, auto request) -> Caller {
+    request.set_etag(stale);
+    return [this, method, request](const std::string& token) {
+      const absl::Status status = Do(token, method, request).status();
+      return error::ReasonOf(status) == "ETAG_MISMATCH" ? absl::OkStatus() : status;
+    };
+  };
+  const std::map<std::string, Caller> methods = {
+      {"GetEnrolment",
+       [&](const std::string& token) {
+         return Do(token, &EnrolmentStub::GetEnrolment, On<v1::GetEnrolmentRequest>(name)).status();
+       }},
+      {"StartEnrolment", change(&EnrolmentStub::StartEnrolment, Starting(name))},
+      {"PauseEnrolment", change(&EnrolmentStub::PauseEnrolment, Pausing(name))},
+      {"ResumeEnrolment", change(&EnrolmentStub::ResumeEnrolment, On<v1::ResumeEnrolmentRequest>(name))},
+      {"LeaveEnrolment", change(&EnrolmentStub::LeaveEnrolment, Leaving(name))},
+      {"MoveEnrolment", change(&EnrolmentStub::MoveEnrolment, Moving(name, "fle1"))},
+      {"RecordAssessment", change(&EnrolmentStub::RecordAssessment, Assessing(name))},
+      {"RecordAttendance", change(&EnrolmentStub::RecordAttendance, AttendanceOf(name))},
+  };
+  EXPECT_EQ(methods.size() + 4, kEnrolmentMethodRules.size()) << "the others are about groups and bodies";
+  struct Part {
+    std::string_view body;
+    std::string_view unit;
+    bool has_the_case;
+  };
+  for (const Part& part :
+       {Part{kReceivingBody, kReceivingUnit, true}, Part{kReceivingBody, kOtherReceivingUnit, false},
+        Part{kReferringBody, kReferringUnit, false}, Part{kCoordinatingBody, "", false},
+        Part{kThirdBody, kThirdUnit, false}}) {
+    for (int i = 0; i < policy::kRoleCount; ++i) {
+      const Role role = static_cast<Role>(i);
+      const std::string token = rig.TokenOf(part.body, {role}, {std::string(part.unit)});
+      for (const auto& [method, call] : methods) {
+        const bool works = role == Role::kSupervisor || role == Role::kCaseworker;
+        const bool own = part.body == kReceivingBody;
+        absl::StatusCode expected = absl::StatusCode::kPermissionDenied;
+        if (works && !own) expected = absl::StatusCode::kNotFound;
+        if (works && own && (role == Role::kSupervisor || part.has_the_case)) {
+          expected = absl::StatusCode::kOk;
+        }
+        EXPECT_EQ(call(token).code(), expected)
+            << method << " " << policy::RoleName(role) << " of " << part.body << " " << part.unit;
+      }
+    }
+  }
+  EXPECT_EQ(Seen(name).revision(), 2) << "nothing was changed on the way";
+  for (const auto& [method, call] : methods) {
+    EXPECT_EQ(call("none").code(), absl::StatusCode::kUnauthenticated) << method;
+  }
+}
+
+TEST_F(EnrolmentTest, WhatIsWrongIsRefusedAndNothingIsWritten) {
+  const std::string name = Attending();
+  const auto before = rig.Dump();
+  const auto refused = [&](const auto& answer, std::string_view field) {
+    EXPECT_EQ(ReasonOf(answer), "INVALID_FIELD") << field;
+    EXPECT_THAT(error::ViolationsOf(answer.status()), Contains(StartsWith(base::Cat(field, ": ")))) << field;
+    EXPECT_TRUE(rig.Dump() == before) << field;
+  };
+  const auto leave = [&](const std::function<void(v1::LeaveEnrolmentRequest&)>& fill) {
+    auto request = Leaving(name);
+    fill(request);
+    return Do(receiver, &EnrolmentStub::LeaveEnrolment, request);
+  };
+  refused(leave([](auto& r) { r.clear_reason(); }), "reason");
+  refused(leave([](auto& r) { r.set_reason(v1::LEAVE_REASON_REFERRAL_ENDED); }), "reason");
+  refused(leave([](auto& r) { r.set_reason(v1::LEAVE_REASON_NEVER_STARTED); }), "reason");
+  refused(leave([](auto& r) { r.set_reason(static_cast<v1::LeaveReason>(99)); }), "reason");
+  refused(leave([](auto& r) { r.clear_destination(); }), "destination");
+  refused(leave([](auto& r) { r.set_destination(static_cast<v1::LeaveDestination>(99)); }), "destination");
+  refused(leave([](auto& r) { r.set_etag(std::string(65, 'x')); }), "etag");
+  for (const std::string bad : {"", "enrolments/", "referrals/x", "enrolments/X", "enrolments/a/b"}) {
+    refused(leave([&](auto& r) { r.set_name(bad); }), "name");
+    refused(Do(receiver, &EnrolmentStub::GetEnrolment, On<v1::GetEnrolmentRequest>(bad)), "name");
+  }
+  const auto assess = [&](const std::function<void(v1::Assessment&)>& fill) {
+    auto request = Assessing(name);
+    fill(*request.mutable_assessment());
+    return Do(receiver, &EnrolmentStub::RecordAssessment, request);
+  };
+  refused(assess([](auto& a) { a.set_date("2026-02-30"); }), "assessment.date");
+  refused(assess([](auto& a) { a.set_date("2026-06-01"); }), "assessment.date");
+  refused(assess([](auto& a) { a.clear_level(); }), "assessment.level");
+  refused(assess([](auto& a) { a.set_level("She speaks well"); }), "assessment.level");
+  refused(assess([](auto& a) { a.set_level(std::string(61, 'A')); }), "assessment.level");
+  refused(assess([](auto& a) { a.set_cefr_level(static_cast<v1::CefrLevel>(99)); }), "assessment.cefr_level");
+  const auto attend = [&](const std::function<void(v1::RecordAttendanceRequest&)>& fill) {
+    auto request = AttendanceOf(name);
+    fill(request);
+    return Do(receiver, &EnrolmentStub::RecordAttendance, request);
+  };
+  refused(attend([](auto& r) { r.clear_days(); }), "days");
+  refused(attend([](auto& r) { r.mutable_days(0)->clear_status(); }), "days[0].status");
+  refused(attend([](auto& r) { r.mutable_days(0)->set_date("2026-06-01"); }), "days[0].date");
+  refused(attend([](auto& r) { r.mutable_days(0)->set_date("today"); }), "days[0].date");
+  refused(attend([](auto& r) { *r.add_days() = r.days(0); }), "days[1].date");
+  refused(attend([](auto& r) {
+            while (r.days_size() < 32) r.add_days();
+          }),
+          "days");
+  auto pause = On<v1::PauseEnrolmentRequest>(name);
+  refused(Do(receiver, &EnrolmentStub::PauseEnrolment, pause), "review_time");
+  *pause.mutable_review_time() = api::ToTimestamp(Now() - absl::Hours(1));
+  refused(Do(receiver, &EnrolmentStub::PauseEnrolment, pause), "review_time");
+  refused(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "Fle1")), "group_id");
+  v1::ListEnrolmentsRequest list;
+  list.set_offer(std::string(kAsl));
+  refused(Do(receiver, &EnrolmentStub::ListEnrolments, list), "group_id");
+  list.set_group_id("alpha");
+  list.add_states(static_cast<v1::EnrolmentState>(99));
+  refused(Do(receiver, &EnrolmentStub::ListEnrolments, list), "states[0]");
+  list.clear_states();
+  list.set_page_size(-1);
+  refused(Do(receiver, &EnrolmentStub::ListEnrolments, list), "page_size");
+}
+
+TEST_F(EnrolmentTest, ARequestIdIsGoodForOneContent) {
+  const std::string name = Attending();
+  auto request = Leaving(name);
+  request.set_request_id("request-of-this-test");
+  const auto first = Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, request));
+  EXPECT_EQ(Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, request)).revision(), first.revision());
+  request.set_destination(v1::LEAVE_DESTINATION_NONE);
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::LeaveEnrolment, request)), "REQUEST_ID_REUSED");
+}
+
+// --- Many at once ----------------------------------------------------------------------------------------
+
+// Referrals and enrolments go their ways as chance has it. The places taken are those of the open enrolments
+// and of the offers, one by one; a place is refused when there is none, and never otherwise.
+class EnrolmentHistoryTest : public EnrolmentTest, public ::testing::WithParamInterface<int> {
+ protected:
+  int Below(int end) { return static_cast<int>(random_() % static_cast<unsigned>(end)); }
+  std::string AnyGroup() {
+    return std::vector<std::string>{"alpha", "fle1", "entry"}[static_cast<size_t>(Below(3))];
+  }
+
+  std::map<std::string, int> Taken() {
+    std::map<std::string, int> taken;
+    v1::ListEnrolmentsRequest all;
+    all.set_page_size(500);
+    const auto open = Must(Do(receiver, &EnrolmentStub::ListEnrolments, all));
+    for (const auto& enrolment : open.enrolments()) ++taken[enrolment.group_id()];
+    for (const std::string& name : referrals_) {
+      const v1::Referral referral = Must(Get(receiver, name));
+      if (referral.state() != kOffered) continue;
+      for (const auto& place : referral.places()) ++taken[place.group_id()];
+    }
+    return taken;
+  }
+
+  std::string StepOfReferral(std::string& name) {
+    switch (Below(5)) {
+      case 0: {
+        auto request = On<v1::WaitlistReferralRequest>(name);
+        *request.mutable_review_time() = api::ToTimestamp(rig.clock().Now() + absl::Hours(48));
+        request.set_offer(std::string(kAsl));
+        request.set_group_id(AnyGroup());
+        return ReasonOf(Do(receiver, &Stub::WaitlistReferral, request));
+      }
+      case 1: {
+        auto request = On<v1::OfferPlaceRequest>(name);
+        *request.mutable_answer_by_time() = api::ToTimestamp(rig.clock().Now() + absl::Hours(48));
+        request.set_out_of_order_reason(v1::OUT_OF_ORDER_REASON_URGENT_NEED);
+        return ReasonOf(Do(receiver, &Stub::OfferPlace, request));
+      }
+      case 2:
+      case 3:
+        return ReasonOf(Accept(name, AnyGroup()));
+      default: {
+        const std::string reason = ReasonOf(Do(receiver, &Stub::DeclineReferral, Decline(name)));
+        name = Acknowledged();
+        return reason;
+      }
+    }
+  }
+
+  std::string StepOfEnrolment(const v1::Enrolment& one) {
+    const std::string& name = one.name();
+    switch (Below(5)) {
+      case 0: {
+        const bool ended = IsEnd(Must(Get(receiver, one.referral())).state());
+        return ReasonOf(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(name, ended ? 0 : 1)));
+      }
+      case 1:
+        return ReasonOf(Do(receiver, &EnrolmentStub::PauseEnrolment, Pausing(name)));
+      case 2:
+        return ReasonOf(Do(receiver, &EnrolmentStub::ResumeEnrolment, On<v1::ResumeEnrolmentRequest>(name)));
+      case 3:
+        return ReasonOf(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, AnyGroup())));
+      default:
+        return ReasonOf(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(name)));
+    }
+  }
+
+  std::vector<std::string> referrals_;
+  std::minstd_rand random_{static_cast<unsigned>(GetParam())};
+};
+
+TEST_P(EnrolmentHistoryTest, PlacesAreNeverBelowZeroAndNeverOversold) {
+  const std::map<std::string, int> places = {{"alpha", 2}, {"fle1", 1}};
+  for (int i = 0; i < 8; ++i) referrals_.push_back(Acknowledged());
+  std::map<std::string, int> outcomes;
+  for (int step = 0; step < 200; ++step) {
+    rig.clock().Advance(absl::Seconds(1));
+    Refresh();
+    const std::map<std::string, int> before = Taken();
+    v1::ListEnrolmentsRequest all;
+    all.set_page_size(500);
+    const auto open = Must(Do(receiver, &EnrolmentStub::ListEnrolments, all));
+    const bool enrolment = open.enrolments_size() > 0 && Below(2) == 0;
+    const std::string reason = enrolment ? StepOfEnrolment(open.enrolments(Below(open.enrolments_size())))
+                                         : StepOfReferral(referrals_[static_cast<size_t>(Below(8))]);
+    ++outcomes[reason];
+    const std::map<std::string, int> after = Taken();
+    for (const std::string group : {"alpha", "fle1", "entry"}) {
+      const int taken = after.contains(group) ? after.at(group) : 0;
+      ASSERT_EQ(List(group).taken(), taken) << group << " after step " << step << " " << reason;
+      if (places.contains(group)) {
+        ASSERT_LE(taken, places.at(group)) << group << " after step " << step;
+      }
+    }
+    if (reason == "NO_PLACE_FREE") {
+      EXPECT_EQ(after, before);
+      const auto full = [&](const std::string& group) {
+        return before.contains(group) && before.at(group) == places.at(group);
+      };
+      EXPECT_TRUE(full("alpha") || full("fle1")) << "refused for nothing at step " << step;
+    }
+  }
+  EXPECT_GT(outcomes["OK"], 60);
+  EXPECT_GT(outcomes["NO_PLACE_FREE"], 0) << "or the history tests little";
+}
+INSTANTIATE_TEST_SUITE_P(Chance, EnrolmentHistoryTest, ::testing::Range(1, 7));
+
+}  // namespace
+}  // namespace waypost::referral
