@@ -299,6 +299,60 @@ TEST_F(EnrolmentTest, TwoAcceptancesRaceForTheLastPlaceAndOneWins) {
   }
 }
 
+// The socio-linguistic workshops of Pont-de-Claix, as a paper of 2023 has them: 33 learners on four levels
+// and in an entry group, every place taken, and 15 people on the waiting list.
+TEST_F(EnrolmentTest, TheWorkshopsOfPontDeClaix) {
+  const std::vector<OfferedGroup> groups = {
+      {"alpha", 8}, {"fle1", 19}, {"fle2", 2}, {"fle3", 3}, {"entry", 1}};
+  SetGroups(kAsl, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT, groups);
+  std::map<std::string, std::vector<std::string>> learners;
+  for (const OfferedGroup& group : groups) {
+    for (int i = 0; i < group.places; ++i) {
+      learners[std::string(group.group_id)].push_back(Attending(group.group_id));
+    }
+    EXPECT_EQ(ReasonOf(Accept(Acknowledged(), group.group_id)), "NO_PLACE_FREE") << group.group_id;
+  }
+  std::vector<std::string> waiting;
+  for (int i = 0; i < 15; ++i) {
+    rig.clock().Advance(absl::Seconds(1));
+    Refresh();
+    waiting.push_back(OnList("entry"));
+  }
+  EXPECT_EQ(Must(Get(referrer, waiting.back())).waiting().position(), 15);
+  const auto move = [&](const std::string& from, const std::string& to, int count) {
+    std::string next;
+    for (int i = 0; i < count; ++i) {
+      const std::string name = learners[from].back();
+      learners[from].pop_back();
+      next = Must(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, to))).next_on_list();
+      learners[to].push_back(name);
+    }
+    return next;
+  };
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(learners["fle2"][0], "fle3"))),
+            "NO_PLACE_FREE")
+      << "a level is reached, and there is no place yet";
+  for (const std::string& name : learners["fle3"]) {
+    Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(name)));
+  }
+  learners["fle3"].clear();
+  move("fle2", "fle3", 2);
+  move("fle1", "fle2", 2);
+  move("alpha", "fle1", 2);
+  EXPECT_EQ(move("entry", "alpha", 1), waiting.front()) << "whoever is first is named";
+  auto offer = On<v1::OfferPlaceRequest>(waiting.front());
+  *offer.mutable_answer_by_time() = api::ToTimestamp(rig.clock().Now() + absl::Hours(48));
+  Must(Do(receiver, &Stub::OfferPlace, offer));
+  EXPECT_EQ(Must(Get(referrer, waiting.back())).waiting().position(), 14);
+  int taken = 0;
+  for (const OfferedGroup& group : groups) {
+    EXPECT_LE(List(group.group_id).taken(), group.places);
+    taken += List(group.group_id).taken();
+  }
+  EXPECT_EQ(taken, 33 - 3 + 1) << "three have left, one is offered a place";
+  EXPECT_EQ(List("entry").waiting_count(), 14);
+}
+
 // --- Listings and authority ------------------------------------------------------------------------------
 
 TEST_F(EnrolmentTest, ListingsAreByGroupOrBodyAndPaged) {
