@@ -45,6 +45,13 @@ bool HasControl(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
+// Its first bytes, cut between characters. REQUIRES: UTF-8.
+std::string_view Shortened(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xC0) == 0x80) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
 // Where each column stands.
 struct Columns {
   std::optional<size_t> code;
@@ -92,9 +99,7 @@ class Reader {
     table_.problems.push_back({.line = line_,
                                .code = code_,
                                .field = std::string(field),
-                               .value = base::IsValidUtf8(value.substr(0, kShownBytes))
-                                            ? std::string(value.substr(0, kShownBytes))
-                                            : "",
+                               .value = std::string(Shortened(value, kShownBytes)),
                                .problem = std::move(problem)});
   }
 
@@ -130,7 +135,7 @@ class Reader {
                                ": correct the row"));
     }
     const std::string_view code = fields[*columns_.code];
-    code_ = code.substr(0, territory::kMaxTerritoryBytes);
+    code_ = Shortened(code, territory::kMaxTerritoryBytes);
     if (!territory::IsTerritory(code) || code == territory::kWholeUnion) {
       return Problem("code", code, "is not a territory code as in ES300 or ES300/28058: correct it");
     }

@@ -91,6 +91,14 @@ TEST(NutsTsvTest, TellsEachRowThatIsNotRightAndGuessesNothing) {
                           "11 BE code 'BE' is the code of several rows: keep one of them"));
 }
 
+TEST(NutsTsvTest, WhatItShowsIsCutBetweenCharacters) {
+  const std::string code = std::string(47, 'X') + "ñ";  // its second byte is the 49th
+  const NutsTable table = ParseNutsTsv(base::Cat("code\tlabel\n", code, "\tx\n"));
+  ASSERT_EQ(table.problems.size(), 1u);
+  EXPECT_EQ(table.problems[0].code, std::string(47, 'X'));
+  EXPECT_EQ(table.problems[0].value, code);
+}
+
 TEST(NutsTsvTest, RefusesAFileThatIsNoneWhole) {
   for (const std::string content : {"", "code;label\nES;x\n", "label\tlevel\nES\t0\n"}) {
     EXPECT_THAT(

@@ -63,7 +63,9 @@ class Sending {
 
   // A country with a row that is not right is not complete.
   void LeaveOpen(std::string_view code) {
-    if (!code.empty()) open_.insert(std::string(code.substr(0, 2)));
+    const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+    if (code.size() < 2 || !is_upper(code[0]) || !is_upper(code[1])) return;  // of no country
+    open_.insert(std::string(code.substr(0, 2)));
   }
 
  private:
