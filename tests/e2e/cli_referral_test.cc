@@ -173,6 +173,9 @@ void CliReferralTest::CaseIsEnded(const std::string& name) {
       base::Cat("--outcome 1=no-place --date 2026-01-02 --remedy court-action", kInformed),
       "ENDED_WITHOUT_RESULT");
   ExpectFailure("from", base::Cat("referral erase ", name), 2, "USAGE");
+  Act("from", "place-legal-hold", name, "--law es/ley-50-1981/art-3", "ENDED_WITHOUT_RESULT");
+  ExpectFailure("from", base::Cat("referral erase ", name, " --yes"), 4, "LEGAL_HOLD");
+  Act("from", "release-legal-hold", name, "", "ENDED_WITHOUT_RESULT");
   Act("from", "erase", name, "--yes", "ENDED_WITHOUT_RESULT");
   ExpectFailure("from", base::Cat("referral disclose ", name, " --section details --purpose coordinate-case"),
                 4, "SHARE_ERASED");
