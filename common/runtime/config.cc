@@ -78,6 +78,44 @@ void CompleteLimits(NodeConfig::Limits& limits, error::FieldViolations& violatio
            &Limits::set_signature_rate);
 }
 
+constexpr int32_t kMaxStepSeconds = 400 * 24 * 3600;
+
+void CompleteStepTimes(NodeConfig::Clocks& clocks, error::FieldViolations& violations) {
+  using Times = NodeConfig::StepTimes;
+  std::set<int> themes;
+  for (Times& times : *clocks.mutable_step_times()) {
+    if (!themes.insert(times.theme()).second) {
+      violations.Add("clocks.step_times", "at most one for each theme, and one without a theme");
+    }
+    const auto complete = [&](const LimitRule& rule, auto get, auto set) {
+      int32_t value = (times.*get)();
+      CompleteLimit(rule, value, violations);
+      (times.*set)(value);
+    };
+    complete({"clocks.step_times.emergency_seconds", 24 * 3600, kMaxStepSeconds}, &Times::emergency_seconds,
+             &Times::set_emergency_seconds);
+    complete({"clocks.step_times.urgent_seconds", 72 * 3600, kMaxStepSeconds}, &Times::urgent_seconds,
+             &Times::set_urgent_seconds);
+    complete({"clocks.step_times.normal_seconds", 14 * 24 * 3600, kMaxStepSeconds}, &Times::normal_seconds,
+             &Times::set_normal_seconds);
+  }
+}
+
+void CompleteClocks(NodeConfig::Clocks& clocks, error::FieldViolations& violations) {
+  CompleteStepTimes(clocks, violations);
+  const auto complete = [&](const LimitRule& rule, auto get, auto set) {
+    int32_t value = (clocks.*get)();
+    CompleteLimit(rule, value, violations);
+    (clocks.*set)(value);
+  };
+  using Clocks = NodeConfig::Clocks;
+  complete({"clocks.reminder_percent", 25, 90}, &Clocks::reminder_percent, &Clocks::set_reminder_percent);
+  complete({"clocks.lapse_percent", 100, 1000}, &Clocks::lapse_percent, &Clocks::set_lapse_percent);
+  complete({"clocks.outage_seconds", 300, 86'400}, &Clocks::outage_seconds, &Clocks::set_outage_seconds);
+  complete({"clocks.fire_rate", 4000, 100'000}, &Clocks::fire_rate, &Clocks::set_fire_rate);
+  complete({"clocks.catch_up_rate", 500, 100'000}, &Clocks::catch_up_rate, &Clocks::set_catch_up_rate);
+}
+
 bool IsPort(std::string_view text, int least) {
   int port = -1;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -199,6 +237,7 @@ absl::Status CompleteConfig(NodeConfig& config) {
   if (config.listen().empty()) config.set_listen(base::Cat("127.0.0.1:", kDefaultPort));
   error::FieldViolations violations;
   CompleteLimits(*config.mutable_limits(), violations);
+  CompleteClocks(*config.mutable_clocks(), violations);
   if (config.data_dir().empty()) violations.Add("data_dir", "is required: where the store is to be");
   if (config.key_dir().empty())
     violations.Add("key_dir", "is required: a folder for keys, apart from data_dir");

@@ -174,6 +174,7 @@ class RunningNode final : public Node, public Workshop {
 
   ModuleContext ContextOf(std::string_view part) override { return {*environment_, store_->store(part)}; }
   crypto::BodyKeys& keys() override { return *body_keys_; }
+  const NodeConfig& config() const override { return config_; }
 
  private:
   absl::Status OpenIdentity();

@@ -28,6 +28,8 @@ class Workshop {
   // The context of the service whose store part is `part`, one of those that Run was given.
   virtual ModuleContext ContextOf(std::string_view part) = 0;
   virtual crypto::BodyKeys& keys() = 0;
+  // As it was read: complete and within bounds.
+  virtual const config::v1::NodeConfig& config() const = 0;
 };
 
 using Modules = std::vector<std::unique_ptr<Module>>;

@@ -11,11 +11,9 @@
 #include "common/identity/token_verifier.h"
 #include "common/policy/policy.h"
 #include "common/rpc/chain/authentication.h"
+#include "common/rpc/system_change.h"
 
 namespace waypost::runtime {
-
-// The body that services act for: nobody's.
-inline constexpr std::string_view kServiceBody = "bodies/waypost-services";
 
 // Thread-safe.
 class NodeAuthenticator final : public rpc::chain::Authenticator {
@@ -23,11 +21,7 @@ class NodeAuthenticator final : public rpc::chain::Authenticator {
   // `verifier` must outlive this. REQUIRES: service_secret is not empty.
   NodeAuthenticator(identity::TokenVerifier& verifier, std::string service_secret)
       : verifier_(verifier), service_secret_(std::move(service_secret)) {
-    policy::Caller caller;
-    caller.body = kServiceBody;
-    caller.actor = "actors/service";
-    caller.roles = {policy::Role::kService};
-    service_ = std::make_shared<const policy::Caller>(std::move(caller));
+    service_ = rpc::SystemCaller();
   }
 
   absl::StatusOr<std::shared_ptr<const policy::Caller>> Authenticate(std::string_view token,

@@ -20,7 +20,8 @@ absl::StatusOr<Modules> MakeAll(Workshop& workshop) {
   WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
                            waypost::directory::MakeModule(workshop.ContextOf("directory")));
   WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
-                           waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys()));
+                           waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys(),
+                                                         workshop.config().clocks()));
   return modules;
 }
 

@@ -31,7 +31,7 @@ std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
 }
 // The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Uint(5).Take();
+  return KeyBuilder().Text("dir.cursor").Uint(6).Take();
 }
 
 struct BodyRow {
@@ -39,6 +39,7 @@ struct BodyRow {
   bool enforcement = false;
   int64_t revision = 0;
   bool approval_required = false;
+  std::string calendar = {};  // serialized; empty: none
 };
 
 absl::StatusOr<std::optional<BodyRow>> ReadBody(const store::Reader& reader, std::string_view name) {
@@ -54,6 +55,8 @@ absl::StatusOr<std::optional<BodyRow>> ReadBody(const store::Reader& reader, std
   if (parser.AtEnd()) return row;
   WAYPOST_ASSIGN_OR_RETURN(const uint64_t approval, parser.Uint());
   row.approval_required = approval != 0;
+  if (parser.AtEnd()) return row;
+  WAYPOST_ASSIGN_OR_RETURN(row.calendar, parser.Text());
   return row;
 }
 
@@ -66,6 +69,7 @@ absl::Status PutBody(store::Writer& writer, const directory::v1::Body& body, int
                                        .Uint(body.enforcement() ? 1 : 0)
                                        .Int(revision)
                                        .Uint(body.approval_required() ? 1 : 0)
+                                       .Text(body.calendar().SerializeAsString())
                                        .Take());
   return absl::OkStatus();
 }
@@ -74,6 +78,7 @@ struct UnitRow {
   uint64_t status = 0;
   uint64_t kind = 0;
   int64_t revision = 0;
+  std::string calendar = {};  // serialized; empty: none
 };
 
 absl::StatusOr<std::optional<UnitRow>> ReadUnit(const store::Reader& reader, std::string_view name) {
@@ -84,13 +89,20 @@ absl::StatusOr<std::optional<UnitRow>> ReadUnit(const store::Reader& reader, std
   WAYPOST_ASSIGN_OR_RETURN(row.status, parser.Uint());
   WAYPOST_ASSIGN_OR_RETURN(row.kind, parser.Uint());
   WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  if (parser.AtEnd()) return row;
+  WAYPOST_ASSIGN_OR_RETURN(row.calendar, parser.Text());
   return row;
 }
 
 absl::Status PutUnit(store::Writer& writer, const directory::v1::Unit& unit, int64_t revision) {
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<UnitRow> row, ReadUnit(writer, unit.name()));
   if (row.has_value() && row->revision > revision) return absl::OkStatus();
-  writer.Put(UnitKey(unit.name()), KeyBuilder().Uint(unit.status()).Uint(unit.kind()).Int(revision).Take());
+  writer.Put(UnitKey(unit.name()), KeyBuilder()
+                                       .Uint(unit.status())
+                                       .Uint(unit.kind())
+                                       .Int(revision)
+                                       .Text(unit.calendar().SerializeAsString())
+                                       .Take());
   return absl::OkStatus();
 }
 
@@ -197,6 +209,37 @@ absl::Status PutAgreement(store::Writer& writer, const directory::v1::Coordinati
   return absl::OkStatus();
 }
 
+absl::StatusOr<CalendarPtr> ParseCalendar(const std::string& bytes) {
+  directory::v1::WorkingCalendar given;
+  if (!given.ParseFromString(bytes)) return error::DataLoss("a calendar of the directory");
+  auto calendar = std::make_shared<calendar::WorkingCalendar>();
+  // A zone that this server does not know: its days still count, though they begin elsewhere.
+  if (!absl::LoadTimeZone(given.zone(), &calendar->zone)) calendar->zone = absl::UTCTimeZone();
+  calendar->works = {};
+  for (const int day : given.working_days()) {
+    if (day >= directory::v1::WEEKDAY_MONDAY && day <= directory::v1::WEEKDAY_SUNDAY) {
+      calendar->works[static_cast<size_t>(day - directory::v1::WEEKDAY_MONDAY)] = true;
+    }
+  }
+  for (const std::string& holiday : given.holidays()) {
+    absl::CivilDay day;
+    if (absl::ParseCivilTime(holiday, &day)) calendar->holidays.push_back(day);
+  }
+  std::sort(calendar->holidays.begin(), calendar->holidays.end());
+  return CalendarPtr(std::move(calendar));
+}
+
+absl::StatusOr<CalendarPtr> ReadCalendar(const store::Reader& reader, std::string_view body,
+                                         std::string_view unit) {
+  if (!unit.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<UnitRow> row, ReadUnit(reader, unit));
+    if (row.has_value() && !row->calendar.empty()) return ParseCalendar(row->calendar);
+  }
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<BodyRow> row, ReadBody(reader, body));
+  if (row.has_value() && !row->calendar.empty()) return ParseCalendar(row->calendar);
+  return CalendarPtr();
+}
+
 // Days in this form sort as the days do.
 bool Counts(const Agreement& agreement, std::string_view today) {
   return agreement.start <= today && (agreement.end.empty() || today <= agreement.end);
@@ -258,6 +301,29 @@ absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& r
   return std::string();
 }
 
+absl::StatusOr<CalendarPtr> DirectoryReplica::FindCalendar(const store::Reader& reader, std::string_view body,
+                                                           std::string_view unit) const {
+  if (body.empty()) return CalendarPtr();
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> version, reader.Get(CursorKey()));
+  if (!version.has_value()) return ReadCalendar(reader, body, unit);
+  const std::string owner(unit.empty() ? body : unit);
+  {
+    const absl::MutexLock lock(&found_mutex_);
+    if (found_calendars_.version == *version) {
+      const auto found = found_calendars_.by_owner.find(owner);
+      if (found != found_calendars_.by_owner.end()) return found->second;
+    } else {
+      found_calendars_ = {.version = *version, .by_owner = {}};
+    }
+  }
+  WAYPOST_ASSIGN_OR_RETURN(CalendarPtr calendar, ReadCalendar(reader, body, unit));
+  const absl::MutexLock lock(&found_mutex_);
+  if (found_calendars_.version != *version) return calendar;
+  if (found_calendars_.by_owner.size() >= kMaxCalendarsFound) found_calendars_.by_owner.clear();
+  found_calendars_.by_owner.emplace(owner, calendar);
+  return calendar;
+}
+
 absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& reader, const Route& route,
                                                        absl::Time now) const {
   RouteFacts facts;
@@ -274,6 +340,10 @@ absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& read
     WAYPOST_ASSIGN_OR_RETURN(facts.offer, FindOffer(reader, route.offer));
     facts.offer.groups.clear();  // a route names none, and what was found is kept
   }
+  WAYPOST_ASSIGN_OR_RETURN(facts.referring_calendar,
+                           FindCalendar(reader, route.referring, route.referring_unit));
+  WAYPOST_ASSIGN_OR_RETURN(facts.receiving_calendar,
+                           FindCalendar(reader, route.receiving, route.receiving_unit));
   return facts;
 }
 

@@ -1,11 +1,10 @@
 // What the referral service keeps of the directory: rows in its own store, read inside its transactions, so
 // that no command waits for the directory. A follower applies the directory's changes in order.
 //
-//   ("dir.body", name)                   status, enforcement, revision, approval required
-//   ("dir.unit", name)                   status, kind, revision; whose it is, its name says
+//   ("dir.body", name)                   status, enforcement, revision, approval required, calendar
+//   ("dir.unit", name)                   status, kind, revision, calendar; whose it is, its name says
 //   ("dir.offer", name)                  provider, status, revision, kind; of each group: id, declared
-//   places,
-//                                        first day of its cohort
+//                                        places, first day of its cohort
 //   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,
 //                                        revision
 //   ("dir.cursor", form of these rows)   what to resume after; written with every change, and so the version
@@ -53,6 +52,8 @@ class DirectoryReplica final : public BodyRegistry {
   absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const override;
   absl::StatusOr<UnitFacts> FindUnit(const store::Reader& reader, std::string_view unit) const override;
   absl::StatusOr<OfferFacts> FindOffer(const store::Reader& reader, std::string_view offer) const override;
+  absl::StatusOr<CalendarPtr> FindCalendar(const store::Reader& reader, std::string_view body,
+                                           std::string_view unit) const override;
   absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                        absl::Time now) const override;
   // Who coordinates cases of a theme in a territory on the day of `now`, in UTC; empty: nobody is appointed.
@@ -73,13 +74,20 @@ class DirectoryReplica final : public BodyRegistry {
     absl::CivilDay day;
     absl::flat_hash_map<std::string, RouteFacts> by_route;
   };
+  // The same for calendars, which depend on no day. By unit, or by body where there is none.
+  struct FoundCalendars {
+    std::string version;
+    absl::flat_hash_map<std::string, CalendarPtr> by_owner;
+  };
   static constexpr size_t kMaxRoutesFound = 10'000;
+  static constexpr size_t kMaxCalendarsFound = 10'000;
 
   absl::StatusOr<RouteFacts> ReadRoute(const store::Reader& reader, const Route& route, absl::Time now) const;
 
   store::Store& store_;
   mutable absl::Mutex found_mutex_;
   mutable Found found_ ABSL_GUARDED_BY(found_mutex_);
+  mutable FoundCalendars found_calendars_ ABSL_GUARDED_BY(found_mutex_);
   // When the replica was last known to be complete, in microseconds since 1970.
   std::atomic<int64_t> complete_at_{0};
 };

@@ -430,7 +430,7 @@ TEST_F(RouteTest, ATransactionSeesItsOwnWritesAndLeavesNothingWhenItFails) {
   const absl::Status status = store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
     writer.Put(store::KeyBuilder().Text("dir.body").Text("bodies/to").Take(),
                store::KeyBuilder().Uint(directory::v1::BODY_STATUS_SUSPENDED).Uint(0).Int(2).Uint(0).Take());
-    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(5).Take(), "c2");
+    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(6).Take(), "c2");
     EXPECT_FALSE(Ask(writer).receiving.active);
     return absl::AbortedError("on purpose");
   });

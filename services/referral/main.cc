@@ -10,7 +10,8 @@ namespace {
 absl::StatusOr<waypost::runtime::Modules> Make(waypost::runtime::Workshop& workshop) {
   waypost::runtime::Modules modules;
   WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
-                           waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys()));
+                           waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys(),
+                                                         workshop.config().clocks()));
   return modules;
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/runtime/outbox_module.h"
 #include "common/status/errors.h"
+#include "services/referral/clock_keeper.h"
 #include "services/referral/directory_replica.h"
 #include "services/referral/enrolment_service.h"
 #include "services/referral/key_renewal.h"
@@ -16,16 +17,44 @@
 namespace waypost::referral {
 namespace {
 
+StepTimes StepTimesOf(const config::v1::NodeConfig::StepTimes& given) {
+  return {.emergency = absl::Seconds(given.emergency_seconds()),
+          .urgent = absl::Seconds(given.urgent_seconds()),
+          .normal = absl::Seconds(given.normal_seconds())};
+}
+
+ClockTable TableOf(const config::v1::NodeConfig::Clocks& given) {
+  ClockTable table;
+  for (const auto& times : given.step_times()) {
+    if (times.theme() == type::v1::THEME_UNSPECIFIED) {
+      table.step_times = StepTimesOf(times);
+    } else {
+      table.by_theme[times.theme()] = StepTimesOf(times);
+    }
+  }
+  table.reminder_share = given.reminder_percent() / 100.0;
+  table.lapse_share = given.lapse_percent() / 100.0;
+  return table;
+}
+
+KeeperOptions KeeperOptionsOf(const config::v1::NodeConfig::Clocks& given) {
+  return {.outage = absl::Seconds(given.outage_seconds()),
+          .fire_rate = given.fire_rate(),
+          .catch_up_rate = given.catch_up_rate()};
+}
+
 class ReferralModule final : public runtime::Module {
  public:
   ReferralModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
-                 std::unique_ptr<runtime::OutboxBase> outbox)
+                 const config::v1::NodeConfig::Clocks& clocks, std::unique_ptr<runtime::OutboxBase> outbox)
       : context_(context),
+        clocks_(TableOf(clocks)),
         outbox_(std::move(outbox)),
         sealing_(keys, context.node.random),
         replica_(context.store),
-        service_(outbox_->env(), sealing_, replica_),
-        enrolments_(outbox_->env(), replica_) {}
+        service_(outbox_->env(), sealing_, replica_, clocks_),
+        enrolments_(outbox_->env(), replica_),
+        keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(clocks)) {}
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
@@ -35,10 +64,12 @@ class ReferralModule final : public runtime::Module {
     outbox_->Start(peers);
     follower_.emplace(replica_, peers.directory, peers.token, context_.node.clock, context_.node.metrics);
     follower_->Start();
+    keeper_.Start();
     return absl::OkStatus();
   }
 
   void Stop() override {
+    keeper_.Stop();
     if (follower_.has_value()) follower_->Stop();
     outbox_->Stop();
   }
@@ -54,20 +85,23 @@ class ReferralModule final : public runtime::Module {
 
  private:
   const runtime::ModuleContext context_;
+  const ClockTable clocks_;
   const std::unique_ptr<runtime::OutboxBase> outbox_;
   Sealing sealing_;
   DirectoryReplica replica_;
   ReferralService service_;
   EnrolmentService enrolments_;
+  ClockKeeper keeper_;
   std::optional<DirectoryFollower> follower_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::ModuleContext& context,
-                                                            crypto::BodyKeys& keys) {
+                                                            crypto::BodyKeys& keys,
+                                                            const config::v1::NodeConfig::Clocks& clocks) {
   WAYPOST_ASSIGN_OR_RETURN(auto outbox, runtime::OutboxBase::Open(context, "referral"));
-  return std::make_unique<ReferralModule>(context, keys, std::move(outbox));
+  return std::make_unique<ReferralModule>(context, keys, clocks, std::move(outbox));
 }
 
 }  // namespace waypost::referral

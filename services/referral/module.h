@@ -10,12 +10,14 @@
 #include "absl/status/statusor.h"
 #include "common/crypto/body_keys.h"
 #include "common/runtime/module.h"
+#include "waypost/config/v1/config.pb.h"
 
 namespace waypost::referral {
 
-// `keys` must outlive the module.
+// `keys` must outlive the module. `clocks` as the configuration was read: complete and within bounds.
 absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::ModuleContext& context,
-                                                            crypto::BodyKeys& keys);
+                                                            crypto::BodyKeys& keys,
+                                                            const config::v1::NodeConfig::Clocks& clocks);
 
 }  // namespace waypost::referral
 

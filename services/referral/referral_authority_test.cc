@@ -28,6 +28,7 @@ enum class Who {
   kReaders,            // these, and supervisors of the coordinating body
   kHolders,            // of either; for anybody else there is none
   kHolderSupervisors,  // the same, supervisors alone
+  kCoordinators,       // supervisors of the coordinating body
   kOwnSupervisors,     // supervisors, of their own body
   kOwnBody,            // supervisors and caseworkers, of their own body
   kAnyReferrer,        // supervisors, and caseworkers of the unit, of whatever body makes the referral
@@ -79,6 +80,11 @@ Answer Expected(Who who, Role role, Part part) {
   if (who == Who::kAnyReferrer) {
     if (!works) return Answer::kDenied;
     return role == Role::kSupervisor || part == Part::kReferringMember ? Answer::kAllowed : Answer::kDenied;
+  }
+  if (who == Who::kCoordinators) {
+    if (role != Role::kSupervisor) return Answer::kDenied;
+    if (part == Part::kStranger) return Answer::kHidden;
+    return part == Part::kCoordinating ? Answer::kAllowed : Answer::kDenied;
   }
   const bool opens = who == Who::kEitherAndAlerted || who == Who::kReaders;
   const bool of_holders = who == Who::kHolders || who == Who::kHolderSupervisors;
@@ -226,6 +232,16 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
       request.set_text("note");
     });
     AddRights();
+    Add<v1::SettleFollowUpRequest>("SettleFollowUp", Who::kEither, &Stub::SettleFollowUp);
+    Add<v1::RemindReferralRequest>("RemindReferral", Who::kCoordinators, &Stub::RemindReferral);
+    Add<v1::RuleOnCompetenceRequest>("RuleOnCompetence", Who::kCoordinators, &Stub::RuleOnCompetence,
+                                     [](auto& request) {
+                                       request.set_body(std::string(kThirdBody));
+                                       request.set_law("es/ley-40-2015/art-14");
+                                     });
+    Add<v1::AssumeResponsibilityRequest>("AssumeResponsibility", Who::kCoordinators,
+                                         &Stub::AssumeResponsibility,
+                                         [](auto& request) { request.set_law("es/ley-7-1985/art-58"); });
     Add<v1::ApproveReferralRequest>("ApproveReferral", Who::kSupervisors, &Stub::ApproveReferral);
     Add<v1::EraseReferralRequest>("EraseReferral", Who::kSupervisors, &Stub::EraseReferral);
   }

@@ -66,7 +66,13 @@ rows::Summaries SummariesOf(const ReferralRecord& record) {
   referring.body = record.referring().body();
   policy::Caller receiving;
   receiving.body = record.receiving().body();
-  return {.outbox = ToSummary(record, referring), .inbox = ToSummary(record, receiving)};
+  rows::Summaries summaries{.outbox = ToSummary(record, referring), .inbox = ToSummary(record, receiving)};
+  if (record.has_escalate_time() && !record.coordinating_body().empty()) {
+    policy::Caller coordinating;
+    coordinating.body = record.coordinating_body();
+    summaries.coordination = ToSummary(record, coordinating);
+  }
+  return summaries;
 }
 
 enum class Is { kNew, kKnown };
@@ -204,18 +210,21 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
   return mutation.Publish(as, change);
 }
 
-absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as,
+absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                           const std::vector<FollowUp>& follow_ups, int depth) {
-  constexpr int kMaxDepth = 8;  // more than the hops of a chain
+  constexpr int kMaxDepth = 12;  // more than the hops of a chain
   if (depth > kMaxDepth) return absl::InternalError("a chain of referrals is longer than its hops allow");
   for (const FollowUp& follow_up : follow_ups) {
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(mutation.writer(), follow_up.referral));
+    WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
+                             CalendarsOf(by.bodies, mutation.writer(), follow_up.command, current));
     WAYPOST_ASSIGN_OR_RETURN(
         const Decision decision,
-        DecideAsSystem(current, follow_up.command, api::NotBefore(mutation.call().now, current)));
+        DecideAsSystem(current, follow_up.command,
+                       {api::NotBefore(mutation.call().now, current), by.clocks, std::move(calendars)}));
     WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
     WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}));
-    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, depth + 1));
+    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, depth + 1));
   }
   return absl::OkStatus();
 }
@@ -241,27 +250,27 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
 
 }  // namespace
 
-absl::Status CarryOut(rpc::Mutation& mutation, const Authorized& as,
+absl::Status CarryOut(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                       const std::vector<FollowUp>& follow_ups) {
-  return RunFollowUps(mutation, as, follow_ups, 0);
+  return RunFollowUps(mutation, as, by, follow_ups, 0);
 }
 
 std::string FeedOf(std::string_view body) {
   return base::Cat("referral/", body);
 }
 
-absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
-                              const Decision& decision) {
+absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
+                              const ReferralRecord& before, const Decision& decision) {
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), before, decision));
   WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kCaller, before, decision, {}));
-  return RunFollowUps(mutation, as, decision.follow_ups, 0);
+  return RunFollowUps(mutation, as, by, decision.follow_ups, 0);
 }
 
 bool ReferralChange::NeedsPreparation(const Asked& asked) {
   return !asked.text.empty() || !asked.own_reference.empty() ||
          (asked.sections != nullptr && !asked.sections->empty()) ||
          IsAnyOf<command::Submit, command::Accept, command::ConfirmForward, command::ForwardByDuty,
-                 command::HandOver, command::Reopen>(asked.command) ||
+                 command::HandOver, command::Reopen, command::Rule, command::Assume>(asked.command) ||
          Refuses(asked.command);
 }
 
@@ -289,9 +298,12 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   const auto as = call.Authorize(RelationsOf(*current, *call.caller), asked.name);
   if (!as.ok()) return prepared;
   const absl::Time now = api::NotBefore(call.now, *current);
-  const auto command = WithDirectory(bodies_, reader, call, asked.command, *current);
+  const auto command = WithDirectory(clockwork_.bodies, reader, call, asked.command, *current);
   if (!command.ok()) return prepared;
-  absl::StatusOr<Decision> decision = Decide(*current, *command, *as, now);
+  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
+                           CalendarsOf(clockwork_.bodies, reader, *command, *current));
+  absl::StatusOr<Decision> decision =
+      Decide(*current, *command, *as, {now, clockwork_.clocks, std::move(calendars)});
   if (!decision.ok()) return prepared;
   prepared.made = true;
   prepared.revision = current->revision();
@@ -381,7 +393,24 @@ absl::Status ReferralChange::PrepareLinked(const rpc::Call& call, const store::R
   }
   WAYPOST_ASSIGN_OR_RETURN(prepared.linked,
                            sealing_.SealNew(linked.name(), SidesOf(linked), copied, "", call.now));
+  if (linked.receiver_access() != storage::v1::RECEIVER_ACCESS_FULL) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(
+      std::vector<Wrap> granted,
+      sealing_.Grant(linked.name(), prepared.linked.wraps, from, linked.receiving().body(), true, call.now));
+  for (Wrap& wrap : granted) prepared.linked.wraps.push_back(std::move(wrap));
   return absl::OkStatus();
+}
+
+absl::Status ReferralChange::RunAsSystem(rpc::Mutation& mutation, const Authorized& as,
+                                         const ReferralRecord& current, const Command& command) {
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(clockwork_.bodies, writer, command, current));
+  const absl::Time now = api::NotBefore(mutation.call().now, current);
+  WAYPOST_ASSIGN_OR_RETURN(const Decision decision,
+                           DecideAsSystem(current, command, {now, clockwork_.clocks, std::move(calendars)}));
+  WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
+  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}));
+  return RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0);
 }
 
 absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, const Prepared& prepared,
@@ -398,9 +427,11 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
                           .revision = current.revision(),
                           .etag = asked.etag}));
   WAYPOST_ASSIGN_OR_RETURN(const Command command,
-                           WithDirectory(bodies_, writer, mutation.call(), asked.command, current));
+                           WithDirectory(clockwork_.bodies, writer, mutation.call(), asked.command, current));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
-  WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, now));
+  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(clockwork_.bodies, writer, command, current));
+  WAYPOST_ASSIGN_OR_RETURN(Decision decision,
+                           Decide(current, command, as, {now, clockwork_.clocks, std::move(calendars)}));
   if (!asked.name.empty() && NeedsPreparation(asked)) {
     if (!prepared.made || prepared.revision != current.revision()) return rpc::PrepareAgain();
     WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, asked.name));
@@ -418,12 +449,12 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   const absl::Status written =
       WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments);
   // A newer replica may know of more places.
-  if (error::ReasonOf(written) == "NO_PLACE_FREE") WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(now));
+  if (error::ReasonOf(written) == "NO_PLACE_FREE") WAYPOST_RETURN_IF_ERROR(clockwork_.bodies.CheckFresh(now));
   WAYPOST_RETURN_IF_ERROR(written);
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
-  WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, decision.follow_ups, 0));
+  WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0));
   FillReferral(decision.next, as, now, response);
   return FillGroups(writer, &current, decision.next, as, response);
 }

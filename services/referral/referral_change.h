@@ -44,24 +44,33 @@ struct Prepared {
   SealedContent linked = {};  // of a referral that it opens
 };
 
+// By what the clocks of a referral run: the working days that the directory knows, and the table of a node.
+struct Clockwork {
+  const BodyRegistry& bodies;
+  const ClockTable& clocks;
+};
+
 // The feed that watchers of a body follow.
 std::string FeedOf(std::string_view body);
 
 // Decides commands of the system in the transaction, and what follows from them, and writes all of it: rows,
 // indexes, history, events. In order. `as` is who caused it.
-absl::Status CarryOut(rpc::Mutation& mutation, const policy::Authorized& as,
+absl::Status CarryOut(rpc::Mutation& mutation, const policy::Authorized& as, const Clockwork& by,
                       const std::vector<FollowUp>& follow_ups);
 
 // What a caller's decision says, where it needs no keys and gives no text: deletions, row, groups,
 // enrolments, history, event, and what follows in other referrals.
-absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const policy::Authorized& as,
+absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const policy::Authorized& as, const Clockwork& by,
                               const ReferralRecord& before, const Decision& decision);
 
 // Thread-safe.
 class ReferralChange {
  public:
   // All must outlive this.
-  ReferralChange(Sealing& sealing, const BodyRegistry& bodies) : sealing_(sealing), bodies_(bodies) {}
+  ReferralChange(Sealing& sealing, const BodyRegistry& bodies, const ClockTable& clocks)
+      : sealing_(sealing), clockwork_{bodies, clocks} {}
+
+  const Clockwork& clockwork() const { return clockwork_; }
 
   // True when the command may need keys or texts, and so a preparation.
   static bool NeedsPreparation(const Asked& asked);
@@ -77,6 +86,10 @@ class ReferralChange {
   absl::Status Run(rpc::Mutation& mutation, const Asked& asked, const Prepared& prepared,
                    v1::Referral& response);
 
+  // In the transaction of a change that nobody asked for: a clock.
+  absl::Status RunAsSystem(rpc::Mutation& mutation, const policy::Authorized& as,
+                           const ReferralRecord& current, const Command& command);
+
  private:
   absl::Status PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,
                            const ReferralRecord& current, Decision& decision, Prepared& prepared);
@@ -86,7 +99,7 @@ class ReferralChange {
                            const std::vector<Wrap>& wraps, Prepared& prepared);
 
   Sealing& sealing_;
-  const BodyRegistry& bodies_;
+  const Clockwork clockwork_;
 };
 
 }  // namespace waypost::referral

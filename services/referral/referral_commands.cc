@@ -59,6 +59,8 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kCancel,
                                                                      Event::kConfirmCancel,
                                                                      Event::kRefuseCancel,
+                                                                     Event::kReminder,
+                                                                     Event::kGiveBackTime,
                                                                      Event::kEscalate,
                                                                      Event::kLapse,
                                                                      Event::kReopen,
@@ -71,6 +73,11 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kRefuseDate,
                                                                      Event::kRecordAppointment,
                                                                      Event::kChangePriority,
+                                                                     Event::kRemind,
+                                                                     Event::kRule,
+                                                                     Event::kConfirmCompetence,
+                                                                     Event::kAssume,
+                                                                     Event::kSettleFollowUp,
                                                                      Event::kErase,
                                                                      Event::kWithdraw,
                                                                      Event::kObject,
@@ -275,6 +282,31 @@ Command CommandOf(const v1::RecordAppointmentRequest& request) {
 
 Command CommandOf(const v1::ChangePriorityRequest& request) {
   return command::ChangePriority{request.priority(), TelephoneOf(request)};
+}
+
+Command CommandOf(const v1::RemindReferralRequest&) {
+  return command::Remind{};
+}
+
+Command CommandOf(const v1::RuleOnCompetenceRequest& request, std::string name) {
+  command::Rule rule;
+  rule.to.linked_name = std::move(name);
+  rule.to.body = request.body();
+  rule.to.unit = request.unit();
+  rule.law = request.law();
+  return rule;
+}
+
+Command CommandOf(const v1::AssumeResponsibilityRequest& request, std::string name) {
+  command::Assume assume;
+  assume.to.linked_name = std::move(name);
+  assume.to.unit = request.unit();
+  assume.law = request.law();
+  return assume;
+}
+
+Command CommandOf(const v1::SettleFollowUpRequest&) {
+  return command::SettleFollowUp{};
 }
 
 Command CommandOf(const v1::EraseReferralRequest&) {

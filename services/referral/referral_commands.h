@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "services/referral/referral_clocks.h"
 #include "services/referral/referral_machine.h"
 #include "waypost/referral/v1/referral.pb.h"
 #include "waypost/referral/v1/rights.pb.h"
@@ -58,6 +59,7 @@ struct Submit {
   // What the service knows from the directory.
   bool approval_required = false;  // the referring body has all its referrals approved
   std::string coordinating_body;
+  SideCalendars calendars = {};
 };
 struct Acknowledge {};
 struct RequestInformation {};
@@ -136,6 +138,11 @@ struct Cancel {
 };
 struct ConfirmCancel {};
 struct RefuseCancel {};
+struct Reminder {};
+struct GiveBackTime {
+  absl::Duration time;
+  absl::Time until;  // the end of the last outage that is counted in it
+};
 struct Escalate {};
 struct Lapse {};
 struct Reopen {
@@ -164,6 +171,18 @@ struct ChangePriority {
   v1::Priority priority;
   std::optional<v1::TelephoneHandover> telephone_handover;
 };
+struct Remind {};
+// By the rules made into ConfirmCompetence where the body named is the receiving one.
+struct Rule {
+  NewRecipient to;
+  std::string law;
+};
+struct ConfirmCompetence {};
+struct Assume {
+  NewRecipient to;  // its body is the coordinating one
+  std::string law;
+};
+struct SettleFollowUp {};
 struct Erase {};
 // That a person uses a right.
 struct RightUse {
@@ -205,10 +224,12 @@ using Command = std::variant<
     command::ForwardByDuty, command::HandOver, command::HandOverTaken, command::HandOverNotTaken,
     command::HandOverMoved, command::Start, command::Hold, command::Resume, command::Complete,
     command::EndWithoutResult, command::Cancel, command::ConfirmCancel, command::RefuseCancel,
-    command::Escalate, command::Lapse, command::Reopen, command::Misdirected, command::Assign, command::Claim,
-    command::AddNote, command::ProposeDate, command::AgreeDate, command::RefuseDate,
-    command::RecordAppointment, command::ChangePriority, command::Erase, command::Withdraw, command::Object,
-    command::Restrict, command::AnswerRight, command::AskAccess, command::PlaceHold, command::ReleaseHold>;
+    command::Reminder, command::GiveBackTime, command::Escalate, command::Lapse, command::Reopen,
+    command::Misdirected, command::Assign, command::Claim, command::AddNote, command::ProposeDate,
+    command::AgreeDate, command::RefuseDate, command::RecordAppointment, command::ChangePriority,
+    command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
+    command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
+    command::AskAccess, command::PlaceHold, command::ReleaseHold>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);
@@ -249,6 +270,11 @@ Command CommandOf(const v1::ProposeDateRequest& request);
 Command CommandOf(const v1::AnswerDateRequest& request);
 Command CommandOf(const v1::RecordAppointmentRequest& request);
 Command CommandOf(const v1::ChangePriorityRequest& request);
+Command CommandOf(const v1::RemindReferralRequest& request);
+Command CommandOf(const v1::RuleOnCompetenceRequest& request, std::string name);
+// The body is filled in by the rules: the one that coordinates.
+Command CommandOf(const v1::AssumeResponsibilityRequest& request, std::string name);
+Command CommandOf(const v1::SettleFollowUpRequest& request);
 Command CommandOf(const v1::EraseReferralRequest& request);
 Command CommandOf(const v1::PlaceLegalHoldRequest& request);
 Command CommandOf(const v1::ReleaseLegalHoldRequest& request);

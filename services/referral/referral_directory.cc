@@ -1,6 +1,7 @@
 #include "services/referral/referral_directory.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 #include <variant>
@@ -161,6 +162,12 @@ class Check {
   absl::Status Look(const command::HandOver& hand_over) {
     return LookAtNew(hand_over.to, "unit", hand_over.to.unit, "offer", hand_over.to.offer);
   }
+  absl::Status Look(const command::Rule& rule) {
+    return LookAtNew(rule.to, "unit", rule.to.unit, "offer", "");
+  }
+  absl::Status Look(const command::Assume& assume) {
+    return LookAtUnit(assume.to.unit, current_.coordinating_body());
+  }
   absl::Status Look(const command::ChangePriority& change);
 
   absl::Status LookAtUnit(std::string_view unit, std::string_view body);
@@ -204,6 +211,8 @@ absl::StatusOr<Command> Check::Of(const command::Submit& submit) {
     command::Submit filled = submit;
     filled.approval_required = facts.referring.approval_required;
     filled.coordinating_body = std::move(facts.coordinating_body);
+    filled.calendars = {.referring = std::move(facts.referring_calendar),
+                        .receiving = std::move(facts.receiving_calendar)};
     return Command(std::move(filled));
   };
   return submit.created == nullptr ? send(current_) : send(submit.created->referral);
@@ -378,6 +387,59 @@ absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::R
                                       const ReferralRecord& current) {
   Check check(bodies, reader, call, current);
   return std::visit([&check](const auto& kind) { return check.Of(kind); }, command);
+}
+
+namespace {
+
+// Who gets the case, and in which unit, by a command that sends it on.
+struct Recipient {
+  std::string_view body;
+  std::string_view unit;
+};
+std::optional<Recipient> RecipientOf(const Command& command, const ReferralRecord& current) {
+  const auto of = [](const command::NewRecipient& to) { return Recipient{to.body, to.unit}; };
+  if (const auto* confirm = std::get_if<command::ConfirmForward>(&command)) {
+    return Recipient{confirm->to.body, current.forward_proposal().unit()};
+  }
+  if (const auto* forward = std::get_if<command::ForwardByDuty>(&command)) return of(forward->to);
+  if (const auto* hand_over = std::get_if<command::HandOver>(&command)) return of(hand_over->to);
+  if (const auto* rule = std::get_if<command::Rule>(&command)) return of(rule->to);
+  if (const auto* assume = std::get_if<command::Assume>(&command)) {
+    return Recipient{current.coordinating_body(), assume->to.unit};
+  }
+  return std::nullopt;
+}
+
+template <typename... Kinds>
+bool IsAnyOf(const Command& command) {
+  return (std::holds_alternative<Kinds>(command) || ...);
+}
+
+bool SetsNoClock(const Command& command) {
+  return IsAnyOf<command::Create, command::Update, command::Approve, command::Assign, command::Claim,
+                 command::AddNote, command::RecordAppointment, command::Erase, command::SettleFollowUp>(
+      command);
+}
+
+}  // namespace
+
+absl::StatusOr<SideCalendars> CalendarsOf(const BodyRegistry& bodies, const store::Reader& reader,
+                                          const Command& command, const ReferralRecord& current) {
+  if (const auto* submit = std::get_if<command::Submit>(&command)) return submit->calendars;
+  SideCalendars calendars;
+  if (SetsNoClock(command)) return calendars;
+  WAYPOST_ASSIGN_OR_RETURN(calendars.referring, bodies.FindCalendar(reader, current.referring().body(),
+                                                                    current.referring().unit()));
+  std::string_view unit = current.receiving().unit();
+  if (const auto* accept = std::get_if<command::Accept>(&command)) {
+    if (!accept->unit.empty()) unit = accept->unit;
+  }
+  WAYPOST_ASSIGN_OR_RETURN(calendars.receiving,
+                           bodies.FindCalendar(reader, current.receiving().body(), unit));
+  if (const std::optional<Recipient> to = RecipientOf(command, current); to.has_value()) {
+    WAYPOST_ASSIGN_OR_RETURN(calendars.next, bodies.FindCalendar(reader, to->body, to->unit));
+  }
+  return calendars;
 }
 
 }  // namespace waypost::referral

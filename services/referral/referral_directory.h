@@ -71,6 +71,9 @@ struct RouteFacts {
   UnitFacts referring_unit;
   UnitFacts receiving_unit;
   OfferFacts offer;
+  // Of the unit, or else of the body; null: neither has one.
+  CalendarPtr referring_calendar = nullptr;
+  CalendarPtr receiving_calendar = nullptr;
 };
 
 // Bodies with their units and offers. Thread-safe.
@@ -82,6 +85,9 @@ class BodyRegistry {
   virtual absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const = 0;
   virtual absl::StatusOr<UnitFacts> FindUnit(const store::Reader& reader, std::string_view unit) const = 0;
   virtual absl::StatusOr<OfferFacts> FindOffer(const store::Reader& reader, std::string_view offer) const = 0;
+  // The working days of a unit (empty: of none), or else of its body. Null when neither has a calendar.
+  virtual absl::StatusOr<CalendarPtr> FindCalendar(const store::Reader& reader, std::string_view body,
+                                                   std::string_view unit) const = 0;
   virtual absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                                absl::Time now) const = 0;
 };
@@ -98,6 +104,12 @@ class BodyRegistry {
 absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::Reader& reader,
                                       const rpc::Call& call, const Command& command,
                                       const ReferralRecord& current);
+
+// By whose working days the command's clocks run: those of both sides, and of a new recipient. Nothing is
+// looked up for a command that sets no clock. REQUIRES: `command` comes from WithDirectory, or is the
+// system's.
+absl::StatusOr<SideCalendars> CalendarsOf(const BodyRegistry& bodies, const store::Reader& reader,
+                                          const Command& command, const ReferralRecord& current);
 
 }  // namespace waypost::referral
 

@@ -108,11 +108,40 @@ absl::Status AlreadyAssigned(std::string_view name) {
 }
 
 absl::Status NothingDue(std::string_view name) {
-  return Refused("NOTHING_DUE", name, "has nothing due whose date could be changed");
+  return Refused("NOTHING_DUE", name, "has nothing due that your side could put off, escalate or settle");
 }
 
 absl::Status NoDateProposed(std::string_view name) {
   return Refused("NO_DATE_PROPOSED", name, "has no date proposed by the other side");
+}
+
+absl::Status NotOverdue(std::string_view name) {
+  return Refused("NOT_OVERDUE", name, "is not overdue, or its silence has been escalated already");
+}
+
+absl::Status NotCoordinated(std::string_view name) {
+  return Refused("NOT_COORDINATED", name,
+                 "has no coordinating body: an agreement on its theme and territory would appoint one");
+}
+
+absl::Status CoordinatorIsASide(std::string_view name) {
+  return Refused("COORDINATOR_IS_A_SIDE", name, "is with the coordinating body already: deal with it there");
+}
+
+absl::Status AlreadyRuled(std::string_view name) {
+  return Refused("ALREADY_RULED", name, "was ruled to be for its receiving body already");
+}
+
+absl::Status RulingBinds(std::string_view name) {
+  return Refused("RULING_BINDS", name,
+                 "was ruled to be for this body: it cannot be refused or sent on for want of competence");
+}
+
+absl::Status ConsentBinds(std::string_view name) {
+  return Refused(
+      "CONSENT_BINDS", name,
+      "rests on consent, which was given for one recipient: have the referring body ask the person, "
+      "and send it anew");
 }
 
 absl::Status PriorityNotRaised(std::string_view name) {

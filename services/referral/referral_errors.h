@@ -50,6 +50,18 @@ absl::Status AlreadyAssigned(std::string_view name);
 absl::Status NothingDue(std::string_view name);
 // NO_DATE_PROPOSED, by the other side.
 absl::Status NoDateProposed(std::string_view name);
+// NOT_OVERDUE: its clock has not run out, or that was escalated.
+absl::Status NotOverdue(std::string_view name);
+// NOT_COORDINATED: no body is appointed to coordinate it.
+absl::Status NotCoordinated(std::string_view name);
+// COORDINATOR_IS_A_SIDE: the coordinating body has the case already.
+absl::Status CoordinatorIsASide(std::string_view name);
+// ALREADY_RULED: that the receiving body is competent.
+absl::Status AlreadyRuled(std::string_view name);
+// RULING_BINDS: the receiving body was ruled to be competent, and cannot say otherwise.
+absl::Status RulingBinds(std::string_view name);
+// CONSENT_BINDS: a disclosure rests on consent, which was given for one recipient.
+absl::Status ConsentBinds(std::string_view name);
 // PRIORITY_NOT_RAISED.
 absl::Status PriorityNotRaised(std::string_view name);
 // NOT_YET_DISCLOSED: these sections open once the referral is accepted.

@@ -46,6 +46,8 @@ inline constexpr size_t kMaxPageTokenBytes = 8 * 1024;
 // The course of a referral.
 inline constexpr int kMaxQuestions = 2;
 inline constexpr int kMaxHops = 5;
+// Rulings of a coordinating body lead on where nobody else may.
+inline constexpr int kMaxHopsRuled = 10;
 inline constexpr int kMaxAppointments = 50;
 inline constexpr uint32_t kMaxNotes = 1'000;
 inline constexpr absl::Duration kReopenWithin = absl::Hours(24 * 90);

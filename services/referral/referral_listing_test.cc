@@ -303,9 +303,17 @@ TEST_F(ListingTest, IndexRowsAreWhatTheRecordsSay) {
     const bool got = record.has_submit_time() && record.cancel_reason() != v1::CANCEL_REASON_MISDIRECTED;
     if (got) add(record, v1::BOX_INBOX, record.receiving());
     if (!record.has_due()) continue;
+    if (IsEnd(record.state())) {
+      // What has ended and is still owed something is on the list of whoever owes it; no clock runs on it.
+      const bool receiving = record.due().party() == v1::PARTY_RECEIVING;
+      if (!receiving || got) {
+        add(record, v1::BOX_FOLLOW_UP, receiving ? record.receiving() : record.referring());
+      }
+      continue;
+    }
     const std::string key = store::KeyBuilder()
                                 .Text("clock")
-                                .Time(api::FromTimestamp(record.due().time()))
+                                .Time(api::FromTimestamp(record.wake_time()))
                                 .Text(record.name().substr(std::string("referrals/").size()))
                                 .Take();
     expected[key] = "clock";
@@ -606,6 +614,17 @@ TEST_F(WatchTest, ACursorTooOldSaysWhereToGoOn) {
   EXPECT_EQ(Open(receiver, oldest).Next().revision(), 1);
 }
 
+// As a configuration without a word of clocks is completed.
+config::v1::NodeConfig::Clocks StandardClocks() {
+  config::v1::NodeConfig::Clocks clocks;
+  clocks.set_reminder_percent(25);
+  clocks.set_lapse_percent(100);
+  clocks.set_outage_seconds(300);
+  clocks.set_fire_rate(4000);
+  clocks.set_catch_up_rate(500);
+  return clocks;
+}
+
 // The whole module, as a process runs it: what it does each second is all that trims.
 TEST_F(WatchTest, TheModuleTrimsEveryFeedByAgeAndTellsWhereToGoOn) {
   const std::string old = Requested();
@@ -613,7 +632,8 @@ TEST_F(WatchTest, TheModuleTrimsEveryFeedByAgeAndTellsWhereToGoOn) {
   Refresh();
   const std::string young = Requested();
   rig.StopServing();
-  const auto module = Must(MakeModule({.node = rig.env().node, .store = rig.store()}, keys));
+  const auto module =
+      Must(MakeModule({.node = rig.env().node, .store = rig.store()}, keys, StandardClocks()));
   rig.Serve(module->service());
   stub = v1::ReferralService::NewStub(rig.channel());
   module->Tick(rig.clock().Now());

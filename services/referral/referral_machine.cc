@@ -90,16 +90,19 @@ constexpr auto kTable = std::to_array<Transition>({
     {{kCancelRequested}, Event::kConfirmCancel, kReceiving, Guard::kNoHandOverPending, To(kCancelled)},
     {{kCancelRequested}, Event::kRefuseCancel, kReceiving, Guard::kNone, kPrior},
 
-    {kOpen, Event::kEscalate, kSystem, Guard::kSomethingDue, kSame},
+    {kOpen, Event::kReminder, kSystem, Guard::kClockRuns, kSame},
+    {kOpen, Event::kGiveBackTime, kSystem, Guard::kSomethingDue, kSame},
+    {kOpen, Event::kEscalate, kSystem, Guard::kOverdue, kSame},
     {{kRequested, kAcknowledged}, Event::kLapse, kSystem, Guard::kEscalated, To(kLapsed)},
     {kReopenedByReferring, Event::kReopen, kReferring, Guard::kReopenable, To(kRequested)},
     {{kCompleted}, Event::kReopen, kReceiving, Guard::kReopenable, To(kInProgress)},
     {kOpen, Event::kMisdirected, kReferring, Guard::kNone, To(kCancelled)},
     {kOpen, Event::kMisdirected, kSystem, Guard::kNone, To(kCancelled)},
 
-    {kOpen, Event::kRemind, kCoordinating, Guard::kNone, kSame, kLater},
-    {kOpen, Event::kRule, kCoordinating, Guard::kNone, To(kForwarded), kLater},
-    {kOpen, Event::kAssume, kCoordinating, Guard::kNone, To(kForwarded), kLater},
+    {kOpen, Event::kRemind, kCoordinating, Guard::kSomethingDue, kSame},
+    {kOpen, Event::kRule, kCoordinating, Guard::kMayRule, To(kForwarded)},
+    {kOpen, Event::kConfirmCompetence, kCoordinating, Guard::kMayConfirmCompetence, kSame},
+    {kOpen, Event::kAssume, kCoordinating, Guard::kMayAssume, To(kForwarded)},
 
     {kDraftAndOpen, Event::kAssign, kReferring, Guard::kNone, kSame},
     {kOpen, Event::kAssign, kReceiving, Guard::kNone, kSame},
@@ -116,6 +119,9 @@ constexpr auto kTable = std::to_array<Transition>({
     {kHeld, Event::kRecordAppointment, kReceiving, Guard::kAppointmentKnown, kSame},
     {kOpen, Event::kChangePriority, kReferring, Guard::kRaises, kSame},
     {kOpen, Event::kChangePriority, kReceiving, Guard::kRaises, kSame},
+
+    {kEnds, Event::kSettleFollowUp, kReferring, Guard::kOwesFollowUp, kSame},
+    {kEnds, Event::kSettleFollowUp, kReceiving, Guard::kOwesFollowUp, kSame},
 
     {kAll, Event::kWithdraw, kReferring, Guard::kShareLeft, kSame},
     {kSent, Event::kWithdraw, kReceiving, Guard::kShareLeft, kSame},
@@ -180,12 +186,15 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"CANCEL", "referral.cancelled"},
     {"CONFIRM_CANCEL", "referral.cancel_confirmed"},
     {"REFUSE_CANCEL", "referral.cancel_refused"},
+    {"REMINDER", "referral.reminder_due"},
+    {"GIVE_BACK_TIME", "referral.time_given_back"},
     {"ESCALATE", "referral.escalated"},
     {"LAPSE", "referral.lapsed"},
     {"REOPEN", "referral.reopened"},
     {"REPORT_MISDIRECTED", "referral.misdirected"},
     {"REMIND", "referral.reminded"},
     {"RULE", "referral.ruled"},
+    {"CONFIRM_COMPETENCE", "referral.competence_confirmed"},
     {"ASSUME", "referral.assumed"},
     {"ASSIGN", "referral.assigned"},
     {"CLAIM", "referral.claimed"},
@@ -195,6 +204,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"REFUSE_DATE", "referral.date_refused"},
     {"RECORD_APPOINTMENT", "referral.appointment_recorded"},
     {"CHANGE_PRIORITY", "referral.priority_changed"},
+    {"SETTLE_FOLLOW_UP", "referral.follow_up_settled"},
     {"WITHDRAW", "referral.withdrawn"},
     {"OBJECT", "referral.objected"},
     {"RECTIFY", "referral.rectified"},
@@ -248,6 +258,15 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "that side is to answer it, or may answer it anew",
     "that side's share is not erased, and under no legal hold",
     "that side's share is under a legal hold",
+    "its clock has run out, and that was not escalated yet",
+    "its clock runs, and no reminder was sent",
+    "a coordinating body is appointed; no hand-over is pending; no disclosure rests on consent; at most 10 "
+    "hops, "
+    "rulings included",
+    "a coordinating body is appointed, and has not ruled so before",
+    "a coordinating body is appointed, and is neither side; no hand-over is pending; no disclosure rests on "
+    "consent; at most 10 hops, rulings included",
+    "that side owes a next step",
 };
 
 constexpr bool IsEndConstexpr(State state) {

@@ -74,12 +74,15 @@ enum class Event : uint8_t {
   kCancel,
   kConfirmCancel,
   kRefuseCancel,
+  kReminder,
+  kGiveBackTime,
   kEscalate,
   kLapse,
   kReopen,
   kMisdirected,
   kRemind,
   kRule,
+  kConfirmCompetence,
   kAssume,
   kAssign,
   kClaim,
@@ -89,6 +92,7 @@ enum class Event : uint8_t {
   kRefuseDate,
   kRecordAppointment,
   kChangePriority,
+  kSettleFollowUp,
   kWithdraw,
   kObject,
   kRectify,
@@ -99,7 +103,7 @@ enum class Event : uint8_t {
   kReleaseHold,
   kErase,
 };
-inline constexpr int kEventCount = 56;
+inline constexpr int kEventCount = 60;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };
@@ -133,8 +137,14 @@ enum class Guard : uint8_t {
   kRightAsked,
   kErasable,
   kUnderHold,
+  kOverdue,
+  kClockRuns,
+  kMayRule,
+  kMayConfirmCompetence,
+  kMayAssume,
+  kOwesFollowUp,
 };
-inline constexpr int kGuardCount = 25;
+inline constexpr int kGuardCount = 31;
 
 // Where an event leads: to a state, nowhere, or back to where the referral was before it came here.
 struct Target {

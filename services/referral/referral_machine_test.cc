@@ -60,14 +60,18 @@ CANCEL              | DRAFT REQUESTED WAITLISTED OFFERED | CANCELLED | referring
 CANCEL              | ACKNOWLEDGED NEEDS_INFO ACCEPTED IN_PROGRESS ON_HOLD | CANCEL_REQUESTED | referring
 CONFIRM_CANCEL      | CANCEL_REQUESTED | CANCELLED | receiving
 REFUSE_CANCEL       | CANCEL_REQUESTED | < | receiving
+REMINDER            | any-open | = | system
+GIVE_BACK_TIME      | any-open | = | system
 ESCALATE            | any-open | = | system
 LAPSE               | REQUESTED ACKNOWLEDGED | LAPSED | system
 REOPEN              | COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | REQUESTED | referring
 REOPEN              | COMPLETED | IN_PROGRESS | receiving
 REPORT_MISDIRECTED  | any-open | CANCELLED | referring system
-REMIND              | any-open | = | coordinating | later
-RULE                | any-open | FORWARDED | coordinating | later
-ASSUME              | any-open | FORWARDED | coordinating | later
+REMIND              | any-open | = | coordinating
+RULE                | any-open | FORWARDED | coordinating
+CONFIRM_COMPETENCE  | any-open | = | coordinating
+ASSUME              | any-open | FORWARDED | coordinating
+SETTLE_FOLLOW_UP    | any-end | = | referring receiving
 ASSIGN              | DRAFT | = | referring
 ASSIGN              | any-open | = | referring receiving
 CLAIM               | DRAFT | = | referring

@@ -65,6 +65,14 @@ constexpr MethodRule Reading(std::string_view method) {
   return rule;
 }
 
+// What the coordinating body's supervisors may do.
+constexpr MethodRule ByCoordinating(std::string_view method) {
+  return {.service = kService,
+          .method = method,
+          .mutation = true,
+          .grants = {Grant{{Role::kSupervisor}, {Relation::kCoordinating}}}};
+}
+
 // Listings of the caller's own body. A caseworker's are narrowed to own units and assignments by the service.
 constexpr MethodRule OwnBody(std::string_view method) {
   return {.service = kService,
@@ -137,6 +145,18 @@ inline constexpr policy::MethodRule kAnswerDate = policy_internal::ByEither("Ans
 inline constexpr policy::MethodRule kAddNote = policy_internal::ByEither("AddNote");
 inline constexpr policy::MethodRule kApproveReferral = policy_internal::BySupervisor("ApproveReferral");
 inline constexpr policy::MethodRule kEraseReferral = policy_internal::BySupervisor("EraseReferral");
+inline constexpr policy::MethodRule kSettleFollowUp = policy_internal::ByEither("SettleFollowUp");
+inline constexpr policy::MethodRule kRemindReferral = policy_internal::ByCoordinating("RemindReferral");
+inline constexpr policy::MethodRule kRuleOnCompetence = policy_internal::ByCoordinating("RuleOnCompetence");
+inline constexpr policy::MethodRule kAssumeResponsibility =
+    policy_internal::ByCoordinating("AssumeResponsibility");
+
+// No method: what the clocks do by themselves.
+inline constexpr policy::MethodRule kClocks = {
+    .service = policy_internal::kService,
+    .method = "(clocks)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
 
 // Rights that travel. Of a rights request the relations are those to the referrals in which the caller's body
 // holds something.
@@ -151,31 +171,33 @@ inline constexpr policy::MethodRule kListRightsRequests = policy_internal::OfSup
 
 // Every method, for the tests and the reference.
 inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
-    &kGetReferral,         &kListReferralHistory,
-    &kListReferrals,       &kWatchReferrals,
-    &kFindByOwnReference,  &kListNotes,
-    &kDiscloseReferral,    &kDiscloseNotes,
-    &kCreateReferral,      &kUpdateReferral,
-    &kSubmitReferral,      &kProvideInformation,
-    &kAnswerOffer,         &kConfirmForward,
-    &kCancelReferral,      &kReportMisdirected,
-    &kAcknowledgeReferral, &kRequestInformation,
-    &kWaitlistReferral,    &kOfferPlace,
-    &kAcceptReferral,      &kDeclineReferral,
-    &kProposeForward,      &kForwardByDuty,
-    &kHandOverReferral,    &kStartReferral,
-    &kHoldReferral,        &kResumeReferral,
-    &kCompleteReferral,    &kEndReferralWithoutResult,
-    &kConfirmCancel,       &kRefuseCancel,
-    &kRecordAppointment,   &kReopenReferral,
-    &kAssignReferral,      &kClaimReferral,
-    &kChangePriority,      &kProposeDate,
-    &kAnswerDate,          &kAddNote,
-    &kApproveReferral,     &kEraseReferral,
-    &kRecordRightsRequest, &kAnswerRightsRequest,
-    &kGetRightsRequest,    &kListRightsRequests,
-    &kExportPerson,        &kPlaceLegalHold,
-    &kReleaseLegalHold,
+    &kGetReferral,          &kListReferralHistory,
+    &kListReferrals,        &kWatchReferrals,
+    &kFindByOwnReference,   &kListNotes,
+    &kDiscloseReferral,     &kDiscloseNotes,
+    &kCreateReferral,       &kUpdateReferral,
+    &kSubmitReferral,       &kProvideInformation,
+    &kAnswerOffer,          &kConfirmForward,
+    &kCancelReferral,       &kReportMisdirected,
+    &kAcknowledgeReferral,  &kRequestInformation,
+    &kWaitlistReferral,     &kOfferPlace,
+    &kAcceptReferral,       &kDeclineReferral,
+    &kProposeForward,       &kForwardByDuty,
+    &kHandOverReferral,     &kStartReferral,
+    &kHoldReferral,         &kResumeReferral,
+    &kCompleteReferral,     &kEndReferralWithoutResult,
+    &kConfirmCancel,        &kRefuseCancel,
+    &kRecordAppointment,    &kReopenReferral,
+    &kAssignReferral,       &kClaimReferral,
+    &kChangePriority,       &kProposeDate,
+    &kAnswerDate,           &kAddNote,
+    &kApproveReferral,      &kEraseReferral,
+    &kRecordRightsRequest,  &kAnswerRightsRequest,
+    &kGetRightsRequest,     &kListRightsRequests,
+    &kExportPerson,         &kPlaceLegalHold,
+    &kReleaseLegalHold,     &kSettleFollowUp,
+    &kRemindReferral,       &kRuleOnCompetence,
+    &kAssumeResponsibility,
 });
 
 // The method that causes each event. The system's events have none, nor has what comes later.
@@ -220,6 +242,11 @@ inline constexpr auto kEventMethods = std::to_array<EventMethod>({
     {Event::kRefuseDate, &kAnswerDate},
     {Event::kRecordAppointment, &kRecordAppointment},
     {Event::kChangePriority, &kChangePriority},
+    {Event::kRemind, &kRemindReferral},
+    {Event::kRule, &kRuleOnCompetence},
+    {Event::kConfirmCompetence, &kRuleOnCompetence},
+    {Event::kAssume, &kAssumeResponsibility},
+    {Event::kSettleFollowUp, &kSettleFollowUp},
     {Event::kErase, &kEraseReferral},
     {Event::kWithdraw, &kRecordRightsRequest},
     {Event::kObject, &kRecordRightsRequest},

@@ -66,6 +66,10 @@ const std::map<std::string, std::string>& Expected() {
       {"AnswerDate", "case R r"},
       {"AddNote", "case R r"},
       {"ApproveReferral", "supervisor"},
+      {"SettleFollowUp", "case R r"},
+      {"RemindReferral", "coordinator"},
+      {"RuleOnCompetence", "coordinator"},
+      {"AssumeResponsibility", "coordinator"},
       {"EraseReferral", "supervisor"},
       {"RecordRightsRequest", "case R r"},
       {"AnswerRightsRequest", "supervisor"},
@@ -93,6 +97,7 @@ bool MayByWords(const std::string& words, Role role, Relations relations) {
   if (words == "supervisor") return either && role == Role::kSupervisor;
   if (words == "open") return open;
   if (words == "read") return open || (relations.Has(Relation::kCoordinating) && role == Role::kSupervisor);
+  if (words == "coordinator") return relations.Has(Relation::kCoordinating) && role == Role::kSupervisor;
   if (words == "own supervisor") return relations.Has(Relation::kOwnBody) && role == Role::kSupervisor;
   if (words == "own") {
     return relations.Has(Relation::kOwnBody) && (role == Role::kSupervisor || role == Role::kCaseworker);
@@ -144,7 +149,9 @@ TEST(Policy, EveryEventOfTheTwoSidesHasAMethodThatTheyMayCall) {
     EXPECT_TRUE(rule == nullptr || !row.later) << EventName(row.event);
     if (row.later || row.actor == Actor::kSystem) continue;
     ASSERT_NE(rule, nullptr) << EventName(row.event);
-    const Relation side = row.actor == Actor::kReferring ? Relation::kReferring : Relation::kReceiving;
+    const Relation side = row.actor == Actor::kReferring   ? Relation::kReferring
+                          : row.actor == Actor::kReceiving ? Relation::kReceiving
+                                                           : Relation::kCoordinating;
     EXPECT_FALSE(rule->Allows({Role::kSupervisor}, {side}).empty()) << EventName(row.event);
   }
 }

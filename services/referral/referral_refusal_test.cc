@@ -308,6 +308,9 @@ TEST_F(RefusalTest, AChangeWithoutAGoodRequestId) {
   refused(&Stub::AnswerDate, On<v1::AnswerDateRequest>(name));
   refused(&Stub::AddNote, On<v1::AddNoteRequest>(name));
   refused(&Stub::EraseReferral, On<v1::EraseReferralRequest>(name));
+  refused(&Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(name));
+  refused(&Stub::RuleOnCompetence, On<v1::RuleOnCompetenceRequest>(name));
+  refused(&Stub::AssumeResponsibility, On<v1::AssumeResponsibilityRequest>(name));
   refused(&Stub::PlaceLegalHold, On<v1::PlaceLegalHoldRequest>(name));
   refused(&Stub::ReleaseLegalHold, On<v1::ReleaseLegalHoldRequest>(name));
   refused(&Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_WITHDRAWAL));

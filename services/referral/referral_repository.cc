@@ -109,11 +109,50 @@ std::vector<IndexRow> IndexRows(const ReferralRecord& record) {
   };
   add(v1::BOX_OUTBOX, record.referring());
   if (InReceiversBox(record)) add(v1::BOX_INBOX, record.receiving());
+  if (IsEnd(record.state()) && record.has_due()) {
+    const bool receiving = record.due().party() == v1::PARTY_RECEIVING;
+    if (!receiving || InReceiversBox(record)) {
+      add(v1::BOX_FOLLOW_UP, receiving ? record.receiving() : record.referring());
+    }
+  }
+  if (!record.has_escalate_time() || !IsOpen(record.state())) return rows;
+  add(v1::BOX_SILENCE, record.referring());
+  if (!record.coordinating_body().empty()) {
+    v1::Side coordinating;
+    coordinating.set_body(record.coordinating_body());
+    add(v1::BOX_COORDINATION, coordinating);
+  }
   return rows;
 }
 
+// As whom a row is read.
+const std::string& BytesFor(v1::Box box, const ReferralRecord& record, const std::string& outbox,
+                            const std::string& inbox, const std::string& coordination) {
+  if (box == v1::BOX_COORDINATION) return coordination;
+  const bool receiving =
+      box == v1::BOX_INBOX || (box == v1::BOX_FOLLOW_UP && record.due().party() == v1::PARTY_RECEIVING);
+  return receiving ? inbox : outbox;
+}
+
+// Empty when the clocks have nothing to do with it.
 std::string ClockKey(const ReferralRecord& record) {
+  const NextWake wake = StoredWake(record);
+  if (wake.wake == storage::v1::WAKE_NEVER) return {};
+  return KeyBuilder().Text("clock").Time(wake.time).Text(IdOfName(record.name())).Take();
+}
+
+// Of a record of before, which had a row as long as something was due.
+std::string ClockKeyBefore(const ReferralRecord& record) {
+  if (record.wake() != storage::v1::WAKE_UNSPECIFIED || !record.has_due()) return ClockKey(record);
   return KeyBuilder().Text("clock").Time(DueOf(record)).Text(IdOfName(record.name())).Take();
+}
+
+std::string BeatKey() {
+  return KeyBuilder().Text("clock.beat").Take();
+}
+
+std::string OutagesPrefix() {
+  return KeyBuilder().Text("clock.outage").Take();
 }
 
 template <typename Record>
@@ -331,16 +370,17 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
           std::any_of(rows.begin(), rows.end(), [&](const IndexRow& row) { return row.key == old.key; });
       if (!stays) writer.Delete(old.key);
     }
-    if (before->has_due() && (!next.has_due() || ClockKey(*before) != ClockKey(next)))
-      writer.Delete(ClockKey(*before));
+    const std::string clock = ClockKeyBefore(*before);
+    if (!clock.empty() && clock != ClockKey(next)) writer.Delete(clock);
   } else if (!next.forwarded_from().empty()) {
     writer.Put(KeyBuilder(Prefix("next", next.forwarded_from())).Text(IdOfName(next.name())).Take(), "");
   }
   const std::string outbox = summaries.outbox.SerializeAsString();
   const std::string inbox = summaries.inbox.SerializeAsString();
-  for (const IndexRow& row : rows) writer.Put(row.key, row.box == v1::BOX_OUTBOX ? outbox : inbox);
-  if (next.has_due()) {
-    writer.Put(ClockKey(next), KeyBuilder().Uint(next.due().clock()).Int(next.revision()).Take());
+  const std::string coordination = summaries.coordination.SerializeAsString();
+  for (const IndexRow& row : rows) writer.Put(row.key, BytesFor(row.box, next, outbox, inbox, coordination));
+  if (const std::string clock = ClockKey(next); !clock.empty()) {
+    writer.Put(clock, KeyBuilder().Uint(StoredWake(next).wake).Int(next.revision()).Take());
   }
   writer.Put(RecordKey(next.name()), next.SerializeAsString());
 }
@@ -552,25 +592,67 @@ absl::StatusOr<std::vector<HistoryRecord>> ListHistory(const store::Reader& read
   return ReadAll<HistoryRecord>(reader, range, "history", limit, last_key);
 }
 
-absl::StatusOr<std::vector<DueRow>> ListDue(const store::Reader& reader, absl::Time until, int limit) {
-  std::vector<DueRow> rows;
+absl::StatusOr<std::vector<WakeRow>> ListWakes(const store::Reader& reader, std::string_view after,
+                                               absl::Time until, int limit) {
+  std::vector<WakeRow> rows;
   const std::string prefix = KeyBuilder().Text("clock").Take();
-  KeyRange range = PrefixRange(prefix);
+  KeyRange range = after.empty() ? PrefixRange(prefix) : store::PrefixRangeAfter(prefix, after);
   range.end = KeyBuilder(prefix).Time(until + absl::Microseconds(1)).Take();
+  if (range.begin >= range.end) return rows;
   const auto at = reader.Scan(range);
   for (; at->Valid() && static_cast<int>(rows.size()) < limit; at->Next()) {
-    DueRow& row = rows.emplace_back();
+    WakeRow& row = rows.emplace_back();
+    row.key = std::string(at->key());
     KeyParser key(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(row.due, key.Time());
+    WAYPOST_ASSIGN_OR_RETURN(row.time, key.Time());
     WAYPOST_ASSIGN_OR_RETURN(const std::string id, key.Text());
     row.name = NameOfId(id);
     KeyParser value(at->value());
-    WAYPOST_ASSIGN_OR_RETURN(const uint64_t clock, value.Uint());
-    row.clock = static_cast<v1::Clock>(clock);
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t wake, value.Uint());
+    row.wake = static_cast<storage::v1::Wake>(wake);
     WAYPOST_ASSIGN_OR_RETURN(row.revision, value.Int());
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
   return rows;
+}
+
+absl::StatusOr<std::optional<absl::Time>> GetBeat(const store::Reader& reader) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(BeatKey()));
+  if (!value.has_value()) return std::nullopt;
+  KeyParser parser(*value);
+  WAYPOST_ASSIGN_OR_RETURN(const absl::Time time, parser.Time());
+  return time;
+}
+
+void PutBeat(store::Writer& writer, absl::Time time) {
+  writer.Put(BeatKey(), KeyBuilder().Time(time).Take());
+}
+
+void PutOutage(store::Writer& writer, const Outage& outage) {
+  writer.Put(KeyBuilder(OutagesPrefix()).Time(outage.end).Take(), KeyBuilder().Time(outage.begin).Take());
+}
+
+absl::StatusOr<std::vector<Outage>> ListOutages(const store::Reader& reader) {
+  std::vector<Outage> outages;
+  const std::string prefix = OutagesPrefix();
+  const auto at = reader.Scan(PrefixRange(prefix));
+  for (; at->Valid(); at->Next()) {
+    Outage& outage = outages.emplace_back();
+    KeyParser key(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(outage.end, key.Time());
+    KeyParser value(at->value());
+    WAYPOST_ASSIGN_OR_RETURN(outage.begin, value.Time());
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return outages;
+}
+
+absl::Status DeleteOutages(store::Writer& writer, absl::Time before) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<Outage> outages, ListOutages(writer));
+  for (const Outage& outage : outages) {
+    if (outage.end < before) writer.Delete(KeyBuilder(OutagesPrefix()).Time(outage.end).Take());
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace waypost::referral::rows

@@ -13,7 +13,9 @@
 //   ("next", id, id of a continuation)
 //                                              empty: what continues a referral, hand-overs not taken
 //                                              included
-//   ("clock", due, id)                         clock and revision: what is due next, over all referrals
+//   ("clock", wake time, id)                   wake and revision: when the clocks look at it next
+//   ("clock.beat")                             when the clocks ran last
+//   ("clock.outage", end)                      begin of a time in which they did not run
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_REPOSITORY_H_
 
@@ -29,6 +31,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/store/store.h"
+#include "services/referral/referral_clocks.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
 #include "waypost/referral/v1/referral.pb.h"
 
@@ -83,6 +86,7 @@ absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name);
 struct Summaries {
   v1::ReferralSummary outbox;
   v1::ReferralSummary inbox;
+  v1::ReferralSummary coordination = {};  // of the coordinating body
 };
 
 // Writes `next` and moves its index rows from where `before` (null for a new one) had them.
@@ -169,14 +173,26 @@ absl::StatusOr<std::vector<storage::v1::HistoryRecord>> ListHistory(const store:
                                                                     std::string* last_key);
 
 // --- Clocks
-struct DueRow {
-  absl::Time due;
+struct WakeRow {
+  absl::Time time;
   std::string name;
-  v1::Clock clock = v1::CLOCK_UNSPECIFIED;
+  storage::v1::Wake wake = storage::v1::WAKE_UNSPECIFIED;
   int64_t revision = 0;
+  std::string key;
 };
-// What is due up to `until`, at most `limit`, earliest first.
-absl::StatusOr<std::vector<DueRow>> ListDue(const store::Reader& reader, absl::Time until, int limit);
+// What the clocks have to look at up to `until`, at most `limit`, earliest first, from the row after `after`
+// (empty: from the first).
+absl::StatusOr<std::vector<WakeRow>> ListWakes(const store::Reader& reader, std::string_view after,
+                                               absl::Time until, int limit);
+
+// When the clocks ran last; nothing when they never did.
+absl::StatusOr<std::optional<absl::Time>> GetBeat(const store::Reader& reader);
+void PutBeat(store::Writer& writer, absl::Time time);
+void PutOutage(store::Writer& writer, const Outage& outage);
+// In order.
+absl::StatusOr<std::vector<Outage>> ListOutages(const store::Reader& reader);
+// Of those that ended before `before`.
+absl::Status DeleteOutages(store::Writer& writer, absl::Time before);
 
 }  // namespace waypost::referral::rows
 

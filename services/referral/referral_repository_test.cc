@@ -153,11 +153,17 @@ TEST_F(RepositoryTest, RowsMoveWithTheRecordAndNoneIsLeftBehind) {
     record = next;
     const bool receives =
         record.state() != kDraft && record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT;
+    // What has ended and is owed something is on one more list: of the side that owes it.
+    const bool owed = IsEnd(record.state()) && record.has_due() &&
+                      (receives || record.due().party() != v1::PARTY_RECEIVING);
+    const v1::Side& owing =
+        record.due().party() == v1::PARTY_RECEIVING ? record.receiving() : record.referring();
     const size_t mine = (record.referring().assignee().empty() ? 0U : 1U) +
-                        (record.receiving().assignee().empty() || !receives ? 0U : 1U);
-    ASSERT_THAT(Keys("box"), SizeIs(receives ? 2 : 1)) << i;
+                        (record.receiving().assignee().empty() || !receives ? 0U : 1U) +
+                        (owed && !owing.assignee().empty() ? 1U : 0U);
+    ASSERT_THAT(Keys("box"), SizeIs((receives ? 2U : 1U) + (owed ? 1U : 0U))) << i;
     ASSERT_THAT(Keys("mine"), SizeIs(mine)) << i;
-    ASSERT_THAT(Keys("clock"), SizeIs(record.has_due() ? 1 : 0)) << i;
+    ASSERT_THAT(Keys("clock"), SizeIs(record.has_due() && IsOpen(record.state()) ? 1 : 0)) << i;
     ASSERT_THAT(Keys("r"), SizeIs(1));
   }
 }
@@ -400,14 +406,17 @@ TEST_F(RepositoryTest, WhatIsDueComesEarliestFirstUpToTheInstantItself) {
     SetDue(record, kNow + absl::Seconds(i));
     PutRecord(nullptr, record);
   }
-  EXPECT_THAT(*ListDue(*Reader(), kNow - absl::Microseconds(1), 10), IsEmpty());
-  ASSERT_THAT(*ListDue(*Reader(), kNow, 10), SizeIs(1));
-  const auto due = *ListDue(*Reader(), kNow + absl::Seconds(4), 3);
+  EXPECT_THAT(*ListWakes(*Reader(), "", kNow - absl::Microseconds(1), 10), IsEmpty());
+  ASSERT_THAT(*ListWakes(*Reader(), "", kNow, 10), SizeIs(1));
+  const auto due = *ListWakes(*Reader(), "", kNow + absl::Seconds(4), 3);
   ASSERT_THAT(due, SizeIs(3));
   EXPECT_EQ(due[0].name, "referrals/5");
-  EXPECT_EQ(due[2].due, kNow + absl::Seconds(2));
-  EXPECT_EQ(due[0].clock, v1::CLOCK_DECIDE);
+  EXPECT_EQ(due[2].time, kNow + absl::Seconds(2));
+  EXPECT_EQ(due[0].wake, storage::v1::WAKE_MISSED);
   EXPECT_EQ(due[0].revision, 1);
+  const auto rest = *ListWakes(*Reader(), due[2].key, kNow + absl::Seconds(4), 3);
+  ASSERT_THAT(rest, SizeIs(2));
+  EXPECT_EQ(rest[0].name, "referrals/2");
 }
 
 TEST_F(RepositoryTest, NamesAreListedInOrderFromAnyOfThem) {

@@ -1,7 +1,6 @@
 #include "services/referral/referral_rules.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "common/api/resource.h"
@@ -19,15 +18,6 @@ namespace {
 
 using base::Cat;
 
-// The clocks, by priority: acknowledge, decide and start have the same span each.
-struct Span {
-  v1::Priority priority;
-  absl::Duration step;
-};
-constexpr std::array<Span, 3> kSpans = {{{v1::PRIORITY_EMERGENCY, absl::Hours(24)},
-                                         {v1::PRIORITY_URGENT, absl::Hours(72)},
-                                         {v1::PRIORITY_NORMAL, absl::Hours(14 * 24)}}};
-
 // Who acts.
 struct By {
   Actor actor;
@@ -40,6 +30,8 @@ struct Step {
   const ReferralRecord& current;
   const By by;
   const absl::Time now;
+  const ClockTable& clocks;
+  const SideCalendars& calendars;
   Decision decision;
 
   ReferralRecord& next() { return decision.next; }
@@ -64,8 +56,16 @@ void SetDue(ReferralRecord& record, v1::Clock clock, v1::Party party, absl::Time
   *due.mutable_time() = api::ToTimestamp(time);
 }
 
+// When a step that begins now is due from that side.
+absl::Time StepDue(Step& step, v1::Party party) {
+  const ReferralRecord& next = step.next();
+  const bool receiving = party == v1::PARTY_RECEIVING;
+  return AfterSpan(receiving ? step.calendars.receiving : step.calendars.referring, next.priority(), step.now,
+                   step.clocks.StepTime(next.theme(), next.priority()));
+}
+
 void SetStepDue(Step& step, v1::Clock clock, v1::Party party) {
-  SetDue(step.next(), clock, party, step.now + StepTime(step.next().priority()));
+  SetDue(step.next(), clock, party, StepDue(step, party));
 }
 
 void RestoreDue(ReferralRecord& record, bool had_due, const v1::Due& due) {
@@ -76,13 +76,22 @@ void RestoreDue(ReferralRecord& record, bool had_due, const v1::Due& due) {
   }
 }
 
-// The receiver's clock rested since the question: it gets that time back.
+// When the receiver is to answer, after its clock has rested since the question: it has as much working time
+// as it had left then.
+absl::Time ResumedDue(Step& step, absl::Time due) {
+  const absl::Time paused = TimeOf(step.current.pause_time());
+  const CalendarPtr& calendar = step.calendars.receiving;
+  const bool elapsed = calendar == nullptr || step.next().priority() == v1::PRIORITY_EMERGENCY;
+  if (elapsed || due <= paused) return due + (step.now - paused);
+  return AfterSpan(calendar, step.next().priority(), step.now,
+                   calendar::WorkingTimeBetween(*calendar, paused, due));
+}
+
 void ResumeReceiversClock(Step& step) {
   ReferralRecord& next = step.next();
   if (step.current.has_paused_due()) {
-    const absl::Duration rest = step.now - TimeOf(step.current.pause_time());
     const v1::Due& paused = step.current.paused_due();
-    SetDue(next, paused.clock(), paused.party(), TimeOf(paused.time()) + rest);
+    SetDue(next, paused.clock(), paused.party(), ResumedDue(step, TimeOf(paused.time())));
   } else {
     next.clear_due();
   }
@@ -318,6 +327,19 @@ void Send(Step& step) {
   SetStepDue(step, v1::CLOCK_ACKNOWLEDGE, v1::PARTY_RECEIVING);
 }
 
+// Of a body that takes the case without being asked: it has decided already.
+void AcceptAtOnce(Step& step) {
+  ReferralRecord& next = step.next();
+  next.set_state(kAccepted);
+  *next.mutable_acknowledge_time() = api::ToTimestamp(step.now);
+  *next.mutable_accept_time() = api::ToTimestamp(step.now);
+  next.set_receiver_access(storage::v1::RECEIVER_ACCESS_FULL);
+  SetStepDue(step, v1::CLOCK_START, v1::PARTY_RECEIVING);
+}
+
+// Of a referral that another one opens.
+void SettleOpened(Step& step);
+
 absl::Status Apply(const command::Submit& submit, Step& step) {
   if ((submit.created != nullptr) != (step.current.state() == kNothing)) {
     return error::InvalidField("referral", "name a draft, or give a new referral");
@@ -439,14 +461,30 @@ absl::Status Apply(const command::Accept& accept, Step& step) {
   return absl::OkStatus();
 }
 
+bool DeniesCompetence(v1::DeclineReason reason) {
+  return reason == v1::DECLINE_REASON_NOT_COMPETENT || reason == v1::DECLINE_REASON_OUT_OF_AREA;
+}
+
 absl::Status Apply(const command::Decline& decline, Step& step) {
+  if (step.current.competence_ruled() && DeniesCompetence(decline.decline.reason())) {
+    return RulingBinds(step.current.name());
+  }
   *step.next().mutable_decline() = decline.decline;
+  // The case is with the referring body again, which has to find another way; of a hand-over, with whoever
+  // wanted to hand it over.
+  if (step.current.hand_over_of().empty()) SetStepDue(step, v1::CLOCK_FOLLOW_UP, v1::PARTY_REFERRING);
   return absl::OkStatus();
 }
 
 // --- Sending on ------------------------------------------------------------------------------------------
 
-absl::Status CheckRoute(const ReferralRecord& record, std::string_view body) {
+// A ruling may lead back to a body that has had it, though not to where it is.
+absl::Status CheckRoute(const ReferralRecord& record, std::string_view body, v1::HopKind kind) {
+  if (kind == v1::HOP_KIND_ASSUMED) return absl::OkStatus();
+  if (kind == v1::HOP_KIND_RULING) {
+    if (body != record.referring().body()) return absl::OkStatus();
+    return error::InvalidField("body", "is the referring body: a case goes back to it by declining");
+  }
   if (record.hops_size() >= kMaxHops) return TooManyHops(record.name());
   bool visited =
       body == record.origin_body() || body == record.referring().body() || body == record.receiving().body();
@@ -509,10 +547,51 @@ ReferralRecord Continue(const ReferralRecord& old, const command::NewRecipient& 
   return linked;
 }
 
+// How a linked referral came about, for its list of hops.
+struct HopBy {
+  v1::HopKind kind;
+  std::string_view law = {};
+};
+
+void AddHop(const Step& step, const HopBy& by, ReferralRecord& linked) {
+  v1::Hop& hop = *linked.add_hops();
+  hop.set_from_body(step.current.receiving().body());
+  hop.set_to_body(linked.receiving().body());
+  hop.set_kind(by.kind);
+  *hop.mutable_time() = api::ToTimestamp(step.now);
+  hop.set_referral(step.current.name());
+  hop.set_law(std::string(by.law));
+}
+
+// Sends a linked referral that is complete; this one then knows what continues it.
+void SendLinked(const HopBy& by, ReferralRecord linked, Step& step) {
+  AddHop(step, by, linked);
+  const bool hand_over = by.kind == v1::HOP_KIND_HAND_OVER;
+  linked.set_hand_over_of(hand_over ? step.current.name() : step.current.hand_over_of());
+  // Who waits to hand the case over hears of it at once: see TellHandOver.
+  if (by.kind == v1::HOP_KIND_ASSUMED) linked.clear_hand_over_of();
+  *linked.mutable_create_time() = api::ToTimestamp(step.now);
+  const std::string name = linked.name();
+  const ReferralRecord nothing;
+  const SideCalendars calendars{.referring = hand_over ? step.calendars.receiving : step.calendars.referring,
+                                .receiving = step.calendars.next};
+  Step opening{nothing,   {Actor::kSystem, {}, {}},
+               step.now,  step.clocks,
+               calendars, Decision{.next = std::move(linked), .event = Event::kOpenLinked}};
+  Send(opening);
+  opening.next().set_state(kRequested);
+  if (by.kind == v1::HOP_KIND_ASSUMED) AcceptAtOnce(opening);
+  SettleOpened(opening);
+  step.next().set_forwarded_to(name);
+  step.next().set_forwarded_how(by.kind);
+  step.next().clear_approval();
+  step.decision.linked = std::move(opening.next());
+}
+
 // Opens the referral that continues this one at another body.
 absl::Status OpenLinked(const command::NewRecipient& to, std::string_view unit, std::string_view offer,
                         v1::HopKind kind, std::string_view law, Step& step) {
-  WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, to.body));
+  WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, to.body, kind));
   for (const v1::PersonDisclosure& given : to.disclosures) {
     if (IsStopped(step.current, given.person())) return DisclosureStopped(step.current.name());
   }
@@ -525,37 +604,31 @@ absl::Status OpenLinked(const command::NewRecipient& to, std::string_view unit, 
   WAYPOST_RETURN_IF_ERROR(ReplaceDisclosures(to.disclosures, true, linked));
   WAYPOST_RETURN_IF_ERROR(CheckComplete(linked, step.now));
   if (AnyNeedsApproval(linked) && !IsApproved(step)) return ApprovalMissing(step.current.name());
+  SendLinked({.kind = kind, .law = law}, std::move(linked), step);
+  return absl::OkStatus();
+}
 
-  v1::Hop& hop = *linked.add_hops();
-  hop.set_from_body(step.current.receiving().body());
-  hop.set_to_body(to.body);
-  hop.set_kind(kind);
-  *hop.mutable_time() = api::ToTimestamp(step.now);
-  hop.set_referral(step.current.name());
-  hop.set_law(std::string(law));
-  linked.set_hand_over_of(hand_over ? step.current.name() : step.current.hand_over_of());
-  *linked.mutable_create_time() = api::ToTimestamp(step.now);
-
-  const ReferralRecord nothing;
-  Step opening{nothing,
-               {Actor::kSystem, {}, {}},
-               step.now,
-               Decision{.next = std::move(linked), .event = Event::kOpenLinked}};
-  Send(opening);
-  opening.next().set_state(kRequested);
-  opening.next().set_revision(1);
-  *opening.next().mutable_update_time() = api::ToTimestamp(step.now);
-  opening.next().set_case_holding_body(std::string(CaseHolder(opening.next())));
-
-  step.next().set_forwarded_to(to.linked_name);
-  step.next().set_forwarded_how(kind);
-  step.next().clear_approval();
-  step.decision.linked = std::move(opening.next());
+// The same by the coordinating body, which knows no person: each disclosure stands, for another recipient
+// that has its basis in the law given. What rests on consent is not for it to pass on; the guard says so.
+absl::Status OpenRuled(const command::NewRecipient& to, const HopBy& by, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, to.body, by.kind));
+  error::FieldViolations wrong;
+  CheckUnit("unit", to.unit, to.body, wrong);
+  WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
+  ReferralRecord linked = Continue(step.current, to, step.current.referring(), to.unit, {});
+  for (v1::Person& person : *linked.mutable_persons()) {
+    if (IsStopped(step.current, person.number())) return DisclosureStopped(step.current.name());
+    v1::Basis& basis = *person.mutable_disclosure()->mutable_receiving_basis();
+    basis.set_article_6(v1::LEGAL_BASIS_PUBLIC_TASK);
+    basis.set_law(std::string(by.law));
+  }
+  linked.set_competence_ruled(true);
+  SendLinked(by, std::move(linked), step);
   return absl::OkStatus();
 }
 
 absl::Status Apply(const command::ProposeForward& propose, Step& step) {
-  WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, propose.body));
+  WAYPOST_RETURN_IF_ERROR(CheckRoute(step.current, propose.body, v1::HOP_KIND_FORWARD));
   error::FieldViolations wrong;
   CheckUnit("unit", propose.unit, propose.body, wrong);
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
@@ -574,6 +647,7 @@ absl::Status Apply(const command::ConfirmForward& confirm, Step& step) {
 }
 
 absl::Status Apply(const command::ForwardByDuty& forward, Step& step) {
+  if (step.current.competence_ruled()) return RulingBinds(step.current.name());
   return OpenLinked(forward.to, forward.to.unit, forward.to.offer, v1::HOP_KIND_FORWARD_BY_DUTY, forward.law,
                     step);
 }
@@ -623,6 +697,34 @@ absl::Status Apply(const command::HandOverNotTaken&, Step& step) {
 
 absl::Status Apply(const command::HandOverMoved& moved, Step& step) {
   step.next().set_forwarded_to(moved.linked_name);
+  return absl::OkStatus();
+}
+
+// --- The coordinating body -------------------------------------------------------------------------------
+
+absl::Status Apply(const command::Remind&, Step& step) {
+  step.next().set_reminder_count(step.current.reminder_count() + 1);
+  *step.next().mutable_last_reminder_time() = api::ToTimestamp(step.now);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Rule& rule, Step& step) {
+  return OpenRuled(rule.to, {.kind = v1::HOP_KIND_RULING, .law = rule.law}, step);
+}
+
+absl::Status Apply(const command::ConfirmCompetence&, Step& step) {
+  step.next().set_competence_ruled(true);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Assume& assume, Step& step) {
+  command::NewRecipient to = assume.to;
+  to.body = step.current.coordinating_body();
+  return OpenRuled(to, {.kind = v1::HOP_KIND_ASSUMED, .law = assume.law}, step);
+}
+
+absl::Status Apply(const command::SettleFollowUp&, Step& step) {
+  step.next().clear_due();
   return absl::OkStatus();
 }
 
@@ -696,6 +798,23 @@ absl::Status Apply(const command::RefuseCancel&, Step& step) {
   next.clear_cancel_reason();
   next.clear_state_before_cancel();
   next.clear_due_before_cancel();
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Reminder&, Step& step) {
+  *step.next().mutable_due_reminder_time() = api::ToTimestamp(step.now);
+  return absl::OkStatus();
+}
+
+// Of a clock that was escalated, what is put off is the lapse: see SettleWake.
+absl::Status Apply(const command::GiveBackTime& back, Step& step) {
+  ReferralRecord& next = step.next();
+  *next.mutable_downtime_counted_until() = api::ToTimestamp(back.until);
+  if (next.has_escalate_time()) {
+    *next.mutable_wake_time() = api::ToTimestamp(StoredWake(step.current).time + back.time);
+  } else {
+    *next.mutable_due()->mutable_time() = api::ToTimestamp(TimeOf(next.due().time()) + back.time);
+  }
   return absl::OkStatus();
 }
 
@@ -931,7 +1050,7 @@ absl::Status Apply(const command::ChangePriority& change, Step& step) {
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
   next.set_priority(change.priority);
   if (change.telephone_handover.has_value()) *next.mutable_telephone_handover() = *change.telephone_handover;
-  const absl::Time sooner = step.now + StepTime(change.priority);
+  const absl::Time sooner = StepDue(step, v1::PARTY_RECEIVING);
   for (v1::Due* due : {next.has_due() ? next.mutable_due() : nullptr,
                        next.has_paused_due() ? next.mutable_paused_due() : nullptr}) {
     if (due != nullptr && IsStepClock(due->clock()) && TimeOf(due->time()) > sooner) {
@@ -967,7 +1086,10 @@ void SettleState(Step& step) {
 void TellHandOver(Step& step) {
   const ReferralRecord& next = step.next();
   if (next.hand_over_of().empty()) return;
-  if (next.state() == kForwarded) {
+  if (next.state() == kForwarded && next.forwarded_how() == v1::HOP_KIND_ASSUMED) {
+    step.decision.follow_ups.push_back(
+        {next.hand_over_of(), command::HandOverTaken{next.coordinating_body()}});
+  } else if (next.state() == kForwarded) {
     step.decision.follow_ups.push_back({next.hand_over_of(), command::HandOverMoved{next.forwarded_to()}});
   } else {
     step.decision.follow_ups.push_back({next.hand_over_of(), command::HandOverNotTaken{}});
@@ -990,10 +1112,49 @@ void SettleEnd(Step& step) {
   TellHandOver(step);
 }
 
+bool SameDue(const ReferralRecord& a, const ReferralRecord& b) {
+  return a.has_due() == b.has_due() && a.due().clock() == b.due().clock() &&
+         a.due().party() == b.due().party() && TimeOf(a.due().time()) == TimeOf(b.due().time());
+}
+
+// What the clocks do next. Another due time is another clock: reminders and escalations begin afresh.
+void SettleWake(Step& step) {
+  ReferralRecord& next = step.next();
+  const bool given_back = step.decision.event == Event::kGiveBackTime;
+  const bool changed = next.state() != step.current.state() || !SameDue(next, step.current);
+  if (changed && !given_back) {
+    *next.mutable_clock_start_time() = api::ToTimestamp(step.now);
+    next.clear_due_reminder_time();
+    next.clear_escalate_time();
+    next.clear_reminder_count();
+    next.clear_last_reminder_time();
+    next.clear_downtime_counted_until();
+  }
+  if (given_back && next.has_escalate_time()) return;
+  const bool stands = !changed && next.has_escalate_time() && step.current.has_escalate_time();
+  if (stands && next.wake() != storage::v1::WAKE_UNSPECIFIED) return;
+  const NextWake wake = WakeOf(next, step.clocks, step.calendars);
+  next.set_wake(wake.wake);
+  if (wake.wake == storage::v1::WAKE_NEVER) {
+    next.clear_wake_time();
+  } else {
+    *next.mutable_wake_time() = api::ToTimestamp(wake.time);
+  }
+}
+
+void SettleOpened(Step& step) {
+  ReferralRecord& next = step.next();
+  SettleWake(step);
+  next.set_revision(1);
+  *next.mutable_update_time() = api::ToTimestamp(step.now);
+  next.set_case_holding_body(std::string(CaseHolder(next)));
+}
+
 void Settle(Step& step) {
   ReferralRecord& next = step.next();
   SettleState(step);
   SettleEnd(step);
+  SettleWake(step);
   if (!next.has_due() || next.due().clock() != next.date_proposal().clock()) next.clear_date_proposal();
   next.set_revision(step.current.revision() + 1);
   *next.mutable_update_time() = api::ToTimestamp(step.now);
@@ -1005,12 +1166,12 @@ void Settle(Step& step) {
 }
 
 absl::StatusOr<Decision> Run(const ReferralRecord& current, const Command& command, const Transition& row,
-                             const By& by, absl::Time now) {
-  if (const Refusal refusal = RefusalOf(row.guard, current, by.actor, by.pseudonym, now)) {
+                             const By& by, const Moment& at) {
+  if (const Refusal refusal = RefusalOf(row.guard, current, by.actor, by.pseudonym, at.now)) {
     return refusal(current.name());
   }
-  Step step{current, by, std::max(now, TimeOf(current.update_time())),
-            Decision{.next = current, .event = row.event}};
+  Step step{current,   by,           std::max(at.now, TimeOf(current.update_time())),
+            *at.table, at.calendars, Decision{.next = current, .event = row.event}};
   if (row.target.kind == Target::Kind::kState) step.next().set_state(row.target.state);
   if (row.target.kind == Target::Kind::kPrior) {
     WAYPOST_ASSIGN_OR_RETURN(const State prior, PriorState(current));
@@ -1051,6 +1212,25 @@ Refusal DateRefusal(Guard guard, const ReferralRecord& record, Actor actor) {
 
 bool IsShareErased(const ReferralRecord& record, Actor actor) {
   return actor == Actor::kReceiving ? record.has_receiving_erase_time() : record.has_referring_erase_time();
+}
+
+bool RestsOnConsent(const ReferralRecord& record) {
+  return std::any_of(record.persons().begin(), record.persons().end(), [](const v1::Person& person) {
+    const v1::Disclosure& disclosure = person.disclosure();
+    return disclosure.referring_basis().article_6() == v1::LEGAL_BASIS_CONSENT ||
+           disclosure.receiving_basis().article_6() == v1::LEGAL_BASIS_CONSENT;
+  });
+}
+
+Refusal CoordinationRefusal(Guard guard, const ReferralRecord& record) {
+  const std::string& coordinating = record.coordinating_body();
+  if (coordinating.empty()) return NotCoordinated;
+  if (guard == Guard::kMayConfirmCompetence) return record.competence_ruled() ? AlreadyRuled : nullptr;
+  const bool is_side = coordinating == record.receiving().body() || coordinating == record.referring().body();
+  if (guard == Guard::kMayAssume && is_side) return CoordinatorIsASide;
+  if (record.hand_over_pending()) return HandOverPending;
+  if (RestsOnConsent(record)) return ConsentBinds;
+  return record.hops_size() < kMaxHopsRuled ? nullptr : TooManyHops;
 }
 
 std::string_view AssigneeOf(const ReferralRecord& record, Actor actor) {
@@ -1112,18 +1292,32 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       return HasHold(record, PartyOf(actor)) ? nullptr : NoLegalHold;
     case Guard::kRightAsked:
       return HasAnswerToGive(record, PartyOf(actor)) ? nullptr : NothingToAnswer;
+    case Guard::kOverdue:
+      return IsOverdue(record, now) && !record.has_escalate_time() ? nullptr : NotOverdue;
+    case Guard::kClockRuns:
+      return record.has_due() && !record.has_due_reminder_time() ? nullptr : NothingDue;
+    case Guard::kOwesFollowUp:
+      return record.has_due() && record.due().party() == PartyOf(actor) ? nullptr : NothingDue;
+    case Guard::kMayRule:
+    case Guard::kMayConfirmCompetence:
+    case Guard::kMayAssume:
+      return CoordinationRefusal(guard, record);
   }
   return nullptr;
 }
 
 absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& command,
-                                const policy::Authorized& as, absl::Time now) {
+                                const policy::Authorized& as, const Moment& at) {
+  const auto* const rule = std::get_if<command::Rule>(&command);
+  if (rule != nullptr && rule->to.body == current.receiving().body()) {
+    return Decide(current, command::ConfirmCompetence{}, as, at);
+  }
   const Event event = EventOf(command);
   const Actors actors = ActorsOf(as.relations());
   for (const Actor actor : {Actor::kReferring, Actor::kReceiving, Actor::kCoordinating}) {
     const Transition* row = actors.Has(actor) ? Find(current.state(), event, actor) : nullptr;
     if (row != nullptr && !row->later) {
-      return Run(current, command, *row, {actor, as.caller().body, as.caller().actor}, now);
+      return Run(current, command, *row, {actor, as.caller().body, as.caller().actor}, at);
     }
   }
   return error::InvalidTransition(current.name(), StateName(current.state()), EventName(event),
@@ -1131,14 +1325,30 @@ absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& co
 }
 
 absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Command& command,
-                                        absl::Time now) {
+                                        const Moment& at) {
   const Event event = EventOf(command);
   const Transition* row = Find(current.state(), event, Actor::kSystem);
   if (row == nullptr || row->later) {
     return error::InvalidTransition(current.name(), StateName(current.state()), EventName(event),
                                     AllowedNames(current.state(), {Actor::kSystem}));
   }
-  return Run(current, command, *row, {Actor::kSystem, {}, {}}, now);
+  return Run(current, command, *row, {Actor::kSystem, {}, {}}, at);
+}
+
+std::optional<Command> WhatIsDue(const ReferralRecord& record, const std::vector<Outage>& outages,
+                                 absl::Time now) {
+  const NextWake wake = StoredWake(record);
+  if (wake.wake == storage::v1::WAKE_NEVER || now < wake.time || !record.has_due()) return std::nullopt;
+  const absl::Duration back = TimeToGiveBack(record, outages);
+  if (back > absl::ZeroDuration()) return command::GiveBackTime{back, outages.back().end};
+  if (wake.wake == storage::v1::WAKE_LAPSE) return command::Lapse{};
+  if (!IsOverdue(record, now)) {
+    if (wake.wake == storage::v1::WAKE_REMIND) return command::Reminder{};
+    return std::nullopt;
+  }
+  if (record.due().clock() == v1::CLOCK_INFORMATION) return command::InformationLapse{};
+  if (record.due().clock() == v1::CLOCK_OFFER && !record.place_taken()) return command::OfferLapse{};
+  return command::Escalate{};
 }
 
 absl::StatusOr<uint32_t> TakeNoteNumber(ReferralRecord& record) {
@@ -1146,13 +1356,6 @@ absl::StatusOr<uint32_t> TakeNoteNumber(ReferralRecord& record) {
   if (number > kMaxNotes) return error::LimitExceeded("notes", kMaxNotes, number);
   record.set_next_note(number + 1);
   return number;
-}
-
-absl::Duration StepTime(v1::Priority priority) {
-  for (const Span& span : kSpans) {
-    if (span.priority == priority) return span.step;
-  }
-  return kSpans.back().step;
 }
 
 std::string_view CaseHolder(const ReferralRecord& record) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/policy/policy.h"
+#include "services/referral/referral_clocks.h"
 #include "services/referral/referral_commands.h"
 #include "services/referral/referral_machine.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
@@ -78,17 +79,22 @@ struct Decision {
   std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
-// Decides a caller's command. `current` is empty (kNothing) for Create, and for a Submit that creates.
-// REQUIRES: the request passed validation; `as` was authorized with RelationsOf(current, caller), or, for
-// what does not exist yet, with RelationsToNew.
+// Decides a caller's command at a moment, by its clocks. `current` is empty (kNothing) for Create, and for a
+// Submit that creates. REQUIRES: the request passed validation; `as` was authorized with RelationsOf(current,
+// caller), or, for what does not exist yet, with RelationsToNew.
 //   INVALID_TRANSITION when the state does not take it, INVALID_FIELD when the request does not fit the
 //   referral, otherwise an error of referral_errors.h.
 absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& command,
-                                const policy::Authorized& as, absl::Time now);
+                                const policy::Authorized& as, const Moment& at);
 
 // The same for the system: clocks, and what follows from another referral.
 absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Command& command,
-                                        absl::Time now);
+                                        const Moment& at);
+
+// What the clocks have to do when they look at a referral: nothing when they come too early, as after a
+// change in between. `outages` in order: what they took is given back first.
+std::optional<Command> WhatIsDue(const ReferralRecord& record, const std::vector<Outage>& outages,
+                                 absl::Time now);
 
 // Makes the error of a refusal, of referral_errors.h, for the referral of a name.
 using Refusal = absl::Status (*)(std::string_view name);
@@ -101,9 +107,6 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
 
 // The number of a note that is added to `record`, from 1; LIMIT_EXCEEDED when there are too many.
 absl::StatusOr<uint32_t> TakeNoteNumber(ReferralRecord& record);
-
-// How long a body has for one step: acknowledge, decide, start, provide information. Elapsed time.
-absl::Duration StepTime(v1::Priority priority);
 
 // The one body that answers for the case.
 std::string_view CaseHolder(const ReferralRecord& record);

@@ -264,9 +264,11 @@ TEST(Due, EachStepHasItsClock) {
 }
 
 TEST(Due, StepTimesFollowPriority) {
-  EXPECT_EQ(StepTime(v1::PRIORITY_EMERGENCY), absl::Hours(24));
-  EXPECT_EQ(StepTime(v1::PRIORITY_URGENT), absl::Hours(72));
-  EXPECT_EQ(StepTime(v1::PRIORITY_NORMAL), absl::Hours(24 * 14));
+  EXPECT_EQ(ClockTable::Standard().StepTime(type::v1::THEME_HOUSING, v1::PRIORITY_EMERGENCY),
+            absl::Hours(24));
+  EXPECT_EQ(ClockTable::Standard().StepTime(type::v1::THEME_HOUSING, v1::PRIORITY_URGENT), absl::Hours(72));
+  EXPECT_EQ(ClockTable::Standard().StepTime(type::v1::THEME_HOUSING, v1::PRIORITY_NORMAL),
+            absl::Hours(24 * 14));
 }
 
 TEST(Due, AQuestionRestsTheReceiversClockAndRunsTheReferrers) {
@@ -458,7 +460,8 @@ TEST(Cancel, AQuestionStillKnowsItsWayBackAfterwards) {
 
 TEST(Lapse, OnlyAfterEscalationOfThisVeryStep) {
   EXPECT_EQ(Reason(DecideBy(kSystem, RecordIn(kRequested), command::Lapse{})), "NOT_ESCALATED");
-  ReferralRecord record = After(kSystem, RecordIn(kRequested), command::Escalate{});
+  ReferralRecord record =
+      After(kSystem, testing::RecordReadyFor(kRequested, Event::kEscalate, kSystem), command::Escalate{});
   record = After(kReceiving, record, command::Acknowledge{});
   EXPECT_EQ(Reason(DecideBy(kSystem, record, command::Lapse{})), "NOT_ESCALATED");
   const ReferralRecord lapsed = RecordIn(kLapsed);

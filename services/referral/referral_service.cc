@@ -42,7 +42,8 @@ Asked AskedOf(const Request& request, std::string new_name) {
   if constexpr (requires { request.etag(); }) asked.etag = request.etag();
   if constexpr (requires { request.text(); }) asked.text = request.text();
   if constexpr (requires { request.visibility(); }) asked.visibility = request.visibility();
-  if constexpr (std::is_same_v<Request, v1::ReportMisdirectedRequest>) {
+  if constexpr (std::is_same_v<Request, v1::ReportMisdirectedRequest> ||
+                std::is_same_v<Request, v1::SettleFollowUpRequest>) {
     asked.visibility = v1::NOTE_VISIBILITY_OWN_SIDE;
   }
   if constexpr (requires { request.own_reference(); }) asked.own_reference = request.own_reference();
@@ -130,6 +131,9 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
                        .units = std::nullopt,
                        .actor = request.assigned_to_me() ? caller.actor : std::string()};
   const bool whole_body = caller.roles.Has(policy::Role::kSupervisor);
+  if (request.box() == v1::BOX_COORDINATION && !whole_body) {
+    return error::PermissionDenied(call.rule.method, "what a body coordinates is for its supervisors");
+  }
   if (!request.unit().empty()) {
     // What is assigned to her a caseworker reads in any unit.
     if (!whole_body && !request.assigned_to_me() && !caller.MemberOf(request.unit())) {
@@ -681,6 +685,29 @@ ReferralService::Reactor* ReferralService::AnswerDate(Context* context, const v1
 ReferralService::Reactor* ReferralService::AddNote(Context* context, const v1::AddNoteRequest* request,
                                                    v1::Referral* response) {
   return Change(context, kAddNote, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::SettleFollowUp(Context* context,
+                                                          const v1::SettleFollowUpRequest* request,
+                                                          v1::Referral* response) {
+  return Change(context, kSettleFollowUp, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::RemindReferral(Context* context,
+                                                          const v1::RemindReferralRequest* request,
+                                                          v1::Referral* response) {
+  return Change(context, kRemindReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::RuleOnCompetence(Context* context,
+                                                            const v1::RuleOnCompetenceRequest* request,
+                                                            v1::Referral* response) {
+  return Change(context, kRuleOnCompetence, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::AssumeResponsibility(
+    Context* context, const v1::AssumeResponsibilityRequest* request, v1::Referral* response) {
+  return Change(context, kAssumeResponsibility, *request, response);
 }
 
 ReferralService::Reactor* ReferralService::EraseReferral(Context* context,

@@ -18,10 +18,14 @@ namespace waypost::referral {
 class ReferralService final : public v1::ReferralService::CallbackService {
  public:
   // All must outlive this.
-  ReferralService(const rpc::Environment& env, Sealing& sealing, const BodyRegistry& bodies)
-      : env_(env), sealing_(sealing), change_(sealing, bodies) {
+  ReferralService(const rpc::Environment& env, Sealing& sealing, const BodyRegistry& bodies,
+                  const ClockTable& clocks = ClockTable::Standard())
+      : env_(env), sealing_(sealing), change_(sealing, bodies, clocks) {
     SetMessageAllocatorFor_SubmitReferral(&submit_messages_);
   }
+
+  // The course of every change, for those that nobody asks for.
+  ReferralChange& change() { return change_; }
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -76,6 +80,10 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* ProposeDate(Context*, const v1::ProposeDateRequest*, v1::Referral*) override;
   Reactor* AnswerDate(Context*, const v1::AnswerDateRequest*, v1::Referral*) override;
   Reactor* AddNote(Context*, const v1::AddNoteRequest*, v1::Referral*) override;
+  Reactor* SettleFollowUp(Context*, const v1::SettleFollowUpRequest*, v1::Referral*) override;
+  Reactor* RemindReferral(Context*, const v1::RemindReferralRequest*, v1::Referral*) override;
+  Reactor* RuleOnCompetence(Context*, const v1::RuleOnCompetenceRequest*, v1::Referral*) override;
+  Reactor* AssumeResponsibility(Context*, const v1::AssumeResponsibilityRequest*, v1::Referral*) override;
   Reactor* EraseReferral(Context*, const v1::EraseReferralRequest*, v1::Referral*) override;
 
   // In rights_service.cc.

@@ -43,6 +43,8 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kCancel, command::Cancel{v1::CANCEL_REASON_NEED_MET}},
       {Event::kConfirmCancel, command::ConfirmCancel{}},
       {Event::kRefuseCancel, command::RefuseCancel{}},
+      {Event::kReminder, command::Reminder{}},
+      {Event::kGiveBackTime, command::GiveBackTime{absl::Hours(2), Now()}},
       {Event::kEscalate, command::Escalate{}},
       {Event::kLapse, command::Lapse{}},
       {Event::kReopen, command::Reopen{}},
@@ -53,6 +55,9 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kAgreeDate, command::AgreeDate{}},
       {Event::kRefuseDate, command::RefuseDate{}},
       {Event::kChangePriority, command::ChangePriority{v1::PRIORITY_URGENT, {}}},
+      {Event::kRemind, command::Remind{}},
+      {Event::kConfirmCompetence, command::ConfirmCompetence{}},
+      {Event::kSettleFollowUp, command::SettleFollowUp{}},
       {Event::kErase, command::Erase{}},
       {Event::kWithdraw, command::Withdraw{{std::string(kRightsRequest), 1}}},
       {Event::kObject, command::Object{{std::string(kRightsRequest), 1}}},
@@ -238,7 +243,8 @@ Command CommandFor(Event event) {
     case Event::kUpdate:
       return command::Update{CompleteReferral(), {}, {"theme"}};
     case Event::kSubmit:
-      return command::Submit{{}, false, std::string(kCoordinatingBody)};
+      return command::Submit{
+          .created = {}, .approval_required = false, .coordinating_body = std::string(kCoordinatingBody)};
     case Event::kWaitlist:
       return command::Waitlist{next_week};
     case Event::kOfferPlace:
@@ -255,6 +261,14 @@ Command CommandFor(Event event) {
       return command::ConfirmForward{ToThird()};
     case Event::kForwardByDuty:
       return command::ForwardByDuty{ToThird(), "es/ley-40-2015/art-14"};
+    case Event::kRule:
+      return command::Rule{ToThird(), "es/ley-40-2015/art-14"};
+    case Event::kAssume: {
+      command::NewRecipient to = ToThird();
+      to.body.clear();
+      to.unit.clear();
+      return command::Assume{to, "es/ley-7-1985/art-58"};
+    }
     case Event::kHandOver:
       return command::HandOver{ToThird()};
     case Event::kHold:
@@ -333,8 +347,10 @@ ReferralRecord RecordIn(State state) {
     case kCancelled:
       return by(Actor::kReferring, kRequested, Event::kCancel);
     case kLapsed:
-      return After(Actor::kSystem, by(Actor::kSystem, kRequested, Event::kEscalate), command::Lapse{},
-                   HourAgo());
+      return After(Actor::kSystem,
+                   After(Actor::kSystem, RecordReadyFor(kRequested, Event::kEscalate, Actor::kSystem),
+                         command::Escalate{}, HourAgo()),
+                   command::Lapse{}, HourAgo());
     default:
       return ReferralRecord();
   }
@@ -351,10 +367,29 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
     }
   }
   const bool dates = event == Event::kProposeDate || event == Event::kAgreeDate ||
-                     event == Event::kRefuseDate || event == Event::kEscalate;
+                     event == Event::kRefuseDate || event == Event::kEscalate || event == Event::kReminder ||
+                     event == Event::kGiveBackTime || event == Event::kRemind ||
+                     event == Event::kSettleFollowUp;
   if (dates && state != kNothing && !record.has_due()) {
     record.mutable_due()->set_clock(v1::CLOCK_REVIEW);
     *record.mutable_due()->mutable_time() = api::ToTimestamp(Now());
+  }
+  if (event == Event::kSettleFollowUp) {
+    record.mutable_due()->set_clock(v1::CLOCK_FOLLOW_UP);
+    record.mutable_due()->set_party(actor == Actor::kReceiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING);
+  }
+  if (event == Event::kEscalate) {
+    *record.mutable_due()->mutable_time() = api::ToTimestamp(HourAgo() - absl::Hours(1));
+  }
+  const bool coordination =
+      event == Event::kRule || event == Event::kConfirmCompetence || event == Event::kAssume;
+  if (coordination) {
+    // What rests on consent is not for a coordinating body to pass on.
+    for (v1::Person& person : *record.mutable_persons()) {
+      v1::Disclosure& disclosure = *person.mutable_disclosure();
+      disclosure.mutable_referring_basis()->set_article_6(v1::LEGAL_BASIS_PUBLIC_TASK);
+      disclosure.mutable_receiving_basis()->set_article_6(v1::LEGAL_BASIS_PUBLIC_TASK);
+    }
   }
   if (event == Event::kAgreeDate || event == Event::kRefuseDate) {
     v1::DateProposal& proposal = *record.mutable_date_proposal();

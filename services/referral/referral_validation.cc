@@ -732,6 +732,34 @@ absl::Status Validate(const v1::AddNoteRequest& request) {
   return check.Done();
 }
 
+absl::Status Validate(const v1::RemindReferralRequest& request) {
+  return ValidateBare(request);
+}
+
+absl::Status Validate(const v1::RuleOnCompetenceRequest& request) {
+  Checker check(request);
+  check.NameAndEtag(request);
+  check.Body("body", request.body(), true);
+  check.Unit("unit", request.unit());
+  if (!IsLawCode(request.law())) check.Add("law", "must name what the ruling rests on, as a code");
+  return check.Done();
+}
+
+absl::Status Validate(const v1::AssumeResponsibilityRequest& request) {
+  Checker check(request);
+  check.NameAndEtag(request);
+  check.Unit("unit", request.unit());
+  if (!IsLawCode(request.law())) check.Add("law", "must name what it rests on, as a code");
+  return check.Done();
+}
+
+absl::Status Validate(const v1::SettleFollowUpRequest& request) {
+  Checker check(request);
+  check.NameAndEtag(request);
+  check.EventText(request.text());
+  return check.Done();
+}
+
 absl::Status Validate(const v1::EraseReferralRequest& request) {
   return ValidateBare(request);
 }

@@ -238,6 +238,15 @@ std::vector<Sample> Samples() {
   Add(WithText<v1::ReportMisdirectedRequest>(), samples);
   Add(Named<v1::ClaimReferralRequest>(), samples);
   Add(Named<v1::EraseReferralRequest>(), samples);
+  Add(Named<v1::RemindReferralRequest>(), samples);
+  Add(Named<v1::SettleFollowUpRequest>(), samples);
+  auto rule = Named<v1::RuleOnCompetenceRequest>();
+  rule.set_body(std::string(testing::kThirdBody));
+  rule.set_law("es/ley-40-2015/art-14");
+  Add(rule, samples);
+  auto assume = Named<v1::AssumeResponsibilityRequest>();
+  assume.set_law("es/ley-7-1985/art-58");
+  Add(assume, samples);
   AddWorking(samples);
   AddReading(samples);
   return samples;
@@ -393,7 +402,8 @@ TEST(Validate, TextsThatMustBeThereMustNotBeBlank) {
                                           "ProposeForwardRequest",   "ConfirmForwardRequest",
                                           "ForwardByDutyRequest",    "HandOverReferralRequest",
                                           "CompleteReferralRequest", "EndReferralWithoutResultRequest",
-                                          "ProposeDateRequest",      "AnswerDateRequest"};
+                                          "ProposeDateRequest",      "AnswerDateRequest",
+                                          "SettleFollowUpRequest"};
   for (const Sample& sample : Samples()) {
     const FieldDescriptor* field = sample.request->GetDescriptor()->FindFieldByName("text");
     if (field == nullptr) continue;

@@ -87,6 +87,20 @@ void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1
   *view.mutable_hops() = record.hops();
   view.set_questions_asked(record.questions_asked());
   if (record.has_decline()) *view.mutable_decline() = record.decline();
+  if (record.has_due_reminder_time()) *view.mutable_due_reminder_time() = record.due_reminder_time();
+  view.set_competence_ruled(record.competence_ruled());
+}
+
+void CopySilence(const ReferralRecord& record, absl::Time now, v1::Referral& view) {
+  if (!IsOverdue(record, now)) return;
+  v1::Silence& silence = *view.mutable_silence();
+  silence.set_clock(record.due().clock());
+  silence.set_party(record.due().party());
+  *silence.mutable_since_time() = record.due().time();
+  if (record.has_escalate_time()) *silence.mutable_escalate_time() = record.escalate_time();
+  if (record.wake() == storage::v1::WAKE_LAPSE) *silence.mutable_lapse_time() = record.wake_time();
+  silence.set_reminder_count(record.reminder_count());
+  if (record.has_last_reminder_time()) *silence.mutable_last_reminder_time() = record.last_reminder_time();
 }
 
 // What the two sides see besides.
@@ -132,7 +146,10 @@ policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller
     relations.Add(Relation::kReceiving);
     AddOwnHands(record.receiving(), caller, relations);
   }
-  if (record.coordinating_body() == caller.body) relations.Add(Relation::kCoordinating);
+  // Where nobody is appointed, the referring body's own supervisors watch over it.
+  const std::string& coordinating =
+      record.coordinating_body().empty() ? record.referring().body() : record.coordinating_body();
+  if (coordinating == caller.body) relations.Add(Relation::kCoordinating);
   return relations;
 }
 
@@ -170,6 +187,7 @@ void FillReferral(const ReferralRecord& record, const policy::Authorized& as, ab
                   v1::Referral& view) {
   view.Clear();
   CopyMetadata(record, as, view);
+  CopySilence(record, now, view);
   if (IsSide(as)) {
     CopyCourse(record, as, view);
     CopyPersons(record, as, view);
@@ -191,10 +209,13 @@ v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller
   CopySide(record.receiving(), record.receiving().body() == caller.body, *summary.mutable_receiving());
   summary.set_case_holding_body(record.case_holding_body());
   summary.set_territory(record.territory());
-  if (referring || HasScreening(record)) summary.set_person_count(record.persons_size());
+  const bool side = referring || record.receiving().body() == caller.body;
+  if (referring || (side && HasScreening(record))) summary.set_person_count(record.persons_size());
   if (record.has_submit_time()) *summary.mutable_submit_time() = record.submit_time();
   if (record.has_update_time()) *summary.mutable_update_time() = record.update_time();
   if (record.has_due()) *summary.mutable_due() = record.due();
+  if (record.has_escalate_time()) *summary.mutable_escalate_time() = record.escalate_time();
+  summary.set_coordinating_body(record.coordinating_body());
   return summary;
 }
 

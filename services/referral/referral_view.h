@@ -39,7 +39,8 @@ v1::Referral ToReferral(const ReferralRecord& record, const policy::Authorized& 
 void FillReferral(const ReferralRecord& record, const policy::Authorized& as, absl::Time now,
                   v1::Referral& view);
 
-// A line of a listing for a person or system of that body, which must be one of the two sides.
+// A line of a listing for a person or system of that body: one of the two sides, or the coordinating body,
+// which is not told how many people there are.
 v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller& caller);
 
 // The sections of a person that the caller may open now. Empty when there are none.

@@ -184,7 +184,10 @@ TEST(View, TheCoordinatingBodySeesMetadataOnly) {
     EXPECT_EQ(view.hold_reason(), v1::HOLD_REASON_UNSPECIFIED);
     EXPECT_EQ(view.state(), state);
     EXPECT_EQ(view.case_holding_body(), RecordIn(state).case_holding_body());
-    EXPECT_THAT(view.allowed_actions(), IsEmpty()) << "its events come later";
+    // It reminds, rules and assumes as long as the case is open, and does nothing else.
+    EXPECT_THAT(view.allowed_actions(),
+                ::testing::IsSubsetOf({"REMIND", "RULE", "CONFIRM_COMPETENCE", "ASSUME"}));
+    EXPECT_EQ(view.allowed_actions().empty(), !IsOpen(state)) << StateName(state);
   });
 }
 
@@ -276,16 +279,16 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "Referral.coordinating_body", "Referral.case_holding_body", "Referral.offer", "Referral.territory",
           "Referral.forwarded_from", "Referral.forwarded_to", "Referral.allowed_actions",
           "ReferralSummary.name", "ReferralSummary.etag", "ReferralSummary.case_holding_body",
-          "ReferralSummary.territory", "WatchReferralsResponse.cursor", "WatchReferralsResponse.referral",
-          "WatchReferralsResponse.event", "ListNotesResponse.next_page_token", "Note.name", "Note.body",
-          "Note.actor", "Note.event", "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event",
-          "HistoryEntry.body", "HistoryEntry.actor", "HistoryEntry.next_on_list", "ListPlace.offer",
-          "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer", "PersonPlace.enrolment",
-          "Referral.next_on_list", "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor",
-          "RightsHolder.referral", "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until",
-          "RightsHolder.actor", "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral",
-          "RightsRequest.recorded_by", "RightsTask.request", "RightsTask.referral",
-          "ListRightsRequestsResponse.next_page_token"));
+          "ReferralSummary.territory", "ReferralSummary.coordinating_body", "WatchReferralsResponse.cursor",
+          "WatchReferralsResponse.referral", "WatchReferralsResponse.event",
+          "ListNotesResponse.next_page_token", "Note.name", "Note.body", "Note.actor", "Note.event",
+          "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event", "HistoryEntry.body",
+          "HistoryEntry.actor", "HistoryEntry.next_on_list", "ListPlace.offer", "ListPlace.group_id",
+          "PersonPlace.group_id", "PersonPlace.offer", "PersonPlace.enrolment", "Referral.next_on_list",
+          "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor", "RightsHolder.referral",
+          "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
+          "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by",
+          "RightsTask.request", "RightsTask.referral", "ListRightsRequestsResponse.next_page_token"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

@@ -163,9 +163,9 @@ absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRight
     const bool concerned = other.name() != request.name() && Concerns(other, request.person());
     if (concerned) reached.push_back({other.name(), asked.command});
   }
-  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, reached));
+  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), reached));
   if (request.kind() == v1::RIGHT_KIND_WITHDRAWAL) {
-    WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, EndedBy(chain, request.person())));
+    WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), EndedBy(chain, request.person())));
   }
   rows::PutRightsRequest(writer, nullptr, record);
   response = ToRightsRequest(record, mutation.caller().body);
@@ -200,7 +200,8 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
     }
     if (ErasureEnds(current, record.person(), held->holder().party())) {
       WAYPOST_RETURN_IF_ERROR(
-          CarryOut(mutation, as, {{current.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}}}));
+          CarryOut(mutation, as, change_.clockwork(),
+                   {{current.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}}}));
     }
   }
   v1::Referral changed;

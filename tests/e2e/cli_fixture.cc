@@ -48,13 +48,14 @@ void CliTest::SetUpTestSuite() {
   AwaitReferrals("");
 }
 
-void CliTest::StartWithBodies() {
+void CliTest::StartWithBodies(std::string_view config) {
   is_ready_ = false;
   shown_.clear();
   folder_ = std::make_unique<TempFolder>();
-  auto node = Server::Start(
-      {Program("waypost-node"), "--demo", "--data-dir", *folder_ / "data", "--key-dir", *folder_ / "keys"},
-      *folder_, "node");
+  WriteFile(*folder_ / "node.config", std::string(config));
+  auto node = Server::Start({Program("waypost-node"), "--demo", "--data-dir", *folder_ / "data", "--key-dir",
+                             *folder_ / "keys", "--config", *folder_ / "node.config"},
+                            *folder_, "node");
   ASSERT_TRUE(node.ok()) << node.status();
   node_ = *std::move(node);
   MintTokens();

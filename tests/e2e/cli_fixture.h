@@ -30,7 +30,8 @@ class CliTest : public ::testing::Test {
   static void SetUpTestSuite();
   // The two halves of it, for a suite that registers more between them: the referral service hears of things
   // in the order in which they were registered, and has heard of all that `more_flags` of a referral name.
-  static void StartWithBodies();
+  // `config`: what the configuration file says besides the flags.
+  static void StartWithBodies(std::string_view config = "");
   static void AwaitReferrals(std::string_view more_flags);
   static void TearDownTestSuite();
   void SetUp() override { ASSERT_TRUE(is_ready_); }

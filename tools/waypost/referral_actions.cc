@@ -198,6 +198,13 @@ std::vector<ReferralAction> ReferralActions() {
       Action<pb::AnswerDateRequest>("AnswerDate", "Agree to the proposed time, or not", {"answer"}),
       Action<pb::RecordAppointmentRequest>("RecordAppointment", "A new appointment, or what became of one",
                                            {"status"}),
+      Action<pb::RemindReferralRequest>("RemindReferral",
+                                        "Remind the side that owes the next step (coordinating supervisor)"),
+      Action<pb::RuleOnCompetenceRequest>(
+          "RuleOnCompetence", "Say which body is competent (coordinating supervisor)", {"body", "law"}),
+      Action<pb::AssumeResponsibilityRequest>("AssumeResponsibility",
+                                              "Take the case itself (coordinating supervisor)", {"law"}),
+      Action<pb::SettleFollowUpRequest>("SettleFollowUp", "Take an ended one off the list of follow-ups"),
       Action<pb::AddNoteRequest>("AddNote", "Add a note", {"visibility", "text"}),
       Action<pb::PlaceLegalHoldRequest>("PlaceLegalHold",
                                         "Keep the own body's share from being erased (supervisor)", {"law"}),

@@ -1,0 +1,88 @@
+// Looks at the clocks of referrals and does what is due: reminds, escalates, lets lapse. A row of an index
+// says when each referral is to be looked at next, so that a million clocks that are not due cost nothing.
+//
+// Firing is a change like any other, decided on the row as it is in its transaction: fired twice, by two
+// processes or after a crash, it changes something once. What this system itself was down for is no silence
+// of anybody: it notes when it last ran, and gives the time back to every clock that ran meanwhile.
+#ifndef WAYPOST_SERVICES_REFERRAL_CLOCK_KEEPER_H_
+#define WAYPOST_SERVICES_REFERRAL_CLOCK_KEEPER_H_
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/rate_bucket.h"
+#include "common/rpc/environment.h"
+#include "services/referral/referral_change.h"
+#include "services/referral/referral_repository.h"
+
+namespace waypost::referral {
+
+struct KeeperOptions {
+  // Longer than this without a sign of life is an outage.
+  absl::Duration outage = absl::Minutes(5);
+  // Clocks fired a second, and those that an outage has held up.
+  int fire_rate = 4000;
+  int catch_up_rate = 500;
+};
+
+// What one step has done.
+struct KeeperStep {
+  int fired = 0;    // that changed a referral
+  int refused = 0;  // that the rules refused, or that failed: they are tried again
+  bool more = false;
+};
+
+class ClockKeeper {
+ public:
+  // Clocks looked at in one step, all of them in flight at once.
+  static constexpr int kBatch = 256;
+  // How often it notes that it runs.
+  static constexpr absl::Duration kBeatEvery = absl::Seconds(15);
+  // How long outages are remembered: longer than any clock runs.
+  static constexpr absl::Duration kRememberOutages = absl::Hours(24 * 800);
+
+  // All must outlive this.
+  ClockKeeper(const rpc::Environment& env, ReferralChange& change, KeeperOptions options);
+  ~ClockKeeper();
+  ClockKeeper(const ClockKeeper&) = delete;
+  ClockKeeper& operator=(const ClockKeeper&) = delete;
+
+  // Works on a thread of its own from now on.
+  void Start();
+  // Waits for what is in flight.
+  void Stop();
+
+  // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
+  absl::StatusOr<KeeperStep> Step();
+
+ private:
+  void Run();
+  absl::Status NoteThatItRuns(absl::Time now);
+  absl::StatusOr<std::vector<rows::WakeRow>> NextRows(absl::Time now);
+  KeeperStep Fire(const std::vector<rows::WakeRow>& rows, absl::Time now);
+  absl::Status FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, bool& changed);
+
+  const rpc::Environment& env_;
+  ReferralChange& change_;
+  const KeeperOptions options_;
+  // The thread's own.
+  absl::Time next_beat_ = absl::InfinitePast();
+  absl::Time catching_up_until_ = absl::InfinitePast();
+  std::vector<Outage> outages_;
+  std::string after_;  // the row that the next batch begins after
+  absl::Time from_the_first_at_ = absl::InfinitePast();
+
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_CLOCK_KEEPER_H_

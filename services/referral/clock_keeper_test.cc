@@ -1,0 +1,200 @@
+#include "services/referral/clock_keeper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/api/resource.h"
+#include "services/referral/referral_rig.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT(google-build-using-namespace): the rig is all that is used
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr absl::Duration kDay = absl::Hours(24);
+
+class ClockKeeperTest : public ::testing::Test {
+ protected:
+  ClockKeeper& Keeper() {
+    if (keeper_ == nullptr) Restart();
+    return *keeper_;
+  }
+  // As after a start of the process.
+  void Restart() { keeper_ = std::make_unique<ClockKeeper>(r.rig.env(), r.service.change(), options); }
+
+  // Lets the clocks run as they do, every ten seconds at most in a test's own time, up to `until`.
+  int RunUntil(absl::Time until) {
+    int fired = 0;
+    while (r.rig.clock().Now() < until) {
+      r.rig.clock().Advance(std::min(until - r.rig.clock().Now(), absl::Minutes(4)));
+      fired += RunNow();
+    }
+    return fired;
+  }
+  int RunNow() {
+    int fired = 0;
+    while (true) {
+      const absl::StatusOr<KeeperStep> step = Keeper().Step();
+      EXPECT_TRUE(step.ok()) << step.status();
+      EXPECT_EQ(step->refused, 0);
+      fired += step->fired;
+      if (!step->more) return fired;
+    }
+  }
+  absl::Time DueOf(const std::string& name) { return api::FromTimestamp(r.Record(name).due().time()); }
+  std::vector<std::string> EventsOf(const std::string& name) {
+    std::vector<std::string> events;
+    for (const auto& entry : r.History(name)) events.push_back(entry.event());
+    return events;
+  }
+  std::vector<std::string> Box(const std::string& token, v1::Box box,
+                               std::vector<v1::ReferralState> states = {}) {
+    v1::ListReferralsRequest request;
+    request.set_box(box);
+    for (const v1::ReferralState state : states) request.add_states(state);
+    const auto page = Must(r.Do(token, &Stub::ListReferrals, request));
+    std::vector<std::string> names;
+    for (const auto& row : page.referrals()) names.push_back(row.name());
+    return names;
+  }
+
+  ReferralRig r;
+  KeeperOptions options;
+  std::unique_ptr<ClockKeeper> keeper_;
+};
+
+TEST_F(ClockKeeperTest, SilenceIsRemindedEscalatedAndLapses) {
+  const std::string name = r.Requested();
+  RunNow();
+  EXPECT_EQ(RunUntil(DueOf(name)), 1) << "the reminder";
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), IsEmpty());
+  EXPECT_EQ(RunUntil(r.rig.clock().Now() + absl::Minutes(5)), 1);
+  EXPECT_THAT(EventsOf(name), ElementsAre("SUBMIT", "REMINDER", "ESCALATE"));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), ElementsAre(name));
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION), ElementsAre(name));
+  EXPECT_TRUE(Must(r.Get(r.referrer, name)).silence().has_escalate_time());
+
+  RunUntil(r.rig.clock().Now() + 14 * kDay + absl::Minutes(5));
+  EXPECT_EQ(r.Record(name).state(), kLapsed);
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), IsEmpty());
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION), IsEmpty());
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kLapsed}), ElementsAre(name));
+  r.Refresh();
+  Must(r.Do(r.referrer, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(name)));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kLapsed}), IsEmpty());
+}
+
+TEST_F(ClockKeeperTest, AnAnswerInTimeKeepsTheClocksStill) {
+  const std::string name = r.Requested();
+  RunNow();
+  r.rig.clock().Advance(kDay);
+  r.Refresh();
+  RunNow();
+  Must(r.Do(r.receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  Must(r.Do(r.receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(name)));
+  RunUntil(r.rig.clock().Now() + 60 * kDay);
+  EXPECT_THAT(EventsOf(name), ElementsAre("SUBMIT", "ACCEPT", "START"));
+}
+
+TEST_F(ClockKeeperTest, AnEventOfTheClocksNamesTheSystem) {
+  const std::string name = r.Requested();
+  RunNow();
+  RunUntil(DueOf(name));
+  const auto events = r.EventsOf(name);
+  ASSERT_EQ(events.back().type(), "referral.reminder_due");
+  EXPECT_EQ(events.back().body(), "bodies/waypost-services");
+  EXPECT_EQ(events.back().role(), "service");
+  EXPECT_EQ(r.History(name).back().body(), "");
+}
+
+TEST_F(ClockKeeperTest, TheTimeOfAnOutageIsGivenBackAndLapsesNothing) {
+  const std::string name = r.Requested();
+  RunNow();
+  const absl::Time due = DueOf(name);
+  RunUntil(due - absl::Hours(1));
+  r.rig.clock().Advance(40 * kDay);  // longer than to lapse
+  Restart();
+  EXPECT_EQ(RunNow(), 1);
+  EXPECT_EQ(r.Record(name).state(), kRequested);
+  EXPECT_EQ(EventsOf(name).back(), "GIVE_BACK_TIME");
+  EXPECT_EQ(DueOf(name), due + 40 * kDay);
+  RunUntil(DueOf(name) + absl::Minutes(5));
+  EXPECT_EQ(EventsOf(name).back(), "ESCALATE") << "the silence that was left counts";
+}
+
+TEST_F(ClockKeeperTest, AShortRestIsNoOutage) {
+  const std::string name = r.Requested();
+  RunNow();
+  RunUntil(DueOf(name));
+  r.rig.clock().Advance(absl::Minutes(2));
+  Restart();
+  RunNow();
+  EXPECT_EQ(EventsOf(name).back(), "ESCALATE");
+}
+
+TEST_F(ClockKeeperTest, TwoKeepersFireOnce) {
+  const std::string name = r.Requested();
+  RunNow();
+  ClockKeeper other(r.rig.env(), r.service.change(), options);
+  RunUntil(DueOf(name));
+  r.rig.clock().Advance(absl::Minutes(1));
+  ASSERT_TRUE(other.Step().ok());
+  RunNow();
+  EXPECT_THAT(EventsOf(name), ElementsAre("SUBMIT", "REMINDER", "ESCALATE"));
+}
+
+TEST_F(ClockKeeperTest, ManyDueAtOnceAllFire) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 2 * ClockKeeper::kBatch + 10; ++i) names.push_back(r.Requested());
+  RunNow();
+  const absl::Time last = DueOf(names.back());
+  RunUntil(last + absl::Minutes(5));
+  for (const std::string& name : names) {
+    ASSERT_THAT(EventsOf(name), ElementsAre("SUBMIT", "REMINDER", "ESCALATE")) << name;
+  }
+}
+
+TEST_F(ClockKeeperTest, ACoordinatingBodyThatAssumesReadsTheCaseFromThenOn) {
+  auto request = r.NewReferral();
+  for (auto& person : *request.mutable_referral()->mutable_persons()) {
+    v1::Disclosure& disclosure = *person.mutable_disclosure();
+    for (v1::Basis* basis : {disclosure.mutable_referring_basis(), disclosure.mutable_receiving_basis()}) {
+      basis->set_article_6(v1::LEGAL_BASIS_PUBLIC_TASK);
+      basis->set_law("es/ley-7-1985/art-25");
+    }
+  }
+  const std::string name = Must(r.Do(r.referrer, &Stub::SubmitReferral, request)).name();
+  EXPECT_THAT(r.OpenableBy(name, kCoordinatingBody), IsEmpty());
+  auto assume = On<v1::AssumeResponsibilityRequest>(name);
+  assume.set_law("es/ley-7-1985/art-58");
+  EXPECT_EQ(ReasonOf(r.Do(r.receiver, &Stub::AssumeResponsibility, assume)), "NOT_ALLOWED");
+  const v1::Referral old = Must(r.Do(r.coordinator, &Stub::AssumeResponsibility, assume));
+  EXPECT_EQ(old.state(), kForwarded);
+  const std::string linked = r.Record(name).forwarded_to();
+  EXPECT_EQ(r.Record(linked).state(), kAccepted);
+  EXPECT_EQ(r.Record(linked).case_holding_body(), kCoordinatingBody);
+  const auto opened =
+      r.Do(r.coordinator, &Stub::DiscloseReferral, r.Disclose(linked, {v1::SECTION_KIND_DETAILS}));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_THAT(opened->sections(0).details().given_name(), ::testing::StartsWith(std::string(kGivenName)));
+  EXPECT_THAT(r.OpenableBy(name, kReceivingBody), IsEmpty()) << "who had it reads it no longer";
+}
+
+TEST_F(ClockKeeperTest, TheCoordinatingBodySeesNoPeopleInItsBox) {
+  const std::string name = r.Requested(3);
+  RunNow();
+  RunUntil(DueOf(name) + absl::Minutes(5));
+  v1::ListReferralsRequest request;
+  request.set_box(v1::BOX_COORDINATION);
+  const auto page = Must(r.Do(r.coordinator, &Stub::ListReferrals, request));
+  ASSERT_EQ(page.referrals_size(), 1);
+  EXPECT_EQ(page.referrals(0).person_count(), 0);
+  EXPECT_TRUE(page.referrals(0).has_escalate_time());
+  const std::string caseworker = r.rig.TokenOf(kCoordinatingBody, {policy::Role::kCaseworker});
+  EXPECT_FALSE(r.Do(caseworker, &Stub::ListReferrals, request).ok());
+}
+
+}  // namespace
+}  // namespace waypost::referral
