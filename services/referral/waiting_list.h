@@ -8,12 +8,12 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_WAITING_LIST_H_
 #define WAYPOST_SERVICES_REFERRAL_WAITING_LIST_H_
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,7 +29,10 @@ namespace waypost::referral {
 struct GroupKey {
   std::string offer;
   std::string group_id;
-  friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
+  friend bool operator==(const GroupKey&, const GroupKey&) = default;
+  friend bool operator<(const GroupKey& a, const GroupKey& b) {
+    return std::tie(a.offer, a.group_id) < std::tie(b.offer, b.group_id);
+  }
 };
 
 // "offers/y/groups/alpha", for errors; nothing is called so.
