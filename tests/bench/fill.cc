@@ -46,7 +46,7 @@ FillModule::FillModule(const runtime::ModuleContext& context, crypto::BodyKeys& 
       outbox_(std::move(outbox)),
       bodies_(context.store),
       sealing_(keys, context.node.random),
-      change_(sealing_, bodies_) {}
+      change_(sealing_, bodies_, referral::ClockTable::Standard()) {}
 
 absl::Status FillModule::Start(const runtime::Peers& peers) {
   outbox_->Start(peers);

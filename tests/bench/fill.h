@@ -77,6 +77,10 @@ class FillModule final : public runtime::Module {
                                                    std::string_view offer) const override {
       return replica_.FindOffer(reader, offer);
     }
+    absl::StatusOr<referral::CalendarPtr> FindCalendar(const store::Reader& reader, std::string_view body,
+                                                       std::string_view unit) const override {
+      return replica_.FindCalendar(reader, body, unit);
+    }
     absl::StatusOr<referral::RouteFacts> FindRoute(const store::Reader& reader, const referral::Route& route,
                                                    absl::Time now) const override {
       return replica_.FindRoute(reader, route, now);
