@@ -148,9 +148,10 @@ absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, 
   KeyBuilder value;
   value.Text(offer.provider()).Uint(offer.status()).Int(revision).Uint(offer.kind());
   for (const directory::v1::OfferGroup& group : offer.groups()) {
-    const int places = group.has_capacity() ? group.capacity().places() : -1;
+    // One more than declared: 0 says that nothing is.
+    const int64_t places = group.has_capacity() ? int64_t{group.capacity().places()} : -1;
     value.Text(group.group_id())
-        .Uint(static_cast<uint64_t>(std::max(places, -1) + 1))
+        .Uint(static_cast<uint64_t>(std::max<int64_t>(places, -1) + 1))
         .Text(group.cohort_start_date());
   }
   writer.Put(OfferKey(offer.name()), value.key());

@@ -318,12 +318,14 @@ constexpr States Targets(const Transition& row, State from) {
 
 constexpr bool EveryStateIsReachable() {
   States reached = {kNothing};
-  for (int round = 0; round < kStateCount; ++round) {
+  States before;
+  while (before != reached) {
+    before = reached;
     for (const Transition& row : kTable) {
+      if (row.later || row.target == kSame || !row.from.Intersects(reached)) continue;
       for (int i = 0; i < kStateCount; ++i) {
         const State from = static_cast<State>(i);
-        if (!row.later && reached.Has(from) && row.from.Has(from))
-          reached = Union(reached, Targets(row, from));
+        if (reached.Has(from) && row.from.Has(from)) reached = Union(reached, Targets(row, from));
       }
     }
   }
