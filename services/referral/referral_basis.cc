@@ -20,7 +20,7 @@ bool Discloses(const v1::Disclosure& disclosure, int section) {
          disclosure.sections().end();
 }
 
-bool RestsOnConsent(const v1::Basis& basis) {
+bool IsConsent(const v1::Basis& basis) {
   return basis.article_6() == v1::LEGAL_BASIS_CONSENT ||
          basis.article_9() == v1::SPECIAL_CATEGORY_CONDITION_EXPLICIT_CONSENT;
 }
@@ -60,7 +60,7 @@ void CheckInformed(std::string_view path, const v1::Disclosure& disclosure, erro
 
 void CheckConsent(std::string_view path, const v1::Person& person, error::FieldViolations& missing) {
   const v1::Disclosure& disclosure = person.disclosure();
-  if (!RestsOnConsent(disclosure.referring_basis()) && !RestsOnConsent(disclosure.receiving_basis())) return;
+  if (!RestsOnConsent(disclosure)) return;
   if (!disclosure.refusal_costs_nothing()) {
     missing.Add(Cat(path, ".disclosure.refusal_costs_nothing"),
                 "consent is a basis only where refusing costs the person nothing (Article 7(4) GDPR)");
@@ -178,6 +178,10 @@ bool IsMinor(type::v1::AgeBand band) {
 bool NeedsApproval(const v1::Person& person) {
   return person.agreement() == v1::AGREEMENT_REFUSED ||
          person.secrecy_release() == v1::SECRECY_RELEASE_NOT_RELEASED;
+}
+
+bool RestsOnConsent(const v1::Disclosure& disclosure) {
+  return IsConsent(disclosure.referring_basis()) || IsConsent(disclosure.receiving_basis());
 }
 
 void CheckDisclosure(std::string_view path, const v1::Person& person, type::v1::Theme theme,

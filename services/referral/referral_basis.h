@@ -25,6 +25,10 @@ bool IsMinor(type::v1::AgeBand band);
 // released: it then needs a named ground and a second person's approval.
 bool NeedsApproval(const v1::Person& person);
 
+// True when the basis or the condition of either side is the person's consent (Articles 6(1)(a) and 9(2)(a)):
+// it was given for one recipient, and what is left without it may not be disclosed.
+bool RestsOnConsent(const v1::Disclosure& disclosure);
+
 // Adds to `missing` everything that a disclosure of `person` still lacks. `path` as in "persons[0]".
 // `theme` of health makes every disclosure one of special categories.
 void CheckDisclosure(std::string_view path, const v1::Person& person, type::v1::Theme theme,

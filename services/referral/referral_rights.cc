@@ -7,6 +7,7 @@
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 
@@ -251,10 +252,8 @@ bool Holds(const ReferralRecord& record, uint32_t person, v1::Party party) {
 }
 
 bool RestsOnConsent(const ReferralRecord& record, uint32_t person) {
-  return std::any_of(record.persons().begin(), record.persons().end(), [&](const v1::Person& each) {
-    const v1::Disclosure& disclosure = each.disclosure();
-    return each.number() == person && (disclosure.referring_basis().article_6() == v1::LEGAL_BASIS_CONSENT ||
-                                       disclosure.receiving_basis().article_6() == v1::LEGAL_BASIS_CONSENT);
+  return std::any_of(record.persons().begin(), record.persons().end(), [person](const v1::Person& each) {
+    return each.number() == person && RestsOnConsent(each.disclosure());
   });
 }
 

@@ -1214,12 +1214,9 @@ bool IsShareErased(const ReferralRecord& record, Actor actor) {
   return actor == Actor::kReceiving ? record.has_receiving_erase_time() : record.has_referring_erase_time();
 }
 
-bool RestsOnConsent(const ReferralRecord& record) {
-  return std::any_of(record.persons().begin(), record.persons().end(), [](const v1::Person& person) {
-    const v1::Disclosure& disclosure = person.disclosure();
-    return disclosure.referring_basis().article_6() == v1::LEGAL_BASIS_CONSENT ||
-           disclosure.receiving_basis().article_6() == v1::LEGAL_BASIS_CONSENT;
-  });
+bool AnyRestsOnConsent(const ReferralRecord& record) {
+  return std::any_of(record.persons().begin(), record.persons().end(),
+                     [](const v1::Person& person) { return RestsOnConsent(person.disclosure()); });
 }
 
 Refusal CoordinationRefusal(Guard guard, const ReferralRecord& record) {
@@ -1229,7 +1226,7 @@ Refusal CoordinationRefusal(Guard guard, const ReferralRecord& record) {
   const bool is_side = coordinating == record.receiving().body() || coordinating == record.referring().body();
   if (guard == Guard::kMayAssume && is_side) return CoordinatorIsASide;
   if (record.hand_over_pending()) return HandOverPending;
-  if (RestsOnConsent(record)) return ConsentBinds;
+  if (AnyRestsOnConsent(record)) return ConsentBinds;
   return record.hops_size() < kMaxHopsRuled ? nullptr : TooManyHops;
 }
 

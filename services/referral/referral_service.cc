@@ -102,6 +102,21 @@ absl::StatusOr<Readable> Read(const Call& call, const store::Reader& reader, std
   return Readable{.record = std::move(record), .as = as};
 }
 
+// A case that went on is held where it went, whichever of its referrals is looked at: the way leads over the
+// first one, and there are no more than the hops of a chain.
+absl::Status FillCaseHolder(const store::Reader& reader, const ReferralRecord& record, v1::Referral& view) {
+  if (record.forwarded_from().empty() && record.state() != kForwarded) return absl::OkStatus();
+  ReferralRecord at = record;
+  while (!at.forwarded_from().empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(at, rows::Get(reader, at.forwarded_from()));
+  }
+  while (at.state() == kForwarded) {
+    WAYPOST_ASSIGN_OR_RETURN(at, rows::Get(reader, at.forwarded_to()));
+  }
+  view.set_case_holding_body(at.case_holding_body());
+  return absl::OkStatus();
+}
+
 // May this caller read the referral at all? Listings and watches show only these.
 bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
   return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
@@ -260,6 +275,7 @@ ReferralService::Reactor* ReferralService::GetReferral(Context* context,
                     [request, response](const Call& call, const store::Reader& reader) -> absl::Status {
                       WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
                       *response = ToReferral(found.record, found.as, call.now);
+                      WAYPOST_RETURN_IF_ERROR(FillCaseHolder(reader, found.record, *response));
                       return FillGroups(reader, nullptr, found.record, found.as, *response);
                     });
 }

@@ -224,9 +224,6 @@ command::NewRecipient ToThird() {
 bool HasCommand(Event event) {
   switch (event) {
     case Event::kOpenLinked:
-    case Event::kRemind:
-    case Event::kRule:
-    case Event::kAssume:
     case Event::kRectify:
       return false;
     default:

@@ -207,7 +207,8 @@ v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller
   const bool referring = record.referring().body() == caller.body;
   CopySide(record.referring(), referring, *summary.mutable_referring());
   CopySide(record.receiving(), record.receiving().body() == caller.body, *summary.mutable_receiving());
-  summary.set_case_holding_body(record.case_holding_body());
+  // A row is not written anew when the case moves on elsewhere.
+  if (record.state() != kForwarded) summary.set_case_holding_body(record.case_holding_body());
   summary.set_territory(record.territory());
   const bool side = referring || record.receiving().body() == caller.body;
   if (referring || (side && HasScreening(record))) summary.set_person_count(record.persons_size());

@@ -1,0 +1,307 @@
+// Histories by chance of two to six bodies: what must hold at every revision of every referral, whoever does
+// what when. The model here knows the states of the domain and the course of the history, and none of the
+// fields that the rules keep to themselves.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "services/referral/clock_keeper.h"
+#include "services/referral/referral_play_testing.h"
+#include "services/referral/referral_rig.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT: the rig and the referrals of this room
+
+using base::Cat;
+
+// All referrals at one moment.
+using World = std::map<std::string, ReferralRecord>;
+
+World LookAt(const store::Reader& reader) {
+  World world;
+  std::string after;
+  while (true) {
+    const std::vector<std::string> names = Must(rows::ListNames(reader, after, 100));
+    if (names.empty()) return world;
+    for (const std::string& name : names) world[name] = Must(rows::Get(reader, name));
+    after = names.back();
+  }
+}
+
+bool IsAcceptedAndOpen(const ReferralRecord& record) {
+  return record.state() == kAccepted || record.state() == kInProgress || record.state() == kOnHold ||
+         (record.state() == kCancelRequested && record.has_accept_time());
+}
+
+// Open, and nobody has said yes.
+bool IsAsked(const ReferralRecord& record) {
+  return IsOpen(record.state()) && !IsAcceptedAndOpen(record);
+}
+
+// The referrals of each case: one that was opened by itself, and all that continue it.
+std::vector<std::vector<const ReferralRecord*>> CasesOf(const World& world) {
+  std::map<std::string, std::vector<const ReferralRecord*>> cases;
+  for (const auto& [name, record] : world) {
+    const ReferralRecord* first = &record;
+    while (!first->forwarded_from().empty()) first = &world.at(first->forwarded_from());
+    cases[first->name()].push_back(&record);
+  }
+  std::vector<std::vector<const ReferralRecord*>> all;
+  for (auto& [name, members] : cases) all.push_back(std::move(members));
+  return all;
+}
+
+// At most one body has said yes and works; at most one is asked; and who is asked is asked by whom has it.
+void CheckOneHolder(const std::vector<const ReferralRecord*>& members) {
+  const ReferralRecord* working = nullptr;
+  const ReferralRecord* asked = nullptr;
+  for (const ReferralRecord* record : members) {
+    if (IsAcceptedAndOpen(*record)) {
+      EXPECT_EQ(working, nullptr) << "two bodies work on one case: " << record->name();
+      working = record;
+    }
+    if (IsAsked(*record)) {
+      EXPECT_EQ(asked, nullptr) << "two bodies are asked at once: " << record->name();
+      asked = record;
+    }
+  }
+  if (working != nullptr && asked != nullptr) {
+    EXPECT_EQ(asked->referring().body(), working->receiving().body()) << asked->name();
+    EXPECT_TRUE(working->state() == kOnHold || working->state() == kCancelRequested) << working->name();
+  }
+  if (working == nullptr && asked == nullptr) return;
+  const std::string& holder = working != nullptr ? working->receiving().body() : asked->referring().body();
+  for (const ReferralRecord* record : members) {
+    if (IsOpen(record->state())) {
+      EXPECT_EQ(record->case_holding_body(), holder) << record->name();
+    }
+  }
+}
+
+void CheckCases(const World& world) {
+  for (const auto& members : CasesOf(world)) CheckOneHolder(members);
+}
+
+enum class Access { kNone, kScreening, kAll };
+
+// What the receiving body may open, by what has happened.
+Access ReceivingAccess(const std::vector<storage::v1::HistoryRecord>& history, const std::string& receiving) {
+  Access access = Access::kNone;
+  for (const auto& entry : history) {
+    const State state = entry.state();
+    const bool erased = entry.event() == "ERASE" && entry.body() == receiving;
+    if (erased || (IsEnd(state) && state != kCompleted)) {
+      access = Access::kNone;
+    } else if (state == kRequested && entry.event() != "NOTE") {
+      access = std::max(access, Access::kScreening);
+    } else if (state == kAccepted) {
+      access = Access::kAll;
+    }
+    if (entry.event() == "REOPEN" && state == kRequested) access = Access::kScreening;
+  }
+  return access;
+}
+
+// Has the referring body nothing left? What was passed on by a body that should never have had the case goes
+// with that body's part.
+bool HasLostIt(const std::vector<storage::v1::HistoryRecord>& history, const std::string& referring) {
+  return std::any_of(history.begin(), history.end(), [&referring](const auto& entry) {
+    return (entry.event() == "ERASE" && entry.body() == referring) ||
+           (entry.event() == "REPORT_MISDIRECTED" && entry.body().empty());
+  });
+}
+
+// "SUBMIT REQUESTED, ACCEPT ACCEPTED".
+std::string Course(const std::vector<storage::v1::HistoryRecord>& history) {
+  std::string course;
+  for (const auto& entry : history) {
+    course += Cat(course.empty() ? "" : ", ", entry.event(), " ", StateName(entry.state()));
+  }
+  return course;
+}
+
+class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRig {
+ protected:
+  HistoriesTest() : ReferralRig(ReferralOptions(/*on_disk=*/GetParam() % 2 == 0)) {
+    const std::vector<Player> all = {
+        {std::string(kReferringBody), referrer},
+        {std::string(kReceivingBody), receiver},
+        {std::string(kThirdBody), third},
+        {std::string(kCoordinatingBody), coordinator},
+        {std::string(kFourthBody), fourth},
+        {std::string(kFifthBody), rig.TokenOf(kFifthBody, {policy::Role::kSupervisor})},
+    };
+    const size_t bodies = 2 + static_cast<size_t>(GetParam()) % 5;
+    players_.assign(all.begin(), all.begin() + static_cast<int64_t>(bodies));
+  }
+
+  Play PlayOf(unsigned seed, int persons = 1) {
+    return Play(*stub, {.players = players_,
+                        .now = [this] { return rig.clock().Now(); },
+                        .seed = seed,
+                        .run = Cat("history-", GetParam()),
+                        .persons = persons});
+  }
+  World Now() { return LookAt(**rig.store().Snapshot()); }
+
+  // What each body's keys open of a referral, by its history.
+  void CheckAccess(const ReferralRecord& record) {
+    const auto history = History(record.name());
+    const Access receiving = ReceivingAccess(history, record.receiving().body());
+    for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
+                                        kSixthBody, kCoordinatingBody}) {
+      Access expected = Access::kNone;
+      if (body == record.receiving().body()) expected = receiving;
+      if (body == record.referring().body()) {
+        expected = HasLostIt(history, std::string(body)) ? Access::kNone : Access::kAll;
+      }
+      const auto opened = OpenableBy(record.name(), body);
+      Access found = opened.empty() ? Access::kNone : Access::kScreening;
+      for (const auto& sections : opened) {
+        if (sections.has_details()) found = Access::kAll;
+      }
+      EXPECT_EQ(static_cast<int>(found), static_cast<int>(expected))
+          << record.name() << " " << body << " after " << Course(history);
+    }
+  }
+
+  // Whoever of a case looks at whatever of it sees the same body holding it.
+  void CheckShownHolder(const std::vector<const ReferralRecord*>& members) {
+    std::map<std::string, std::string> shown;
+    for (const ReferralRecord* record : members) {
+      for (const Player& player : players_) {
+        const auto seen = Get(player.token, record->name());
+        if (seen.ok()) shown[seen->case_holding_body()] += Cat(record->name(), " to ", player.body, "; ");
+      }
+    }
+    EXPECT_EQ(shown.size(), 1U) << ::testing::PrintToString(shown);
+    EXPECT_FALSE(shown.contains(""));
+  }
+
+  // Revisions without gaps; a clock rings once, and once more only for another.
+  void CheckHistory(const ReferralRecord& record) {
+    int64_t revision = 0;
+    std::string previous;
+    for (const auto& entry : History(record.name())) {
+      EXPECT_EQ(entry.revision(), ++revision) << record.name();
+      if (entry.event() == "REMINDER" || entry.event() == "ESCALATE") {
+        EXPECT_NE(entry.event(), previous) << record.name() << " at " << revision;
+      }
+      previous = entry.event();
+    }
+    EXPECT_EQ(revision, record.revision());
+  }
+
+  void CheckAll() {
+    const World world = Now();
+    CheckCases(world);
+    for (const auto& members : CasesOf(world)) CheckShownHolder(members);
+    for (const auto& [name, record] : world) {
+      CheckAccess(record);
+      CheckHistory(record);
+    }
+  }
+
+  std::vector<Player> players_;
+};
+
+// What the listing of allowed actions cannot know: where the case is to go.
+bool IsMove(std::string_view event) {
+  for (const std::string_view move :
+       {"PROPOSE_FORWARD", "CONFIRM_FORWARD", "FORWARD_BY_DUTY", "HAND_OVER", "RULE"}) {
+    if (event == move) return true;
+  }
+  return false;
+}
+
+class OneAfterTheOther : public HistoriesTest {};
+
+TEST_P(OneAfterTheOther, EachRevisionHasOneHolderAndNobodyReadsMoreThanTheBasesAllow) {
+  Play play = PlayOf(static_cast<unsigned>(GetParam()), 1 + GetParam() % 2);
+  ClockKeeper keeper(rig.env(), service.change(), KeeperOptions());
+  std::vector<std::string> names;
+  std::map<std::string, int> done;
+  for (int step = 0; step < 250; ++step) {
+    rig.clock().Advance(play.Below(20) == 0 ? absl::Hours(24 * 8) : absl::Minutes(1));
+    Refresh();
+    ASSERT_TRUE(keeper.Step().ok());
+    if (names.empty() || play.Below(40) == 0) {
+      names.push_back(Must(play.Open().send()).name());
+    } else {
+      const auto deed = play.Choose(names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))]);
+      if (!deed.has_value()) continue;
+      const auto answer = deed->send();
+      ASSERT_TRUE(answer.ok() || IsMove(deed->event)) << deed->event << ": " << answer.status();
+      if (answer.ok()) ++done[deed->event];
+      const auto again = deed->send();
+      ASSERT_EQ(again.ok(), answer.ok()) << deed->event << " again: " << again.status();
+      if (answer.ok()) {
+        EXPECT_EQ(again->revision(), answer->revision()) << "repeated, it is done once";
+      }
+    }
+    for (const auto& [name, record] : Now()) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    CheckAll();
+    if (HasFailure()) {
+      FAIL() << "after step " << step;
+    }
+  }
+  EXPECT_GT(done.size(), 8U) << "or the history tests little: " << ::testing::PrintToString(done);
+}
+INSTANTIATE_TEST_SUITE_P(Chance, OneAfterTheOther, ::testing::Range(0, 15));
+
+class AllAtOnce : public HistoriesTest {};
+
+TEST_P(AllAtOnce, EverySnapshotHasOneHolder) {
+  absl::Mutex mutex;
+  std::vector<std::string> names;
+  Play opening = PlayOf(1000);
+  for (int i = 0; i < 3; ++i) names.push_back(Must(opening.Open().send()).name());
+  std::atomic<int> done = 0;
+  std::atomic<bool> over = false;
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 6; ++i) {
+    threads.emplace_back([&, i] {
+      Play play = PlayOf(i + 1);
+      for (int step = 0; step < 60; ++step) {
+        if (play.Below(12) == 0) done += play.Open().send().ok() ? 1 : 0;
+        std::string name;
+        {
+          const absl::MutexLock lock(&mutex);
+          name = names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))];
+        }
+        const auto deed = play.Choose(name);
+        if (deed.has_value() && deed->send().ok()) ++done;
+      }
+    });
+  }
+  std::thread watcher([&] {
+    while (!over) {
+      const World world = Now();
+      CheckCases(world);
+      const absl::MutexLock lock(&mutex);
+      names.clear();
+      for (const auto& [name, record] : world) names.push_back(name);
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  over = true;
+  watcher.join();
+  EXPECT_GT(done, 20);
+  CheckAll();
+}
+INSTANTIATE_TEST_SUITE_P(Chance, AllAtOnce, ::testing::Range(0, 10));
+
+}  // namespace
+}  // namespace waypost::referral

@@ -1,0 +1,264 @@
+#include "services/referral/referral_play_testing.h"
+
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "common/base/strings.h"
+#include "common/rpc/status_conversion.h"
+#include "services/referral/referral_testing.h"
+
+namespace waypost::referral::testing {
+namespace {
+
+using Stub = v1::ReferralService::Stub;
+
+template <typename Request, typename Response>
+absl::StatusOr<Response> Call(Stub& stub, const std::string& token,
+                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                              const Request& request) {
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", base::Cat("Bearer ", token));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  Response response;
+  const grpc::Status status = (stub.*method)(&context, request, &response);
+  if (!status.ok()) return rpc::FromGrpc(status);
+  return response;
+}
+
+// How often an event is chosen among those that are allowed: a play in which every case ends at once shows
+// little.
+int WeightOf(std::string_view event) {
+  for (const std::string_view rare : {"REPORT_MISDIRECTED", "ERASE", "NOTE", "ASSIGN", "CHANGE_PRIORITY"}) {
+    if (event == rare) return 1;
+  }
+  for (const std::string_view end :
+       {"CANCEL", "DECLINE", "END_WITHOUT_RESULT", "COMPLETE", "ASSUME", "RULE"}) {
+    if (event == end) return 3;
+  }
+  return 9;
+}
+
+constexpr std::string_view kLaw = "es/ley-40-2015/art-14";
+
+}  // namespace
+
+Play::Play(Stub& stub, Options options) : stub_(stub), options_(std::move(options)), random_(options_.seed) {}
+
+int Play::Below(int end) {
+  return static_cast<int>(random_() % static_cast<unsigned>(end));
+}
+
+const std::string& Play::AnyBody() {
+  return options_.players[static_cast<size_t>(Below(static_cast<int>(options_.players.size())))].body;
+}
+
+template <typename Request>
+Request Play::On(const v1::Referral& seen) {
+  Request request;
+  request.set_name(seen.name());
+  request.set_request_id(base::Cat(options_.run, "-", options_.seed, "-", ++requests_));
+  return request;
+}
+
+template <typename Request>
+Request Play::ToBody(const v1::Referral& seen, const std::string& body) {
+  auto request = On<Request>(seen);
+  request.set_body(body);
+  for (const v1::Person& person : seen.persons()) {
+    v1::PersonDisclosure& disclosure = *request.add_disclosures();
+    disclosure = NewDisclosures()[0];
+    disclosure.set_person(person.number());
+  }
+  return request;
+}
+
+template <typename Request, typename Method>
+Deed Play::Sending(const Player& by, std::string_view event, Method method, Request request) {
+  Deed deed;
+  if constexpr (requires { request.name(); }) deed.referral = request.name();
+  deed.event = event;
+  deed.body = by.body;
+  deed.send = [&stub = stub_, token = by.token, method, request = std::move(request)] {
+    return Call(stub, token, method, request);
+  };
+  return deed;
+}
+
+Deed Play::Open() {
+  v1::SubmitReferralRequest request;
+  request.set_request_id(base::Cat(options_.run, "-", options_.seed, "-", ++requests_));
+  *request.mutable_referral() = CompleteReferral();
+  request.mutable_referral()->clear_persons();
+  request.mutable_referral()->mutable_referring()->clear_unit();
+  request.mutable_referral()->mutable_receiving()->clear_unit();
+  const size_t to = 1 + static_cast<size_t>(Below(static_cast<int>(options_.players.size()) - 1));
+  request.mutable_referral()->mutable_receiving()->set_body(options_.players[to].body);
+  for (uint32_t i = 1; i <= static_cast<uint32_t>(options_.persons); ++i) {
+    *request.mutable_referral()->add_persons() = CompletePerson(i);
+    *request.add_sections() = SectionsOf(i, false);
+  }
+  return Sending(options_.players[0], "SUBMIT", &Stub::SubmitReferral, std::move(request));
+}
+
+std::optional<Deed> Play::Choose(const std::string& referral) {
+  const int count = static_cast<int>(options_.players.size());
+  const int first = Below(count);
+  v1::GetReferralRequest look;
+  look.set_name(referral);
+  for (int i = 0; i < count; ++i) {
+    const Player& by = options_.players[static_cast<size_t>((first + i) % count)];
+    const auto seen = Call(stub_, by.token, &Stub::GetReferral, look);
+    if (!seen.ok() || seen->allowed_actions().empty()) continue;
+    std::vector<int> weights;
+    for (const std::string& event : seen->allowed_actions()) weights.push_back(WeightOf(event));
+    std::discrete_distribution<int> any(weights.begin(), weights.end());
+    if (auto deed = Make(by, *seen, seen->allowed_actions(any(random_))); deed.has_value()) return deed;
+  }
+  return std::nullopt;
+}
+
+std::optional<Deed> Play::Make(const Player& by, const v1::Referral& seen, std::string_view event) {
+  if (auto deed = MakeAnswer(by, seen, event); deed.has_value()) return deed;
+  if (auto deed = MakeWork(by, seen, event); deed.has_value()) return deed;
+  if (auto deed = MakeMove(by, seen, event); deed.has_value()) return deed;
+  return MakeEnd(by, seen, event);
+}
+
+std::optional<Deed> Play::MakeAnswer(const Player& by, const v1::Referral& seen, std::string_view event) {
+  const auto in_a_week = api::ToTimestamp(options_.now() + absl::Hours(24 * 7));
+  if (event == "ACKNOWLEDGE") {
+    return Sending(by, event, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(seen));
+  }
+  if (event == "REQUEST_INFORMATION") {
+    auto request = On<v1::RequestInformationRequest>(seen);
+    request.set_text("Which evenings?");
+    return Sending(by, event, &Stub::RequestInformation, std::move(request));
+  }
+  if (event == "PROVIDE_INFORMATION") {
+    auto request = On<v1::ProvideInformationRequest>(seen);
+    request.set_text("Tuesdays.");
+    return Sending(by, event, &Stub::ProvideInformation, std::move(request));
+  }
+  if (event == "WAITLIST") {
+    auto request = On<v1::WaitlistReferralRequest>(seen);
+    *request.mutable_review_time() = in_a_week;
+    return Sending(by, event, &Stub::WaitlistReferral, std::move(request));
+  }
+  if (event == "OFFER_PLACE") {
+    auto request = On<v1::OfferPlaceRequest>(seen);
+    *request.mutable_answer_by_time() = in_a_week;
+    return Sending(by, event, &Stub::OfferPlace, std::move(request));
+  }
+  if (event != "TAKE_PLACE" && event != "STAY_ON_LIST" && event != "LEAVE_LIST") return std::nullopt;
+  auto request = On<v1::AnswerOfferRequest>(seen);
+  request.set_answer(event == "TAKE_PLACE"     ? v1::AnswerOfferRequest::ANSWER_TAKE_PLACE
+                     : event == "STAY_ON_LIST" ? v1::AnswerOfferRequest::ANSWER_STAY_ON_LIST
+                                               : v1::AnswerOfferRequest::ANSWER_LEAVE_LIST);
+  return Sending(by, event, &Stub::AnswerOffer, std::move(request));
+}
+
+std::optional<Deed> Play::MakeWork(const Player& by, const v1::Referral& seen, std::string_view event) {
+  if (event == "ACCEPT")
+    return Sending(by, event, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(seen));
+  if (event == "START") return Sending(by, event, &Stub::StartReferral, On<v1::StartReferralRequest>(seen));
+  if (event == "RESUME")
+    return Sending(by, event, &Stub::ResumeReferral, On<v1::ResumeReferralRequest>(seen));
+  if (event == "HOLD") {
+    auto request = On<v1::HoldReferralRequest>(seen);
+    request.set_reason(v1::HOLD_REASON_WAITING_FOR_PERSON);
+    *request.mutable_review_time() = api::ToTimestamp(options_.now() + absl::Hours(24 * 7));
+    return Sending(by, event, &Stub::HoldReferral, std::move(request));
+  }
+  if (event != "NOTE") return std::nullopt;
+  auto request = On<v1::AddNoteRequest>(seen);
+  request.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
+  request.set_text("Was called.");
+  return Sending(by, event, &Stub::AddNote, std::move(request));
+}
+
+std::optional<Deed> Play::MakeMove(const Player& by, const v1::Referral& seen, std::string_view event) {
+  if (event == "PROPOSE_FORWARD") {
+    auto request = On<v1::ProposeForwardRequest>(seen);
+    request.set_body(AnyBody());
+    return Sending(by, event, &Stub::ProposeForward, std::move(request));
+  }
+  if (event == "CONFIRM_FORWARD") {
+    return Sending(by, event, &Stub::ConfirmForward,
+                   ToBody<v1::ConfirmForwardRequest>(seen, seen.forward_proposal().body()));
+  }
+  if (event == "FORWARD_BY_DUTY") {
+    auto request = ToBody<v1::ForwardByDutyRequest>(seen, AnyBody());
+    // Before it has accepted, a receiving body knows the numbers of the people, and no more.
+    request.set_law(std::string(kLaw));
+    return Sending(by, event, &Stub::ForwardByDuty, std::move(request));
+  }
+  if (event == "HAND_OVER") {
+    return Sending(by, event, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(seen, AnyBody()));
+  }
+  if (event == "RULE" || event == "CONFIRM_COMPETENCE") {
+    auto request = On<v1::RuleOnCompetenceRequest>(seen);
+    request.set_body(event == "RULE" ? AnyBody() : seen.receiving().body());
+    request.set_law(std::string(kLaw));
+    return Sending(by, event, &Stub::RuleOnCompetence, std::move(request));
+  }
+  if (event != "ASSUME") return std::nullopt;
+  auto request = On<v1::AssumeResponsibilityRequest>(seen);
+  request.set_law(std::string(kLaw));
+  return Sending(by, event, &Stub::AssumeResponsibility, std::move(request));
+}
+
+std::optional<Deed> Play::MakeEnd(const Player& by, const v1::Referral& seen, std::string_view event) {
+  if (event == "DECLINE") {
+    auto request = On<v1::DeclineReferralRequest>(seen);
+    request.set_reason(v1::DECLINE_REASON_NO_CAPACITY);
+    request.set_declined_by(v1::DECLINED_BY_PROVIDER);
+    return Sending(by, event, &Stub::DeclineReferral, std::move(request));
+  }
+  const auto outcomes = [&seen](auto request, const v1::Outcome& outcome) {
+    for (const v1::Person& person : seen.persons()) {
+      v1::PersonOutcome& one = *request.add_outcomes();
+      one.set_person(person.number());
+      *one.mutable_outcome() = outcome;
+    }
+    return request;
+  };
+  if (event == "COMPLETE") {
+    return Sending(by, event, &Stub::CompleteReferral,
+                   outcomes(On<v1::CompleteReferralRequest>(seen), PositiveOutcome()));
+  }
+  if (event == "END_WITHOUT_RESULT") {
+    return Sending(by, event, &Stub::EndReferralWithoutResult,
+                   outcomes(On<v1::EndReferralWithoutResultRequest>(seen), NegativeOutcome()));
+  }
+  if (event == "CANCEL") {
+    auto request = On<v1::CancelReferralRequest>(seen);
+    request.set_reason(v1::CANCEL_REASON_NEED_MET);
+    return Sending(by, event, &Stub::CancelReferral, std::move(request));
+  }
+  if (event == "CONFIRM_CANCEL") {
+    return Sending(by, event, &Stub::ConfirmCancel, On<v1::ConfirmCancelRequest>(seen));
+  }
+  const auto with_text = [this, &seen](auto request) {
+    request = On<decltype(request)>(seen);
+    request.set_text("As agreed.");
+    return request;
+  };
+  if (event == "REFUSE_CANCEL") {
+    return Sending(by, event, &Stub::RefuseCancel, with_text(v1::RefuseCancelRequest()));
+  }
+  if (event == "REOPEN") {
+    return Sending(by, event, &Stub::ReopenReferral, with_text(v1::ReopenReferralRequest()));
+  }
+  if (event == "REPORT_MISDIRECTED") {
+    return Sending(by, event, &Stub::ReportMisdirected, with_text(v1::ReportMisdirectedRequest()));
+  }
+  if (event == "ERASE") return Sending(by, event, &Stub::EraseReferral, On<v1::EraseReferralRequest>(seen));
+  return std::nullopt;
+}
+
+}  // namespace waypost::referral::testing

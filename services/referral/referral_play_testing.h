@@ -1,0 +1,80 @@
+// People of several bodies who do, as chance has it, what the service says that they may do with a referral.
+// For tests of whole histories. Not thread-safe: each thread plays with people of its own.
+#ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_PLAY_TESTING_H_
+#define WAYPOST_SERVICES_REFERRAL_REFERRAL_PLAY_TESTING_H_
+
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "waypost/referral/v1/referral_service.grpc.pb.h"
+
+namespace waypost::referral::testing {
+
+// A supervisor, who may do most.
+struct Player {
+  std::string body;
+  std::string token;
+};
+
+// Something that somebody is about to do. To send it again is to repeat it: its request id stays.
+struct Deed {
+  std::string referral;  // empty: it opens one
+  std::string event;
+  std::string body;
+  std::function<absl::StatusOr<v1::Referral>()> send;
+};
+
+class Play {
+ public:
+  struct Options {
+    std::vector<Player> players;
+    std::function<absl::Time()> now;
+    unsigned seed = 1;
+    std::string run = "play";  // of its request ids
+    // Persons of a referral that it opens.
+    int persons = 1;
+  };
+  // `stub` must outlive this and its deeds.
+  Play(v1::ReferralService::Stub& stub, Options options);
+
+  // A new referral, from the first player to another one.
+  Deed Open();
+  // What somebody may do with this one, both chosen by chance; nothing where nobody may do anything, or what
+  // they would is left out of this play.
+  std::optional<Deed> Choose(const std::string& referral);
+
+  // A number from 0 to end - 1.
+  int Below(int end);
+  const std::vector<Player>& players() const { return options_.players; }
+
+ private:
+  // The request for an event, ready to be sent; nothing for what this play leaves out.
+  std::optional<Deed> Make(const Player& by, const v1::Referral& seen, std::string_view event);
+  std::optional<Deed> MakeAnswer(const Player& by, const v1::Referral& seen, std::string_view event);
+  std::optional<Deed> MakeWork(const Player& by, const v1::Referral& seen, std::string_view event);
+  std::optional<Deed> MakeMove(const Player& by, const v1::Referral& seen, std::string_view event);
+  std::optional<Deed> MakeEnd(const Player& by, const v1::Referral& seen, std::string_view event);
+  const std::string& AnyBody();
+
+  template <typename Request>
+  Request On(const v1::Referral& seen);
+  template <typename Request>
+  Request ToBody(const v1::Referral& seen, const std::string& body);
+  template <typename Request, typename Method>
+  Deed Sending(const Player& by, std::string_view event, Method method, Request request);
+
+  v1::ReferralService::Stub& stub_;
+  const Options options_;
+  std::minstd_rand random_;
+  int requests_ = 0;
+};
+
+}  // namespace waypost::referral::testing
+
+#endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_PLAY_TESTING_H_
