@@ -236,14 +236,14 @@ TEST_P(OneAfterTheOther, EachRevisionHasOneHolderAndNobodyReadsMoreThanTheBasesA
     Refresh();
     ASSERT_TRUE(keeper.Step().ok());
     if (names.empty() || play.Below(40) == 0) {
-      names.push_back(Must(play.Open().send()).name());
+      names.push_back(Must(play.Open().send(*stub)).name());
     } else {
       const auto deed = play.Choose(names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))]);
       if (!deed.has_value()) continue;
-      const auto answer = deed->send();
+      const auto answer = deed->send(*stub);
       ASSERT_TRUE(answer.ok() || IsMove(deed->event)) << deed->event << ": " << answer.status();
       if (answer.ok()) ++done[deed->event];
-      const auto again = deed->send();
+      const auto again = deed->send(*stub);
       ASSERT_EQ(again.ok(), answer.ok()) << deed->event << " again: " << again.status();
       if (answer.ok()) {
         EXPECT_EQ(again->revision(), answer->revision()) << "repeated, it is done once";
@@ -267,7 +267,7 @@ TEST_P(AllAtOnce, EverySnapshotHasOneHolder) {
   absl::Mutex mutex;
   std::vector<std::string> names;
   Play opening = PlayOf(1000);
-  for (int i = 0; i < 3; ++i) names.push_back(Must(opening.Open().send()).name());
+  for (int i = 0; i < 3; ++i) names.push_back(Must(opening.Open().send(*stub)).name());
   std::atomic<int> done = 0;
   std::atomic<bool> over = false;
   std::vector<std::thread> threads;
@@ -275,14 +275,14 @@ TEST_P(AllAtOnce, EverySnapshotHasOneHolder) {
     threads.emplace_back([&, i] {
       Play play = PlayOf(i + 1);
       for (int step = 0; step < 60; ++step) {
-        if (play.Below(12) == 0) done += play.Open().send().ok() ? 1 : 0;
+        if (play.Below(12) == 0) done += play.Open().send(*stub).ok() ? 1 : 0;
         std::string name;
         {
           const absl::MutexLock lock(&mutex);
           name = names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))];
         }
         const auto deed = play.Choose(name);
-        if (deed.has_value() && deed->send().ok()) ++done;
+        if (deed.has_value() && deed->send(*stub).ok()) ++done;
       }
     });
   }

@@ -83,7 +83,7 @@ Deed Play::Sending(const Player& by, std::string_view event, Method method, Requ
   if constexpr (requires { request.name(); }) deed.referral = request.name();
   deed.event = event;
   deed.body = by.body;
-  deed.send = [&stub = stub_, token = by.token, method, request = std::move(request)] {
+  deed.send = [token = by.token, method, request = std::move(request)](Stub& stub) {
     return Call(stub, token, method, request);
   };
   return deed;

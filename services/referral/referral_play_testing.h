@@ -22,12 +22,13 @@ struct Player {
   std::string token;
 };
 
-// Something that somebody is about to do. To send it again is to repeat it: its request id stays.
+// Something that somebody is about to do, over a stub that need not be the one it was chosen with. To send it
+// again is to repeat it: its request id stays.
 struct Deed {
   std::string referral;  // empty: it opens one
   std::string event;
   std::string body;
-  std::function<absl::StatusOr<v1::Referral>()> send;
+  std::function<absl::StatusOr<v1::Referral>(v1::ReferralService::Stub&)> send;
 };
 
 class Play {
@@ -40,7 +41,7 @@ class Play {
     // Persons of a referral that it opens.
     int persons = 1;
   };
-  // `stub` must outlive this and its deeds.
+  // `stub` must outlive this.
   Play(v1::ReferralService::Stub& stub, Options options);
 
   // A new referral, from the first player to another one.

@@ -1,5 +1,7 @@
 #include "tests/e2e/callers.h"
 
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -18,15 +20,38 @@ void Prepare(const std::string& token, grpc::ClientContext& context) {
   context.AddMetadata("authorization", "Bearer " + token);
 }
 
-absl::StatusOr<Tokens> DemoTokens(const std::string& data_dir) {
+namespace {
+
+using Mint = std::function<absl::StatusOr<std::string>(std::string_view body, policy::Roles roles)>;
+
+// What makes tokens of the demonstration's issuer.
+absl::StatusOr<Mint> DemoMint(const std::string& data_dir) {
   crypto::SystemRandom random;
   const absl::Time now = absl::Now();
   WAYPOST_ASSIGN_OR_RETURN(const auto folder,
                            identity::DataFolder::Open({.dir = data_dir, .demo = true, .now = now}, random));
-  WAYPOST_ASSIGN_OR_RETURN(const auto issuer, identity::DemoIssuer::Open(folder, random));
-  const auto mint = [&](std::string_view body, policy::Roles roles) {
+  WAYPOST_ASSIGN_OR_RETURN(auto issuer, identity::DemoIssuer::Open(folder, random));
+  return [now, issuer = std::shared_ptr<identity::DemoIssuer>(std::move(issuer))](std::string_view body,
+                                                                                  policy::Roles roles) {
     return issuer->Mint({.body = std::string(body), .subject = "test", .roles = roles}, now);
   };
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> DemoSupervisors(const std::string& data_dir,
+                                                         const std::vector<std::string>& bodies) {
+  WAYPOST_ASSIGN_OR_RETURN(const Mint mint, DemoMint(data_dir));
+  std::vector<std::string> tokens;
+  for (const std::string& body : bodies) {
+    WAYPOST_ASSIGN_OR_RETURN(std::string token, mint(body, {Role::kSupervisor}));
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
+
+absl::StatusOr<Tokens> DemoTokens(const std::string& data_dir) {
+  WAYPOST_ASSIGN_OR_RETURN(const Mint mint, DemoMint(data_dir));
   Tokens tokens;
   WAYPOST_ASSIGN_OR_RETURN(tokens.operators, mint(kOperator, {Role::kOperator, Role::kAuditor}));
   WAYPOST_ASSIGN_OR_RETURN(tokens.from, mint(kFrom, {Role::kSupervisor, Role::kAuditor}));
@@ -34,22 +59,24 @@ absl::StatusOr<Tokens> DemoTokens(const std::string& data_dir) {
   return tokens;
 }
 
+absl::Status CreateBody(DirectoryStub& directory, const Tokens& tokens, std::string_view name) {
+  const std::string id(name.substr(name.find('/') + 1));
+  directory::v1::CreateBodyRequest request;
+  request.set_request_id(base::Cat("create-", id));
+  request.set_body_id(id);
+  auto& body = *request.mutable_body();
+  (*body.mutable_display_name()->mutable_text())["en"] = id;
+  body.mutable_display_name()->set_original_language("en");
+  body.set_kind(directory::v1::BODY_KIND_MUNICIPALITY);
+  body.set_level(type::v1::LEVEL_LOCAL);
+  body.add_territories("ES300");
+  body.add_languages("es");
+  return Ask(directory, &DirectoryStub::CreateBody, tokens.operators, request).status();
+}
+
 absl::Status CreateBodies(DirectoryStub& directory, const Tokens& tokens) {
-  for (const std::string_view name : {kFrom, kTo}) {
-    const std::string id(name.substr(name.find('/') + 1));
-    directory::v1::CreateBodyRequest request;
-    request.set_request_id(base::Cat("create-", id));
-    request.set_body_id(id);
-    auto& body = *request.mutable_body();
-    (*body.mutable_display_name()->mutable_text())["en"] = id;
-    body.mutable_display_name()->set_original_language("en");
-    body.set_kind(directory::v1::BODY_KIND_MUNICIPALITY);
-    body.set_level(type::v1::LEVEL_LOCAL);
-    body.add_territories("ES300");
-    body.add_languages("es");
-    WAYPOST_RETURN_IF_ERROR(Ask(directory, &DirectoryStub::CreateBody, tokens.operators, request).status());
-  }
-  return absl::OkStatus();
+  WAYPOST_RETURN_IF_ERROR(CreateBody(directory, tokens, kFrom));
+  return CreateBody(directory, tokens, kTo);
 }
 
 referral::v1::SubmitReferralRequest SubmitOf(std::string_view run, uint64_t number) {

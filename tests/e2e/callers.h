@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/policy/policy.h"
+#include "common/rpc/status_conversion.h"
 #include "tests/e2e/server_process.h"
 #include "waypost/audit/v1/audit_service.grpc.pb.h"
 #include "waypost/directory/v1/directory_service.grpc.pb.h"
@@ -38,7 +40,7 @@ absl::StatusOr<Response> Ask(Stub& stub,
   Response response;
   const grpc::Status status = (stub.*method)(&context, request, &response);
   if (status.ok()) return response;
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  return rpc::FromGrpc(status);
 }
 
 using DirectoryStub = directory::v1::DirectoryService::Stub;
@@ -55,6 +57,12 @@ struct Tokens {
 // Of the built-in issuer of the demonstration in `data_dir`, which a node has stamped.
 absl::StatusOr<Tokens> DemoTokens(const std::string& data_dir);
 
+// Of the same issuer: a supervisor of each of these bodies, in order.
+absl::StatusOr<std::vector<std::string>> DemoSupervisors(const std::string& data_dir,
+                                                         const std::vector<std::string>& bodies);
+
+// Makes a municipality, or finds it made.
+absl::Status CreateBody(DirectoryStub& directory, const Tokens& tokens, std::string_view name);
 // Makes kFrom and kTo, or finds them made.
 absl::Status CreateBodies(DirectoryStub& directory, const Tokens& tokens);
 

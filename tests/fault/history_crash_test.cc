@@ -1,0 +1,364 @@
+// Six bodies do with a few cases whatever they may, all at once and with clocks of seconds, and the node is
+// killed in the middle, again and again. Whatever was acknowledged is in the history once; of each case one
+// body has it, whoever looks; who has no part in a case reads nothing of it; and no clock rings twice for one
+// thing.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_play_testing.h"
+#include "tests/e2e/callers.h"
+#include "tests/e2e/server_process.h"
+
+namespace waypost::e2e {
+namespace {
+
+namespace pb = referral::v1;
+using referral::testing::Deed;
+using referral::testing::Play;
+using referral::testing::Player;
+
+constexpr int kPlayers = 6;
+constexpr std::string_view kCoordinator = "bodies/es-test-4";
+// Restarts are quick: they are no outage, and clocks go on through them.
+constexpr std::string_view kConfig =
+    "clocks {\n  step_times { normal_seconds: 2 urgent_seconds: 2 emergency_seconds: 2 }\n"
+    "  lapse_percent: 200\n  outage_seconds: 60\n}\n";
+
+// A deed and what became of it.
+struct Done {
+  Deed deed;
+  absl::StatusOr<pb::Referral> answer;
+};
+
+// Names of referrals that all players know. Thread-safe.
+class Names {
+ public:
+  void Add(const std::string& name) {
+    const absl::MutexLock lock(&mutex_);
+    if (!name.empty() && seen_.insert(name).second) names_.push_back(name);
+  }
+  // One of the newest: what has ended long ago is no play.
+  std::string Any(Play& play) {
+    const absl::MutexLock lock(&mutex_);
+    const int newest = std::min<int>(12, static_cast<int>(names_.size()));
+    return names_[names_.size() - 1 - static_cast<size_t>(play.Below(newest))];
+  }
+  std::vector<std::string> all() {
+    const absl::MutexLock lock(&mutex_);
+    return names_;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::set<std::string> seen_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> names_ ABSL_GUARDED_BY(mutex_);
+};
+
+class HistoryCrashTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    WriteFile(folder_ / "node.textproto", kConfig);
+    ASSERT_NO_FATAL_FAILURE(StartNode());
+    const auto tokens = DemoTokens(folder_ / "data");
+    ASSERT_TRUE(tokens.ok()) << tokens.status();
+    std::vector<std::string> bodies = {std::string(kFrom), std::string(kTo)};
+    for (int i = 3; i <= kPlayers; ++i) bodies.push_back(base::Cat("bodies/es-test-", i));
+    for (const std::string& body : bodies) ASSERT_TRUE(CreateBody(*directory_, *tokens, body).ok());
+    ASSERT_NO_FATAL_FAILURE(CreateAgreement(*tokens));
+    const auto supervisors = DemoSupervisors(folder_ / "data", bodies);
+    ASSERT_TRUE(supervisors.ok()) << supervisors.status();
+    for (size_t i = 0; i < bodies.size(); ++i) players_.push_back({bodies[i], (*supervisors)[i]});
+    ASSERT_NO_FATAL_FAILURE(OpenFirst());
+  }
+
+  void StartNode() {
+    auto server = Server::Start({Program("waypost-node"), "--demo", "--config", folder_ / "node.textproto",
+                                 "--data-dir", folder_ / "data", "--key-dir", folder_ / "keys"},
+                                folder_, "node");
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    const auto channel = server_->Connect();
+    directory_ = directory::v1::DirectoryService::NewStub(channel);
+    referrals_ = pb::ReferralService::NewStub(channel);
+  }
+
+  void CreateAgreement(const Tokens& tokens) {
+    directory::v1::CreateCoordinationAgreementRequest request;
+    request.set_request_id("agreement-1");
+    request.set_coordination_agreement_id("es-test-language");
+    auto& agreement = *request.mutable_coordination_agreement();
+    agreement.set_theme(type::v1::THEME_LANGUAGE);
+    agreement.set_territory("ES300");
+    agreement.set_body(std::string(kCoordinator));
+    agreement.set_reference("Acuerdo 2026-1");
+    agreement.mutable_period()->set_start_date("2020-01-01");
+    const auto made =
+        Ask(*directory_, &DirectoryStub::CreateCoordinationAgreement, tokens.operators, request);
+    ASSERT_TRUE(made.ok()) << made.status();
+  }
+
+  // The referral service has heard of all bodies once a case goes to the last one.
+  void OpenFirst() {
+    const absl::Time until = absl::Now() + absl::Seconds(20);
+    Play play = PlayOf(1);
+    std::set<std::string> asked;
+    while (asked.size() + 1 < players_.size() && absl::Now() < until) {
+      const auto made = play.Open().send(*referrals_);
+      if (!made.ok()) continue;
+      names_.Add(made->name());
+      asked.insert(made->receiving().body());
+    }
+    ASSERT_EQ(asked.size() + 1, players_.size());
+  }
+
+  Play PlayOf(unsigned seed) {
+    return Play(*referrals_, {.players = players_,
+                              .now = [] { return absl::Now(); },
+                              .seed = seed,
+                              .run = base::Cat("crash-history-", ++plays_),
+                              .persons = 1});
+  }
+
+  std::vector<Done> PlayAndKill();
+  void CheckDone(const std::vector<Done>& all);
+  void CheckDoubtful(const Done& done);
+  void CheckAcknowledged(const Done& done);
+  void CheckCases();
+  void CheckCase(const std::vector<std::string>& members);
+  void CheckReaders(const pb::Referral& referral);
+  void CheckClocks(const pb::Referral& referral);
+  std::vector<std::vector<std::string>> Cases();
+  const std::string& TokenOf(const std::string& body);
+
+  const TempFolder folder_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<DirectoryStub> directory_;
+  std::unique_ptr<ReferralStub> referrals_;
+  std::vector<Player> players_;
+  Names names_;
+  std::mt19937 random_{std::random_device{}()};
+  int plays_ = 0;
+  std::map<std::string, int> acknowledged_;  // by event
+  std::map<std::string, pb::Referral> as_seen_by_referring_;
+};
+
+const std::string& HistoryCrashTest::TokenOf(const std::string& body) {
+  return std::find_if(players_.begin(), players_.end(), [&](const Player& each) { return each.body == body; })
+      ->token;
+}
+
+std::vector<Done> HistoryCrashTest::PlayAndKill() {
+  absl::Mutex mutex;
+  std::vector<Done> all;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kPlayers; ++i) {
+    threads.emplace_back([&, play = PlayOf(static_cast<unsigned>(random_()))]() mutable {
+      for (bool alive = true; alive;) {
+        std::optional<Deed> deed = play.Below(15) == 0 ? play.Open() : play.Choose(names_.Any(play));
+        if (!deed.has_value()) {
+          // Nobody could look: the node is gone.
+          alive = names_.all().empty() || play.Open().send(*referrals_).ok();
+          continue;
+        }
+        auto answer = deed->send(*referrals_);
+        if (answer.ok()) names_.Add(answer->name());
+        if (answer.ok()) names_.Add(answer->forwarded_to());
+        alive = answer.ok() || !error::ReasonOf(answer.status()).empty();
+        const absl::MutexLock lock(&mutex);
+        all.push_back({std::move(*deed), std::move(answer)});
+      }
+    });
+  }
+  const absl::Duration time = absl::Milliseconds(std::uniform_int_distribution(700, 2500)(random_));
+  EXPECT_FALSE(server_->process().WaitForExit(time).has_value()) << server_->process().Printed();
+  server_->process().Signal(SIGKILL);
+  EXPECT_EQ(server_->process().WaitForExit(absl::Seconds(10)), 128 + SIGKILL);
+  for (std::thread& thread : threads) thread.join();
+  return all;
+}
+
+void HistoryCrashTest::CheckAcknowledged(const Done& done) {
+  pb::ListReferralHistoryRequest request;
+  request.set_name(done.answer->name());
+  request.set_page_size(500);
+  const auto history = Ask(*referrals_, &ReferralStub::ListReferralHistory, TokenOf(done.deed.body), request);
+  // A body that was reached by mistake does not find it any longer.
+  if (!history.ok()) return;
+  const auto& entries = history->entries();
+  const auto found = std::count_if(entries.begin(), entries.end(), [&done](const auto& entry) {
+    return entry.revision() == done.answer->revision() && entry.state() == done.answer->state();
+  });
+  EXPECT_EQ(found, 1) << done.deed.event << " was acknowledged: " << done.answer->ShortDebugString();
+}
+
+// Whether it was done is for the node to say, and then it is that for good.
+void HistoryCrashTest::CheckDoubtful(const Done& done) {
+  const auto once = done.deed.send(*referrals_);
+  const auto twice = done.deed.send(*referrals_);
+  ASSERT_EQ(once.status().code(), twice.status().code()) << done.deed.event << ": " << twice.status();
+  if (!once.ok()) {
+    EXPECT_FALSE(error::ReasonOf(once.status()).empty()) << once.status();
+    return;
+  }
+  EXPECT_EQ(once->revision(), twice->revision()) << done.deed.event;
+  names_.Add(once->name());
+  names_.Add(once->forwarded_to());
+}
+
+void HistoryCrashTest::CheckDone(const std::vector<Done>& all) {
+  int number = 0;
+  for (const Done& done : all) {
+    if (!done.answer.ok()) {
+      if (error::ReasonOf(done.answer.status()).empty()) CheckDoubtful(done);
+      continue;
+    }
+    ++acknowledged_[done.deed.event];
+    CheckAcknowledged(done);
+    if (++number % 10 != 0) continue;
+    const auto again = done.deed.send(*referrals_);
+    // To a body that was reached by mistake nothing is said any more, not even what it did.
+    if (absl::IsNotFound(again.status())) continue;
+    ASSERT_TRUE(again.ok()) << done.deed.event << ": " << again.status();
+    EXPECT_EQ(again->revision(), done.answer->revision()) << "it was done again: " << done.deed.event;
+  }
+}
+
+// The referrals of each case, as their referring bodies see them.
+std::vector<std::vector<std::string>> HistoryCrashTest::Cases() {
+  as_seen_by_referring_.clear();
+  std::vector<std::string> to_visit = names_.all();
+  while (!to_visit.empty()) {
+    const std::string name = to_visit.back();
+    to_visit.pop_back();
+    if (as_seen_by_referring_.contains(name)) continue;
+    pb::GetReferralRequest request;
+    request.set_name(name);
+    for (const Player& player : players_) {
+      const auto seen = Ask(*referrals_, &ReferralStub::GetReferral, player.token, request);
+      if (!seen.ok() || seen->referring().body() != player.body) continue;
+      as_seen_by_referring_[name] = *seen;
+      for (const std::string& other : {seen->forwarded_from(), seen->forwarded_to()}) {
+        if (!other.empty()) to_visit.push_back(other);
+      }
+    }
+    EXPECT_TRUE(as_seen_by_referring_.contains(name)) << "lost: " << name;
+  }
+  std::map<std::string, std::vector<std::string>> cases;
+  for (const auto& [name, referral] : as_seen_by_referring_) {
+    names_.Add(name);
+    const pb::Referral* first = &referral;
+    while (!first->forwarded_from().empty()) first = &as_seen_by_referring_.at(first->forwarded_from());
+    cases[first->name()].push_back(name);
+  }
+  std::vector<std::vector<std::string>> all;
+  for (auto& [first, members] : cases) all.push_back(std::move(members));
+  return all;
+}
+
+bool IsWorkedOn(pb::ReferralState state) {
+  return state == pb::REFERRAL_STATE_ACCEPTED || state == pb::REFERRAL_STATE_IN_PROGRESS ||
+         state == pb::REFERRAL_STATE_ON_HOLD;
+}
+
+void HistoryCrashTest::CheckCase(const std::vector<std::string>& members) {
+  int working = 0;
+  std::map<std::string, std::string> holders;
+  for (const std::string& name : members) {
+    if (IsWorkedOn(as_seen_by_referring_.at(name).state())) ++working;
+    pb::GetReferralRequest request;
+    request.set_name(name);
+    for (const Player& player : players_) {
+      const auto seen = Ask(*referrals_, &ReferralStub::GetReferral, player.token, request);
+      if (seen.ok()) holders[seen->case_holding_body()] += base::Cat(name, " to ", player.body, "; ");
+    }
+    CheckReaders(as_seen_by_referring_.at(name));
+    CheckClocks(as_seen_by_referring_.at(name));
+  }
+  EXPECT_LE(working, 1) << members[0];
+  EXPECT_EQ(holders.size(), 1U) << ::testing::PrintToString(holders);
+}
+
+// Details are for the referring body, and for the receiving one once it has accepted, and for nobody else.
+void HistoryCrashTest::CheckReaders(const pb::Referral& referral) {
+  if (referral.state() == pb::REFERRAL_STATE_CANCEL_REQUESTED)
+    return;  // accepted or not: the view does not say
+  pb::DiscloseReferralRequest request;
+  request.set_name(referral.name());
+  request.add_sections(pb::SECTION_KIND_DETAILS);
+  request.set_purpose(pb::PURPOSE_DELIVER_SERVICE);
+  const bool shared = IsWorkedOn(referral.state()) || referral.state() == pb::REFERRAL_STATE_COMPLETED;
+  for (const Player& player : players_) {
+    if (player.body == referral.referring().body()) continue;
+    const bool expected = shared && player.body == referral.receiving().body();
+    const auto opened = Ask(*referrals_, &ReferralStub::DiscloseReferral, player.token, request);
+    const bool erased = !opened.ok() && error::ReasonOf(opened.status()) == "SHARE_ERASED";
+    EXPECT_TRUE(opened.ok() == expected || erased)
+        << player.body << " and " << referral.ShortDebugString() << ": " << opened.status();
+  }
+}
+
+void HistoryCrashTest::CheckClocks(const pb::Referral& referral) {
+  pb::ListReferralHistoryRequest request;
+  request.set_name(referral.name());
+  request.set_page_size(500);
+  const auto history =
+      Ask(*referrals_, &ReferralStub::ListReferralHistory, TokenOf(referral.referring().body()), request);
+  ASSERT_TRUE(history.ok()) << history.status();
+  int64_t revision = 0;
+  std::string previous;
+  for (const auto& entry : history->entries()) {
+    EXPECT_EQ(entry.revision(), ++revision) << referral.name();
+    const bool rings = entry.event() == "REMINDER" || entry.event() == "ESCALATE" || entry.event() == "LAPSE";
+    EXPECT_FALSE(rings && entry.event() == previous) << referral.name() << " rings twice at " << revision;
+    if (rings) ++acknowledged_[entry.event()];
+    previous = entry.event();
+  }
+}
+
+void HistoryCrashTest::CheckCases() {
+  const auto cases = Cases();
+  for (const auto& members : cases) {
+    CheckCase(members);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(HistoryCrashTest, OneBodyHasEachCaseAndEachClockRingsOnce) {
+  const char* wanted = std::getenv("WAYPOST_KILLS");
+  const int kills = wanted != nullptr ? std::atoi(wanted) : 4;
+  ASSERT_GT(kills, 0);
+  for (int kill = 1; kill <= kills; ++kill) {
+    SCOPED_TRACE(base::Cat("kill ", kill));
+    const std::vector<Done> all = PlayAndKill();
+    ASSERT_NO_FATAL_FAILURE(StartNode());
+    ASSERT_NO_FATAL_FAILURE(CheckDone(all));
+    ASSERT_NO_FATAL_FAILURE(CheckCases());
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(acknowledged_["ESCALATE"], 0) << "clocks that never ring prove nothing";
+  EXPECT_GT(acknowledged_.size(), 15U) << ::testing::PrintToString(acknowledged_);
+  std::printf("%d kills, %zu referrals; %s\n", kills, names_.all().size(),
+              ::testing::PrintToString(acknowledged_).c_str());
+}
+
+}  // namespace
+}  // namespace waypost::e2e
