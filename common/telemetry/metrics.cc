@@ -83,6 +83,14 @@ Metrics::Metrics()
                           .Name("waypost_relay_failures_total")
                           .Help("Attempts to hand events to a sink that failed")
                           .Register(*registry_)),
+      clocks_(BuildCounter()
+                  .Name("waypost_clocks_total")
+                  .Help("Clocks of cases that rang, or were refused and are tried again")
+                  .Register(*registry_)),
+      clock_lag_(BuildGauge()
+                     .Name("waypost_clock_lag_seconds")
+                     .Help("How late the clock is that should have rung first; 0 when none is due")
+                     .Register(*registry_)),
       replica_age_(BuildGauge()
                        .Name("waypost_replica_age_seconds")
                        .Help("Time since a service's replica of the directory was last known to be complete")
@@ -130,6 +138,15 @@ void Metrics::SetRelayLag(std::string_view service, std::string_view sink, doubl
 
 void Metrics::CountRelayFailures(std::string_view service, std::string_view sink, double count) {
   relay_failures_.Add({{"service", std::string(service)}, {"sink", std::string(sink)}}).Increment(count);
+}
+
+void Metrics::CountClocks(std::string_view service, double fired, double refused) {
+  clocks_.Add({{"service", std::string(service)}, {"result", "fired"}}).Increment(fired);
+  clocks_.Add({{"service", std::string(service)}, {"result", "refused"}}).Increment(refused);
+}
+
+void Metrics::SetClockLag(std::string_view service, double seconds) {
+  clock_lag_.Add({{"service", std::string(service)}}).Set(seconds);
 }
 
 void Metrics::SetReplicaAge(std::string_view service, double seconds) {

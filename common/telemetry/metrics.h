@@ -62,6 +62,10 @@ class Metrics {
   void SetRelayLag(std::string_view service, std::string_view sink, double events, double oldest_seconds);
   // The relay: attempts that failed, at the store or at the sink. 0 makes the counter known before any has.
   void CountRelayFailures(std::string_view service, std::string_view sink, double count);
+  // Clocks of cases: those that rang, and those that were refused and are tried again.
+  void CountClocks(std::string_view service, double fired, double refused);
+  // How late the clock is that should have rung first; 0 when none is due.
+  void SetClockLag(std::string_view service, double seconds);
   void SetReplicaAge(std::string_view service, double seconds);
   void CountDroppedLogLines(double count);
 
@@ -81,6 +85,8 @@ class Metrics {
   prometheus::Family<prometheus::Gauge>& relay_lag_events_;
   prometheus::Family<prometheus::Gauge>& relay_lag_seconds_;
   prometheus::Family<prometheus::Counter>& relay_failures_;
+  prometheus::Family<prometheus::Counter>& clocks_;
+  prometheus::Family<prometheus::Gauge>& clock_lag_;
   prometheus::Family<prometheus::Gauge>& replica_age_;
   prometheus::Counter& dropped_log_lines_;
 

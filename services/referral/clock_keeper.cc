@@ -19,6 +19,11 @@ constexpr absl::Duration kIdle = absl::Seconds(1);
 // Rows are looked for from where the last batch ended; from the first one again after so long, for what was
 // written behind it meanwhile.
 constexpr absl::Duration kFromTheFirst = absl::Seconds(2);
+constexpr std::string_view kMetricsService = "referral";
+
+double LateSeconds(const rows::WakeRow& row, absl::Time now) {
+  return std::max(0.0, absl::ToDoubleSeconds(now - row.time));
+}
 
 }  // namespace
 
@@ -62,8 +67,10 @@ absl::StatusOr<KeeperStep> ClockKeeper::Step() {
   const absl::Time now = env_.node.clock.Now();
   WAYPOST_RETURN_IF_ERROR(NoteThatItRuns(now));
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<rows::WakeRow> rows, NextRows(now));
+  env_.node.metrics.SetClockLag(kMetricsService, rows.empty() ? 0 : LateSeconds(rows.front(), now));
   if (rows.empty()) return KeeperStep{};
   KeeperStep step = Fire(rows, now);
+  env_.node.metrics.CountClocks(kMetricsService, step.fired, step.refused);
   step.more = static_cast<int>(rows.size()) == kBatch;
   return step;
 }

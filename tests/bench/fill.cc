@@ -34,19 +34,34 @@ struct FillModule::Submission {
   referral::v1::Referral response;
 };
 
+namespace {
+
+referral::ClockTable ClocksOf(const FillOptions& options) {
+  referral::ClockTable clocks;
+  if (options.due_in > absl::ZeroDuration()) {
+    clocks.step_times = {.emergency = options.due_in, .urgent = options.due_in, .normal = options.due_in};
+  }
+  return clocks;
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<FillModule>> FillModule::Make(const runtime::ModuleContext& context,
-                                                             crypto::BodyKeys& keys) {
+                                                             crypto::BodyKeys& keys,
+                                                             const FillOptions& options) {
   WAYPOST_ASSIGN_OR_RETURN(auto outbox, runtime::OutboxBase::Open(context, "referral"));
-  return std::unique_ptr<FillModule>(new FillModule(context, keys, std::move(outbox)));
+  return std::unique_ptr<FillModule>(new FillModule(context, keys, std::move(outbox), options));
 }
 
 FillModule::FillModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
-                       std::unique_ptr<runtime::OutboxBase> outbox)
+                       std::unique_ptr<runtime::OutboxBase> outbox, const FillOptions& options)
     : context_(context),
+      options_(options),
+      clocks_(ClocksOf(options)),
       outbox_(std::move(outbox)),
       bodies_(context.store),
       sealing_(keys, context.node.random),
-      change_(sealing_, bodies_, referral::ClockTable::Standard()) {}
+      change_(sealing_, bodies_, clocks_) {}
 
 absl::Status FillModule::Start(const runtime::Peers& peers) {
   outbox_->Start(peers);
@@ -57,22 +72,22 @@ void FillModule::Stop() {
   outbox_->Stop();
 }
 
-absl::Status FillModule::Fill(const FillOptions& options) {
+absl::Status FillModule::Fill() {
   caller_ = std::make_shared<const policy::Caller>(policy::Caller{
-      .body = options.from, .actor = "bench-loader", .roles = {policy::Role::kSupervisor}, .units = {}});
+      .body = options_.from, .actor = "bench-loader", .roles = {policy::Role::kSupervisor}, .units = {}});
   std::vector<std::thread> threads;
-  for (int i = 0; i < options.threads; ++i) threads.emplace_back([&] { Submit(options); });
+  for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { Submit(); });
   for (std::thread& thread : threads) thread.join();
   const absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(this, &FillModule::Idle));
   return failure_;
 }
 
-void FillModule::Submit(const FillOptions& options) {
+void FillModule::Submit() {
   while (Enter()) {
     const uint64_t number = next_.fetch_add(1);
-    if (number >= options.referrals) return Leave(absl::OkStatus());
-    absl::StatusOr<std::unique_ptr<Submission>> prepared = Prepare(options, number);
+    if (number >= options_.referrals) return Leave(absl::OkStatus());
+    absl::StatusOr<std::unique_ptr<Submission>> prepared = Prepare(number);
     if (!prepared.ok()) return Leave(prepared.status());
     Submission* const submission = prepared->get();
     context_.store.Transact(
@@ -91,12 +106,11 @@ void FillModule::Submit(const FillOptions& options) {
   }
 }
 
-absl::StatusOr<std::unique_ptr<FillModule::Submission>> FillModule::Prepare(const FillOptions& options,
-                                                                            uint64_t number) {
+absl::StatusOr<std::unique_ptr<FillModule::Submission>> FillModule::Prepare(uint64_t number) {
   auto submission = std::make_unique<Submission>(outbox_->env(), caller_);
-  const std::string& to = options.to[number % options.to.size()];
+  const std::string& to = options_.to[number % options_.to.size()];
   referral::v1::SubmitReferralRequest& request = submission->request;
-  request = MakeSubmit(options.from, to, options.run, number);
+  request = MakeSubmit(options_.from, to, options_.run, number);
   const rpc::NodeEnvironment& node = context_.node;
   referral::Asked& asked = submission->asked;
   asked.sections = &request.sections();
@@ -105,7 +119,7 @@ absl::StatusOr<std::unique_ptr<FillModule::Submission>> FillModule::Prepare(cons
       referral::SubmitOf(request, referral::rows::NameOfId(api::NewId(submission->call.now, node.random)));
   WAYPOST_ASSIGN_OR_RETURN(
       submission->prepared,
-      change_.PrepareNew(submission->call, asked, {.referring = options.from, .receiving = to}));
+      change_.PrepareNew(submission->call, asked, {.referring = options_.from, .receiving = to}));
   submission->state.request_id = request.request_id();
   submission->state.idempotency_key = rpc::IdempotencyKey(submission->call, request.request_id());
   submission->state.request_hash = crypto::HmacSha256(node.idempotency_key, request.SerializeAsString());

@@ -32,6 +32,8 @@ struct FillOptions {
   std::vector<std::string> to;  // taken in turns
   std::string run;              // makes request ids and own references unlike those of other runs
   int threads = 2;              // that prepare; the store's writer is one more
+  // When an answer to each is due; zero: after the usual time.
+  absl::Duration due_in = absl::ZeroDuration();
 };
 
 // Runs the course of a command that SubmitReferral runs, from sealing to the outbox's event and the record of
@@ -42,7 +44,7 @@ class FillModule final : public runtime::Module {
  public:
   // What `context` refers to, and `keys`, must outlive this.
   static absl::StatusOr<std::unique_ptr<FillModule>> Make(const runtime::ModuleContext& context,
-                                                          crypto::BodyKeys& keys);
+                                                          crypto::BodyKeys& keys, const FillOptions& options);
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return no_methods_; }
@@ -51,7 +53,7 @@ class FillModule final : public runtime::Module {
   void Tick(absl::Time) override {}
 
   // Returns once every referral is durable, or with the first error. Once, after Start.
-  absl::Status Fill(const FillOptions& options);
+  absl::Status Fill();
   // How many are durable. Thread-safe.
   uint64_t done() const { return done_.load(std::memory_order_relaxed); }
   // True once the relay has taken every event out of the outbox.
@@ -91,11 +93,11 @@ class FillModule final : public runtime::Module {
   };
 
   FillModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
-             std::unique_ptr<runtime::OutboxBase> outbox);
+             std::unique_ptr<runtime::OutboxBase> outbox, const FillOptions& options);
 
   // One preparing thread: takes numbers until there are no more or something failed.
-  void Submit(const FillOptions& options);
-  absl::StatusOr<std::unique_ptr<Submission>> Prepare(const FillOptions& options, uint64_t number);
+  void Submit();
+  absl::StatusOr<std::unique_ptr<Submission>> Prepare(uint64_t number);
   // Takes a place among those in flight; false when something has failed.
   bool Enter();
   void Leave(const absl::Status& status);
@@ -110,6 +112,8 @@ class FillModule final : public runtime::Module {
 
   grpc::Service no_methods_;
   const runtime::ModuleContext context_;
+  const FillOptions options_;
+  const referral::ClockTable clocks_;
   const std::unique_ptr<runtime::OutboxBase> outbox_;
   const StandingBodies bodies_;
   referral::Sealing sealing_;

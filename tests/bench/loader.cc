@@ -89,7 +89,8 @@ absl::Status Load(const Options& options) {
   const auto make = [&](waypost::runtime::Workshop& workshop) -> absl::StatusOr<waypost::runtime::Modules> {
     waypost::runtime::Modules modules;
     WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(), waypost::audit::MakeModule(workshop.ContextOf("audit")));
-    WAYPOST_ASSIGN_OR_RETURN(auto module, FillModule::Make(workshop.ContextOf("referral"), workshop.keys()));
+    WAYPOST_ASSIGN_OR_RETURN(auto module,
+                             FillModule::Make(workshop.ContextOf("referral"), workshop.keys(), options.fill));
     filling = module.get();
     modules.push_back(std::move(module));
     return modules;
@@ -100,7 +101,7 @@ absl::Status Load(const Options& options) {
   const auto began = SteadyClock::now();
   {
     const Progress progress(*filling, options.fill.referrals);
-    WAYPOST_RETURN_IF_ERROR(filling->Fill(options.fill));
+    WAYPOST_RETURN_IF_ERROR(filling->Fill());
   }
   const double filled = SecondsSince(began);
   std::fprintf(stderr, "  the relay takes the rest to the audit log\n");
@@ -128,7 +129,10 @@ int main(int argc, char** argv) {
   app.add_option("--to", options.fill.to, "the body that receives them; of several, each its share");
   app.add_option("--run", options.fill.run, "makes request ids unlike those of another run");
   app.add_option("--threads", options.fill.threads, "that prepare");
+  double due_in_seconds = 0;
+  app.add_option("--due-in-seconds", due_in_seconds, "when answers to them are due; 0: after the usual time");
   CLI11_PARSE(app, argc, argv);
+  options.fill.due_in = absl::Seconds(due_in_seconds);
   const absl::Status status = Load(options);
   if (status.ok()) return 0;
   std::fprintf(stderr, "waypost-bench-loader: %s\n", std::string(status.message()).c_str());

@@ -21,6 +21,8 @@ SUBMIT = "SubmitReferral"
 LAG_EVERY_SECONDS = 2
 RELAY_MAY_BE_BEHIND_SECONDS = 60
 PG_CLIENTS = 64
+DUE_AT_ONCE = 10_000
+DUE_IN_SECONDS = 60
 
 
 class Bench:
@@ -232,6 +234,49 @@ class Bench:
                                        else "a burst at 256",
                                        p50_ms=round(statistics.median(run["p50_ms"] for run in runs), 2))))
 
+    # --- clocks
+
+    def clocks(self):
+        """A million clocks that run; ten thousand are due within the seconds in which they were made:
+        how long all of them take to ring, and what a submission notices of it."""
+        node = self.node("clocks")
+        # The time in which the loader works is no outage.
+        node.config.write_text(node.config.read_text() + "clocks { outage_seconds: 86400 }\n")
+        node.start()
+        node.prepare_bodies()
+        node.stop()
+        node.load(self.plan.rows)
+        node.start()
+        node.mint_tokens()
+        rate = self.submit(node, 256)["per_second"] / 4
+        node.settle()
+        idle = bench_stages.cpu_seconds(node.pid)["clocks"]
+        quiet = self.submit(node, 256, rate=rate)
+        idle = bench_stages.cpu_seconds(node.pid)["clocks"] - idle
+        node.stop()
+        began = time.monotonic()
+        node.load(DUE_AT_ONCE, due_in_seconds=DUE_IN_SECONDS)
+        made = time.monotonic() - began
+        node.start()
+        node.mint_tokens()
+        time.sleep(max(0.0, began + DUE_IN_SECONDS - 5 - time.monotonic()))
+        before = node.clocks_fired()
+        seen = []
+        busy = self.client.run_watched(
+            "submit", 0.1, lambda at: seen.append((time.monotonic(), node.clocks_fired() - before)),
+            **self.submit_options(node, 256, seconds=max(20, made + 10), rate=rate))
+        node.remove()
+        rung = next((at for at, fired in seen if fired >= DUE_AT_ONCE), float("inf"))
+        last_due = began + made + DUE_IN_SECONDS
+        conditions = self.once(open_clocks=self.plan.rows, due=DUE_AT_ONCE, rate=round(rate),
+                               made_within_seconds=round(made, 1), client_schedule="even",
+                               p99_ms_without=round(quiet["p99_ms"], 2))
+        self.report.add(Figure("clocks_10000_due", "s", [max(0.0, rung - last_due)], ceiling=5, conditions={
+            **conditions, "from": "the last is due, at the latest", "to": "all have rung",
+            "clock_thread_cpu_seconds_idle": round(idle, 2)}))
+        self.report.add(Figure("submit_p99_beside_clocks", "ms", [busy["p99_ms"]], ceiling=50,
+                               conditions=conditions))
+
     # --- with a million referrals
 
     def loaded(self):
@@ -297,6 +342,8 @@ class Bench:
             self.latency()
         if self.wanted("import"):
             self.import_offers()
+        if self.wanted("clocks"):
+            self.clocks()
         if self.wanted("loaded"):
             self.loaded()
         if self.wanted("start"):

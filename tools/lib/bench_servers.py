@@ -196,6 +196,10 @@ class Node:
         return max(float(v) for v in re.findall(r"^waypost_relay_lag_seconds{[^}]*} (\S+)$", self.metrics(),
                                                 re.MULTILINE))
 
+    def clocks_fired(self):
+        return float(re.search(r'^waypost_clocks_total{[^}]*result="fired"[^}]*} (\S+)$', self.metrics(),
+                               re.MULTILINE)[1])
+
     def drain(self, seconds=180):
         """Waits until the relay has caught up; False when it has not by then."""
         until = time.monotonic() + seconds
@@ -220,11 +224,13 @@ class Node:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(rf"{which}:\s+(\d+)", status)[1]) / 1024
 
-    def load(self, referrals):
-        """Fills the folder with referrals while the node is stopped. Returns what the loader reports."""
+    def load(self, referrals, due_in_seconds=0):
+        """Fills the folder with referrals while the node is stopped, all due so many seconds after they were
+        made (0: after the usual time). Returns what the loader reports."""
         done = subprocess.run([self.programs / "waypost-bench-loader", "--data-dir", self.folder / "data",
                                "--key-dir", self.folder / "keys", "--from", FROM, "--to", TO,
-                               "--referrals", str(referrals), "--run", self.client.new_run()],
+                               "--referrals", str(referrals), "--run", self.client.new_run(),
+                               "--due-in-seconds", str(due_in_seconds)],
                               stdout=subprocess.PIPE, text=True, check=False,
                               preexec_fn=processes.die_with_parent)
         if done.returncode != 0:

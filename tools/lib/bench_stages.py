@@ -10,7 +10,7 @@ _STAGES = [("nexting_thread", "grpc"), ("grpc", "grpc"), ("default-executo", "gr
            ("resolver-execut", "grpc"), ("event_engine", "grpc"), ("timer_manager", "grpc"),
            ("rocksdb:", "rocksdb"), ("civetweb", "metrics"), ("writer", "writer"),
            ("completions", "completions"), ("executor", "executor"), ("relay", "relay"), ("log", "log"),
-           ("dir-follower", "follower")]
+           ("dir-follower", "follower"), ("clocks", "clocks")]
 
 MEANINGS = {
     "grpc": "the wire; the chain, sealing and hashing of a command",
@@ -21,6 +21,7 @@ MEANINGS = {
     "log": "the access log",
     "rocksdb": "flushes and compactions",
     "follower": "the directory's changes; on the way it lends its time to gRPC",
+    "clocks": "clocks of cases that are due",
     "metrics": "whoever asks for them",
     "other": "every other thread",
 }
