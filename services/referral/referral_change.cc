@@ -11,6 +11,7 @@
 #include "common/status/errors.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/group_ledger.h"
+#include "services/referral/referral_limits.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
 
@@ -227,6 +228,26 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, depth + 1));
   }
   return absl::OkStatus();
+}
+
+// A misdirected referral is gone from whomever it was passed on to, hand-overs that were not taken included.
+// What of that is open the decision follows by itself.
+absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
+                                std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> to_visit,
+                           rows::ListContinuations(mutation.writer(), name, kMaxChainReferrals));
+  std::vector<FollowUp> ended;
+  while (!to_visit.empty()) {
+    const std::string next = std::move(to_visit.back());
+    to_visit.pop_back();
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), next));
+    const bool cut = record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+    if (IsEnd(record.state()) && !cut) ended.push_back({next, command::Misdirected{}});
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> further,
+                             rows::ListContinuations(mutation.writer(), next, kMaxChainReferrals));
+    for (std::string& one : further) to_visit.push_back(std::move(one));
+  }
+  return RunFollowUps(mutation, as, by, ended, 0);
 }
 
 absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& linked,
@@ -455,6 +476,9 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
   WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0));
+  if (decision.event == Event::kMisdirected) {
+    WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, clockwork_, decision.next.name()));
+  }
   FillReferral(decision.next, as, now, response);
   return FillGroups(writer, &current, decision.next, as, response);
 }

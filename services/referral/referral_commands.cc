@@ -293,6 +293,7 @@ Command CommandOf(const v1::RuleOnCompetenceRequest& request, std::string name) 
   rule.to.linked_name = std::move(name);
   rule.to.body = request.body();
   rule.to.unit = request.unit();
+  rule.to.telephone_handover = TelephoneOf(request);
   rule.law = request.law();
   return rule;
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/base/strings.h"
+#include "services/referral/referral_limits.h"
 
 namespace waypost::referral {
 namespace {
@@ -43,6 +44,12 @@ absl::Status SecondPersonRequired(std::string_view name) {
 absl::Status TooManyQuestions(std::string_view name) {
   return Refused("TOO_MANY_QUESTIONS", name,
                  "has been asked about twice: decide, or accept it and ask by notes");
+}
+
+absl::Status TooManyHandOvers(std::string_view name) {
+  return Refused(
+      "TOO_MANY_HAND_OVERS", name,
+      Cat("was to be handed over ", kMaxHandOvers, " times, and nobody took it: end it, or go on with it"));
 }
 
 absl::Status TooManyHops(std::string_view name) {

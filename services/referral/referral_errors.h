@@ -20,6 +20,8 @@ absl::Status SecondPersonRequired(std::string_view name);
 absl::Status TooManyQuestions(std::string_view name);
 // TOO_MANY_HOPS.
 absl::Status TooManyHops(std::string_view name);
+// TOO_MANY_HAND_OVERS: of this referral.
+absl::Status TooManyHandOvers(std::string_view name);
 // ALREADY_VISITED: `body` has had the case.
 absl::Status AlreadyVisited(std::string_view name, std::string_view body);
 // FORWARD_NOT_PROPOSED.

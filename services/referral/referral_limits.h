@@ -48,6 +48,7 @@ inline constexpr int kMaxQuestions = 2;
 inline constexpr int kMaxHops = 5;
 // Rulings of a coordinating body lead on where nobody else may.
 inline constexpr int kMaxHopsRuled = 10;
+inline constexpr int kMaxHandOvers = 10;  // of one referral, that nobody took
 inline constexpr int kMaxAppointments = 50;
 inline constexpr uint32_t kMaxNotes = 1'000;
 inline constexpr absl::Duration kReopenWithin = absl::Hours(24 * 90);

@@ -98,6 +98,7 @@ constexpr auto kTable = std::to_array<Transition>({
     {{kCompleted}, Event::kReopen, kReceiving, Guard::kReopenable, To(kInProgress)},
     {kOpen, Event::kMisdirected, kReferring, Guard::kNone, To(kCancelled)},
     {kOpen, Event::kMisdirected, kSystem, Guard::kNone, To(kCancelled)},
+    {kEnds, Event::kMisdirected, kSystem, Guard::kNone, kSame},
 
     {kOpen, Event::kRemind, kCoordinating, Guard::kSomethingDue, kSame},
     {kOpen, Event::kRule, kCoordinating, Guard::kMayRule, To(kForwarded)},

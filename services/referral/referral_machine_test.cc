@@ -67,6 +67,7 @@ LAPSE               | REQUESTED ACKNOWLEDGED | LAPSED | system
 REOPEN              | COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | REQUESTED | referring
 REOPEN              | COMPLETED | IN_PROGRESS | receiving
 REPORT_MISDIRECTED  | any-open | CANCELLED | referring system
+REPORT_MISDIRECTED  | any-end | = | system
 REMIND              | any-open | = | coordinating
 RULE                | any-open | FORWARDED | coordinating
 CONFIRM_COMPETENCE  | any-open | = | coordinating

@@ -395,6 +395,11 @@ void ErasePerson(uint32_t person, v1::Party party, absl::Time now, Decision& dec
       {.body = IsReferring(party) ? next.referring().body() : next.receiving().body(), .person = person});
   // No outcome is owed of somebody whom the receiving body has stopped for.
   if (!IsReferring(party) && IsOpenOrDraft(next)) TakeOut(person, next);
+  DropPerson(person, decision);
+}
+
+void DropPerson(uint32_t person, Decision& decision) {
+  ReferralRecord& next = decision.next;
   if (Reads(next, person, v1::PARTY_REFERRING) || Reads(next, person, v1::PARTY_RECEIVING)) return;
   Remove(person, *next.mutable_persons());
   Remove(person, *next.mutable_withdrawn_persons());

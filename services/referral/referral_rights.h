@@ -74,6 +74,8 @@ absl::Status PlaceHold(const command::PlaceHold& hold, v1::Party party, std::str
 void ReleaseHold(v1::Party party, Decision& decision);
 // One side erases one of several people.
 void ErasePerson(uint32_t person, v1::Party party, absl::Time now, Decision& decision);
+// Sections and codes of a person whom no side can read any longer go; of others nothing does.
+void DropPerson(uint32_t person, Decision& decision);
 
 // --- Reading
 // OK when no right of these persons (empty: of all) forbids the caller to open these sections for that

@@ -252,9 +252,20 @@ absl::Status CheckNumbersAreFree(const v1::Referral& input, const ReferralRecord
   return wrong.ToStatus();
 }
 
+// Whoever wrote any of the draft is no second person.
+void NoteWriter(std::string_view pseudonym, ReferralRecord& draft) {
+  const auto& writers = draft.draft_actors();
+  if (std::find(writers.begin(), writers.end(), pseudonym) != writers.end()) return;
+  draft.add_draft_actors(std::string(pseudonym));
+}
+
 absl::Status Apply(const command::Update& update, Step& step) {
   ReferralRecord& next = step.next();
   const v1::Referral& input = update.referral;
+  const bool replaces = Contains(update.paths, "persons") || Contains(update.paths, "sections");
+  if (replaces && IsUnderHold(step.current, v1::PARTY_REFERRING, step.now)) {
+    return UnderLegalHold(step.current.name());
+  }
   if (Contains(update.paths, "theme")) next.set_theme(input.theme());
   if (Contains(update.paths, "priority")) next.set_priority(input.priority());
   if (Contains(update.paths, "referring.unit")) next.mutable_referring()->set_unit(input.referring().unit());
@@ -273,7 +284,7 @@ absl::Status Apply(const command::Update& update, Step& step) {
     ReplacePersons(input, step);
   }
   if (Contains(update.paths, "sections")) WAYPOST_RETURN_IF_ERROR(MarkFilled(update.filled, next));
-  next.set_draft_actor(std::string(step.by.pseudonym));
+  NoteWriter(step.by.pseudonym, next);
   next.clear_approval();
   return CheckDraft(next);
 }
@@ -616,8 +627,13 @@ absl::Status OpenRuled(const command::NewRecipient& to, const HopBy& by, Step& s
   CheckUnit("unit", to.unit, to.body, wrong);
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
   ReferralRecord linked = Continue(step.current, to, step.current.referring(), to.unit, {});
+  // A coordinating body that takes the case itself has nobody to telephone.
+  if (by.kind == v1::HOP_KIND_RULING) {
+    CheckTelephone(linked.telephone_handover(), linked.has_telephone_handover(), linked.priority(), to.body,
+                   step.now, wrong);
+    if (!wrong.empty()) return Incomplete(step.current.name(), wrong);
+  }
   for (v1::Person& person : *linked.mutable_persons()) {
-    if (IsStopped(step.current, person.number())) return DisclosureStopped(step.current.name());
     v1::Basis& basis = *person.mutable_disclosure()->mutable_receiving_basis();
     basis.set_article_6(v1::LEGAL_BASIS_PUBLIC_TASK);
     basis.set_law(std::string(by.law));
@@ -655,6 +671,7 @@ absl::Status Apply(const command::ForwardByDuty& forward, Step& step) {
 absl::Status Apply(const command::HandOver& hand_over, Step& step) {
   ReferralRecord& next = step.next();
   next.set_hand_over_pending(true);
+  next.set_hand_over_count(step.current.hand_over_count() + 1);
   next.set_hold_reason(v1::HOLD_REASON_HAND_OVER);
   next.set_state_before_hand_over(step.current.state());
   if (step.current.has_due()) *next.mutable_due_before_hand_over() = step.current.due();
@@ -780,6 +797,10 @@ absl::Status Apply(const command::EndWithoutResult& end, Step& step) {
 
 absl::Status Apply(const command::Cancel& cancel, Step& step) {
   ReferralRecord& next = step.next();
+  // Whoever is asked to take the case over is to be cancelled first: it tells this one.
+  if (step.by.actor == Actor::kSystem && step.current.hand_over_pending()) {
+    return HandOverPending(step.current.name());
+  }
   next.set_cancel_reason(cancel.reason);
   if (next.state() != kCancelRequested) return absl::OkStatus();
   next.set_state_before_cancel(step.current.state());
@@ -867,16 +888,26 @@ absl::Status Apply(const command::Reopen& reopen, Step& step) {
   return absl::OkStatus();
 }
 
+// Nobody has a key any longer.
+void DropContent(Step& step) {
+  step.next().clear_persons();
+  step.next().clear_withdrawn_persons();
+  step.next().clear_appointments();
+  step.decision.effects.Add(Effect::kDropSections);
+}
+
 absl::Status Apply(const command::Misdirected&, Step& step) {
   ReferralRecord& next = step.next();
-  next.set_cancel_reason(v1::CANCEL_REASON_MISDIRECTED);
+  if (!IsEnd(step.current.state())) next.set_cancel_reason(v1::CANCEL_REASON_MISDIRECTED);
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
   next.mutable_receiving()->clear_assignee();
   step.decision.effects.Add(Effect::kCloseReceiver);
   if (step.by.actor == Actor::kSystem) {
     next.clear_hand_over_of();  // that referral is being cut itself
     // Its referring body is the one that should never have had the case: what it passed on goes as well.
-    step.decision.effects.Add(Effect::kDropSections);
+    *next.mutable_referring_erase_time() = api::ToTimestamp(step.now);
+    step.decision.effects.Add(Effect::kEraseReferringShare);
+    DropContent(step);
   }
   if (next.hand_over_pending()) {
     step.decision.follow_ups.push_back({next.forwarded_to(), command::Misdirected{}});
@@ -889,11 +920,14 @@ void DropWhatNobodyHolds(Step& step) {
   ReferralRecord& next = step.next();
   const bool receiver_reads = next.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
                               next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
-  if (!next.has_referring_erase_time() || receiver_reads) return;
-  next.clear_persons();
-  next.clear_withdrawn_persons();
-  next.clear_appointments();
-  step.decision.effects.Add(Effect::kDropSections);
+  if (next.has_referring_erase_time() && !receiver_reads) DropContent(step);
+}
+
+// Of those whom the referring body has erased, the receiving one alone had keys.
+void DropErasedPersons(Step& step) {
+  for (const storage::v1::PersonErasure& erasure : step.current.person_erasures()) {
+    if (erasure.party() == v1::PARTY_REFERRING) DropPerson(erasure.person(), step.decision);
+  }
 }
 
 // Of those who were taken out, the referring body alone holds anything.
@@ -910,6 +944,7 @@ absl::Status Apply(const command::Erase&, Step& step) {
   if (step.by.actor == Actor::kReferring) {
     *next.mutable_referring_erase_time() = api::ToTimestamp(step.now);
     next.clear_draft_actor();
+    next.clear_draft_actors();
     next.clear_approval();
     step.decision.effects.Add(Effect::kEraseReferringShare);
     RemoveWithdrawn(step);
@@ -1108,6 +1143,8 @@ void SettleEnd(Step& step) {
                                      next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL)) {
     next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
     step.decision.effects.Add(Effect::kCloseReceiver);
+    DropWhatNobodyHolds(step);
+    DropErasedPersons(step);
   }
   TellHandOver(step);
 }
@@ -1226,8 +1263,15 @@ Refusal CoordinationRefusal(Guard guard, const ReferralRecord& record) {
   const bool is_side = coordinating == record.receiving().body() || coordinating == record.referring().body();
   if (guard == Guard::kMayAssume && is_side) return CoordinatorIsASide;
   if (record.hand_over_pending()) return HandOverPending;
+  if (AnyoneIsStopped(record)) return DisclosureStopped;
   if (AnyRestsOnConsent(record)) return ConsentBinds;
   return record.hops_size() < kMaxHopsRuled ? nullptr : TooManyHops;
+}
+
+bool HasWritten(const ReferralRecord& draft, std::string_view pseudonym) {
+  const auto& writers = draft.draft_actors();
+  return draft.draft_actor() == pseudonym ||
+         std::find(writers.begin(), writers.end(), pseudonym) != writers.end();
 }
 
 std::string_view AssigneeOf(const ReferralRecord& record, Actor actor) {
@@ -1245,7 +1289,7 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
     case Guard::kAppointmentKnown:
       return nullptr;
     case Guard::kSecondPerson:
-      return record.state() == kDraft && record.draft_actor() == pseudonym ? SecondPersonRequired : nullptr;
+      return record.state() == kDraft && HasWritten(record, pseudonym) ? SecondPersonRequired : nullptr;
     case Guard::kQuestionsLeft:
       return record.questions_asked() < kMaxQuestions ? nullptr : TooManyQuestions;
     case Guard::kProposalConfirmed:
@@ -1257,6 +1301,7 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kMayHandOver:
       if (pending) return HandOverPending;
+      if (record.hand_over_count() >= kMaxHandOvers) return TooManyHandOvers;
       if (EveryoneIsStopped(record)) return DisclosureStopped;
       return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kHandOverPending:

@@ -159,6 +159,21 @@ TEST(Approve, ADisclosureAgainstThePersonsWishNeedsASecondPerson) {
   EXPECT_FALSE(sent->next.has_approval()) << "used up";
 }
 
+TEST(Approve, NobodyWhoWroteTheDraftApprovesIt) {
+  const policy::Caller second = testing::CallerOf(testing::kReferringBody, "p-second");
+  const auto as_second = testing::As(second, {policy::Relation::kReferring});
+  const auto changed = Decide(DraftAgainstTheWish(), testing::CommandFor(Event::kUpdate), as_second, Now());
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_EQ(Reason(DecideBy(kReferring, changed->next, command::Approve{})), "SECOND_PERSON_REQUIRED")
+      << "who wrote it first";
+  EXPECT_EQ(Reason(ByOther(changed->next, command::Approve{})), "SECOND_PERSON_REQUIRED")
+      << "who wrote it last";
+  const policy::Caller other = testing::CallerOf(testing::kReferringBody, "p-third");
+  EXPECT_TRUE(
+      Decide(changed->next, command::Approve{}, testing::As(other, {policy::Relation::kReferring}), Now())
+          .ok());
+}
+
 TEST(Approve, IsGoneWithTheNextChange) {
   const auto approved = ByOther(DraftAgainstTheWish(), command::Approve{});
   const ReferralRecord changed = After(kReferring, approved->next, testing::CommandFor(Event::kUpdate));
@@ -234,6 +249,15 @@ TEST(Update, NamesThePersonsThatAreGone) {
       DecideBy(kReferring, draft, command::Update{testing::CompleteReferral(), {}, {"persons"}});
   ASSERT_TRUE(decision.ok());
   EXPECT_THAT(decision->removed_persons, ::testing::ElementsAre(2));
+}
+
+TEST(Update, TakesNothingAwayThatIsUnderALegalHold) {
+  const ReferralRecord held = After(kReferring, RecordIn(kDraft), testing::CommandFor(Event::kPlaceHold));
+  const command::Update persons{testing::CompleteReferral(), {}, {"persons"}};
+  EXPECT_EQ(Reason(DecideBy(kReferring, held, persons)), "LEGAL_HOLD");
+  const command::Update sections{{}, {{1, {v1::SECTION_KIND_ALERTS}, {"alerts.alerts"}}}, {"sections"}};
+  EXPECT_EQ(Reason(DecideBy(kReferring, held, sections)), "LEGAL_HOLD");
+  EXPECT_TRUE(DecideBy(kReferring, held, testing::CommandFor(Event::kUpdate)).ok());
 }
 
 TEST(Update, SectionsReplaceThoseOfThePersonsNamed) {
@@ -629,6 +653,21 @@ TEST(HandOver, HoldsTheOldOneUntilTheNewOneIsAccepted) {
   }
 }
 
+TEST(HandOver, IsTriedSoOftenAndNoMore) {
+  ReferralRecord record = RecordIn(kInProgress);
+  int tries = 0;
+  while (true) {
+    const auto asked = DecideBy(kReceiving, record, command::HandOver{testing::ToThird()});
+    if (!asked.ok()) {
+      EXPECT_EQ(Reason(asked), "TOO_MANY_HAND_OVERS");
+      break;
+    }
+    ASSERT_LT(++tries, 100);
+    record = After(Actor::kSystem, asked->next, command::HandOverNotTaken{});
+  }
+  EXPECT_EQ(tries, kMaxHandOvers);
+}
+
 TEST(HandOver, NotTakenGoesBackToWhereItWas) {
   for (const State state : {kAccepted, kInProgress, kOnHold}) {
     const ReferralRecord before = RecordIn(state);
@@ -785,6 +824,63 @@ TEST(Misdirected, FollowsAPendingHandOver) {
   EXPECT_EQ(linked->next.receiver_access(), RECEIVER_ACCESS_CUT);
   EXPECT_TRUE(linked->effects.Has(Effect::kDropSections)) << "who passed it on should not have it either";
   EXPECT_THAT(linked->follow_ups, IsEmpty()) << "the one it came from is cut already";
+}
+
+TEST(Misdirected, ReachesWhatHasEnded) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    if (!IsEnd(state)) continue;
+    const auto cut = DecideAsSystem(RecordIn(state), command::Misdirected{}, Now());
+    ASSERT_TRUE(cut.ok()) << StateName(state) << cut.status();
+    EXPECT_EQ(cut->next.state(), state);
+    EXPECT_EQ(cut->next.receiver_access(), RECEIVER_ACCESS_CUT);
+    EXPECT_TRUE(cut->next.has_referring_erase_time());
+    EXPECT_EQ(cut->next.persons_size(), 0);
+    EXPECT_TRUE(cut->effects.Has(Effect::kDropSections));
+    EXPECT_TRUE(cut->effects.Has(Effect::kEraseReferringShare));
+  }
+}
+
+TEST(Erase, TheSectionsGoWhenTheLastWhoReadsThemIsDone) {
+  ReferralRecord record = RecordIn(kInProgress);
+  record = After(Actor::kSystem, record, testing::CommandFor(Event::kObject));
+  auto answer = std::get<command::AnswerRight>(testing::CommandFor(Event::kAnswerRight));
+  answer.answer = v1::RIGHT_ANSWER_STOPPED_ERASED;
+  answer.law.clear();
+  answer.retained_until.clear();
+  record = After(kReferring, record, answer);
+  ASSERT_TRUE(record.has_referring_erase_time());
+  ASSERT_EQ(record.persons_size(), 1) << "the receiving body works with it";
+  const auto ended = DecideBy(kReceiving, record, testing::CommandFor(Event::kEndWithoutResult));
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_TRUE(ended->effects.Has(Effect::kDropSections));
+  EXPECT_EQ(ended->next.persons_size(), 0);
+}
+
+TEST(Rule, PassesNobodyOnWhoHasStoppedIt) {
+  ReferralRecord record = testing::RecordReadyFor(kRequested, Event::kRule, Actor::kCoordinating);
+  *record.add_persons() = testing::CompletePerson(2);
+  record = After(Actor::kSystem, record, testing::CommandFor(Event::kObject));
+  EXPECT_EQ(Reason(DecideBy(Actor::kCoordinating, record, testing::CommandFor(Event::kRule))),
+            "DISCLOSURE_STOPPED");
+  EXPECT_EQ(Reason(DecideBy(Actor::kCoordinating, record, testing::CommandFor(Event::kAssume))),
+            "DISCLOSURE_STOPPED");
+}
+
+TEST(Rule, AnEmergencyIsTelephonedToTheNewRecipientToo) {
+  ReferralRecord record = testing::RecordReadyFor(kRequested, Event::kRule, Actor::kCoordinating);
+  record.set_priority(v1::PRIORITY_EMERGENCY);
+  auto rule = std::get<command::Rule>(testing::CommandFor(Event::kRule));
+  EXPECT_EQ(Reason(DecideBy(Actor::kCoordinating, record, rule)), "REFERRAL_INCOMPLETE");
+  v1::TelephoneHandover call;
+  *call.mutable_time() = api::ToTimestamp(Now() - absl::Minutes(10));
+  call.set_unit(std::string(testing::kThirdUnit));
+  rule.to.telephone_handover = call;
+  const auto ruled = DecideBy(Actor::kCoordinating, record, rule);
+  ASSERT_TRUE(ruled.ok()) << ruled.status();
+  EXPECT_EQ(ruled->linked->telephone_handover().unit(), call.unit());
+  EXPECT_TRUE(DecideBy(Actor::kCoordinating, record, testing::CommandFor(Event::kAssume)).ok())
+      << "the coordinating body takes it itself";
 }
 
 TEST(Erase, TakesOnesOwnShare) {

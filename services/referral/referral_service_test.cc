@@ -794,6 +794,36 @@ TEST_F(ReferralServiceTest, AHandOverThatIsForwardedIsFollowedToItsNewReferral) 
   for (const std::string& name : {old_name, first, second}) CheckInvariants(name);
 }
 
+TEST_F(ReferralServiceTest, MisdirectedReachesHandOversThatWereDeclinedOrSentOn) {
+  const std::string name = Accepted();
+  const auto hand_over = [&](std::string_view body) {
+    const auto request = ToBody<v1::HandOverReferralRequest>(name, body);
+    return Must(Do(receiver, &Stub::HandOverReferral, request)).forwarded_to();
+  };
+  const std::string declined = hand_over(kThirdBody);
+  Must(Do(third, &Stub::DeclineReferral, Decline(declined)));
+  const std::string sent_on = hand_over(kThirdBody);
+  auto duty = ToBody<v1::ForwardByDutyRequest>(sent_on, kFourthBody);
+  duty.set_law("es/ley-40-2015/art-14");
+  Must(Do(third, &Stub::ForwardByDuty, duty));
+  const std::string last = Record(sent_on).forwarded_to();
+  ASSERT_THAT(OpenableBy(declined, kReceivingBody), Not(IsEmpty()));
+
+  Must(Do(referrer, &Stub::ReportMisdirected, WithText<v1::ReportMisdirectedRequest>(name, kQuestion)));
+  for (const std::string& copy : {declined, sent_on, last}) {
+    EXPECT_EQ(ReasonOf(Do(receiver, &Stub::DiscloseReferral, Disclose(copy, kDetailsOnly))), "SHARE_ERASED");
+    for (const std::string_view body : {kReceivingBody, kThirdBody, kFourthBody}) {
+      EXPECT_THAT(OpenableBy(copy, body), IsEmpty()) << copy << " " << body;
+    }
+    EXPECT_THAT(Sections(copy), IsEmpty());
+    EXPECT_EQ(Record(copy).persons_size(), 0);
+    EXPECT_EQ(ReasonOf(Get(third, copy)), "NOT_FOUND");
+    CheckInvariants(copy);
+  }
+  EXPECT_EQ(Record(declined).state(), kDeclined) << "what has ended stays ended as it was";
+  EXPECT_EQ(Record(last).state(), kCancelled);
+}
+
 TEST_F(ReferralServiceTest, MisdirectedCutsAccessAtOnceAlongTheChain) {
   const std::string old_name = InProgress();
   const std::string linked =

@@ -742,6 +742,7 @@ absl::Status Validate(const v1::RuleOnCompetenceRequest& request) {
   check.Body("body", request.body(), true);
   check.Unit("unit", request.unit());
   if (!IsLawCode(request.law())) check.Add("law", "must name what the ruling rests on, as a code");
+  if (request.has_telephone_handover()) check.Telephone("telephone_handover", request.telephone_handover());
   return check.Done();
 }
 

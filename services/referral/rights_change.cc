@@ -199,9 +199,12 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
           base::Cat(section.person(), ".", SectionName(section.section())), section.commitment());
     }
     if (ErasureEnds(current, record.person(), held->holder().party())) {
-      WAYPOST_RETURN_IF_ERROR(
-          CarryOut(mutation, as, change_.clockwork(),
-                   {{current.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}}}));
+      const command::Cancel cancel{v1::CANCEL_REASON_PERSON_WITHDREW};
+      std::vector<FollowUp> ends;
+      // Who was asked to take the case over is asked no longer.
+      if (current.hand_over_pending()) ends.push_back({current.forwarded_to(), cancel});
+      ends.push_back({current.name(), cancel});
+      WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ends));
     }
   }
   v1::Referral changed;

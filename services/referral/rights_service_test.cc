@@ -92,6 +92,18 @@ std::string Held(const std::string& name, std::string_view body) {
   return base::Cat(name, " ", body);
 }
 
+TEST_F(RightsServiceTest, AnErasureEndsACaseWhoseHandOverIsPendingAndWhoWasAskedIsFree) {
+  const std::string name = Accept(Requested(), receiver);
+  const std::string linked = HandedOver(name, kThirdBody);
+  const std::string right = Use(referrer, name, v1::RIGHT_KIND_OBJECTION).name();
+  ASSERT_EQ(Answered(receiver, right, name, v1::RIGHT_ANSWER_STOPPED_ERASED), "OK");
+  EXPECT_EQ(Record(name).state(), kCancelled);
+  EXPECT_FALSE(Record(name).hand_over_pending());
+  EXPECT_EQ(Record(linked).state(), kCancelled) << "or it could never end";
+  EXPECT_THAT(OpenableBy(linked, kThirdBody), IsEmpty());
+  EXPECT_EQ(Answered(third, right, linked, v1::RIGHT_ANSWER_STOPPED_ERASED), "OK");
+}
+
 TEST_F(RightsServiceTest, AWithdrawalOfConsentEndsTheReferralAndShutsTheFile) {
   const std::string name = Accept(OnConsent(), receiver);
   ASSERT_EQ(Opened(receiver, name, v1::SECTION_KIND_DETAILS), "OK");
