@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, kRoleCount> kRoleNames = {"caseworker",
                                                                  "service"};
 
 constexpr std::array<std::string_view, kRelationCount> kRelationNames = {
-    "anyone", "own body", "referring", "receiving", "coordinating", "unit member", "assignee", "party"};
+    "anyone",      "own body", "referring", "receiving", "coordinating",
+    "unit member", "assignee", "party",     "reader",    "names readers"};
 
 Role First(Roles roles) {
   int index = 0;

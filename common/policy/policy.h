@@ -20,7 +20,7 @@ namespace waypost::policy {
 
 // Named in every event, so that a decision can be read against the table that made it. Raise it with every
 // change of any table.
-inline constexpr std::string_view kPolicyVersion = "2026-11-5";
+inline constexpr std::string_view kPolicyVersion = "2026-11-6";
 
 enum class Role : uint8_t {
   kCaseworker,
@@ -45,8 +45,10 @@ enum class Relation : uint8_t {
   kUnitMember,    // the caller is a member of the unit that has the case on its side
   kAssignee,      // the case is assigned to the caller
   kParty,         // the caller's body is a party to an event
+  kReader,        // the caller is a named reader of what is protected
+  kNamesReaders,  // the caller is to name readers of it, and reads nothing until then
 };
-inline constexpr int kRelationCount = 8;
+inline constexpr int kRelationCount = 10;
 
 // A set of small enumerators as bits.
 template <typename Enum>

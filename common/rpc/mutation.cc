@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/strings/escaping.h"
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -33,12 +34,33 @@ std::string DayKey(uint64_t day, std::string_view id) {
   return store::KeyBuilder().Text(kRecords).Uint(day).Text(id).Take();
 }
 
+// Whose it is and who acted, as commitments alone.
+void Seal(const policy::Caller& caller, const Change& change, event::v1::Event& event) {
+  event.set_resource(SealedResource(change.resource));
+  event.set_body(std::string(kSealed));
+  event.set_actor(std::string(kSealed));
+  event.clear_role();
+  event.clear_parties();
+  event.clear_facts();
+  event.clear_state();
+  event.clear_purpose();
+  (*event.mutable_commitments())["actor"] = SealedActor(change.resource, caller.body, caller.actor);
+}
+
 // Passed through the body and recognised by MutationState::replayed, never answered with.
 absl::Status Replayed() {
   return absl::AbortedError("replayed");
 }
 
 }  // namespace
+
+std::string SealedResource(std::string_view name) {
+  return base::Cat(kSealed, "/", absl::BytesToHexString(crypto::Sha256(base::Cat("resource\n", name))));
+}
+
+std::string SealedActor(std::string_view name, std::string_view body, std::string_view actor) {
+  return crypto::Sha256(base::Cat("actor\n", name, "\n", body, "\n", actor));
+}
 
 std::string IdempotencyKey(const Call& call, std::string_view request_id) {
   const crypto::Hash hash = crypto::Sha256Array(
@@ -104,10 +126,11 @@ absl::Status Mutation::Publish(const policy::Authorized& as, const Change& chang
   event.set_state(std::string(change.state));
   event.set_purpose(std::string(change.purpose));
   event.set_kind(change.access ? event::v1::Event::KIND_ACCESS : event::v1::Event::KIND_CHANGE);
+  if (change.sealed) Seal(as.caller(), change, event);
   WAYPOST_ASSIGN_OR_RETURN(const uint64_t position,
                            state_.env.lane.Append(writer_, event.SerializeAsString(),
                                                   std::string_view(random).substr(kEventIdBytes)));
-  if (change.feeds.empty()) return absl::OkStatus();
+  if (change.feeds.empty() || change.sealed) return absl::OkStatus();
   const FeedEntry entry{.position = position,
                         .resource = event.resource(),
                         .revision = change.revision,

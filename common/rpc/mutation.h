@@ -47,9 +47,21 @@ struct Change {
   // For a look at personal data.
   bool access = false;
   std::string_view purpose = {};
+  // Of what nobody but its named readers may know of: the record says what happened and when, of nothing and
+  // by nobody that the log could list. Its resource, and who acted, are commitments that only those can check
+  // who know the resource's name; it has no parties, facts, state or purpose.
+  bool sealed = false;
   // Feeds that watchers follow: each gets an entry at the event's position.
   std::vector<std::string> feeds = {};
 };
+
+// What a sealed record has in the place of a resource's name: "sealed/" and the SHA-256 of it, in
+// hexadecimal.
+std::string SealedResource(std::string_view name);
+// What it has as commitment "actor": the SHA-256 of name, body and pseudonym, a line each.
+std::string SealedActor(std::string_view name, std::string_view body, std::string_view actor);
+// In the place of the acting body and person. No body is called so.
+inline constexpr std::string_view kSealed = "sealed";
 
 // What the framework keeps between the runs of a body.
 struct MutationState {

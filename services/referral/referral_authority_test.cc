@@ -31,6 +31,7 @@ enum class Who {
   kCoordinators,       // supervisors of the coordinating body
   kOwnSupervisors,     // supervisors, of their own body
   kOwnBody,            // supervisors and caseworkers, of their own body
+  kOwnBoxes,           // these, and safeguarding officers
   kAnyReferrer,        // supervisors, and caseworkers of the unit, of whatever body makes the referral
 };
 
@@ -76,7 +77,8 @@ bool SidesMatch(Who who, Part part) {
 Answer Expected(Who who, Role role, Part part) {
   const bool works = role == Role::kSupervisor || role == Role::kCaseworker;
   if (who == Who::kOwnSupervisors) return role == Role::kSupervisor ? Answer::kAllowed : Answer::kDenied;
-  if (who == Who::kOwnBody) return works ? Answer::kAllowed : Answer::kDenied;
+  if (who == Who::kOwnBoxes && role == Role::kSafeguardingOfficer) return Answer::kAllowed;
+  if (who == Who::kOwnBody || who == Who::kOwnBoxes) return works ? Answer::kAllowed : Answer::kDenied;
   if (who == Who::kAnyReferrer) {
     if (!works) return Answer::kDenied;
     return role == Role::kSupervisor || part == Part::kReferringMember ? Answer::kAllowed : Answer::kDenied;
@@ -91,12 +93,14 @@ Answer Expected(Who who, Role role, Part part) {
   const bool for_supervisors = who == Who::kSupervisors || who == Who::kHolderSupervisors;
   const bool named = role == Role::kSupervisor || (role == Role::kCaseworker && !for_supervisors) ||
                      (role == Role::kSafeguardingOfficer && opens);
-  if (!named) return Answer::kDenied;
+  // As a named reader of what is protected each of these might: whether it is there must not be told.
+  if (!works && role != Role::kSafeguardingOfficer) return Answer::kDenied;
   if (part == Part::kStranger) return Answer::kHidden;
   if (part == Part::kCoordinating && of_holders) return Answer::kHidden;
   if (part == Part::kCoordinating) {
     return who == Who::kReaders && role == Role::kSupervisor ? Answer::kAllowed : Answer::kDenied;
   }
+  if (!named) return Answer::kDenied;
   if (!SidesMatch(who, part)) return Answer::kDenied;
   if (role == Role::kCaseworker && !HasTheCase(part)) return Answer::kDenied;
   return Answer::kAllowed;
@@ -317,7 +321,7 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
           request.set_purpose(v1::PURPOSE_COORDINATE_CASE);
         });
     AddRead<v1::ListReferralsRequest, v1::ListReferralsResponse>(
-        "ListReferrals", Who::kOwnBody, &Stub::ListReferrals,
+        "ListReferrals", Who::kOwnBoxes, &Stub::ListReferrals,
         [](auto& request, const std::string&) { request.set_box(v1::BOX_INBOX); });
     AddRead<v1::FindByOwnReferenceRequest, v1::FindByOwnReferenceResponse>(
         "FindByOwnReference", Who::kOwnBody, &Stub::FindByOwnReference,
@@ -409,8 +413,9 @@ TEST_F(AuthorityTest, EveryMethodRoleAndPart) {
             << method.name << " as " << policy::RoleName(static_cast<Role>(role)) << ", part "
             << static_cast<int>(part) << ": expected " << NameOf(expected) << ", got " << status;
         const bool is_change = method.who != Who::kAnyReferrer && method.who != Who::kOwnBody &&
-                               method.who != Who::kOwnSupervisors && method.who != Who::kHolders &&
-                               method.who != Who::kEitherAndAlerted && method.who != Who::kReaders;
+                               method.who != Who::kOwnBoxes && method.who != Who::kOwnSupervisors &&
+                               method.who != Who::kHolders && method.who != Who::kEitherAndAlerted &&
+                               method.who != Who::kReaders;
         if (expected == Answer::kAllowed && is_change) {
           EXPECT_EQ(error::ReasonOf(status), "ETAG_MISMATCH") << method.name;
         } else if (expected == Answer::kAllowed) {
@@ -461,7 +466,8 @@ TEST_F(AuthorityTest, AnothersReferralLooksJustLikeOneThatDoesNotExist) {
   for (const bool stale : {true, false}) {
     stale_ = stale;
     for (const Method& method : methods_) {
-      const bool own = method.who == Who::kOwnBody || method.who == Who::kOwnSupervisors;
+      const bool own =
+          method.who == Who::kOwnBody || method.who == Who::kOwnBoxes || method.who == Who::kOwnSupervisors;
       if (own || method.who == Who::kAnyReferrer) continue;
       const auto same = [&](const std::string& token, const std::string& name) {
         const absl::Status hidden = method.call(token, name);
@@ -479,6 +485,48 @@ TEST_F(AuthorityTest, AnothersReferralLooksJustLikeOneThatDoesNotExist) {
   }
   EXPECT_EQ(Record(requested).revision(), 5);
   EXPECT_EQ(Record(draft).revision(), 1);
+}
+
+// As every role, at both bodies, the coordinating one and another: also to those who have its unit, or all of
+// their body, a protected referral looks like one that does not exist. Its readers find it.
+TEST_F(AuthorityTest, AProtectedReferralLooksJustLikeOneThatDoesNotExist) {
+  v1::SubmitReferralRequest request = NewReferral();
+  v1::Protection& protection = *request.mutable_referral()->mutable_protection();
+  protection.set_ground(v1::PROTECTION_GROUND_SHELTER);
+  protection.add_receiving_readers("p-raul");
+  const std::string name = Must(Do(referring_caseworker, &Stub::SubmitReferral, request)).name();
+  auto note = On<v1::AddNoteRequest>(name);
+  note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
+  note.set_text("note");
+  Must(Do(referring_caseworker, &Stub::AddNote, note));
+  rights_of_[name] =
+      Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION)))
+          .name();
+  const std::string nothing = "referrals/01jd000000000000000000zzzz";
+  int cells = 0;
+  for (const bool stale : {true, false}) {
+    stale_ = stale;
+    for (const Part part : kParts) {
+      for (int role = 0; role < policy::kRoleCount; ++role) {
+        const std::string token = TokenFor(static_cast<Role>(role), part);
+        for (const Method& method : methods_) {
+          const bool own = method.who == Who::kOwnBody || method.who == Who::kOwnBoxes ||
+                           method.who == Who::kOwnSupervisors || method.who == Who::kAnyReferrer;
+          if (own) continue;
+          const std::string hidden = Shaped(Shape(method.call(token, name), name), RightsOf(name));
+          const std::string shown = Shaped(Shape(method.call(token, nothing), nothing), RightsOf(nothing));
+          EXPECT_EQ(hidden, shown) << method.name << " as " << policy::RoleName(static_cast<Role>(role));
+          EXPECT_NE(hidden, "OK") << method.name;
+          ++cells;
+        }
+      }
+    }
+  }
+  EXPECT_GT(cells, 5000);
+  EXPECT_EQ(Record(name).revision(), 3) << "nothing was changed on the way";
+  for (const std::string& reader : {referring_caseworker, receiving_caseworker}) {
+    EXPECT_EQ(ReasonOf(Get(reader, name)), "OK");
+  }
 }
 
 TEST_F(AuthorityTest, ACaseworkerActsForTheUnitsSheIsAMemberOf) {

@@ -12,8 +12,10 @@
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/group_ledger.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
+#include "services/referral/rights_repository.h"
 
 namespace waypost::referral {
 namespace {
@@ -78,8 +80,10 @@ rows::Summaries SummariesOf(const ReferralRecord& record) {
 
 enum class Is { kNew, kKnown };
 
-absl::Status WriteContent(store::Writer& writer, Is is, std::string_view name, std::string_view body,
+// No search finds what is protected: its own references have no rows that they are found by.
+absl::Status WriteContent(store::Writer& writer, Is is, const ReferralRecord& next, std::string_view body,
                           const SealedContent& content) {
+  const std::string& name = next.name();
   rows::PutSections(writer, name, content.sections);
   if (content.wraps.empty() && !content.own_reference.has_value()) return absl::OkStatus();
   rows::Holdings holdings = rows::Holdings::OfNew(name);
@@ -88,6 +92,7 @@ absl::Status WriteContent(store::Writer& writer, Is is, std::string_view name, s
   }
   for (const Wrap& wrap : content.wraps) holdings.Put(wrap);
   if (content.own_reference.has_value()) holdings.PutOwnReference(body, *content.own_reference);
+  if (IsProtected(next)) holdings.HideOwnReferences();
   holdings.Save(writer);
   return absl::OkStatus();
 }
@@ -186,6 +191,17 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
   rows::PutHistory(writer, decision.next.name(), entry);
 }
 
+// What was written of a referral before it was protected, and is found by others.
+absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, next.name()));
+  holdings.HideOwnReferences();
+  holdings.Save(writer);
+  for (const storage::v1::RightMarkRecord& mark : next.right_marks()) {
+    WAYPOST_RETURN_IF_ERROR(rows::HideRightsRequest(writer, mark.request()));
+  }
+  return absl::OkStatus();
+}
+
 enum class DoneBy { kCaller, kSystem };
 
 // Row, history and event of one decided referral.
@@ -196,6 +212,9 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
   const bool is_new = before.state() == kNothing;
   WAYPOST_ASSIGN_OR_RETURN(const GroupNews news, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
+  if (!is_new && IsProtected(next) && !IsProtected(before)) {
+    WAYPOST_RETURN_IF_ERROR(Hide(mutation.writer(), next));
+  }
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, before, next));
   const std::vector<std::string> parties = PartiesOf(before, next);
@@ -204,7 +223,10 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
                      .revision = next.revision(),
                      .time = api::FromTimestamp(next.update_time()),
                      .state = StateName(next.state()),
-                     .parties = {parties.begin(), parties.end()}};
+                     .parties = {parties.begin(), parties.end()},
+                     .sealed = IsProtected(next)};
+  // Revisions of a name begin at 1; the ones before are under the name that everybody knew.
+  if (change.sealed) change.revision -= next.protected_since_revision() - 1;
   for (const auto& [name, value] : commitments) change.commitments.emplace_back(name, value);
   for (const auto& [name, code] : decision.facts) change.facts.emplace_back(name, code);
   for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
@@ -253,7 +275,7 @@ absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, c
 absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& linked,
                          const SealedContent& content) {
   WAYPOST_RETURN_IF_ERROR(
-      WriteContent(mutation.writer(), Is::kNew, linked.name(), linked.referring().body(), content));
+      WriteContent(mutation.writer(), Is::kNew, linked, linked.referring().body(), content));
   const Decision opened{.next = linked, .event = Event::kOpenLinked};
   return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments);
 }
@@ -266,7 +288,8 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
   if (const auto* submit = std::get_if<command::Submit>(&asked.command)) {
     if (submit->created != nullptr) referral = &submit->created->referral;
   }
-  return RelationsToNew(referral == nullptr ? "" : referral->referring().unit(), caller);
+  if (referral == nullptr) return RelationsToNew("", false, caller);
+  return RelationsToNew(referral->referring().unit(), referral->has_protection(), caller);
 }
 
 }  // namespace
@@ -465,8 +488,8 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   }
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
   WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
-  WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown,
-                                       decision.next.name(), mutation.caller().body, prepared.content));
+  WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown, decision.next,
+                                       mutation.caller().body, prepared.content));
   const absl::Status written =
       WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments);
   // A newer replica may know of more places.

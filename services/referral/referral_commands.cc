@@ -192,7 +192,8 @@ Command CommandOf(const v1::ConfirmForwardRequest& request, std::string name) {
                                   .unit = {},
                                   .offer = {},
                                   .disclosures = ToVector(request.disclosures()),
-                                  .telephone_handover = TelephoneOf(request)}};
+                                  .telephone_handover = TelephoneOf(request),
+                                  .readers = ToVector(request.readers())}};
 }
 
 Command CommandOf(const v1::ForwardByDutyRequest& request, std::string name) {
@@ -201,7 +202,8 @@ Command CommandOf(const v1::ForwardByDutyRequest& request, std::string name) {
                                  .unit = request.unit(),
                                  .offer = {},
                                  .disclosures = ToVector(request.disclosures()),
-                                 .telephone_handover = TelephoneOf(request)},
+                                 .telephone_handover = TelephoneOf(request),
+                                 .readers = ToVector(request.readers())},
                                 request.law()};
 }
 
@@ -211,7 +213,8 @@ Command CommandOf(const v1::HandOverReferralRequest& request, std::string name) 
                             .unit = request.unit(),
                             .offer = request.offer(),
                             .disclosures = ToVector(request.disclosures()),
-                            .telephone_handover = TelephoneOf(request)}};
+                            .telephone_handover = TelephoneOf(request),
+                            .readers = ToVector(request.readers())}};
 }
 
 Command CommandOf(const v1::StartReferralRequest&) {
@@ -253,7 +256,10 @@ Command CommandOf(const v1::ReportMisdirectedRequest&) {
 }
 
 Command CommandOf(const v1::AssignReferralRequest& request) {
-  return command::Assign{request.unit(), request.assignee()};
+  return command::Assign{.unit = request.unit(),
+                         .assignee = request.assignee(),
+                         .readers = ToVector(request.readers()),
+                         .protection = request.protection()};
 }
 
 Command CommandOf(const v1::ClaimReferralRequest&) {

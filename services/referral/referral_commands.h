@@ -103,6 +103,7 @@ struct NewRecipient {
   std::string offer;  // the same
   std::vector<v1::PersonDisclosure> disclosures;
   std::optional<v1::TelephoneHandover> telephone_handover;
+  std::vector<std::string> readers = {};  // at the new recipient, of a protected referral
 };
 struct ConfirmForward {
   NewRecipient to;
@@ -153,6 +154,8 @@ struct Misdirected {};
 struct Assign {
   std::string unit;
   std::string assignee;
+  std::vector<std::string> readers = {};  // of a protected referral: those of the caller's side
+  v1::ProtectionGround protection = v1::PROTECTION_GROUND_UNSPECIFIED;  // protects it
 };
 struct Claim {};
 struct AddNote {};

@@ -184,6 +184,25 @@ absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start)
                  {{"cohort_start", std::string(cohort_start)}});
 }
 
+absl::Status ReaderFirst(std::string_view name) {
+  return Refused(
+      "READER_FIRST", name,
+      "is for its named readers alone: name the readers of your side first, yourself if you are one");
+}
+
+absl::Status ProtectedIsUnlinked(std::string_view name) {
+  return Refused("PROTECTED_IS_UNLINKED", name,
+                 "continues another referral, or is continued, and others know of it by that: end it, and "
+                 "refer the person anew with a protected referral");
+}
+
+absl::Status ProtectedHasNoGroup(std::string_view name) {
+  return Refused(
+      "PROTECTED_HAS_NO_GROUP", name,
+      "cannot be both protected and on the list, or in a place, of a group, which others see: keep "
+      "its place outside of groups");
+}
+
 absl::Status DisclosureStopped(std::string_view name) {
   return Refused("DISCLOSURE_STOPPED", name,
                  "has a person who withdrew, objected or had it restricted, of whom nothing further is "

@@ -79,6 +79,14 @@ absl::Status OutOfOrder(std::string_view name, std::string_view group, std::stri
 // GROUP_NOT_OPEN: its cohort has begun.
 absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start);
 
+// --- Of protected referrals
+// READER_FIRST: who is to name its readers is not one of them yet.
+absl::Status ReaderFirst(std::string_view name);
+// PROTECTED_IS_UNLINKED: others know of it, because it continues another referral or is continued.
+absl::Status ProtectedIsUnlinked(std::string_view name);
+// PROTECTED_HAS_NO_GROUP: waiting lists and places of a group are seen by others.
+absl::Status ProtectedHasNoGroup(std::string_view name);
+
 // --- Of rights that travel
 // DISCLOSURE_STOPPED: nothing further is disclosed of a person who withdrew, objected or had it restricted.
 absl::Status DisclosureStopped(std::string_view name);

@@ -43,6 +43,9 @@ inline constexpr size_t kMaxZoneBytes = 64;
 inline constexpr size_t kMaxCursorBytes = 256;
 inline constexpr size_t kMaxPageTokenBytes = 8 * 1024;
 
+// Readers of a protected referral, on one side.
+inline constexpr int kMaxReaders = 10;
+
 // The course of a referral.
 inline constexpr int kMaxQuestions = 2;
 inline constexpr int kMaxHops = 5;

@@ -3,6 +3,9 @@
 // A supervisor acts for the whole of their body. A caseworker needs, besides their body's side, membership of
 // the unit that has the case there, or the assignment. A safeguarding officer reads. The coordinating body's
 // supervisor sees codes and dates. Nobody else has any part.
+//
+// A protected referral has its named readers instead, whatever their units, and the safeguarding officers who
+// are to name them.
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_POLICY_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_POLICY_H_
 
@@ -23,6 +26,7 @@ using policy::Relations;
 using policy::Role;
 
 inline constexpr std::string_view kService = "waypost.referral.v1.ReferralService";
+inline constexpr Relations kSides = {Relation::kReferring, Relation::kReceiving};
 inline constexpr Relations kOwnHands = {Relation::kUnitMember, Relation::kAssignee};
 
 // A change by one of these sides.
@@ -30,7 +34,8 @@ constexpr MethodRule Change(std::string_view method, Relations sides) {
   return {.service = kService,
           .method = method,
           .mutation = true,
-          .grants = {Grant{{Role::kSupervisor}, sides}, Grant{{Role::kCaseworker}, sides, kOwnHands}}};
+          .grants = {Grant{{Role::kSupervisor}, sides}, Grant{{Role::kCaseworker}, sides, kOwnHands},
+                     Grant{{Role::kSafeguardingOfficer}, sides, {Relation::kReader}}}};
 }
 constexpr MethodRule ByReferring(std::string_view method) {
   return Change(method, {Relation::kReferring});
@@ -39,22 +44,31 @@ constexpr MethodRule ByReceiving(std::string_view method) {
   return Change(method, {Relation::kReceiving});
 }
 constexpr MethodRule ByEither(std::string_view method) {
-  return Change(method, {Relation::kReferring, Relation::kReceiving});
+  return Change(method, kSides);
 }
 
-// A change that only a supervisor of one of the sides may make.
+// A change that only a supervisor of one of the sides may make; of a protected referral, which supervisors do
+// not know of, each of its readers.
 constexpr MethodRule BySupervisor(std::string_view method) {
   return {.service = kService,
           .method = method,
           .mutation = true,
-          .grants = {Grant{{Role::kSupervisor}, {Relation::kReferring, Relation::kReceiving}}}};
+          .grants = {Grant{{Role::kSupervisor}, kSides},
+                     Grant{{Role::kCaseworker, Role::kSafeguardingOfficer}, kSides, {Relation::kReader}}}};
+}
+
+// Who has the case; and who may know of it, by those who are to say so.
+constexpr MethodRule Assigning(std::string_view method) {
+  MethodRule rule = Change(method, kSides);
+  rule.grants[3] = Grant{{Role::kSafeguardingOfficer}, kSides, {Relation::kNamesReaders}};
+  return rule;
 }
 
 // Opening what is encrypted.
 constexpr MethodRule Opening(std::string_view method) {
   MethodRule rule = ByEither(method);
   rule.mutation = false;
-  rule.grants[2] = Grant{{Role::kSafeguardingOfficer}, {Relation::kReferring, Relation::kReceiving}};
+  rule.grants[2] = Grant{{Role::kSafeguardingOfficer}, kSides};
   return rule;
 }
 
@@ -81,6 +95,14 @@ constexpr MethodRule OwnBody(std::string_view method) {
           .grants = {Grant{{Role::kSupervisor, Role::kCaseworker}, {Relation::kOwnBody}}}};
 }
 
+// The same, of safeguarding officers too: of protected referrals, they list what they read or are to name
+// readers of.
+constexpr MethodRule OwnBoxes(std::string_view method) {
+  MethodRule rule = OwnBody(method);
+  rule.grants[1] = Grant{{Role::kSafeguardingOfficer}, {Relation::kOwnBody}};
+  return rule;
+}
+
 // The same, of supervisors alone.
 constexpr MethodRule OfSupervisor(std::string_view method) {
   return {.service = kService,
@@ -100,7 +122,7 @@ constexpr MethodRule CaseReading(std::string_view method) {
 
 inline constexpr policy::MethodRule kGetReferral = policy_internal::Reading("GetReferral");
 inline constexpr policy::MethodRule kListReferralHistory = policy_internal::Reading("ListReferralHistory");
-inline constexpr policy::MethodRule kListReferrals = policy_internal::OwnBody("ListReferrals");
+inline constexpr policy::MethodRule kListReferrals = policy_internal::OwnBoxes("ListReferrals");
 inline constexpr policy::MethodRule kWatchReferrals = policy_internal::OwnBody("WatchReferrals");
 inline constexpr policy::MethodRule kFindByOwnReference = policy_internal::OwnBody("FindByOwnReference");
 inline constexpr policy::MethodRule kListNotes = policy_internal::Opening("ListNotes");
@@ -137,8 +159,8 @@ inline constexpr policy::MethodRule kRefuseCancel = policy_internal::ByReceiving
 inline constexpr policy::MethodRule kRecordAppointment = policy_internal::ByReceiving("RecordAppointment");
 
 inline constexpr policy::MethodRule kReopenReferral = policy_internal::ByEither("ReopenReferral");
-inline constexpr policy::MethodRule kAssignReferral = policy_internal::ByEither("AssignReferral");
-inline constexpr policy::MethodRule kClaimReferral = policy_internal::ByEither("ClaimReferral");
+inline constexpr policy::MethodRule kAssignReferral = policy_internal::Assigning("AssignReferral");
+inline constexpr policy::MethodRule kClaimReferral = policy_internal::Assigning("ClaimReferral");
 inline constexpr policy::MethodRule kChangePriority = policy_internal::ByEither("ChangePriority");
 inline constexpr policy::MethodRule kProposeDate = policy_internal::ByEither("ProposeDate");
 inline constexpr policy::MethodRule kAnswerDate = policy_internal::ByEither("AnswerDate");

@@ -16,18 +16,21 @@ using policy::Relations;
 using policy::Role;
 
 // Who may call what, once more, in words: R referring, r receiving, c coordinating, o the caller's own body.
-//   "case R r"     a supervisor of that side; a caseworker of that side in the unit or with the assignment
-//   "supervisor"   a supervisor of that side
+//   "case R r"     a supervisor of that side; a caseworker of that side in the unit or with the assignment; a
+//                  safeguarding officer of that side who is a named reader
+//   "assign R r"   as case, and a safeguarding officer who is to name readers
+//   "supervisor"   a supervisor of that side; a caseworker or safeguarding officer who is a named reader
 //   "open R r"     as case, and a safeguarding officer of that side
 //   "read R r c"   as open, and the coordinating body's supervisor
 //   "own"          a supervisor or caseworker of the body
+//   "boxes"        as own, and a safeguarding officer of the body
 //   "own supervisor"
 //                  a supervisor of the body
 const std::map<std::string, std::string>& Expected() {
   static const auto* const expected = new std::map<std::string, std::string>{
       {"GetReferral", "read"},
       {"ListReferralHistory", "read"},
-      {"ListReferrals", "own"},
+      {"ListReferrals", "boxes"},
       {"WatchReferrals", "own"},
       {"FindByOwnReference", "own"},
       {"ListNotes", "open"},
@@ -59,8 +62,8 @@ const std::map<std::string, std::string>& Expected() {
       {"RefuseCancel", "case r"},
       {"RecordAppointment", "case r"},
       {"ReopenReferral", "case R r"},
-      {"AssignReferral", "case R r"},
-      {"ClaimReferral", "case R r"},
+      {"AssignReferral", "assign R r"},
+      {"ClaimReferral", "assign R r"},
       {"ChangePriority", "case R r"},
       {"ProposeDate", "case R r"},
       {"AnswerDate", "case R r"},
@@ -86,20 +89,30 @@ bool MayByWords(const std::string& words, Role role, Relations relations) {
   const bool referring = relations.Has(Relation::kReferring);
   const bool receiving = relations.Has(Relation::kReceiving);
   const bool hands = relations.Has(Relation::kUnitMember) || relations.Has(Relation::kAssignee);
+  const bool reader = relations.Has(Relation::kReader);
   const auto by_case = [&](bool side) {
-    return side && (role == Role::kSupervisor || (role == Role::kCaseworker && hands));
+    return side && (role == Role::kSupervisor || (role == Role::kCaseworker && hands) ||
+                    (role == Role::kSafeguardingOfficer && reader));
   };
   const bool either = referring || receiving;
   const bool open = by_case(either) || (either && role == Role::kSafeguardingOfficer);
   if (words == "case R") return by_case(referring);
   if (words == "case r") return by_case(receiving);
   if (words == "case R r") return by_case(either);
-  if (words == "supervisor") return either && role == Role::kSupervisor;
+  if (words == "assign R r") {
+    const bool names = relations.Has(Relation::kNamesReaders) && role == Role::kSafeguardingOfficer;
+    return by_case(either) || (either && names);
+  }
+  if (words == "supervisor") {
+    const bool works = role == Role::kCaseworker || role == Role::kSafeguardingOfficer;
+    return either && (role == Role::kSupervisor || (works && reader));
+  }
   if (words == "open") return open;
   if (words == "read") return open || (relations.Has(Relation::kCoordinating) && role == Role::kSupervisor);
   if (words == "coordinator") return relations.Has(Relation::kCoordinating) && role == Role::kSupervisor;
   if (words == "own supervisor") return relations.Has(Relation::kOwnBody) && role == Role::kSupervisor;
-  if (words == "own") {
+  if (words == "boxes" && role == Role::kSafeguardingOfficer) return relations.Has(Relation::kOwnBody);
+  if (words == "own" || words == "boxes") {
     return relations.Has(Relation::kOwnBody) && (role == Role::kSupervisor || role == Role::kCaseworker);
   }
   ADD_FAILURE() << words;

@@ -11,6 +11,7 @@
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 #include "services/referral/referral_machine.h"
+#include "services/referral/referral_protection.h"
 
 namespace waypost::referral::rows {
 namespace {
@@ -78,6 +79,11 @@ std::string MinePrefix(std::string_view body, std::string_view actor, v1::Box bo
   return KeyBuilder().Text("mine").Text(body).Text(actor).Uint(box).Take();
 }
 
+// `reader` is empty for whoever is to name readers.
+std::string ReaderPrefix(std::string_view body, std::string_view reader, v1::Box box) {
+  return KeyBuilder().Text("read").Text(body).Text(reader).Uint(box).Take();
+}
+
 std::string RowKey(std::string prefix, const ReferralRecord& record) {
   return KeyBuilder(std::move(prefix))
       .Uint(record.state())
@@ -104,6 +110,15 @@ std::vector<IndexRow> IndexRows(const ReferralRecord& record) {
     const auto add_below = [&](std::string prefix) {
       rows.push_back({RowKey(KeyBuilder(std::move(prefix)).Text(side.unit()).Take(), record), box});
     };
+    if (IsProtected(record)) {
+      const bool receiving = side.body() == record.receiving().body();
+      const v1::Party party = receiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
+      for (const std::string& reader : ReadersOf(record, party)) {
+        add_below(ReaderPrefix(side.body(), reader, box));
+      }
+      if (OfficersNameReaders(record, party)) add_below(ReaderPrefix(side.body(), {}, box));
+      return;
+    }
     add_below(BoxPrefix(box, side.body()));
     if (!side.assignee().empty()) add_below(MinePrefix(side.body(), side.assignee(), box));
   };
@@ -211,6 +226,9 @@ class Earliest {
     if (merges_) std::sort_heap(rows_.begin(), rows_.end());
     BoxPage page;
     if (more_) page.position = rows_.back().order();
+    // An officer who is to name readers may be a reader already, and has two rows.
+    const auto same = [](const Row& a, const Row& b) { return a.order() == b.order(); };
+    rows_.erase(std::unique(rows_.begin(), rows_.end(), same), rows_.end());
     page.rows.reserve(rows_.size());
     for (Row& row : rows_) page.rows.push_back(std::move(row).TakeValue());
     return page;
@@ -307,6 +325,17 @@ class BoxReader {
   Earliest earliest_;
 };
 
+// By the same way whether there are any or not.
+absl::Status ReadProtected(const BoxQuery& query, BoxReader& rows) {
+  const auto read = [&](std::string_view reader) {
+    const std::string below = ReaderPrefix(query.body, reader, query.box);
+    if (query.reader_unit.empty()) return rows.ReadAllUnits(below, {});
+    return rows.ReadUnits(below, {query.reader_unit});
+  };
+  if (!query.reader.empty()) WAYPOST_RETURN_IF_ERROR(read(query.reader));
+  return query.names_readers ? read({}) : absl::OkStatus();
+}
+
 }  // namespace
 
 std::string_view IdOfName(std::string_view name) {
@@ -390,6 +419,7 @@ absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& que
   BoxReader rows(reader, query, position, static_cast<size_t>(limit));
   const std::string below =
       query.actor.empty() ? BoxPrefix(query.box, query.body) : MinePrefix(query.body, query.actor, query.box);
+  WAYPOST_RETURN_IF_ERROR(ReadProtected(query, rows));
   if (!query.units.has_value()) {
     WAYPOST_RETURN_IF_ERROR(rows.ReadAllUnits(below, {}));
     return std::move(rows).Take();
@@ -477,15 +507,21 @@ void Holdings::EraseOwnReference(std::string_view body) {
   if (const auto found = references_.find(body); found != references_.end()) references_.erase(found);
 }
 
+void Holdings::HideOwnReferences() {
+  for (auto& [body, reference] : references_) reference.clear_lookup();
+}
+
 void Holdings::SaveLookups(store::Writer& writer) const {
   // The lookup of one that is gone would find the referral for ever.
   for (const auto& [body, lookup] : stored_lookups_) {
     const OwnReferenceRecord* now = OwnReferenceOf(body);
-    if (now == nullptr || now->lookup() != lookup) writer.Delete(LookupKey(name_, body, lookup));
+    const bool goes = now == nullptr || now->lookup() != lookup;
+    if (goes && !lookup.empty()) writer.Delete(LookupKey(name_, body, lookup));
   }
   for (const auto& [body, reference] : references_) {
     const auto stored = stored_lookups_.find(body);
     if (stored != stored_lookups_.end() && stored->second == reference.lookup()) continue;
+    if (reference.lookup().empty()) continue;
     writer.Put(LookupKey(name_, body, reference.lookup()), "");
   }
 }

@@ -10,6 +10,10 @@
 //   ("box", box, body, unit, state, due, id)   ReferralSummary, for inbox and outbox
 //   ("mine", body, actor, box, unit, state, due, id)
 //                                              ReferralSummary, for what is assigned to somebody
+//   ("read", body, actor, box, unit, state, due, id)
+//                                              ReferralSummary, for each reader of a protected referral,
+//                                              which has no row in "box" and "mine"; the actor is empty for
+//                                              the officers who are to name readers
 //   ("next", id, id of a continuation)
 //                                              empty: what continues a referral, hand-overs not taken
 //                                              included
@@ -59,6 +63,12 @@ struct BoxQuery {
   std::string also_assigned_to = {};
   // Of these, only the rows assigned to this pseudonym; empty for all.
   std::string actor;
+  // And what is protected and read by this pseudonym, in whatever unit, or in `reader_unit` where that is
+  // given.
+  std::string reader = {};
+  std::string reader_unit = {};
+  // And what is protected and wants readers of that body.
+  bool names_readers = false;
 };
 
 struct BoxPage {
@@ -126,6 +136,8 @@ class Holdings {
   // In place of the one that the body had.
   void PutOwnReference(std::string_view body, const storage::v1::OwnReferenceRecord& reference);
   void EraseOwnReference(std::string_view body);
+  // They stay, but are not found any longer.
+  void HideOwnReferences();
 
   void Save(store::Writer& writer) const;
 

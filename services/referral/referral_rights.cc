@@ -443,6 +443,13 @@ absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpos
   return all ? UseRestricted(record.name()) : absl::OkStatus();
 }
 
+int AnswersOwed(const ReferralRecord& record, v1::Party party) {
+  return static_cast<int>(std::count_if(
+      record.right_marks().begin(), record.right_marks().end(), [party](const RightMarkRecord& mark) {
+        return Asked(mark, party) && AnswerOf(mark, party) == v1::RIGHT_ANSWER_UNSPECIFIED;
+      }));
+}
+
 void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
   const v1::Party party = PartyOf(as);
   for (const RightMarkRecord& mark : record.right_marks()) {
@@ -477,17 +484,21 @@ v1::RightsRequest ToRightsRequest(const RightsRequestRecord& record, std::string
   *view.mutable_create_time() = record.create_time();
   *view.mutable_due_time() = record.due_time();
   *view.mutable_update_time() = record.update_time();
-  bool knows_where = body == record.origin_body() || body == record.recorded_by();
+  // Of protected referrals nobody sees more than the own one: its two sides.
+  const bool origin = body == record.origin_body() && !record.is_protected();
+  bool knows_where = origin || (body == record.recorded_by() && !record.is_protected());
   for (const RightsHolderRecord& held : record.holders()) {
     const v1::RightsHolder& holder = held.holder();
-    if (holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED) view.set_answered_count(view.answered_count() + 1);
     const bool own = holder.body() == body;
-    if (!own && held.other_body() != body && body != record.origin_body()) continue;
+    const bool shown = own || held.other_body() == body || origin;
+    if (record.is_protected() && !shown) continue;
+    view.set_holder_count(view.holder_count() + 1);
+    if (holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED) view.set_answered_count(view.answered_count() + 1);
+    if (!shown) continue;
     knows_where = knows_where || holder.referral() == record.referral();
     *view.add_holders() = holder;
     if (!own) view.mutable_holders(view.holders_size() - 1)->clear_actor();
   }
-  view.set_holder_count(record.holders_size());
   if (knows_where) {
     view.set_referral(record.referral());
     view.set_recorded_by(record.recorded_by());

@@ -87,6 +87,8 @@ absl::Status CheckRights(const ReferralRecord& record, const std::vector<uint32_
 absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpose,
                                 const policy::Authorized& as);
 // What the caller's side sees of the rights used.
+// How many uses of rights a side has yet to answer.
+int AnswersOwed(const ReferralRecord& record, v1::Party party);
 void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view);
 // What a body sees of a rights request.
 v1::RightsRequest ToRightsRequest(const storage::v1::RightsRequestRecord& record, std::string_view body);

@@ -10,6 +10,7 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/waiting_list.h"
 
@@ -230,6 +231,9 @@ absl::Status MakeDraft(const command::Create& create, Step& step) {
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_NONE);
   next.set_draft_actor(std::string(step.by.pseudonym));
   next.set_next_note(1);
+  if (input.has_protection()) {
+    WAYPOST_RETURN_IF_ERROR(ProtectNew(input.protection(), step.by.pseudonym, step.now, next));
+  }
   ReplacePersons(input, step);
   WAYPOST_RETURN_IF_ERROR(MarkFilled(create.filled, next));
   return CheckDraft(next);
@@ -362,7 +366,8 @@ absl::Status Apply(const command::Submit& submit, Step& step) {
   if ((submit.approval_required || AnyNeedsApproval(step.next())) && !IsApproved(step)) {
     return ApprovalMissing(step.next().name());
   }
-  step.next().set_coordinating_body(submit.coordinating_body);
+  // Who coordinates watches over what is late by lists of it.
+  if (!IsProtected(step.next())) step.next().set_coordinating_body(submit.coordinating_body);
   Send(step);
   return absl::OkStatus();
 }
@@ -396,12 +401,14 @@ absl::Status Apply(const command::InformationLapse&, Step& step) {
 }
 
 absl::Status Apply(const command::Waitlist& waitlist, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckGroupless(step.current, !waitlist.choice.group_id.empty()));
   WAYPOST_RETURN_IF_ERROR(CheckAhead("review_time", waitlist.review, step.now, kMaxReviewAhead));
   SetDue(step.next(), v1::CLOCK_REVIEW, v1::PARTY_RECEIVING, waitlist.review);
   return JoinList(waitlist.choice, step.now, step.next());
 }
 
 absl::Status Apply(const command::OfferPlace& offer, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckGroupless(step.current, !offer.choice.group_id.empty()));
   WAYPOST_RETURN_IF_ERROR(CheckAhead("answer_by_time", offer.answer_by, step.now, kMaxOfferAhead));
   SetDue(step.next(), v1::CLOCK_OFFER, v1::PARTY_REFERRING, offer.answer_by);
   step.decision.taking = {.limits = offer.limits, .out_of_order = offer.out_of_order};
@@ -446,6 +453,7 @@ absl::Status AddAppointment(absl::Time time, std::string_view zone, Step& step) 
 }
 
 absl::Status Apply(const command::Accept& accept, Step& step) {
+  WAYPOST_RETURN_IF_ERROR(CheckGroupless(step.current, !accept.places.empty()));
   ReferralRecord& next = step.next();
   error::FieldViolations wrong;
   CheckUnit("unit", accept.unit, next.receiving().body(), wrong);
@@ -609,6 +617,8 @@ absl::Status OpenLinked(const command::NewRecipient& to, std::string_view unit, 
   const bool hand_over = kind == v1::HOP_KIND_HAND_OVER;
   ReferralRecord linked = Continue(
       step.current, to, hand_over ? step.current.receiving() : step.current.referring(), unit, offer);
+  WAYPOST_RETURN_IF_ERROR(ProtectLinked(step.current, hand_over ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING,
+                                        to.readers, step.now, linked));
   error::FieldViolations wrong;
   CheckUnit("unit", unit, to.body, wrong);
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
@@ -893,6 +903,8 @@ void DropContent(Step& step) {
   step.next().clear_persons();
   step.next().clear_withdrawn_persons();
   step.next().clear_appointments();
+  // That it was for its readers alone stays; why, is about the person.
+  if (IsProtected(step.next())) step.next().mutable_protection()->clear_ground();
   step.decision.effects.Add(Effect::kDropSections);
 }
 
@@ -1003,13 +1015,16 @@ absl::Status Apply(const command::Assign& assign, Step& step) {
   error::FieldViolations wrong;
   CheckUnit("unit", assign.unit, step.by.body, wrong);
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
-  Assign(step.OwnSide(), assign.unit, assign.assignee);
-  return absl::OkStatus();
+  const bool names_readers =
+      !assign.readers.empty() || assign.protection != v1::PROTECTION_GROUND_UNSPECIFIED;
+  const bool keeps_assignee = names_readers && assign.assignee.empty();
+  Assign(step.OwnSide(), assign.unit, keeps_assignee ? step.OwnSide().assignee() : assign.assignee);
+  return ApplyReaders(assign, step.OwnParty(), step.by.pseudonym, step.now, step.next());
 }
 
 absl::Status Apply(const command::Claim&, Step& step) {
   Assign(step.OwnSide(), {}, step.by.pseudonym);
-  return absl::OkStatus();
+  return AddClaimant(step.OwnParty(), step.by.pseudonym, step.next());
 }
 
 absl::Status Apply(const command::AddNote&, Step&) {
@@ -1350,6 +1365,7 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
 
 absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& command,
                                 const policy::Authorized& as, const Moment& at) {
+  if (!NamesReaders(EventOf(command))) WAYPOST_RETURN_IF_ERROR(CheckReads(current, as));
   const auto* const rule = std::get_if<command::Rule>(&command);
   if (rule != nullptr && rule->to.body == current.receiving().body()) {
     return Decide(current, command::ConfirmCompetence{}, as, at);

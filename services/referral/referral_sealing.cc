@@ -325,6 +325,7 @@ absl::StatusOr<std::optional<OwnReferenceRecord>> Sealing::RenewLookup(std::stri
                                                                        std::string_view body,
                                                                        const std::vector<Wrap>& wraps,
                                                                        const OwnReferenceRecord& record) {
+  if (record.lookup().empty()) return std::nullopt;  // of a protected referral: no search finds it
   WAYPOST_ASSIGN_OR_RETURN(const bool retired, keys_.IsRetired(crypto::LookupKeyId(record.lookup())));
   if (!retired) return std::nullopt;
   WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, OpenKeys(name, wraps, body));

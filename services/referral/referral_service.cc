@@ -20,6 +20,7 @@
 #include "services/referral/group_ledger.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_validation.h"
 #include "services/referral/referral_view.h"
@@ -144,7 +145,10 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
                        .body = caller.body,
                        .states = StatesOf(request),
                        .units = std::nullopt,
-                       .actor = request.assigned_to_me() ? caller.actor : std::string()};
+                       .actor = request.assigned_to_me() ? caller.actor : std::string(),
+                       .reader = caller.actor,
+                       .reader_unit = request.unit(),
+                       .names_readers = caller.roles.Has(policy::Role::kSafeguardingOfficer)};
   const bool whole_body = caller.roles.Has(policy::Role::kSupervisor);
   if (request.box() == v1::BOX_COORDINATION && !whole_body) {
     return error::PermissionDenied(call.rule.method, "what a body coordinates is for its supervisors");
@@ -157,7 +161,9 @@ absl::StatusOr<rows::BoxQuery> BoxQueryOf(const Call& call, const v1::ListReferr
     }
     query.units = std::vector<std::string>{request.unit()};
   } else if (!whole_body && !request.assigned_to_me()) {
-    query.units = caller.units;
+    // An officer who is no caseworker lists what is protected, and what is assigned to her.
+    const bool has_units = caller.roles.Has(policy::Role::kCaseworker);
+    query.units = has_units ? caller.units : std::vector<std::string>();
     query.also_assigned_to = caller.actor;
   }
   return query;
@@ -206,7 +212,8 @@ absl::Status PublishLook(rpc::Mutation& mutation, const Authorized& as, const Re
                                .time = mutation.call().now,
                                .parties = {parties.begin(), parties.end()},
                                .access = true,
-                               .purpose = PurposeName(purpose)});
+                               .purpose = PurposeName(purpose),
+                               .sealed = IsProtected(record)});
 }
 
 }  // namespace

@@ -216,6 +216,17 @@ class Checker {
   void Persons(std::string_view path, const v1::Referral& referral);
   void Disclosure(std::string_view path, const v1::Disclosure& disclosure);
   void Disclosures(const google::protobuf::RepeatedPtrField<v1::PersonDisclosure>& disclosures);
+  void Readers(std::string_view path, const google::protobuf::RepeatedPtrField<std::string>& readers) {
+    Count(path, readers.size(), kMaxReaders);
+    for (int i = 0; i < readers.size(); ++i) {
+      RequiredText(Cat(path, "[", i, "]"), readers[i], kMaxActorCharacters);
+    }
+  }
+  void Protection(std::string_view path, const v1::Protection& protection) {
+    Required(Cat(path, ".ground"), protection.ground());
+    Readers(Cat(path, ".referring_readers"), protection.referring_readers());
+    Readers(Cat(path, ".receiving_readers"), protection.receiving_readers());
+  }
   void Telephone(std::string_view path, const v1::TelephoneHandover& call);
   void Sections(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections);
   void Details(std::string_view path, const v1::PersonDetails& details);
@@ -297,6 +308,7 @@ void Checker::Referral(const v1::Referral& referral) {
   if (referral.has_telephone_handover())
     Telephone("referral.telephone_handover", referral.telephone_handover());
   Persons("referral", referral);
+  if (referral.has_protection()) Protection("referral.protection", referral.protection());
 }
 
 void Checker::Details(std::string_view path, const v1::PersonDetails& details) {
@@ -381,6 +393,7 @@ void CheckNewRecipient(const Request& request, Checker& check) {
   check.NameAndEtag(request);
   check.Body("body", request.body(), true);
   check.Disclosures(request.disclosures());
+  check.Readers("readers", request.readers());
   check.EventText(request.text());
   if (request.has_telephone_handover()) check.Telephone("telephone_handover", request.telephone_handover());
 }
@@ -678,6 +691,7 @@ absl::Status Validate(const v1::AssignReferralRequest& request) {
   check.NameAndEtag(request);
   check.Unit("unit", request.unit());
   check.Text("assignee", request.assignee(), kMaxActorCharacters);
+  check.Readers("readers", request.readers());
   return check.Done();
 }
 

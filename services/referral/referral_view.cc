@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "common/api/resource.h"
+#include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_policy.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 
 namespace waypost::referral {
@@ -66,6 +68,26 @@ void CopyPersons(const ReferralRecord& record, const policy::Authorized& as, v1:
   }
 }
 
+// May the caller see the names of the referrals that this one continues? Of a protected one, the side that
+// sent it on has the readers of the one before.
+bool KnowsWhence(const ReferralRecord& record, const policy::Authorized& as) {
+  return !IsProtected(record) || (as.Is(Relation::kReferring) && as.Is(Relation::kReader));
+}
+
+// Ground and readers to its readers; to whom is to name them, that it is protected.
+void CopyProtection(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
+  if (!IsProtected(record)) return;
+  v1::Protection& protection = *view.mutable_protection();
+  *protection.mutable_protect_time() = record.protection().protect_time();
+  if (!Reads(record, as)) return;
+  protection.set_ground(record.protection().ground());
+  if (as.Is(Relation::kReferring)) {
+    *protection.mutable_referring_readers() = ReadersOf(record, v1::PARTY_REFERRING);
+  } else {
+    *protection.mutable_receiving_readers() = ReadersOf(record, v1::PARTY_RECEIVING);
+  }
+}
+
 // What every party may see.
 void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
   view.set_name(record.name());
@@ -85,6 +107,9 @@ void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1
   if (record.has_end_time()) *view.mutable_end_time() = record.end_time();
   if (record.has_due()) *view.mutable_due() = record.due();
   *view.mutable_hops() = record.hops();
+  if (!KnowsWhence(record, as)) {
+    for (v1::Hop& hop : *view.mutable_hops()) hop.clear_referral();
+  }
   view.set_questions_asked(record.questions_asked());
   if (record.has_decline()) *view.mutable_decline() = record.decline();
   if (record.has_due_reminder_time()) *view.mutable_due_reminder_time() = record.due_reminder_time();
@@ -109,8 +134,11 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   if (record.has_telephone_handover()) *view.mutable_telephone_handover() = record.telephone_handover();
   if (record.has_date_proposal()) *view.mutable_date_proposal() = record.date_proposal();
   if (record.has_forward_proposal()) *view.mutable_forward_proposal() = record.forward_proposal();
-  view.set_forwarded_from(record.forwarded_from());
-  const bool knows_next = as.Is(Relation::kReferring) || record.forwarded_how() == v1::HOP_KIND_HAND_OVER;
+  const bool hand_over = record.forwarded_how() == v1::HOP_KIND_HAND_OVER;
+  bool knows_next = as.Is(Relation::kReferring) || hand_over;
+  // Of a protected referral those alone who read the other one, too.
+  if (IsProtected(record)) knows_next = hand_over != as.Is(Relation::kReferring);
+  if (KnowsWhence(record, as)) view.set_forwarded_from(record.forwarded_from());
   if (knows_next) view.set_forwarded_to(record.forwarded_to());
   view.set_place_taken(record.place_taken());
   if (record.has_waiting()) *view.mutable_waiting() = record.waiting();
@@ -137,6 +165,7 @@ bool OpensAlerts(const policy::Authorized& as) {
 policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller& caller) {
   policy::Relations relations;
   if (record.state() == kNothing || caller.body.empty()) return relations;
+  if (IsProtected(record)) return RelationsToProtected(record, caller);
   if (record.referring().body() == caller.body) {
     relations.Add(Relation::kReferring);
     AddOwnHands(record.referring(), caller, relations);
@@ -153,8 +182,9 @@ policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller
   return relations;
 }
 
-policy::Relations RelationsToNew(std::string_view unit, const policy::Caller& caller) {
+policy::Relations RelationsToNew(std::string_view unit, bool is_protected, const policy::Caller& caller) {
   policy::Relations relations = {Relation::kReferring};
+  if (is_protected) relations.Add(Relation::kReader);
   if (unit.empty() || caller.MemberOf(unit)) relations.Add(Relation::kUnitMember);
   return relations;
 }
@@ -171,6 +201,7 @@ std::vector<std::string> AllowedActions(const ReferralRecord& record, const poli
     if (row.later || !row.from.Has(record.state()) || !actors.Has(row.actor)) continue;
     const policy::MethodRule* rule = RuleOf(row.event);
     if (rule == nullptr || rule->Allows(as.caller().roles, as.relations()).empty()) continue;
+    if (!Reads(record, as) && !NamesReaders(row.event)) continue;
     if (RefusalOf(row.guard, record, row.actor, as.caller().actor, now) != nullptr) continue;
     actions.emplace_back(EventName(row.event));
   }
@@ -188,7 +219,8 @@ void FillReferral(const ReferralRecord& record, const policy::Authorized& as, ab
   view.Clear();
   CopyMetadata(record, as, view);
   CopySilence(record, now, view);
-  if (IsSide(as)) {
+  CopyProtection(record, as, view);
+  if (IsSide(as) && Reads(record, as)) {
     CopyCourse(record, as, view);
     CopyPersons(record, as, view);
     CopyRights(record, as, view);
@@ -217,6 +249,9 @@ v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller
   if (record.has_due()) *summary.mutable_due() = record.due();
   if (record.has_escalate_time()) *summary.mutable_escalate_time() = record.escalate_time();
   summary.set_coordinating_body(record.coordinating_body());
+  summary.set_is_protected(IsProtected(record));
+  if (side)
+    summary.set_rights_owed(AnswersOwed(record, referring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING));
   return summary;
 }
 
@@ -233,6 +268,7 @@ absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::Se
                           const policy::Authorized& as) {
   const bool referring = as.Is(Relation::kReferring);
   if (!IsSide(as)) return error::PermissionDenied("DiscloseReferral", "only the two sides may open sections");
+  WAYPOST_RETURN_IF_ERROR(CheckReads(record, as));
   if (referring ? record.has_referring_erase_time() : record.has_receiving_erase_time()) {
     return ShareErased(record.name());
   }
@@ -251,7 +287,7 @@ absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::Se
 
 bool MayOpenNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
                  const policy::Authorized& as) {
-  if (!IsSide(as)) return false;
+  if (!IsSide(as) || !Reads(record, as)) return false;
   if (as.Is(Relation::kReferring) ? record.has_referring_erase_time() : record.has_receiving_erase_time()) {
     return false;
   }
@@ -286,6 +322,7 @@ v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const p
 }
 
 std::vector<std::string> PartiesOf(const ReferralRecord& before, const ReferralRecord& after) {
+  if (IsProtected(after)) return {};
   std::vector<std::string> parties = {after.referring().body()};
   if (!WasSent(after)) return parties;
   const bool still_cut = IsCut(before) && IsCut(after);

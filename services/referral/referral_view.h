@@ -23,8 +23,8 @@ namespace waypost::referral {
 policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller& caller);
 
 // How `caller` stands to a referral it is about to make, in that unit of its body (empty: in none, so that it
-// is assigned to its maker).
-policy::Relations RelationsToNew(std::string_view unit, const policy::Caller& caller);
+// is assigned to its maker). Of a protected one the maker is a reader.
+policy::Relations RelationsToNew(std::string_view unit, bool is_protected, const policy::Caller& caller);
 
 // For listings of the caller's own body.
 policy::Relations RelationsToOwnBody();
@@ -64,7 +64,8 @@ v1::Note ToNote(const ReferralRecord& record, const storage::v1::NoteRecord& not
 v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const policy::Caller& caller);
 
 // The bodies that an event of this referral is for: both sides and the coordinating body, as far as they have
-// part in it. `before` is the record before the event: a body whose part ends hears of that.
+// part in it. `before` is the record before the event: a body whose part ends hears of that. None of a
+// protected referral.
 std::vector<std::string> PartiesOf(const ReferralRecord& before, const ReferralRecord& after);
 
 }  // namespace waypost::referral

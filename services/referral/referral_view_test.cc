@@ -105,9 +105,9 @@ TEST(Relations, OfNoUnitNobodyIsAMember) {
 
 TEST(Relations, ToNewNeedsTheUnit) {
   policy::Caller caller = testing::CallerOf(testing::kReferringBody, "p-ana");
-  EXPECT_EQ(RelationsToNew(testing::kReferringUnit, caller), Relations{Relation::kReferring});
+  EXPECT_EQ(RelationsToNew(testing::kReferringUnit, false, caller), Relations{Relation::kReferring});
   caller.units = {std::string(testing::kReferringUnit)};
-  EXPECT_TRUE(RelationsToNew(testing::kReferringUnit, caller).Has(Relation::kUnitMember));
+  EXPECT_TRUE(RelationsToNew(testing::kReferringUnit, false, caller).Has(Relation::kUnitMember));
 }
 
 // --- Staged disclosure -----------------------------------------------------------------------------------
@@ -288,7 +288,8 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor", "RightsHolder.referral",
           "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
           "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by",
-          "RightsTask.request", "RightsTask.referral", "ListRightsRequestsResponse.next_page_token"));
+          "RightsTask.request", "RightsTask.referral", "Protection.referring_readers",
+          "Protection.receiving_readers", "ListRightsRequestsResponse.next_page_token"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
 #include "services/referral/rights_repository.h"
@@ -66,6 +67,7 @@ RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, co
   *record.mutable_due_time() = api::ToTimestamp(AnswerDue(api::FromTimestamp(request.ask_time())));
   *record.mutable_update_time() = api::ToTimestamp(now);
   for (const ReferralRecord& referral : chain) {
+    record.set_is_protected(IsProtected(referral));
     record.set_origin_body(referral.origin_body());
     for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
       if (Holds(referral, request.person(), party)) *record.add_holders() = HolderOf(referral, party);
@@ -129,6 +131,7 @@ absl::StatusOr<policy::Relations> RelationsOf(const store::Reader& reader, const
     if (held.holder().body() != caller.body) continue;
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, held.holder().referral()));
     const policy::Relations relations = RelationsOf(referral, caller);
+    if (relations.Has(policy::Relation::kNamesReaders)) continue;  // and reads nothing of it
     for (int i = 0; i < policy::kRelationCount; ++i) {
       if (relations.Has(static_cast<policy::Relation>(i))) all.Add(static_cast<policy::Relation>(i));
     }

@@ -10,6 +10,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_rights.h"
 
@@ -64,9 +65,18 @@ void PutRightsRequest(store::Writer& writer, const RightsRequestRecord* before,
     for (const RightsHolderRecord& held : before->holders()) writer.Delete(TaskKey(*before, held.holder()));
   }
   for (const RightsHolderRecord& held : next.holders()) {
+    if (next.is_protected()) break;
     writer.Put(TaskKey(next, held.holder()), ToTask(next, held.holder()).SerializeAsString());
   }
   writer.Put(RequestKey(next.name()), next.SerializeAsString());
+}
+
+absl::Status HideRightsRequest(store::Writer& writer, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord before, GetRightsRequest(writer, name));
+  RightsRequestRecord next = before;
+  next.set_is_protected(true);
+  PutRightsRequest(writer, &before, next);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::string_view body, bool answered,
@@ -103,6 +113,7 @@ absl::StatusOr<std::vector<ReferralRecord>> Chain(const store::Reader& reader, s
     const std::string next = std::move(to_visit.back());
     to_visit.pop_back();
     WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, Get(reader, next));
+    if (!chain.empty() && IsProtected(record) != IsProtected(chain.front())) continue;
     WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, ListContinuations(reader, next, limit + 1));
     around.push_back(record.forwarded_from());
     around.push_back(record.forwarded_to());

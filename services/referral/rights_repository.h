@@ -24,8 +24,12 @@ std::string RightsNameOfId(std::string_view id);
 absl::StatusOr<storage::v1::RightsRequestRecord> GetRightsRequest(const store::Reader& reader,
                                                                   std::string_view name);
 // Writes `next`, and moves its rows in the lists of bodies from where `before` (null for a new one) had them.
+// One of protected referrals has none: their readers see in the lists of referrals that an answer is owed.
 void PutRightsRequest(store::Writer& writer, const storage::v1::RightsRequestRecord* before,
                       const storage::v1::RightsRequestRecord& next);
+
+// Takes it out of the lists of bodies for good: its referral has been protected.
+absl::Status HideRightsRequest(store::Writer& writer, std::string_view name);
 
 struct TaskPage {
   std::vector<std::string> rows;  // each a serialized v1::RightsTask
@@ -37,7 +41,7 @@ absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::strin
 
 // Every referral that hangs together with this one, itself included: what it continues, what continues it,
 // and the hand-overs that were not taken. Each once, those furthest down the chain first. LIMIT_EXCEEDED
-// beyond `limit`.
+// beyond `limit`. Of protected ones it holds none but from another protected one, and then those alone.
 absl::StatusOr<std::vector<storage::v1::ReferralRecord>> Chain(const store::Reader& reader,
                                                                std::string_view name, int limit);
 

@@ -15,6 +15,7 @@
 #include "common/status/errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/referral_validation.h"
@@ -182,6 +183,7 @@ ReferralService::Reactor* ReferralService::ExportPerson(Context* context,
         if (!Concerns(record, request->person())) {
           return error::InvalidField("person", "is no person of this referral");
         }
+        WAYPOST_RETURN_IF_ERROR(CheckReads(record, as));
         Export found{.kinds = OpenSections(record, as)};
         WAYPOST_RETURN_IF_ERROR(CheckRights(record, {request->person()}, {v1::SECTION_KIND_SCREENING},
                                             v1::PURPOSE_ANSWER_RIGHTS_REQUEST, as));
@@ -196,7 +198,8 @@ ReferralService::Reactor* ReferralService::ExportPerson(Context* context,
                                   .time = mutation.call().now,
                                   .parties = {parties.begin(), parties.end()},
                                   .access = true,
-                                  .purpose = v1::Purpose_Name(v1::PURPOSE_ANSWER_RIGHTS_REQUEST)}));
+                                  .purpose = v1::Purpose_Name(v1::PURPOSE_ANSWER_RIGHTS_REQUEST),
+                                  .sealed = IsProtected(record)}));
         return rpc::Opening([this, request, response, body = caller.body,
                              found = std::move(found)]() -> absl::Status {
           WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys,

@@ -199,6 +199,30 @@ def mother_and_child_in_athens():
     }
 
 
+def _sister(number):
+    return {"person": number,
+            "screening": {"text": "A woman of 24. Needs a place that nobody else is told of."},
+            "details": {"givenName": "Salma", "familyName": "Sabbagh (invented)", "birthDate": "2001-12-05",
+                        "needs": "A safe place; legal aid; psychosocial support."}}
+
+
+def with_a_sister():
+    """The same, with the mother's sister."""
+    request = mother_and_child_in_athens()
+    request["referral"]["persons"].append(person(3, "18_TO_24", ["ar"], disclosure("el", "el", "ar"), "ar"))
+    request["sections"].append(_sister(3))
+    return request
+
+
+def sister_alone():
+    """The Athens centre → K.E.DH.L. in Livadia, of nobody but the sister."""
+    request = mother_and_child_in_athens()
+    del request["referral"]["offer"]
+    request["referral"]["persons"] = [person(1, "18_TO_24", ["ar"], disclosure("el", "el", "ar"), "ar")]
+    request["sections"] = [_sister(1)]
+    return request
+
+
 def outcome(number, kind, day, language, **more):
     return {"person": number,
             "outcome": {"kind": "OUTCOME_KIND_" + kind, "date": day,

@@ -35,6 +35,8 @@ class Cast:
         self.athens = person("Athens Coordination Centre, caseworker", "el-accmr", "caseworker",
                              "coordination-centre")
         self.estia = person("K.E.DH.L. in Livadia, ESTIA team", "el-kedhl", "caseworker", "estia")
+        self.estia_safeguarding = person("K.E.DH.L. in Livadia, safeguarding officer", "el-kedhl",
+                                         "safeguarding_officer", "estia")
         # Bodies with no part in these cases.
         self.mechelen = person("Mechelen, caseworker", "be-mechelen", "caseworker", "diversity")
         self.mechelen_auditor = person("Mechelen, auditor", "be-mechelen", "auditor")
@@ -43,3 +45,6 @@ class Cast:
     def supervisor_of(self, body):
         """`body` as in "bodies/es-fuenlabrada"."""
         return Person(self._tool, f"Supervisor of {body}", body, ["supervisor"])
+
+    def auditor_of(self, body):
+        return Person(self._tool, f"Auditor of {body}", body, ["auditor"])

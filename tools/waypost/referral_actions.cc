@@ -30,7 +30,8 @@ FlagOptions ActionFlags(const ReferralAction& action) {
   options.skip = {"appointment.number", "appointment.status"};
   // Flags of their own (OutcomeFlags), or JSON for each person.
   if (action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr) options.skip.insert("outcomes");
-  options.rename = {{"disclosures", "disclosure"}, {"persons", "person"}, {"places", "place"}};
+  options.rename = {
+      {"disclosures", "disclosure"}, {"persons", "person"}, {"places", "place"}, {"readers", "reader"}};
   options.help = {
       {"text", "in words; encrypted, for both sides, at most 4,000 characters"},
       {"own_reference", "the caller's own reference for the case"},
@@ -40,6 +41,8 @@ FlagOptions ActionFlags(const ReferralAction& action) {
       {"disclosures", R"(for a person, as {"person":1,"disclosure":{…}})"},
       {"law", "the law behind it, as es/ley-39-2015/art-14"},
       {"assignee", "pseudonym of the person to take it; without it, the unit's queue"},
+      {"readers", "of a protected referral: pseudonym of a reader, in place of those there are"},
+      {"protection", "makes it one for named readers alone, and says why; cannot be taken back"},
       {"until", "the last day on which it holds, YYYY-MM-DD; until it is released if absent"},
       {"number", "of an appointment that exists"},
       {"zone", "IANA zone of the time, as Europe/Madrid"},

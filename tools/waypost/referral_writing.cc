@@ -33,6 +33,23 @@ FlagOptions FlagsOf(ColumnOf of) {
   return options;
 }
 
+// A new referral that is for named readers alone.
+FlagOptions ProtectionFlags() {
+  FlagOptions options;
+  options.only = {"ground", "referring_readers", "receiving_readers"};
+  options.rename = {
+      {"ground", "protect"}, {"referring_readers", "reader"}, {"receiving_readers", "receiving-reader"}};
+  options.help = {
+      {"ground", "for named readers alone, and why; cannot be taken back"},
+      {"referring_readers",
+       "with --protect: pseudonym of a colleague who reads it too; the caller always does"},
+      {"receiving_readers",
+       "with --protect: pseudonym of a reader at the receiving body; without, its safeguarding officers name "
+       "them"},
+  };
+  return options;
+}
+
 // A document with flags over it. One person can be described by flags alone.
 class ReferralFlags {
  public:
@@ -47,6 +64,7 @@ class ReferralFlags {
         ->type_name("FILE");
     leaf.add_option("--own-reference", *own_reference_, "the own reference for the case; encrypted");
     if (!with_person) return;
+    protection_ = std::make_unique<MessageFlags>(leaf, *pb::Protection::descriptor(), ProtectionFlags());
     person_ = std::make_unique<MessageFlags>(leaf, *pb::Person::descriptor(), FlagsOf(ColumnOf::kPerson));
     sections_ =
         std::make_unique<MessageFlags>(leaf, *pb::PersonSections::descriptor(), FlagsOf(ColumnOf::kSections));
@@ -64,6 +82,10 @@ class ReferralFlags {
     }
     if (!referral_.Given().empty()) {
       WAYPOST_RETURN_IF_ERROR(referral_.Fill(*request.mutable_referral(), session.values()));
+    }
+    if (protection_ != nullptr && !protection_->Given().empty()) {
+      WAYPOST_RETURN_IF_ERROR(
+          protection_->Fill(*request.mutable_referral()->mutable_protection(), session.values()));
     }
     if (!own_reference_->empty()) request.set_own_reference(*own_reference_);
     if (person_ == nullptr || (person_->Given().empty() && sections_->Given().empty()))
@@ -92,6 +114,7 @@ class ReferralFlags {
   std::shared_ptr<std::string> file_;
   std::shared_ptr<std::string> own_reference_;
   MessageFlags referral_;
+  std::shared_ptr<MessageFlags> protection_;
   std::shared_ptr<MessageFlags> person_;
   std::shared_ptr<MessageFlags> sections_;
 };

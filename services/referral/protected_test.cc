@@ -1,0 +1,524 @@
+// Protected referrals over gRPC on the real store: every way by which somebody could learn of one, as every
+// role at every body.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <set>
+
+#include "common/api/resource.h"
+#include "common/rpc/mutation.h"
+#include "common/store/keys.h"
+#include "services/referral/clock_keeper.h"
+#include "services/referral/enrolment_policy.h"
+#include "services/referral/referral_policy.h"
+#include "services/referral/referral_protection.h"
+#include "services/referral/referral_rig.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT(google-build-using-namespace): the rig and the referrals of this room
+using policy::Role;
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr std::string_view kUnknown = "referrals/01jd000000000000000000zzzz";
+constexpr std::string_view kGroupOffer = "offers/asl";
+
+class ProtectedTest : public ::testing::Test, protected ReferralRig {
+ protected:
+  ProtectedTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {
+    SetGroups(kGroupOffer, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {{"alpha", 3}});
+  }
+
+  // By the referring caseworker, whose pseudonym is p-eva.
+  v1::SubmitReferralRequest NewProtected(const std::vector<std::string>& receiving_readers,
+                                         int persons = 1) const {
+    v1::SubmitReferralRequest request = NewReferral(persons);
+    v1::Protection& protection = *request.mutable_referral()->mutable_protection();
+    protection.set_ground(v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
+    for (const std::string& reader : receiving_readers) protection.add_receiving_readers(reader);
+    return request;
+  }
+  std::string Protected(const std::vector<std::string>& receiving_readers = {"p-raul"}) {
+    return Must(Do(referring_caseworker, &Stub::SubmitReferral, NewProtected(receiving_readers))).name();
+  }
+
+  std::vector<std::string> Box(const std::string& token, v1::Box box, bool mine = false,
+                               std::string_view unit = {}) {
+    v1::ListReferralsRequest request;
+    request.set_box(box);
+    for (int state = kDraft; state <= kLapsed; ++state) request.add_states(static_cast<State>(state));
+    request.set_assigned_to_me(mine);
+    request.set_unit(std::string(unit));
+    std::vector<std::string> names;
+    // What she may not list shows nothing.
+    const auto page = Do(token, &Stub::ListReferrals, request);
+    if (!page.ok()) return names;
+    for (const auto& row : page->referrals()) names.push_back(row.name());
+    return names;
+  }
+
+  absl::StatusOr<v1::Referral> Assign(const std::string& token, std::string_view name,
+                                      const std::vector<std::string>& readers,
+                                      v1::ProtectionGround ground = v1::PROTECTION_GROUND_UNSPECIFIED) {
+    auto request = On<v1::AssignReferralRequest>(name);
+    for (const std::string& reader : readers) request.add_readers(reader);
+    request.set_protection(ground);
+    return Do(token, &Stub::AssignReferral, request);
+  }
+
+  // Everybody who is not a reader: each role alone, at both bodies, the coordinating one and a stranger.
+  struct Other {
+    std::string token;
+    std::string who;
+  };
+  std::vector<Other> Others() {
+    std::vector<Other> others;
+    for (const std::string_view body : {kReferringBody, kReceivingBody, kCoordinatingBody, kFourthBody}) {
+      for (int i = 0; i < policy::kRoleCount; ++i) {
+        const Role role = static_cast<Role>(i);
+        others.push_back(
+            {rig.TokenOf(body, {role}, {std::string(kReferringUnit), std::string(kReceivingUnit)}),
+             base::Cat(policy::RoleName(role), " of ", body)});
+      }
+    }
+    return others;
+  }
+
+  // Every answer that is not about a referral or an enrolment by its name, as text.
+  using Channel = std::function<std::string(const std::string& token)>;
+  template <typename Stubs, typename Request, typename Response>
+  std::string Answer(const std::string& token,
+                     grpc::Status (Stubs::*method)(grpc::ClientContext*, const Request&, Response*),
+                     const Request& request) {
+    const auto answer = Do(token, method, request);
+    return answer.ok() ? std::string(answer->DebugString()) : std::string(base::ToStd(answer.status().ToString()));
+  }
+  std::map<std::string, Channel> Channels();
+
+  // Rows of the store whose key or value names it, by the first word of their keys.
+  std::set<std::string> KindsNaming(std::string_view name, bool in_keys) {
+    std::set<std::string> kinds;
+    const std::string_view id = rows::IdOfName(name);
+    for (const auto& [key, value] : rig.Dump()) {
+      if ((in_keys ? key : value).find(id) != std::string::npos) kinds.insert(KindOf(key));
+    }
+    return kinds;
+  }
+  static std::string KindOf(std::string_view key) {
+    store::KeyParser parser(key);
+    return Must(parser.Text());
+  }
+};
+
+std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
+  std::map<std::string, Channel> channels;
+  channels["ListReferrals"] = [this](const std::string& token) {
+    std::string shown;
+    for (int box = v1::BOX_INBOX; box <= v1::Box_MAX; ++box) {
+      for (const bool mine : {false, true}) {
+        for (const std::string_view unit : {std::string_view(), kReferringUnit, kReceivingUnit}) {
+          for (const auto& name : Box(token, static_cast<v1::Box>(box), mine, unit)) shown += name;
+        }
+      }
+    }
+    return shown;
+  };
+  channels["FindByOwnReference"] = [this](const std::string& token) {
+    v1::FindByOwnReferenceRequest request;
+    request.set_own_reference(std::string(kOwnReference));
+    return Answer(token, &Stub::FindByOwnReference, request);
+  };
+  channels["ListRightsRequests"] = [this](const std::string& token) {
+    v1::ListRightsRequestsRequest request;
+    std::string shown = Answer(token, &Stub::ListRightsRequests, request);
+    request.set_answered(true);
+    return shown + Answer(token, &Stub::ListRightsRequests, request);
+  };
+  channels["WatchReferrals"] = [this](const std::string&) {
+    std::string shown;  // whatever any watcher of any body could read
+    for (const auto& [key, value] : rig.Dump()) {
+      if (KindOf(key) == "feed") shown += value;
+    }
+    return shown;
+  };
+  const std::string list = base::Cat(kGroupOffer, "/groups/alpha/waitingList");
+  channels["GetWaitingList"] = [this, list](const std::string& token) {
+    return Answer(token, &EnrolmentStub::GetWaitingList, On<v1::GetWaitingListRequest>(list));
+  };
+  channels["ListWaitingList"] = [this, list](const std::string& token) {
+    return Answer(token, &EnrolmentStub::ListWaitingList, On<v1::ListWaitingListRequest>(list));
+  };
+  channels["ListEnrolments"] = [this](const std::string& token) {
+    return Answer(token, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest());
+  };
+  return channels;
+}
+
+// A method that answers about what a body has, and not about one referral by its name.
+bool IsAboutABody(const policy::MethodRule& rule) {
+  for (const policy::Grant& grant : rule.grants) {
+    if (!grant.roles.empty() && (grant.relations.Has(policy::Relation::kOwnBody) ||
+                                 grant.relations.Has(policy::Relation::kAnyone))) {
+      return !rule.mutation;
+    }
+  }
+  return false;
+}
+
+TEST_F(ProtectedTest, EveryMethodThatAnswersAboutABodyIsTried) {
+  const auto channels = Channels();
+  std::set<std::string> methods;
+  for (const policy::MethodRule* rule : kMethodRules) {
+    if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
+  }
+  for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
+    if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
+  }
+  for (const std::string& method : methods) {
+    EXPECT_TRUE(channels.contains(method)) << method << ": decide what it says of a protected referral";
+  }
+}
+
+TEST_F(ProtectedTest, NoListNoSearchNoCountAndNoWatchTellsAnybodyElse) {
+  const auto channels = Channels();
+  const std::vector<Other> others = Others();
+  std::map<std::string, std::string> before;
+  for (const auto& [method, channel] : channels) {
+    for (const Other& other : others) before[method + other.who] = channel(other.token);
+  }
+  const std::string name = Protected();
+  Must(Do(receiving_caseworker, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name)));
+  Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION)));
+  auto waitlist = On<v1::WaitlistReferralRequest>(name);
+  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  Must(Do(receiving_caseworker, &Stub::WaitlistReferral, waitlist));
+  for (const auto& [method, channel] : channels) {
+    for (const Other& other : others) {
+      EXPECT_EQ(channel(other.token), before[method + other.who]) << method << " as " << other.who;
+    }
+  }
+  // The same tries find it for those who read it.
+  for (const std::string& reader : {referring_caseworker, receiving_caseworker}) {
+    EXPECT_THAT(channels.at("ListReferrals")(reader), HasSubstr(name));
+  }
+}
+
+TEST_F(ProtectedTest, NoRowOfTheStoreNamesItButItsOwnAndItsReaders) {
+  const auto before = rig.Dump();
+  const std::string name = Protected();
+  Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION)));
+  // A kind of row that is new here is a decision to make: who lists it, and whom does it tell?
+  const std::set<std::string> known = {"r", "s", "held", "n", "h", "read", "clock"};
+  for (const std::string& kind : KindsNaming(name, /*in_keys=*/true)) EXPECT_THAT(known, Contains(kind));
+  const std::set<std::string> values = {"r", "read", "right", "idem"};
+  for (const std::string& kind : KindsNaming(name, /*in_keys=*/false)) EXPECT_THAT(values, Contains(kind));
+  // Nor is it in a number that somebody reads: no row is changed that does not name it.
+  const std::set<std::string> of_the_call = {"idem", "right"};
+  for (const auto& [key, value] : rig.Dump()) {
+    const auto was = before.find(key);
+    const bool changed = was == before.end() || was->second != value;
+    if (!changed || key.find(rows::IdOfName(name)) != std::string::npos) continue;
+    const std::string kind = KindOf(key);
+    EXPECT_TRUE(of_the_call.contains(kind) || kind.starts_with("outbox")) << kind;
+  }
+}
+
+TEST_F(ProtectedTest, TheLogIsToldThatSomethingHappenedAndNotToWhom) {
+  const size_t before = rig.Events().size();
+  const std::string name = Protected();
+  Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  Must(Do(receiving_caseworker, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_DETAILS})));
+  std::vector<event::v1::Event> events = rig.Events();
+  events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(before));
+  ASSERT_EQ(events.size(), 3u);
+  for (const event::v1::Event& event : events) {
+    EXPECT_EQ(event.resource(), rpc::SealedResource(name));
+    EXPECT_THAT(event.parties(), IsEmpty());
+    EXPECT_EQ(event.body(), rpc::kSealed);
+    EXPECT_EQ(event.actor(), rpc::kSealed);
+    EXPECT_TRUE(event.facts().empty());
+    EXPECT_EQ(event.role() + event.state() + event.purpose(), "");
+    const std::string text = event.SerializeAsString();
+    for (const std::string_view word :
+         {rows::IdOfName(name), kReferringBody, kReceivingBody, std::string_view("p-eva"),
+          std::string_view("p-raul"), std::string_view("TRAFFICKING")}) {
+      EXPECT_THAT(text, Not(HasSubstr(std::string(word))));
+    }
+  }
+  EXPECT_EQ(events[0].revision(), 1);
+  EXPECT_EQ(events[1].revision(), 2);
+  // Who knows its name can prove who looked.
+  EXPECT_EQ(events[2].commitments().at("actor"), rpc::SealedActor(name, kReceivingBody, "p-raul"));
+  const std::string log = rig.EndLog();
+  EXPECT_THAT(log, Not(HasSubstr(std::string(rows::IdOfName(name)))));
+  EXPECT_THAT(log, Not(HasSubstr("TRAFFICKING")));
+}
+
+TEST_F(ProtectedTest, ItsReadersTakeItThroughItsWholeCourse) {
+  const std::string name = Protected();
+  const v1::Referral shown = Must(Get(referring_caseworker, name));
+  EXPECT_EQ(shown.protection().ground(), v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
+  EXPECT_THAT(shown.protection().referring_readers(), ElementsAre("p-eva"));
+  EXPECT_THAT(shown.protection().receiving_readers(), IsEmpty()) << "of the other side";
+  EXPECT_THAT(Must(Get(receiving_caseworker, name)).protection().receiving_readers(), ElementsAre("p-raul"));
+  EXPECT_EQ(shown.coordinating_body(), "") << "nobody watches over it by lists";
+
+  Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  EXPECT_EQ(Must(Do(receiving_caseworker, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_DETAILS})))
+                .sections_size(),
+            1);
+  Must(Do(receiving_caseworker, &Stub::StartReferral, On<v1::StartReferralRequest>(name)));
+  Must(Do(receiving_caseworker, &Stub::CompleteReferral, Complete(name)));
+  EXPECT_THAT(Box(referring_caseworker, v1::BOX_OUTBOX), ElementsAre(name));
+  EXPECT_THAT(Box(receiving_caseworker, v1::BOX_INBOX), ElementsAre(name));
+  // Readers who are no supervisors do what supervisors do elsewhere: nobody else could.
+  Must(Do(receiving_caseworker, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)));
+  Must(Do(referring_caseworker, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)));
+  EXPECT_EQ(Record(name).protection().ground(), v1::PROTECTION_GROUND_UNSPECIFIED) << "about the person";
+  EXPECT_EQ(Get(referrer, name).status().code(), absl::StatusCode::kNotFound) << "and still hidden";
+}
+
+TEST_F(ProtectedTest, WithoutReadersItComesToTheOfficersWhoNameThemAndReadNothing) {
+  const std::string name = Protected({});
+  EXPECT_EQ(Get(receiving_caseworker, name).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), ElementsAre(name));
+  EXPECT_THAT(Box(referring_safeguarding, v1::BOX_OUTBOX), IsEmpty()) << "its side has a reader";
+  const v1::Referral shown = Must(Get(receiving_safeguarding, name));
+  EXPECT_TRUE(shown.has_protection());
+  EXPECT_EQ(shown.protection().ground(), v1::PROTECTION_GROUND_UNSPECIFIED);
+  EXPECT_THAT(shown.persons(), IsEmpty());
+  EXPECT_THAT(shown.allowed_actions(), ElementsAre("ASSIGN", "CLAIM"));
+  const auto screening = Disclose(name, {v1::SECTION_KIND_SCREENING}, v1::PURPOSE_ASSESS_REQUEST);
+  EXPECT_EQ(ReasonOf(Do(receiving_safeguarding, &Stub::DiscloseReferral, screening)), "READER_FIRST");
+  v1::ExportPersonRequest person = On<v1::ExportPersonRequest>(name);
+  person.set_person(1);
+  EXPECT_EQ(ReasonOf(Do(receiving_safeguarding, &Stub::ExportPerson, person)), "READER_FIRST");
+  // Nor with another role beside: a supervisor who is an officer is not a reader.
+  const std::string both = rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer, Role::kSupervisor});
+  EXPECT_EQ(ReasonOf(Do(both, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name))), "READER_FIRST");
+
+  Must(Do(receiving_safeguarding, &Stub::ClaimReferral, On<v1::ClaimReferralRequest>(name)));
+  EXPECT_THAT(Must(Get(receiving_safeguarding, name)).protection().receiving_readers(),
+              ElementsAre("p-teresa"));
+  Must(Assign(receiving_safeguarding, name, {"p-raul", "p-teresa"}));
+  EXPECT_EQ(Must(Get(receiving_caseworker, name)).persons_size(), 1);
+  EXPECT_EQ(Must(Do(receiving_safeguarding, &Stub::DiscloseReferral, screening)).sections_size(), 1);
+  Must(Assign(receiving_safeguarding, name, {"p-raul"}));
+  EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), IsEmpty());
+  EXPECT_EQ(Get(receiving_safeguarding, name).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ProtectedTest, SilenceComesToReadersAndToOfficersOfTheSilentSideAndToNobodyElse) {
+  const std::string name = Protected();
+  ClockKeeper keeper(rig.env(), service.change(), KeeperOptions());
+  const auto run_for = [&](absl::Duration span) {
+    const absl::Time until = rig.clock().Now() + span;
+    while (rig.clock().Now() < until) {
+      rig.clock().Advance(absl::Minutes(4));
+      while (Must(keeper.Step()).more) {
+      }
+    }
+    Refresh();
+  };
+  Must(keeper.Step());
+  run_for(api::FromTimestamp(Record(name).due().time()) - rig.clock().Now() + absl::Minutes(8));
+  ASSERT_TRUE(Record(name).has_escalate_time());
+  EXPECT_THAT(Box(referring_caseworker, v1::BOX_SILENCE), ElementsAre(name));
+  EXPECT_THAT(Box(referrer, v1::BOX_SILENCE), IsEmpty());
+  EXPECT_THAT(Box(coordinator, v1::BOX_COORDINATION), IsEmpty());
+  EXPECT_EQ(Get(coordinator, name).status().code(), absl::StatusCode::kNotFound);
+  // Its readers there may be gone: the officers can name others.
+  EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), ElementsAre(name));
+  EXPECT_THAT(Box(referring_safeguarding, v1::BOX_SILENCE), IsEmpty());
+  // One who is a reader as well sees it once.
+  const std::string officer = rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer}, {}, "p-raul");
+  EXPECT_THAT(Box(officer, v1::BOX_INBOX), ElementsAre(name));
+  Must(Assign(receiving_safeguarding, name, {"p-new"}));
+
+  run_for(absl::Hours(24 * 14) + absl::Minutes(8));
+  ASSERT_EQ(Record(name).state(), kLapsed);
+  EXPECT_THAT(Box(referring_caseworker, v1::BOX_FOLLOW_UP), ElementsAre(name)) << "what is owed has a reader";
+  EXPECT_THAT(Box(referrer, v1::BOX_FOLLOW_UP), IsEmpty());
+  Must(Do(referring_caseworker, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(name)));
+}
+
+TEST_F(ProtectedTest, WhatIsThereIsTakenOutOfEveryListWhenItIsProtected) {
+  const std::string name = Requested();
+  auto assign = On<v1::AssignReferralRequest>(name);
+  assign.set_assignee("p-raul");
+  Must(Do(receiver, &Stub::AssignReferral, assign));
+  Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION)));
+  auto waitlist = On<v1::WaitlistReferralRequest>(name);
+  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  waitlist.set_offer(std::string(kGroupOffer));
+  waitlist.set_group_id("alpha");
+  Must(Do(receiver, &Stub::WaitlistReferral, waitlist));
+  const auto channels = Channels();
+  for (const char* method : {"ListReferrals", "ListRightsRequests", "ListWaitingList"}) {
+    ASSERT_THAT(channels.at(method)(receiver), HasSubstr(name)) << method;
+  }
+  ASSERT_THAT(channels.at("FindByOwnReference")(referrer), HasSubstr(name));
+
+  Must(Assign(referring_caseworker, name, {}, v1::PROTECTION_GROUND_PERSECUTION));
+  for (const Other& other : Others()) {
+    for (const auto& [method, channel] : channels) {
+      if (method == "WatchReferrals") continue;  // what was told before stays told; see below
+      EXPECT_THAT(channel(other.token), Not(HasSubstr(name))) << method << " as " << other.who;
+    }
+    EXPECT_THAT(Get(other.token, name).status().code(),
+                AnyOf(absl::StatusCode::kNotFound, absl::StatusCode::kPermissionDenied));
+    EXPECT_EQ(Get(other.token, name).status().code(), Get(other.token, kUnknown).status().code());
+  }
+  v1::WaitingList list = Must(Do(receiver, &EnrolmentStub::GetWaitingList,
+                                 On<v1::GetWaitingListRequest>(
+                                     base::Cat(kGroupOffer, "/groups/alpha/waitingList"))));
+  EXPECT_EQ(list.waiting_count(), 0);
+  for (const std::string_view kind : {"box", "mine", "look", "rights", "wait"}) {
+    EXPECT_THAT(KindsNaming(name, /*in_keys=*/true), Not(Contains(kind)));
+  }
+  // Whoever protects it, and whoever had it on the other side, read it.
+  EXPECT_EQ(Must(Get(referring_caseworker, name)).protection().ground(), v1::PROTECTION_GROUND_PERSECUTION);
+  EXPECT_EQ(Must(Get(receiving_caseworker, name)).protection().receiving_readers(0), "p-raul");
+  // The log's revisions of the sealed name begin at one.
+  int64_t sealed = 0;
+  for (const auto& event : rig.Events()) {
+    if (event.resource() != rpc::SealedResource(name)) continue;
+    EXPECT_EQ(event.revision(), ++sealed);
+  }
+  EXPECT_EQ(sealed, 1);
+}
+
+TEST_F(ProtectedTest, WhatOthersKnowByALinkOrAPlaceIsNotProtectedBelatedly) {
+  const std::string name = Accepted();
+  Must(Do(receiver, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(name, kThirdBody)));
+  EXPECT_EQ(ReasonOf(Assign(referrer, name, {}, v1::PROTECTION_GROUND_SHELTER)), "PROTECTED_IS_UNLINKED");
+  const std::string shelter = Protected();
+  auto waitlist = On<v1::WaitlistReferralRequest>(shelter);
+  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  waitlist.set_offer(std::string(kGroupOffer));
+  waitlist.set_group_id("alpha");
+  EXPECT_EQ(ReasonOf(Do(receiving_caseworker, &Stub::WaitlistReferral, waitlist)), "PROTECTED_HAS_NO_GROUP");
+  auto accept = On<v1::AcceptReferralRequest>(shelter);
+  accept.set_offer(std::string(kGroupOffer));
+  accept.add_places()->set_person(1);
+  accept.mutable_places(0)->set_group_id("alpha");
+  EXPECT_EQ(ReasonOf(Do(receiving_caseworker, &Stub::AcceptReferral, accept)), "PROTECTED_HAS_NO_GROUP");
+  EXPECT_EQ(ReasonOf(Assign(referrer, Requested(), {"p-eva"})), "INVALID_FIELD") << "readers of nothing protected";
+}
+
+TEST_F(ProtectedTest, WhereItGoesOnItStaysProtectedAndTheWayThereIsNotShown) {
+  const std::string name = Protected();
+  auto propose = On<v1::ProposeForwardRequest>(name);
+  propose.set_body(std::string(kThirdBody));
+  Must(Do(receiving_caseworker, &Stub::ProposeForward, propose));
+  auto confirm = ToBody<v1::ConfirmForwardRequest>(name, kThirdBody);
+  confirm.add_readers("p-luz");
+  const std::string linked =
+      Must(Do(referring_caseworker, &Stub::ConfirmForward, confirm)).forwarded_to();
+  ASSERT_NE(linked, "");
+  const std::string luz = rig.TokenOf(kThirdBody, {Role::kCaseworker}, {}, "p-luz");
+  const v1::Referral there = Must(Get(luz, linked));
+  EXPECT_EQ(there.protection().ground(), v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
+  EXPECT_EQ(there.forwarded_from(), "");
+  EXPECT_THAT(std::string(there.DebugString()), Not(HasSubstr(name)));
+  EXPECT_EQ(Must(Get(referring_caseworker, linked)).forwarded_from(), name) << "she reads both";
+  EXPECT_EQ(Must(Get(receiving_caseworker, name)).forwarded_to(), "");
+  EXPECT_EQ(Get(third, linked).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(Box(third, v1::BOX_INBOX), IsEmpty());
+  EXPECT_THAT(Box(luz, v1::BOX_INBOX), ElementsAre(linked));
+  for (const std::string& each : {name, linked}) {
+    EXPECT_THAT(KindsNaming(each, /*in_keys=*/true), Not(Contains("feed")));
+  }
+}
+
+TEST_F(ProtectedTest, ARightIsAnsweredByReaders) {
+  const std::string name = Protected();
+  Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  const std::string right =
+      Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION))).name();
+  v1::ListReferralsRequest inbox;
+  inbox.set_box(v1::BOX_INBOX);
+  const auto page = Must(Do(receiving_caseworker, &Stub::ListReferrals, inbox));
+  ASSERT_EQ(page.referrals_size(), 1);
+  EXPECT_TRUE(page.referrals(0).is_protected());
+  EXPECT_EQ(page.referrals(0).rights_owed(), 1);
+  Must(Do(receiving_caseworker, &Stub::AnswerRightsRequest, Receipt(right, name, v1::RIGHT_ANSWER_RESTRICTED)));
+  EXPECT_EQ(Must(Do(receiving_caseworker, &Stub::ListReferrals, inbox)).referrals(0).rights_owed(), 0);
+  EXPECT_EQ(Must(Do(referring_caseworker, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(right)))
+                .answered_count(),
+            1);
+  EXPECT_EQ(Do(receiver, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(right)).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(ProtectedTest, AFamilyWithOneProtectedMemberShowsNothingOfHer) {
+  auto draft = NewDraft(3);
+  const std::string family = Must(Do(referring_caseworker, &Stub::CreateReferral, draft)).name();
+  v1::UpdateReferralRequest update;
+  update.mutable_referral()->set_name(family);
+  *update.mutable_referral()->add_persons() = CompletePerson(1);
+  *update.mutable_referral()->add_persons() = CompletePerson(2);
+  update.mutable_update_mask()->add_paths("persons");
+  Must(Do(referring_caseworker, &Stub::UpdateReferral, update));
+  auto submit = On<v1::SubmitReferralRequest>(family);
+  Must(Do(referring_caseworker, &Stub::SubmitReferral, submit));
+  const std::string hers = Protected();
+
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(family)));
+  const v1::Referral seen = Must(Get(receiver, family));
+  EXPECT_EQ(seen.persons_size(), 2);
+  EXPECT_THAT(seen.withdrawn_persons(), IsEmpty());
+  const auto sections = Must(Do(receiving_safeguarding, &Stub::DiscloseReferral,
+                                Disclose(family, {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS,
+                                                  v1::SECTION_KIND_ALERTS})));
+  EXPECT_EQ(sections.sections_size(), 2);
+  for (const std::string_view mark : {kGivenName, kScreening, kNeeds, kAlert}) {
+    EXPECT_THAT(std::string(sections.DebugString()), Not(HasSubstr(base::Cat(mark, "-3"))));
+  }
+  const auto history =
+      Must(Do(receiver, &Stub::ListReferralHistory, On<v1::ListReferralHistoryRequest>(family)));
+  for (const std::string& text : {std::string(seen.DebugString()), std::string(history.DebugString())}) {
+    EXPECT_THAT(text, Not(HasSubstr(hers)));
+  }
+  EXPECT_THAT(std::string(Record(hers).DebugString()), Not(HasSubstr(family))) << "unlinked";
+}
+
+// --- Time ------------------------------------------------------------------------------------------------
+
+TEST_F(ProtectedTest, HidingTakesNoLongerThanNotBeingThere) {
+  const std::string name = Protected();
+  const auto time = [this](std::string_view of) {
+    const absl::Time begin = absl::Now();
+    EXPECT_EQ(Get(receiver, of).status().code(), absl::StatusCode::kNotFound);
+    return absl::Now() - begin;
+  };
+  std::vector<absl::Duration> hidden;
+  std::vector<absl::Duration> unknown;
+  for (int i = 0; i < 600; ++i) {  // by turns, so that whatever else runs slows both
+    hidden.push_back(time(name));
+    unknown.push_back(time(kUnknown));
+  }
+  const auto quantile = [](std::vector<absl::Duration>& times, double at) {
+    std::sort(times.begin(), times.end());
+    return times[static_cast<size_t>(static_cast<double>(times.size()) * at)];
+  };
+  for (const double at : {0.1, 0.5}) {
+    const absl::Duration a = quantile(hidden, at);
+    const absl::Duration b = quantile(unknown, at);
+    // Reading one row is microseconds; unsealing a key, or looking for readers anywhere else, would be more.
+    EXPECT_LT(a, 1.5 * b + absl::Microseconds(200)) << "at " << at;
+    EXPECT_LT(b, 1.5 * a + absl::Microseconds(200)) << "at " << at;
+  }
+}
+
+}  // namespace
+}  // namespace waypost::referral
