@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/crypto/hash.h"
+#include "common/rpc/request_state.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -34,18 +35,6 @@ absl::Status Contended() {
   return error::WithRetry(error::Make(absl::StatusCode::kAborted, "CONTENDED",
                                       "others kept changing the resource meanwhile: repeat the call"),
                           absl::Milliseconds(50));
-}
-
-void SetRequest(MutationState& state, const google::protobuf::Message& request, std::string_view request_id) {
-  state.request_id = request_id;
-  state.idempotency_key = IdempotencyKey(state.call, request_id);
-  state.request_hash = crypto::HmacSha256(state.env.node.idempotency_key, Canonical(request));
-}
-
-// Tells the watchers, once it is durable.
-void Notify(const MutationState& state) {
-  for (const std::string& feed : state.feeds) state.env.hub.Changed(feed);
-  state.env.hub.Changed(kOutboxFeed);
 }
 
 // Everything a mutation needs until its answer.
@@ -127,6 +116,17 @@ struct RunningDisclosure {
 };
 
 }  // namespace
+
+void SetRequest(MutationState& state, const google::protobuf::Message& request, std::string_view request_id) {
+  state.request_id = request_id;
+  state.idempotency_key = IdempotencyKey(state.call, request_id);
+  state.request_hash = crypto::HmacSha256(state.env.node.idempotency_key, Canonical(request));
+}
+
+void Notify(const MutationState& state) {
+  for (const std::string& feed : state.feeds) state.env.hub.Changed(feed);
+  state.env.hub.Changed(kOutboxFeed);
+}
 
 UnaryCall::UnaryCall(const Environment& environment, grpc::CallbackServerContext* context,
                      const policy::MethodRule& rule)

@@ -116,6 +116,18 @@ void CompleteClocks(NodeConfig::Clocks& clocks, error::FieldViolations& violatio
   complete({"clocks.catch_up_rate", 500, 100'000}, &Clocks::catch_up_rate, &Clocks::set_catch_up_rate);
 }
 
+// With 2, every suppressed count would be known to be 1.
+constexpr int32_t kLeastThreshold = 3;
+
+void CompleteStatistics(NodeConfig::Statistics& statistics, error::FieldViolations& violations) {
+  int32_t threshold = statistics.threshold();
+  CompleteLimit({"statistics.threshold", 5, 1000}, threshold, violations);
+  if (threshold == 1 || threshold == 2) {
+    violations.Add("statistics.threshold", base::Cat("must be ", kLeastThreshold, " or more"));
+  }
+  statistics.set_threshold(threshold);
+}
+
 bool IsPort(std::string_view text, int least) {
   int port = -1;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -238,6 +250,7 @@ absl::Status CompleteConfig(NodeConfig& config) {
   error::FieldViolations violations;
   CompleteLimits(*config.mutable_limits(), violations);
   CompleteClocks(*config.mutable_clocks(), violations);
+  CompleteStatistics(*config.mutable_statistics(), violations);
   if (config.data_dir().empty()) violations.Add("data_dir", "is required: where the store is to be");
   if (config.key_dir().empty())
     violations.Add("key_dir", "is required: a folder for keys, apart from data_dir");

@@ -26,8 +26,10 @@ struct Renewal {
     storage::v1::OwnReferenceRecord renewed;
   };
   std::vector<Reference> references;
+  std::vector<rows::PersonLookup> person_lookups_before;
+  std::vector<rows::PersonLookup> person_lookups;
 
-  bool empty() const { return wraps.empty() && references.empty(); }
+  bool empty() const { return wraps.empty() && references.empty() && person_lookups.empty(); }
 };
 
 absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, const std::string& name,
@@ -44,6 +46,12 @@ absl::StatusOr<Renewal> Plan(const store::Reader& reader, Sealing& sealing, cons
     WAYPOST_ASSIGN_OR_RETURN(auto renewed, sealing.RenewLookup(name, body, renewal.based_on, *reference));
     if (renewed.has_value()) renewal.references.push_back({body, *reference, *std::move(renewed)});
   }
+  renewal.person_lookups_before = holdings.person_lookups();
+  if (renewal.person_lookups_before.empty()) return renewal;
+  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, name));
+  WAYPOST_ASSIGN_OR_RETURN(
+      renewal.person_lookups,
+      sealing.RenewPersonLookups(name, renewal.based_on, sections, renewal.person_lookups_before));
   return renewal;
 }
 
@@ -58,6 +66,11 @@ absl::Status Write(store::Writer& writer, const std::string& name, const Renewal
     if (!same) return rpc::PrepareAgain();
     holdings.PutOwnReference(reference.body, reference.renewed);
   }
+  // With the same wraps the sections are the same.
+  if (!renewal.person_lookups.empty() && renewal.person_lookups_before != holdings.person_lookups()) {
+    return rpc::PrepareAgain();
+  }
+  for (const rows::PersonLookup& lookup : renewal.person_lookups) holdings.PutPersonLookup(lookup);
   holdings.Save(writer);
   return absl::OkStatus();
 }
@@ -82,7 +95,7 @@ absl::StatusOr<RenewalReport> RenewKeys(store::Store& store, Sealing& sealing, a
       }
       WAYPOST_RETURN_IF_ERROR(written);
       report.wraps += renewal.wraps.size();
-      report.lookups += renewal.references.size();
+      report.lookups += renewal.references.size() + renewal.person_lookups.size();
     }
     if (static_cast<int>(names.size()) < kBatch) return report;
     after = names.back();

@@ -10,9 +10,11 @@
 #include "services/referral/clock_keeper.h"
 #include "services/referral/directory_replica.h"
 #include "services/referral/enrolment_service.h"
+#include "services/referral/intake_service.h"
 #include "services/referral/key_renewal.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
+#include "services/referral/statistics_service.h"
 
 namespace waypost::referral {
 namespace {
@@ -43,22 +45,30 @@ KeeperOptions KeeperOptionsOf(const config::v1::NodeConfig::Clocks& given) {
           .catch_up_rate = given.catch_up_rate()};
 }
 
+Publication PublicationOf(const config::v1::NodeConfig::Statistics& given) {
+  const bool quarterly = given.period() == config::v1::NodeConfig::STATISTICS_PERIOD_QUARTER;
+  return {.threshold = given.threshold(),
+          .period_kind = quarterly ? v1::STATISTICS_PERIOD_KIND_QUARTER : v1::STATISTICS_PERIOD_KIND_MONTH};
+}
+
 class ReferralModule final : public runtime::Module {
  public:
   ReferralModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
-                 const config::v1::NodeConfig::Clocks& clocks, std::unique_ptr<runtime::OutboxBase> outbox)
+                 const config::v1::NodeConfig& config, std::unique_ptr<runtime::OutboxBase> outbox)
       : context_(context),
-        clocks_(TableOf(clocks)),
+        clocks_(TableOf(config.clocks())),
         outbox_(std::move(outbox)),
         sealing_(keys, context.node.random),
         replica_(context.store),
         service_(outbox_->env(), sealing_, replica_, clocks_),
         enrolments_(outbox_->env(), replica_),
-        keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(clocks)) {}
+        intake_(outbox_->env(), sealing_, service_.change()),
+        statistics_(outbox_->env(), PublicationOf(config.statistics())),
+        keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())) {}
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
-  std::vector<grpc::Service*> more_services() override { return {&enrolments_}; }
+  std::vector<grpc::Service*> more_services() override { return {&enrolments_, &intake_, &statistics_}; }
 
   absl::Status Start(const runtime::Peers& peers) override {
     outbox_->Start(peers);
@@ -91,6 +101,8 @@ class ReferralModule final : public runtime::Module {
   DirectoryReplica replica_;
   ReferralService service_;
   EnrolmentService enrolments_;
+  IntakeService intake_;
+  StatisticsService statistics_;
   ClockKeeper keeper_;
   std::optional<DirectoryFollower> follower_;
 };
@@ -99,9 +111,9 @@ class ReferralModule final : public runtime::Module {
 
 absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::ModuleContext& context,
                                                             crypto::BodyKeys& keys,
-                                                            const config::v1::NodeConfig::Clocks& clocks) {
+                                                            const config::v1::NodeConfig& config) {
   WAYPOST_ASSIGN_OR_RETURN(auto outbox, runtime::OutboxBase::Open(context, "referral"));
-  return std::make_unique<ReferralModule>(context, keys, clocks, std::move(outbox));
+  return std::make_unique<ReferralModule>(context, keys, config, std::move(outbox));
 }
 
 }  // namespace waypost::referral

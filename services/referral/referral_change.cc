@@ -16,6 +16,8 @@
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
 #include "services/referral/rights_repository.h"
+#include "services/referral/statistics_counting.h"
+#include "services/referral/statistics_rows.h"
 
 namespace waypost::referral {
 namespace {
@@ -91,8 +93,9 @@ absl::Status WriteContent(store::Writer& writer, Is is, const ReferralRecord& ne
     WAYPOST_ASSIGN_OR_RETURN(holdings, rows::Holdings::Load(writer, name));
   }
   for (const Wrap& wrap : content.wraps) holdings.Put(wrap);
+  for (const rows::PersonLookup& lookup : content.person_lookups) holdings.PutPersonLookup(lookup);
   if (content.own_reference.has_value()) holdings.PutOwnReference(body, *content.own_reference);
-  if (IsProtected(next)) holdings.HideOwnReferences();
+  if (IsProtected(next)) holdings.HideFromSearch();
   holdings.Save(writer);
   return absl::OkStatus();
 }
@@ -126,6 +129,7 @@ absl::Status EraseShare(store::Writer& writer, std::string_view name, std::strin
   WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
   holdings.EraseWraps([&](const Wrap& wrap) { return wrap.body == body; });
   holdings.EraseOwnReference(body);
+  holdings.ErasePersonLookups([&](const rows::PersonLookup& lookup) { return lookup.body == body; });
   holdings.Save(writer);
   return rows::DeleteNotesOf(writer, name, body);
 }
@@ -141,6 +145,9 @@ absl::Status CloseAndErasePersons(store::Writer& writer, const ReferralRecord& b
   for (const Decision::PersonErasure& erasure : decision.person_erasures) {
     holdings.EraseWraps(
         [&](const Wrap& wrap) { return wrap.person == erasure.person && wrap.body == erasure.body; });
+    holdings.ErasePersonLookups([&](const rows::PersonLookup& lookup) {
+      return lookup.person == erasure.person && lookup.body == erasure.body;
+    });
   }
   holdings.Save(writer);
   return absl::OkStatus();
@@ -188,13 +195,14 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
   }
   entry.set_out_of_order_reason(news.out_of_order);
   entry.set_next_on_list(news.next_on_list);
+  for (const storage::v1::Counted& counted : decision.counted) *entry.add_counted() = counted;
   rows::PutHistory(writer, decision.next.name(), entry);
 }
 
 // What was written of a referral before it was protected, and is found by others.
 absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
   WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, next.name()));
-  holdings.HideOwnReferences();
+  holdings.HideFromSearch();
   holdings.Save(writer);
   for (const storage::v1::RightMarkRecord& mark : next.right_marks()) {
     WAYPOST_RETURN_IF_ERROR(rows::HideRightsRequest(writer, mark.request()));
@@ -216,6 +224,7 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
     WAYPOST_RETURN_IF_ERROR(Hide(mutation.writer(), next));
   }
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
+  WAYPOST_RETURN_IF_ERROR(rows::AddCounts(mutation.writer(), next, decision.counted));
   WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, before, next));
   const std::vector<std::string> parties = PartiesOf(before, next);
   rpc::Change change{.type = EventType(decision.event),
@@ -276,7 +285,8 @@ absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const Re
                          const SealedContent& content) {
   WAYPOST_RETURN_IF_ERROR(
       WriteContent(mutation.writer(), Is::kNew, linked, linked.referring().body(), content));
-  const Decision opened{.next = linked, .event = Event::kOpenLinked};
+  Decision opened{.next = linked, .event = Event::kOpenLinked};
+  opened.counted = CountOpened(opened.next);
   return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments);
 }
 
@@ -366,6 +376,7 @@ absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Rea
   const auto add = [&content](SealedContent more) {
     for (auto& section : more.sections) content.sections.push_back(std::move(section));
     for (auto& wrap : more.wraps) content.wraps.push_back(std::move(wrap));
+    for (auto& lookup : more.person_lookups) content.person_lookups.push_back(std::move(lookup));
     for (auto& commitment : more.commitments) content.commitments.push_back(std::move(commitment));
     if (more.own_reference.has_value()) content.own_reference = std::move(more.own_reference);
   };

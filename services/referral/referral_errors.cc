@@ -89,6 +89,10 @@ absl::Status NotEscalated(std::string_view name) {
   return Refused("NOT_ESCALATED", name, "has not been escalated, and lapses only after that");
 }
 
+absl::Status PeriodNotOver(std::string_view period) {
+  return Refused("PERIOD_NOT_OVER", period, "is not over: ask again then");
+}
+
 absl::Status ReopenTooLate(std::string_view name) {
   return Refused("REOPEN_TOO_LATE", name, "ended more than 90 days ago: make a new referral");
 }

@@ -83,6 +83,17 @@ inline constexpr int kMaxNotesDisclosed = 50;
 inline constexpr int kMaxFoundByReference = 50;
 inline constexpr int kMaxSectionsDisclosed = 3;
 
+// The duplicate check.
+inline constexpr absl::Duration kDuplicateWithin = absl::Hours(24 * 366);  // of a referral's end
+inline constexpr int kMaxDuplicatesOfPerson = 10;
+inline constexpr int kMaxDuplicatesLookedAt = 50;  // under one lookup
+
+// Referrals sent in one call.
+inline constexpr int kMaxBatchRows = 500;
+
+// Statistics: stored rows that one table is made of.
+inline constexpr int kMaxStatisticsRows = 20'000;
+
 }  // namespace waypost::referral
 
 #endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_LIMITS_H_

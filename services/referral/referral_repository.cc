@@ -16,6 +16,7 @@
 namespace waypost::referral::rows {
 namespace {
 
+using storage::v1::HeldPersonLookup;
 using storage::v1::HeldReference;
 using storage::v1::HeldWrap;
 using storage::v1::HistoryRecord;
@@ -61,6 +62,17 @@ std::string Reversed(std::string_view id) {
 
 std::string LookupKey(std::string_view name, std::string_view body, std::string_view lookup) {
   return KeyBuilder(LookupPrefix(body, lookup)).Text(Reversed(IdOfName(name))).Take();
+}
+
+std::string PersonPrefix(std::string_view body, std::string_view lookup) {
+  return KeyBuilder().Text("dup").Text(body).Text(lookup).Take();
+}
+
+std::string PersonKey(std::string_view name, const PersonLookup& lookup) {
+  return KeyBuilder(PersonPrefix(lookup.body, lookup.lookup))
+      .Text(Reversed(IdOfName(name)))
+      .Uint(lookup.person)
+      .Take();
 }
 
 std::string NoteKey(std::string_view name, uint32_t number) {
@@ -469,6 +481,12 @@ absl::StatusOr<Holdings> Holdings::Load(const store::Reader& reader, std::string
     holdings.stored_lookups_[held.body()] = held.reference().lookup();
     holdings.references_[held.body()] = std::move(*held.mutable_reference());
   }
+  for (HeldPersonLookup& held : *record.mutable_person_lookups()) {
+    holdings.person_lookups_.push_back({.person = held.person(),
+                                        .body = std::move(*held.mutable_body()),
+                                        .lookup = std::move(*held.mutable_lookup())});
+  }
+  holdings.stored_person_lookups_ = holdings.person_lookups_;
   return holdings;
 }
 
@@ -507,8 +525,19 @@ void Holdings::EraseOwnReference(std::string_view body) {
   if (const auto found = references_.find(body); found != references_.end()) references_.erase(found);
 }
 
-void Holdings::HideOwnReferences() {
+void Holdings::HideFromSearch() {
   for (auto& [body, reference] : references_) reference.clear_lookup();
+  person_lookups_.clear();
+}
+
+void Holdings::PutPersonLookup(const PersonLookup& lookup) {
+  ErasePersonLookups(
+      [&](const PersonLookup& held) { return held.person == lookup.person && held.body == lookup.body; });
+  person_lookups_.push_back(lookup);
+}
+
+void Holdings::ErasePersonLookups(absl::FunctionRef<bool(const PersonLookup&)> goes) {
+  std::erase_if(person_lookups_, goes);
 }
 
 void Holdings::SaveLookups(store::Writer& writer) const {
@@ -523,6 +552,15 @@ void Holdings::SaveLookups(store::Writer& writer) const {
     if (stored != stored_lookups_.end() && stored->second == reference.lookup()) continue;
     if (reference.lookup().empty()) continue;
     writer.Put(LookupKey(name_, body, reference.lookup()), "");
+  }
+  const auto is_in = [](const std::vector<PersonLookup>& lookups, const PersonLookup& lookup) {
+    return std::find(lookups.begin(), lookups.end(), lookup) != lookups.end();
+  };
+  for (const PersonLookup& lookup : stored_person_lookups_) {
+    if (!is_in(person_lookups_, lookup)) writer.Delete(PersonKey(name_, lookup));
+  }
+  for (const PersonLookup& lookup : person_lookups_) {
+    if (!is_in(stored_person_lookups_, lookup)) writer.Put(PersonKey(name_, lookup), "");
   }
 }
 
@@ -541,7 +579,13 @@ void Holdings::Save(store::Writer& writer) const {
     held.set_body(body);
     *held.mutable_reference() = reference;
   }
-  if (wraps_.empty() && references_.empty()) {
+  for (const PersonLookup& lookup : person_lookups_) {
+    HeldPersonLookup& held = *record.add_person_lookups();
+    held.set_person(lookup.person);
+    held.set_body(lookup.body);
+    held.set_lookup(lookup.lookup);
+  }
+  if (wraps_.empty() && references_.empty() && person_lookups_.empty()) {
     writer.Delete(HoldingsKey(name_));
   } else {
     writer.Put(HoldingsKey(name_), record.SerializeAsString());
@@ -562,6 +606,21 @@ absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reade
   return names;
 }
 
+absl::StatusOr<std::vector<FoundPerson>> FindByPerson(const store::Reader& reader, std::string_view body,
+                                                      std::string_view lookup, int limit) {
+  const std::string prefix = PersonPrefix(body, lookup);
+  std::vector<FoundPerson> found;
+  const auto at = reader.Scan(PrefixRange(prefix));
+  for (; at->Valid() && static_cast<int>(found.size()) < limit; at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t person, parser.Uint());
+    found.push_back({.referral = NameOfId(Reversed(id)), .person = static_cast<uint32_t>(person)});
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return found;
+}
+
 absl::Status DeleteNotesOf(store::Writer& writer, std::string_view name, std::string_view body) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<NoteRecord> notes, ListNotes(writer, name, 0, kNoLimit));
   for (const NoteRecord& note : notes) {
@@ -575,6 +634,7 @@ absl::Status DeletePerson(store::Writer& writer, std::string_view name, uint32_t
   writer.Delete(SectionsKey(name, person));
   WAYPOST_ASSIGN_OR_RETURN(Holdings holdings, Holdings::Load(writer, name));
   holdings.EraseWraps([&](const Wrap& wrap) { return wrap.person == person; });
+  holdings.ErasePersonLookups([&](const PersonLookup& lookup) { return lookup.person == person; });
   holdings.Save(writer);
   return absl::OkStatus();
 }
@@ -591,6 +651,7 @@ absl::Status DeleteContent(store::Writer& writer, std::string_view name) {
   for (const std::string& key : keys) writer.Delete(key);
   WAYPOST_ASSIGN_OR_RETURN(Holdings holdings, Holdings::Load(writer, name));
   holdings.EraseWraps([](const Wrap& wrap) { return wrap.record.scope() != storage::v1::KEY_SCOPE_BODY; });
+  holdings.ErasePersonLookups([](const PersonLookup&) { return true; });
   holdings.Save(writer);
   return absl::OkStatus();
 }

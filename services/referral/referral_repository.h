@@ -5,6 +5,7 @@
 //   ("s", id, person)                          SectionsRecord
 //   ("held", id)                               HoldingsRecord: each body's keys and own reference
 //   ("look", body, lookup, reversed id)        empty: finds referrals by a body's own reference, newest first
+//   ("dup", body, lookup, reversed id, person) empty: finds a body's referrals of one person, newest first
 //   ("n", id, number)                          NoteRecord
 //   ("h", id, revision)                        HistoryRecord
 //   ("box", box, body, unit, state, due, id)   ReferralSummary, for inbox and outbox
@@ -50,6 +51,14 @@ struct Wrap {
   uint32_t person = 0;
   std::string body;
   storage::v1::WrapRecord record;
+};
+
+// What a person is found by, by one body.
+struct PersonLookup {
+  uint32_t person = 0;
+  std::string body;
+  std::string lookup;
+  friend bool operator==(const PersonLookup&, const PersonLookup&) = default;
 };
 
 // Which rows a listing walks.
@@ -136,8 +145,13 @@ class Holdings {
   // In place of the one that the body had.
   void PutOwnReference(std::string_view body, const storage::v1::OwnReferenceRecord& reference);
   void EraseOwnReference(std::string_view body);
-  // They stay, but are not found any longer.
-  void HideOwnReferences();
+  // Own references stay, but are not found any longer; nor are people.
+  void HideFromSearch();
+
+  const std::vector<PersonLookup>& person_lookups() const { return person_lookups_; }
+  // In place of the one of the same person and body.
+  void PutPersonLookup(const PersonLookup& lookup);
+  void ErasePersonLookups(absl::FunctionRef<bool(const PersonLookup&)> goes);
 
   void Save(store::Writer& writer) const;
 
@@ -155,10 +169,21 @@ class Holdings {
   std::vector<Wrap> wraps_;
   References references_;
   Lookups stored_lookups_;  // those that have a row
+  std::vector<PersonLookup> person_lookups_;
+  std::vector<PersonLookup> stored_person_lookups_;  // those that have a row
 };
 
 // Names of the referrals that `body` has under a lookup, newest first, at most `limit`.
 absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reader, std::string_view body,
+                                                      std::string_view lookup, int limit);
+
+// A person of a referral who was found.
+struct FoundPerson {
+  std::string referral;
+  uint32_t person = 0;
+};
+// Who `body` has under a lookup of a person, newest first, at most `limit`.
+absl::StatusOr<std::vector<FoundPerson>> FindByPerson(const store::Reader& reader, std::string_view body,
                                                       std::string_view lookup, int limit);
 
 // The notes of one body that it alone can open.

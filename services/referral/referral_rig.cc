@@ -52,7 +52,9 @@ ReferralRig::ReferralRig(RigOptions options)
       sealing(keys, rig.random()),
       replica(rig.store()),
       service(rig.env(), sealing, replica),
-      enrolment_service(rig.env(), replica) {
+      enrolment_service(rig.env(), replica),
+      intake_service(rig.env(), sealing, service.change()),
+      statistics_service(rig.env(), {}) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
@@ -78,9 +80,11 @@ ReferralRig::ReferralRig(RigOptions options)
   changes.set_up_to_date(true);
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 
-  rig.Serve({&service, &enrolment_service});
+  rig.Serve({&service, &enrolment_service, &intake_service, &statistics_service});
   stub = v1::ReferralService::NewStub(rig.channel());
   enrolment_stub = v1::EnrolmentService::NewStub(rig.channel());
+  intake_stub = v1::IntakeService::NewStub(rig.channel());
+  statistics_stub = v1::StatisticsService::NewStub(rig.channel());
   referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
   receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
   coordinator = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
@@ -95,6 +99,8 @@ ReferralRig::ReferralRig(RigOptions options)
 ReferralRig::~ReferralRig() {
   stub.reset();
   enrolment_stub.reset();
+  intake_stub.reset();
+  statistics_stub.reset();
   rig.StopServing();
 }
 

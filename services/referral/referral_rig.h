@@ -18,16 +18,21 @@
 #include "common/testing/service_rig.h"
 #include "services/referral/directory_replica.h"
 #include "services/referral/enrolment_service.h"
+#include "services/referral/intake_service.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/referral_testing.h"
+#include "services/referral/statistics_service.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
+#include "waypost/referral/v1/statistics_service.grpc.pb.h"
 
 namespace waypost::referral::testing {
 
 using Stub = v1::ReferralService::Stub;
 using EnrolmentStub = v1::EnrolmentService::Stub;
+using IntakeStub = v1::IntakeService::Stub;
+using StatisticsStub = v1::StatisticsService::Stub;
 using ::waypost::testing::RigOptions;
 using ::waypost::testing::ServiceRig;
 
@@ -84,6 +89,22 @@ class ReferralRig {
                                                                     Response*),
                               const Request& request) {
     return rig.Call(*enrolment_stub, token, method, request);
+  }
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Do(std::string_view token,
+                              grpc::Status (IntakeStub::*method)(grpc::ClientContext*, const Request&,
+                                                                 Response*),
+                              const Request& request) {
+    return rig.Call(*intake_stub, token, method, request);
+  }
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Do(std::string_view token,
+                              grpc::Status (StatisticsStub::*method)(grpc::ClientContext*, const Request&,
+                                                                     Response*),
+                              const Request& request) {
+    return rig.Call(*statistics_stub, token, method, request);
   }
 
   // --- Requests that are complete
@@ -157,8 +178,12 @@ class ReferralRig {
   DirectoryReplica replica;
   ReferralService service;
   EnrolmentService enrolment_service;
+  IntakeService intake_service;
+  StatisticsService statistics_service;
   std::unique_ptr<Stub> stub;
   std::unique_ptr<EnrolmentStub> enrolment_stub;
+  std::unique_ptr<IntakeStub> intake_stub;
+  std::unique_ptr<StatisticsStub> statistics_stub;
 
   // Supervisors.
   std::string referrer;

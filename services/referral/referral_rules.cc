@@ -12,6 +12,7 @@
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
+#include "services/referral/statistics_counting.h"
 #include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
@@ -1210,6 +1211,7 @@ void Settle(Step& step) {
   if (!next.has_due() || next.due().clock() != next.date_proposal().clock()) next.clear_date_proposal();
   next.set_revision(step.current.revision() + 1);
   *next.mutable_update_time() = api::ToTimestamp(step.now);
+  step.decision.counted = CountChange(step.current, step.decision.event, next);
   // A forwarded referral keeps the holder of that moment.
   const bool goes_on = step.decision.event != Event::kHandOverTaken && !IsEnd(step.current.state());
   if (goes_on || step.decision.event == Event::kReopen) {

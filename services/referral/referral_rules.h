@@ -17,6 +17,7 @@
 #include "services/referral/referral_commands.h"
 #include "services/referral/referral_machine.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
+#include "waypost/referral/storage/v1/statistics_storage.pb.h"
 
 namespace waypost::referral {
 
@@ -77,6 +78,8 @@ struct Decision {
   std::vector<PersonErasure> person_erasures = {};
   // For the event: what was decided, in codes.
   std::vector<std::pair<std::string, std::string>> facts = {};
+  // For the statistics.
+  std::vector<storage::v1::Counted> counted = {};
 };
 
 // Decides a caller's command at a moment, by its clocks. `current` is empty (kNothing) for Create, and for a

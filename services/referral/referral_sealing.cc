@@ -7,6 +7,7 @@
 #include "common/base/strings.h"
 #include "common/crypto/normalise.h"
 #include "common/status/errors.h"
+#include "services/referral/person_lookup.h"
 
 namespace waypost::referral {
 namespace {
@@ -19,6 +20,7 @@ using storage::v1::OwnReferenceRecord;
 using storage::v1::SectionRecord;
 
 constexpr std::string_view kOwnReferenceKind = "own-reference";
+constexpr std::string_view kPersonKind = "person";
 constexpr std::string_view kScreeningKey = "screening";
 
 // What a ciphertext is bound to: moved to another place, it does not open.
@@ -155,6 +157,8 @@ absl::StatusOr<SealedContent> Sealing::SealNew(
     WAYPOST_RETURN_IF_ERROR(SealPerson(name, person, data_key, screening_key, out));
     WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(), MakeWrap(name, person.person(), sides.referring,
                                                                 storage::v1::KEY_SCOPE_DATA, data_key, now));
+    WAYPOST_RETURN_IF_ERROR(
+        AddPersonLookup(sides.referring, person.person(), person.details(), out.person_lookups));
     if (sides.receiving.empty()) continue;
     WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
                              MakeWrap(name, person.person(), sides.receiving,
@@ -302,6 +306,40 @@ absl::StatusOr<std::vector<std::string>> Sealing::LookupsOf(std::string_view bod
                                                             std::string_view own_reference) {
   WAYPOST_ASSIGN_OR_RETURN(const std::string normalised, crypto::NormaliseReference(own_reference));
   return keys_.LookupCandidates(body, kOwnReferenceKind, normalised);
+}
+
+absl::Status Sealing::AddPersonLookup(std::string_view body, uint32_t person,
+                                      const v1::PersonDetails& details,
+                                      std::vector<rows::PersonLookup>& lookups) {
+  const std::optional<std::string> text = LookupTextOf(details);
+  if (!text.has_value()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(std::string lookup, keys_.Lookup(body, kPersonKind, *text));
+  lookups.push_back({.person = person, .body = std::string(body), .lookup = std::move(lookup)});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> Sealing::PersonLookupsOf(std::string_view body,
+                                                                  const v1::PersonDetails& details) {
+  const std::optional<std::string> text = LookupTextOf(details);
+  if (!text.has_value()) return std::vector<std::string>();
+  return keys_.LookupCandidates(body, kPersonKind, *text);
+}
+
+absl::StatusOr<std::vector<rows::PersonLookup>> Sealing::RenewPersonLookups(
+    std::string_view name, const std::vector<Wrap>& wraps, const std::vector<SectionRecord>& sections,
+    const std::vector<rows::PersonLookup>& lookups) {
+  std::vector<rows::PersonLookup> renewed;
+  for (const rows::PersonLookup& lookup : lookups) {
+    WAYPOST_ASSIGN_OR_RETURN(const bool retired, keys_.IsRetired(crypto::LookupKeyId(lookup.lookup)));
+    if (!retired) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, OpenKeys(name, wraps, lookup.body));
+    WAYPOST_ASSIGN_OR_RETURN(const auto opened,
+                             OpenSections(name, keys, sections, {lookup.person}, {v1::SECTION_KIND_DETAILS}));
+    for (const v1::PersonSections& person : opened) {
+      WAYPOST_RETURN_IF_ERROR(AddPersonLookup(lookup.body, lookup.person, person.details(), renewed));
+    }
+  }
+  return renewed;
 }
 
 absl::StatusOr<std::vector<Wrap>> Sealing::Rewrap(std::string_view name, const std::vector<Wrap>& wraps,

@@ -40,6 +40,8 @@ struct SealedContent {
   std::vector<storage::v1::SectionRecord> sections;
   std::vector<Wrap> wraps;
   std::optional<storage::v1::OwnReferenceRecord> own_reference;
+  // What the referring body finds these people by again.
+  std::vector<rows::PersonLookup> person_lookups = {};
   // For the event: "1.details" → keyed commitment.
   std::vector<std::pair<std::string, std::string>> commitments;
 };
@@ -104,6 +106,15 @@ class Sealing {
   // What to look an own reference up by: one for each live key.
   absl::StatusOr<std::vector<std::string>> LookupsOf(std::string_view body, std::string_view own_reference);
 
+  // What to look a person up by: one for each live key. Empty where the details do not suffice.
+  absl::StatusOr<std::vector<std::string>> PersonLookupsOf(std::string_view body,
+                                                           const v1::PersonDetails& details);
+  // Those of `lookups` that are under a retired key, renewed. REQUIRES: `sections` are all of the referral.
+  absl::StatusOr<std::vector<rows::PersonLookup>> RenewPersonLookups(
+      std::string_view name, const std::vector<Wrap>& wraps,
+      const std::vector<storage::v1::SectionRecord>& sections,
+      const std::vector<rows::PersonLookup>& lookups);
+
   // The wraps and lookups under a retired key, renewed under the current one: what a rotation replaces.
   absl::StatusOr<std::vector<Wrap>> Rewrap(std::string_view name, const std::vector<Wrap>& wraps,
                                            absl::Time now);
@@ -117,6 +128,9 @@ class Sealing {
   absl::Status SealPerson(std::string_view name, const v1::PersonSections& sections,
                           const crypto::DataKey& data_key, const crypto::SecretKey& screening_key,
                           SealedContent& out);
+  // Adds what `body` finds a person by; nothing where the details do not suffice.
+  absl::Status AddPersonLookup(std::string_view body, uint32_t person, const v1::PersonDetails& details,
+                               std::vector<rows::PersonLookup>& lookups);
   absl::Status SealReference(std::string_view name, std::string_view body, const crypto::SecretKey& own,
                              std::string_view own_reference, SealedContent& out);
 

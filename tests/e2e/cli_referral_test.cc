@@ -293,8 +293,8 @@ TEST_F(CliReferralTest, EveryCommandOfItsHelpDoesWhatItSays) {
   }
   EXPECT_GT(left.size(), 40u);
   for (const std::string& command : run_) EXPECT_EQ(left.erase(command), 1u) << command;
-  EXPECT_THAT(left, ElementsAre("assume-responsibility", "import", "remind", "rule-on-competence",
-                                "settle-follow-up", "watch"))
+  EXPECT_THAT(left, ElementsAre("assume-responsibility", "duplicates", "import", "remind",
+                                "rule-on-competence", "settle-follow-up", "watch"))
       << "which have tests of their own";
 }
 

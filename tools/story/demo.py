@@ -3,7 +3,8 @@
 
 Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays: the
 directory of the papers, the way to a service, a family of four with an interpreter need, a decline, a
-forward, a waiting list, a protected referral, the audit log and its proofs, an erasure. Each step says what happened and checks it.
+forward, a waiting list, a protected referral, a file of referrals and a month in figures, the audit log and its proofs, an erasure.
+Each step says what happened and checks it.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import time
 import chapters_protected
 import chapters_audit
 import chapters_directory
+import chapters_intake
 import chapters_referral
 import node as nodes
 from cast import Cast
@@ -74,6 +76,7 @@ def play(report, tool, folder):
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
     chapters_referral.waited_for(report, cast, desk, run)
     chapters_protected.one_protected_member(report, cast, desk, run)
+    chapters_intake.many_at_once(report, cast, desk, folder)
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))
     catch_up(report, cast, desk, completed, heard)
     evidence = chapters_audit.Evidence(report, cast, desk, folder, completed, family.receiver_reference)

@@ -21,6 +21,7 @@ void AddReferralCommands(CLI::App& root, Session& session);
 void AddWaitingListCommands(CLI::App& root, Session& session);
 void AddRightsCommands(CLI::App& root, Session& session);
 void AddEnrolmentCommands(CLI::App& root, Session& session);
+void AddStatisticsCommand(CLI::App& root, Session& session);
 void AddAuditCommands(CLI::App& root, Session& session);
 void AddReflectionCommand(CLI::App& root, Session& session);
 void AddCompletionCommand(CLI::App& root, Session& session);
@@ -37,6 +38,7 @@ void AddReferralDisclosure(CLI::App& referral, Session& session);
 void AddReferralActions(CLI::App& referral, Session& session);
 void AddReferralWatch(CLI::App& referral, Session& session);
 void AddReferralImport(CLI::App& referral, Session& session);
+void AddReferralDuplicates(CLI::App& referral, Session& session);
 
 }  // namespace waypost::cli
 

@@ -123,6 +123,12 @@ ImportRunOptions MakeRun(Session& session, const ImportOptions& options, Caller*
     if (caller == nullptr) return absl::OkStatus();  // a dry run
     return caller->Unary("waypost.referral.v1.ReferralService/SubmitReferral", request, response, true);
   };
+  if (caller != nullptr) {
+    run.submit_batch = [caller](const referral::v1::BatchSubmitReferralsRequest& request,
+                                referral::v1::BatchSubmitReferralsResponse& response) {
+      return caller->Unary("waypost.referral.v1.IntakeService/BatchSubmitReferrals", request, response, true);
+    };
+  }
   const bool dry_run = options.dry_run;
   run.on_result = [&session, &errors, dry_run](const ImportItem& item, const RowResult& result) {
     errors += ErrorFileLines(item, result);
@@ -194,7 +200,7 @@ void AddReferralImport(CLI::App& referral, Session& session) {
   leaf.add_option("file", options->file, "the file");
   leaf.add_option("--import-id", options->import_id,
                   "what the rows' request ids are made from; the file's hash if absent");
-  leaf.add_option("--in-flight", options->in_flight, "how many at once")
+  leaf.add_option("--in-flight", options->in_flight, "how many calls at once, each of up to 100 referrals")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   leaf.add_flag("--dry-run", options->dry_run, "only check the file, here");

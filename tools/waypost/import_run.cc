@@ -4,8 +4,10 @@
 #include <atomic>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "common/base/strings.h"
+#include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
 #include "google/rpc/error_details.pb.h"
 #include "tools/waypost/csv_import.h"
@@ -21,6 +23,12 @@ bool EndsTheRun(const absl::Status& status) {
          status.code() == absl::StatusCode::kDeadlineExceeded;
 }
 
+// The row itself may be good.
+bool IsTransient(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kAborted ||
+         status.code() == absl::StatusCode::kResourceExhausted;
+}
+
 // Shared by the threads of one run.
 class Run {
  public:
@@ -33,9 +41,9 @@ class Run {
 
   void Work() {
     while (!stopped_ && !interrupts_.requested()) {
-      const size_t index = next_++;
-      if (index >= items_.size()) return;
-      Done(index, Send(items_[index]));
+      const auto [from, to] = Take();
+      if (from == to) return;
+      SendAll(from, to);
     }
   }
 
@@ -51,6 +59,63 @@ class Run {
   }
 
  private:
+  // The rows of the next call: one at least, while there are any.
+  std::pair<size_t, size_t> Take() {
+    const std::lock_guard lock(next_mutex_);
+    const size_t from = next_;
+    const size_t most = options_.submit_batch == nullptr ? 1 : kImportRowsPerCall;
+    size_t bytes = 0;
+    while (next_ < items_.size() && next_ - from < most) {
+      bytes += items_[next_].request.ByteSizeLong();
+      if (next_ > from && bytes > kImportBytesPerCall) break;
+      ++next_;
+    }
+    return {from, next_};
+  }
+
+  void SendAll(size_t from, size_t to) {
+    if (options_.submit_batch == nullptr) {
+      for (size_t i = from; i < to; ++i) Done(i, Send(items_[i]));
+      return;
+    }
+    referral::v1::BatchSubmitReferralsRequest request;
+    for (size_t i = from; i < to; ++i) {
+      if (items_[i].problems.empty()) *request.add_requests() = items_[i].request;
+    }
+    referral::v1::BatchSubmitReferralsResponse response;
+    absl::Status status;
+    if (!request.requests().empty()) status = options_.submit_batch(request, response);
+    const bool answered = status.ok() && response.results_size() == request.requests_size();
+    int at = 0;
+    for (size_t i = from; i < to; ++i) {
+      if (!items_[i].problems.empty()) {
+        Done(i, Send(items_[i]));
+      } else if (answered) {
+        Done(i, ResultOf(items_[i], *response.mutable_results(at++)));
+      } else if (EndsTheRun(status)) {
+        // The first tells why. The others are as good as not sent: run again, they are carried out once.
+        Done(i, at++ == 0 ? RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = status}
+                          : RowResult());
+      } else {
+        Done(i, Send(items_[i]));  // as one that is too large
+      }
+    }
+  }
+
+  RowResult ResultOf(const ImportItem& item, referral::v1::BatchSubmitResult& result) const {
+    if (result.has_referral()) {
+      return {.kind = RowResult::Kind::kSubmitted,
+              .referral = std::move(*result.mutable_referral()),
+              .status = absl::OkStatus()};
+    }
+    const google::rpc::Status& error = result.error();
+    absl::Status status = rpc::FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(error.code()),
+                                                     error.message(), error.SerializeAsString()));
+    // It has the same request id: carried out after all, it is not carried out twice.
+    if (IsTransient(status)) return Send(item);
+    return {.kind = RowResult::Kind::kFailed, .referral = {}, .status = std::move(status)};
+  }
+
   RowResult Send(const ImportItem& item) const {
     RowResult result;
     if (!item.problems.empty()) {
@@ -81,7 +146,8 @@ class Run {
   const std::vector<ImportItem>& items_;
   const ImportRunOptions& options_;
   const Interrupts& interrupts_;
-  std::atomic<size_t> next_ = 0;
+  std::mutex next_mutex_;  // guards next_
+  size_t next_ = 0;
   std::atomic<bool> stopped_ = false;
 
   std::mutex mutex_;  // guards all below, until Finish

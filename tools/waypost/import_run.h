@@ -1,4 +1,4 @@
-// Submits the rows of an import, several at once, and tells of each.
+// Submits the rows of an import, many in a call and several calls at once, and tells of each.
 #ifndef WAYPOST_TOOLS_WAYPOST_IMPORT_RUN_H_
 #define WAYPOST_TOOLS_WAYPOST_IMPORT_RUN_H_
 
@@ -11,11 +11,15 @@
 #include "absl/status/status.h"
 #include "tools/waypost/import_rows.h"
 #include "tools/waypost/interrupts.h"
+#include "waypost/referral/v1/intake.pb.h"
 #include "waypost/referral/v1/referral.pb.h"
 
 namespace waypost::cli {
 
-inline constexpr int kImportInFlight = 16;
+inline constexpr int kImportInFlight = 4;
+// Of one call: well below what a server takes in a message.
+inline constexpr size_t kImportRowsPerCall = 100;
+inline constexpr size_t kImportBytesPerCall = 1024 * 1024;
 
 struct RowResult {
   enum class Kind {
@@ -38,7 +42,12 @@ struct ImportProgress {
 
 struct ImportRunOptions {
   int in_flight = kImportInFlight;
-  // Sends one request; called by several threads at once.
+  // Sends many; called by several threads at once. Null: rows are sent one by one.
+  std::function<absl::Status(const referral::v1::BatchSubmitReferralsRequest& request,
+                             referral::v1::BatchSubmitReferralsResponse& response)>
+      submit_batch = {};
+  // Sends one request, again after a transient error: what the server had no room for in a batch, and all
+  // rows where a batch cannot be sent as such. Called by several threads at once.
   std::function<absl::Status(const referral::v1::SubmitReferralRequest& request,
                              referral::v1::Referral& response)>
       submit;

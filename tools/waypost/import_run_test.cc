@@ -7,6 +7,7 @@
 #include <latch>
 #include <mutex>
 
+#include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
 #include "tools/waypost/csv_import.h"
 
@@ -138,6 +139,69 @@ TEST(RunImportTest, EndsAfterAnInterrupt) {
   EXPECT_EQ(outcome.submitted, 3u);
   EXPECT_EQ(outcome.not_sent, 7u);
   EXPECT_TRUE(outcome.stopped_by.ok());
+}
+
+// Answers each row of a batch by its request id.
+void InBatches(ImportRunOptions& options, std::vector<int>& sizes,
+               std::function<absl::Status(const std::string& id)> answer) {
+  options.in_flight = 1;
+  options.submit_batch = [&sizes, answer](const referral::v1::BatchSubmitReferralsRequest& request,
+                                          referral::v1::BatchSubmitReferralsResponse& response) {
+    sizes.push_back(request.requests_size());
+    for (const auto& row : request.requests()) {
+      referral::v1::BatchSubmitResult& result = *response.add_results();
+      const absl::Status status = answer(row.request_id());
+      if (status.ok()) {
+        result.mutable_referral()->set_name("referrals/" + row.request_id());
+      } else if (!result.mutable_error()->ParseFromString(rpc::ToGrpc(status).error_details())) {
+        return absl::InternalError("no details");
+      }
+    }
+    return absl::OkStatus();
+  };
+}
+
+TEST(RunImportTest, SendsManyInACall) {
+  Told told;
+  const Interrupts interrupts;
+  std::vector<int> sizes;
+  std::vector<ImportItem> items = Items(250);
+  items[1].problems.push_back({3, 3, "theme", "must be one of a, b"});
+  int sent_alone = 0;
+  ImportRunOptions options = Options(told, [&sent_alone](const std::string&) {
+    ++sent_alone;
+    return absl::OkStatus();
+  });
+  InBatches(options, sizes, [](const std::string& id) -> absl::Status {
+    if (id == "imp-test-4") return error::InvalidField("referral.territory", "is required");
+    if (id == "imp-test-5") return error::Overloaded("changes");
+    return absl::OkStatus();
+  });
+  const ImportOutcome outcome = RunImport(items, options, interrupts);
+  EXPECT_THAT(sizes, ElementsAre(99, 100, 50));
+  EXPECT_EQ(sent_alone, 1) << "what found no room is sent again, and nothing else";
+  EXPECT_EQ(outcome.submitted, 248u);
+  EXPECT_EQ(outcome.failed, 2u);
+  const auto errors = ParseCsv(ErrorFileHeader() + told.errors);
+  ASSERT_TRUE(errors.ok()) << errors.status();
+  ASSERT_EQ(errors->rows.size(), 2u);
+  EXPECT_THAT(errors->rows[1].fields,
+              ElementsAre("4", "4", "referral.territory", "is required", "INVALID_FIELD", "imp-test-4"));
+  ASSERT_EQ(told.rows.size(), 250u);
+  for (size_t i = 0; i < told.rows.size(); ++i) ASSERT_EQ(told.rows[i], i + 2);
+}
+
+TEST(RunImportTest, ABatchThatCannotBeSentIsSentRowByRow) {
+  Told told;
+  const Interrupts interrupts;
+  ImportRunOptions options = Options(told, [](const std::string&) { return absl::OkStatus(); });
+  options.submit_batch = [](const auto&, auto&) { return absl::UnimplementedError("not here"); };
+  EXPECT_EQ(RunImport(Items(30), options, interrupts).submitted, 30u);
+  // A token that is refused is refused row by row, too.
+  options.submit_batch = [](const auto&, auto&) { return error::TokenRefused("expired"); };
+  const ImportOutcome outcome = RunImport(Items(300), options, interrupts);
+  EXPECT_EQ(outcome.submitted, 0u);
+  EXPECT_EQ(outcome.stopped_by.code(), absl::StatusCode::kUnauthenticated);
 }
 
 TEST(RunImportTest, TakesAnEmptyFile) {

@@ -213,6 +213,7 @@ void AddReferralCommands(CLI::App& root, Session& session) {
   AddReferralActions(referral, session);
   AddReferralWatch(referral, session);
   AddReferralImport(referral, session);
+  AddReferralDuplicates(referral, session);
 }
 
 }  // namespace waypost::cli

@@ -1,0 +1,25 @@
+// Who may call what of the service of intake: those who refer, for their own body.
+#ifndef WAYPOST_SERVICES_REFERRAL_INTAKE_POLICY_H_
+#define WAYPOST_SERVICES_REFERRAL_INTAKE_POLICY_H_
+
+#include "common/policy/policy.h"
+
+namespace waypost::referral {
+
+inline constexpr policy::MethodRule kCheckDuplicates = {
+    .service = "waypost.referral.v1.IntakeService",
+    .method = "CheckDuplicates",
+    .grants = {
+        policy::Grant{{policy::Role::kSupervisor, policy::Role::kCaseworker}, {policy::Relation::kOwnBody}}}};
+
+// A row needs what SubmitReferral needs, and is authorized as such.
+inline constexpr policy::MethodRule kBatchSubmitReferrals = {
+    .service = "waypost.referral.v1.IntakeService",
+    .method = "BatchSubmitReferrals",
+    .mutation = true,
+    .grants = {
+        policy::Grant{{policy::Role::kSupervisor, policy::Role::kCaseworker}, {policy::Relation::kOwnBody}}}};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_INTAKE_POLICY_H_

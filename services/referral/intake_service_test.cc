@@ -1,0 +1,240 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "services/referral/intake_policy.h"
+#include "services/referral/key_renewal.h"
+#include "services/referral/referral_rig.h"
+
+namespace waypost::referral::testing {
+namespace {
+
+using policy::Role;
+using ::testing::Contains;
+using ::testing::StartsWith;
+
+class IntakeTest : public ReferralRig, public ::testing::Test {
+ protected:
+  std::string Refer(std::string_view given, std::string_view family, std::string_view birth_date) {
+    v1::SubmitReferralRequest request = NewReferral();
+    v1::PersonDetails& details = *request.mutable_sections(0)->mutable_details();
+    details.set_given_name(std::string(given));
+    details.set_family_name(std::string(family));
+    details.set_birth_date(std::string(birth_date));
+    return Must(Do(referrer, &Stub::SubmitReferral, request)).name();
+  }
+
+  static v1::CheckDuplicatesRequest About(std::string_view given, std::string_view family,
+                                          std::string_view birth_date) {
+    v1::CheckDuplicatesRequest request;
+    v1::PersonToCheck& person = *request.add_persons();
+    person.set_given_name(std::string(given));
+    person.set_family_name(std::string(family));
+    person.set_birth_date(std::string(birth_date));
+    return request;
+  }
+
+  absl::StatusOr<v1::CheckDuplicatesResponse> Check(std::string_view token,
+                                                    const v1::CheckDuplicatesRequest& request) {
+    return Do(token, &IntakeStub::CheckDuplicates, request);
+  }
+
+  int MatchesOf(std::string_view token, std::string_view birth_date = "1990-03-04") {
+    return Must(Check(token, About("Olena", "Koval", birth_date))).matches_size();
+  }
+};
+
+TEST_F(IntakeTest, TheSamePersonIsFoundHoweverTheNameIsWritten) {
+  const std::string name = Refer("Olena", "Kovál-Ruiz", "1990-03-04");
+  for (const auto& [given, family] : {std::pair("Olena", "Kovál-Ruiz"), std::pair("OLENA", "koval ruiz"),
+                                      std::pair("Ruiz Koval", "Olena")}) {
+    const auto found = Must(Check(referrer, About(given, family, "1990-03-04")));
+    ASSERT_EQ(found.matches_size(), 1) << given;
+    EXPECT_EQ(found.matches(0).referral().name(), name);
+    EXPECT_EQ(found.matches(0).person(), 1U);
+    EXPECT_EQ(found.matches(0).strength(), v1::DUPLICATE_STRENGTH_SAME);
+  }
+  const auto swapped = Must(Check(referrer, About("Olena", "Koval Ruiz", "1990-04-03")));
+  ASSERT_EQ(swapped.matches_size(), 1);
+  EXPECT_EQ(swapped.matches(0).strength(), v1::DUPLICATE_STRENGTH_DATE_SWAPPED);
+  EXPECT_EQ(Must(Check(referrer, About("Olena", "Koval", "1990-03-04"))).matches_size(), 0);
+  EXPECT_EQ(Must(Check(referrer, About("Olena", "Koval Ruiz", "1990-03-05"))).matches_size(), 0);
+}
+
+TEST_F(IntakeTest, NoBodyLearnsOfAnotherOnes) {
+  const std::string name = Refer("Olena", "Koval", "1990-03-04");
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  EXPECT_EQ(MatchesOf(referrer), 1);
+  EXPECT_EQ(MatchesOf(receiver), 0);
+  EXPECT_EQ(MatchesOf(third), 0);
+  // Nor a caseworker of a colleague's.
+  EXPECT_EQ(MatchesOf(referring_caseworker), 1);
+  EXPECT_EQ(MatchesOf(rig.TokenOf(kReferringBody, {Role::kCaseworker}, {std::string(kOtherReferringUnit)},
+                                  "p-other")),
+            0);
+}
+
+TEST_F(IntakeTest, TheNewestComeFirstAndWhatEndedLongAgoDoesNotCome) {
+  const std::string first = Refer("Olena", "Koval", "1990-03-04");
+  rig.clock().Advance(absl::Seconds(5));
+  Refresh();
+  const std::string second = Refer("Olena", "Koval", "1990-03-04");
+  const auto found = Must(Check(referrer, About("Olena", "Koval", "1990-03-04")));
+  ASSERT_EQ(found.matches_size(), 2);
+  EXPECT_EQ(found.matches(0).referral().name(), second);
+  Must(Do(receiver, &Stub::DeclineReferral, Decline(first)));
+  EXPECT_EQ(MatchesOf(referrer), 2);
+  rig.clock().Advance(absl::Hours(24 * 367));
+  EXPECT_EQ(MatchesOf(rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana")), 1);
+}
+
+TEST_F(IntakeTest, ErasingTheShareErasesWhatFindsIt) {
+  const std::string name = Refer("Olena", "Koval", "1990-03-04");
+  Must(Do(receiver, &Stub::DeclineReferral, Decline(name)));
+  const auto reader = Must(rig.store().Snapshot());
+  EXPECT_EQ(Must(rows::Holdings::Load(*reader, name)).person_lookups().size(), 1U);
+  EXPECT_EQ(MatchesOf(referrer), 1);
+  Must(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)));
+  const auto after = Must(rig.store().Snapshot());
+  EXPECT_TRUE(Must(rows::Holdings::Load(*after, name)).person_lookups().empty());
+  EXPECT_EQ(MatchesOf(referrer), 0);
+}
+
+TEST_F(IntakeTest, ADraftIsFoundByWhatItSaysNow) {
+  v1::CreateReferralRequest draft = NewDraft();
+  draft.mutable_sections(0)->mutable_details()->set_given_name("Olena");
+  draft.mutable_sections(0)->mutable_details()->set_family_name("Koval");
+  draft.mutable_sections(0)->mutable_details()->set_birth_date("1990-03-04");
+  const auto made = Must(Do(referrer, &Stub::CreateReferral, draft));
+  EXPECT_EQ(MatchesOf(referrer), 1);
+  v1::UpdateReferralRequest update;
+  update.mutable_referral()->set_name(made.name());
+  update.mutable_update_mask()->add_paths("sections");
+  *update.add_sections() = draft.sections(0);
+  update.mutable_sections(0)->mutable_details()->set_birth_date("1991-12-24");
+  Must(Do(referrer, &Stub::UpdateReferral, update));
+  EXPECT_EQ(MatchesOf(referrer), 0);
+  EXPECT_EQ(MatchesOf(referrer, "1991-12-24"), 1);
+}
+
+TEST_F(IntakeTest, ItIsFoundThroughARotationOfKeys) {
+  Refer("Olena", "Koval", "1990-03-04");
+  ASSERT_TRUE(key_provider.Rotate(rig.clock().Now()).ok());
+  EXPECT_EQ(MatchesOf(referrer), 1);
+  const auto report = RenewKeys(rig.store(), sealing, rig.clock().Now());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(MatchesOf(referrer), 1);
+  for (const auto& key : Must(key_provider.List())) {
+    if (key.state != crypto::KeyState::kCurrent) {
+      ASSERT_TRUE(keys.Destroy(key.id, rig.clock().Now()).ok());
+    }
+  }
+  EXPECT_EQ(MatchesOf(referrer), 1);
+}
+
+TEST_F(IntakeTest, AMatchIsRecordedAsALook) {
+  const std::string name = Refer("Olena", "Koval", "1990-03-04");
+  const auto looks = [&] {
+    int count = 0;
+    for (const auto& event : EventsOf(name)) count += event.type() == "referral.duplicate_found" ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(MatchesOf(referrer, "1990-03-05"), 0);
+  EXPECT_EQ(looks(), 0);
+  EXPECT_EQ(MatchesOf(referrer), 1);
+  EXPECT_EQ(looks(), 1);
+}
+
+TEST_F(IntakeTest, WhatIsWrongIsSaidWithoutTheName) {
+  const auto refused = [&](const v1::CheckDuplicatesRequest& request, std::string_view field) {
+    const auto answer = Check(referrer, request);
+    EXPECT_EQ(ReasonOf(answer), "INVALID_FIELD");
+    EXPECT_THAT(error::ViolationsOf(answer.status()), Contains(StartsWith(base::Cat(field, ": "))));
+    EXPECT_EQ(answer.status().ToString().find("Olena"), std::string::npos);
+  };
+  refused({}, "persons");
+  refused(About("Olena", "Koval", ""), "persons[0]");
+  refused(About("Olena", "Koval", "1990-02-30"), "persons[0]");
+  refused(About("", "", "1990-03-04"), "persons[0]");
+  v1::CheckDuplicatesRequest many;
+  for (int i = 0; i < 21; ++i) *many.add_persons() = About("Olena", "Koval", "1990-03-04").persons(0);
+  refused(many, "persons");
+}
+
+TEST_F(IntakeTest, EveryRowOfABatchHasItsOwnEnd) {
+  v1::BatchSubmitReferralsRequest batch;
+  for (int i = 0; i < 60; ++i) {
+    *batch.add_requests() = NewReferral();
+    batch.mutable_requests(i)->set_request_id(base::Cat("row-of-a-batch-", i));
+  }
+  batch.mutable_requests(7)->mutable_referral()->set_territory("?");
+  batch.mutable_requests(20)->mutable_referral()->mutable_receiving()->set_body("bodies/es-nowhere");
+  batch.mutable_requests(31)->set_request_id("x");
+  batch.mutable_requests(32)->set_request_id("row-of-a-batch-0");
+  batch.mutable_requests(33)->set_name("referrals/01jd0000000000000000000001");
+  const auto sent = Must(Do(referrer, &IntakeStub::BatchSubmitReferrals, batch));
+  ASSERT_EQ(sent.results_size(), 60);
+  std::set<std::string> names;
+  for (int i = 0; i < 60; ++i) {
+    const v1::BatchSubmitResult& result = sent.results(i);
+    EXPECT_EQ(result.request_id(), batch.requests(i).request_id());
+    const bool wrong = i == 7 || i == 20 || i == 31 || i == 33;
+    EXPECT_EQ(result.has_error(), wrong) << i << result.ShortDebugString();
+    if (wrong) {
+      EXPECT_NE(result.error().code(), 0);
+      EXPECT_GT(result.error().details_size(), 0) << i;
+      continue;
+    }
+    EXPECT_EQ(result.referral().state(), v1::REFERRAL_STATE_REQUESTED);
+    names.insert(result.referral().name());
+  }
+  EXPECT_EQ(names.size(), 55U) << "row 32 is row 0, sent again";
+  // Sent again, as after a lost connection: the same answers, and nothing new.
+  const auto again = Must(Do(referrer, &IntakeStub::BatchSubmitReferrals, batch));
+  for (int i = 0; i < 60; ++i)
+    EXPECT_EQ(again.results(i).referral().name(), sent.results(i).referral().name());
+  // By itself, too.
+  EXPECT_EQ(Must(Do(referrer, &Stub::SubmitReferral, batch.requests(0))).name(),
+            sent.results(0).referral().name());
+  batch.mutable_requests(1)->set_own_reference("other");
+  const auto changed = Must(Do(referrer, &IntakeStub::BatchSubmitReferrals, batch));
+  EXPECT_NE(changed.results(1).error().message().find("row-of-a-batch-1"), std::string::npos);
+  const auto reader = Must(rig.store().Snapshot());
+  EXPECT_EQ(Must(rows::ListNames(*reader, "", 1'000)).size(), 55U);
+}
+
+TEST_F(IntakeTest, ABatchIsOfSoManyRowsAtMost) {
+  EXPECT_EQ(ReasonOf(Do(referrer, &IntakeStub::BatchSubmitReferrals, v1::BatchSubmitReferralsRequest())),
+            "INVALID_FIELD");
+  v1::BatchSubmitReferralsRequest batch;
+  for (int i = 0; i < 501; ++i) batch.add_requests();
+  EXPECT_EQ(ReasonOf(Do(referrer, &IntakeStub::BatchSubmitReferrals, batch)), "INVALID_FIELD");
+  EXPECT_EQ(ReasonOf(Do(referring_safeguarding, &IntakeStub::BatchSubmitReferrals, batch)), "NOT_ALLOWED");
+}
+
+TEST_F(IntakeTest, ACaseworkerSendsFromHerUnitsAlone) {
+  v1::BatchSubmitReferralsRequest batch;
+  for (int i = 0; i < 2; ++i) {
+    *batch.add_requests() = NewReferral();
+    batch.mutable_requests(i)->set_request_id(base::Cat("row-of-a-unit-", i));
+  }
+  batch.mutable_requests(1)->mutable_referral()->mutable_referring()->set_unit(
+      std::string(kOtherReferringUnit));
+  const auto sent = Must(Do(referring_caseworker, &IntakeStub::BatchSubmitReferrals, batch));
+  EXPECT_TRUE(sent.results(0).has_referral());
+  EXPECT_TRUE(sent.results(1).has_error());
+}
+
+TEST_F(IntakeTest, OnlyThoseWhoReferAsk) {
+  for (int role = 0; role < policy::kRoleCount; ++role) {
+    const bool may =
+        static_cast<Role>(role) == Role::kSupervisor || static_cast<Role>(role) == Role::kCaseworker;
+    EXPECT_EQ(!kCheckDuplicates.Allows({static_cast<Role>(role)}, {policy::Relation::kOwnBody}).empty(), may);
+  }
+  EXPECT_EQ(ReasonOf(Check(referring_safeguarding, About("Olena", "Koval", "1990-03-04"))), "NOT_ALLOWED");
+}
+
+}  // namespace
+}  // namespace waypost::referral::testing

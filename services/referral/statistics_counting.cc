@@ -1,0 +1,173 @@
+#include "services/referral/statistics_counting.h"
+
+#include <map>
+
+#include "common/api/resource.h"
+#include "services/referral/referral_protection.h"
+
+namespace waypost::referral {
+namespace {
+
+using storage::v1::Counted;
+using storage::v1::ReferralRecord;
+
+constexpr uint32_t kDetailsOfState = 100;
+
+bool HasCounted(const ReferralRecord& record, v1::StatisticsMeasure measure) {
+  return (record.counted_measures() >> measure & 1U) != 0;
+}
+
+// True the first time.
+bool MarkCounted(ReferralRecord& record, v1::StatisticsMeasure measure) {
+  if (HasCounted(record, measure)) return false;
+  record.set_counted_measures(record.counted_measures() | 1U << measure);
+  return true;
+}
+
+// Of the receiving body.
+bool IsDecision(Event event) {
+  return event == Event::kWaitlist || event == Event::kAccept || event == Event::kDecline ||
+         event == Event::kProposeForward || event == Event::kForwardByDuty;
+}
+
+bool IsAnswer(Event event) {
+  return event == Event::kAcknowledge || event == Event::kRequestInformation || IsDecision(event);
+}
+
+bool IsStart(Event event) {
+  return event == Event::kStart || event == Event::kResume || event == Event::kComplete;
+}
+
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return api::FromTimestamp(time);
+}
+
+// Had the receiving body's clock not run out when it did its step? A clock that rests or is set aside keeps
+// what it had then.
+bool IsInTime(const ReferralRecord& before, const ReferralRecord& next) {
+  const v1::Due* due = before.has_due() ? &before.due() : nullptr;
+  absl::Time done = TimeOf(next.update_time());
+  if (before.state() == kNeedsInfo) {
+    due = before.has_paused_due() ? &before.paused_due() : nullptr;
+    done = TimeOf(before.pause_time());
+  } else if (before.state() == kCancelRequested) {
+    due = before.has_due_before_cancel() ? &before.due_before_cancel() : nullptr;
+  }
+  const bool owed = due != nullptr && (due->clock() == v1::CLOCK_ACKNOWLEDGE ||
+                                       due->clock() == v1::CLOCK_DECIDE || due->clock() == v1::CLOCK_START);
+  return !owed || done <= TimeOf(due->time());
+}
+
+// Counts for one change.
+class Counting {
+ public:
+  Counting(const ReferralRecord& before, ReferralRecord& next) : before_(before), next_(next) {}
+
+  void Once(v1::StatisticsMeasure measure) {
+    if (MarkCounted(next_, measure)) Add(measure, 0);
+  }
+
+  // The mark of the one stands for both.
+  void OnceByTime(v1::StatisticsMeasure in_time, v1::StatisticsMeasure late) {
+    if (MarkCounted(next_, in_time)) Add(IsInTime(before_, next_) ? in_time : late, 0);
+  }
+
+  void Step(Event event) {
+    if (IsAnswer(event)) {
+      OnceByTime(v1::STATISTICS_MEASURE_ACKNOWLEDGED_IN_TIME, v1::STATISTICS_MEASURE_ACKNOWLEDGED_LATE);
+    }
+    if (IsDecision(event)) {
+      OnceByTime(v1::STATISTICS_MEASURE_DECIDED_IN_TIME, v1::STATISTICS_MEASURE_DECIDED_LATE);
+    }
+    if (IsStart(event)) {
+      OnceByTime(v1::STATISTICS_MEASURE_STARTED_IN_TIME, v1::STATISTICS_MEASURE_STARTED_LATE);
+    }
+  }
+
+  // A clock of the receiving body ran out before its decision.
+  void Silence() {
+    const v1::Clock clock = before_.due().clock();
+    if (clock != v1::CLOCK_ACKNOWLEDGE && clock != v1::CLOCK_DECIDE) return;
+    if (HasCounted(next_, v1::STATISTICS_MEASURE_DECIDED_IN_TIME)) return;
+    const bool answered = HasCounted(next_, v1::STATISTICS_MEASURE_ACKNOWLEDGED_IN_TIME);
+    Once(answered ? v1::STATISTICS_MEASURE_ACKNOWLEDGED_ONLY : v1::STATISTICS_MEASURE_NO_FEEDBACK);
+  }
+
+  void End() {
+    uint32_t reason = 0;
+    if (next_.state() == kDeclined) reason = static_cast<uint32_t>(next_.decline().reason());
+    if (next_.state() == kCancelled) reason = static_cast<uint32_t>(next_.cancel_reason());
+    Add(v1::STATISTICS_MEASURE_ENDED, kDetailsOfState * static_cast<uint32_t>(next_.state()) + reason);
+    if (next_.state() != kCompleted && next_.state() != kEndedWithoutResult) return;
+    std::map<v1::OutcomeKind, int64_t> people;
+    for (const v1::Person& person : next_.persons()) ++people[person.outcome().kind()];
+    for (const auto& [kind, count] : people) {
+      Add(v1::STATISTICS_MEASURE_OUTCOME, static_cast<uint32_t>(kind), count);
+    }
+  }
+
+  std::vector<Counted> Take() && { return std::move(counts_); }
+
+ private:
+  void Add(v1::StatisticsMeasure measure, uint32_t detail, int64_t count = 1) {
+    Counted& counted = counts_.emplace_back();
+    counted.set_measure(measure);
+    counted.set_detail(detail);
+    counted.set_count(count);
+    counted.set_not_for_receiver(next_.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT);
+  }
+
+  const ReferralRecord& before_;
+  ReferralRecord& next_;
+  std::vector<Counted> counts_;
+};
+
+}  // namespace
+
+std::vector<Counted> CountChange(const ReferralRecord& before, Event event, ReferralRecord& next) {
+  if (!next.has_submit_time() || IsProtected(next)) return {};
+  Counting counting(before, next);
+  if (event == Event::kSubmit) counting.Once(v1::STATISTICS_MEASURE_RECEIVED);
+  counting.Step(event);
+  if (event == Event::kEscalate || event == Event::kLapse) counting.Silence();
+  if (IsEnd(next.state()) && !IsEnd(before.state())) counting.End();
+  return std::move(counting).Take();
+}
+
+std::vector<Counted> CountOpened(ReferralRecord& opened) {
+  if (IsProtected(opened)) return {};
+  const ReferralRecord nothing;
+  Counting counting(nothing, opened);
+  counting.Once(v1::STATISTICS_MEASURE_RECEIVED);
+  // Who takes a case without being asked owes no answer.
+  if (opened.state() == kAccepted) {
+    MarkCounted(opened, v1::STATISTICS_MEASURE_ACKNOWLEDGED_IN_TIME);
+    MarkCounted(opened, v1::STATISTICS_MEASURE_DECIDED_IN_TIME);
+  }
+  return std::move(counting).Take();
+}
+
+std::vector<CountingBody> CountingBodies(const ReferralRecord& record) {
+  const std::string& referring = record.referring().body();
+  const std::string& receiving = record.receiving().body();
+  std::vector<CountingBody> bodies = {{v1::STATISTICS_SIDE_REFERRING, referring, receiving},
+                                      {v1::STATISTICS_SIDE_RECEIVING, receiving, referring}};
+  if (!record.coordinating_body().empty()) {
+    bodies.push_back({v1::STATISTICS_SIDE_COORDINATING, record.coordinating_body(), receiving});
+  }
+  return bodies;
+}
+
+v1::StatisticsCell CellOf(v1::StatisticsMeasure measure, uint32_t detail) {
+  v1::StatisticsCell cell;
+  cell.set_measure(measure);
+  if (measure == v1::STATISTICS_MEASURE_OUTCOME) cell.set_outcome_kind(static_cast<v1::OutcomeKind>(detail));
+  if (measure != v1::STATISTICS_MEASURE_ENDED) return cell;
+  const uint32_t reason = detail % kDetailsOfState;
+  cell.set_end_state(static_cast<State>(detail / kDetailsOfState));
+  if (cell.end_state() == kDeclined) cell.set_decline_reason(static_cast<v1::DeclineReason>(reason));
+  if (cell.end_state() == kCancelled) cell.set_cancel_reason(static_cast<v1::CancelReason>(reason));
+  return cell;
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,248 @@
+#include "services/referral/statistics_counting.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/api/resource.h"
+#include "common/base/strings.h"
+#include "services/referral/referral_rules.h"
+#include "services/referral/referral_testing.h"
+
+namespace waypost::referral {
+namespace {
+
+using testing::DecideBy;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::RecordIn;
+
+std::string NameOf(const storage::v1::Counted& counted) {
+  std::string name = v1::StatisticsMeasure_Name(counted.measure()).substr(sizeof("STATISTICS_MEASURE"));
+  if (counted.detail() != 0) name += base::Cat(" ", counted.detail());
+  return counted.count() == 1 ? name : base::Cat(name, " x", counted.count());
+}
+
+std::vector<std::string> NamesOf(const std::vector<storage::v1::Counted>& counted) {
+  std::vector<std::string> names;
+  for (const auto& count : counted) names.push_back(NameOf(count));
+  return names;
+}
+
+std::vector<std::string> CountsOf(Actor actor, const ReferralRecord& record, const Command& command,
+                                  absl::Time now = testing::Now()) {
+  const auto decision = DecideBy(actor, record, command, now);
+  return decision.ok() ? NamesOf(decision->counted)
+                       : std::vector<std::string>{std::string(base::ToStd(decision.status().ToString()))};
+}
+
+absl::Time DueOf(const ReferralRecord& record) {
+  return api::FromTimestamp(record.due().time());
+}
+
+TEST(StatisticsCounting, ADueInstantIsStillInTime) {
+  const ReferralRecord requested = RecordIn(kRequested);
+  const Command acknowledge = testing::CommandFor(Event::kAcknowledge);
+  EXPECT_THAT(CountsOf(Actor::kReceiving, requested, acknowledge, DueOf(requested)),
+              ElementsAre("ACKNOWLEDGED_IN_TIME"));
+  EXPECT_THAT(CountsOf(Actor::kReceiving, requested, acknowledge, DueOf(requested) + absl::Seconds(1)),
+              ElementsAre("ACKNOWLEDGED_LATE"));
+  const ReferralRecord accepted = RecordIn(kAccepted);
+  const Command start = testing::CommandFor(Event::kStart);
+  EXPECT_THAT(CountsOf(Actor::kReceiving, accepted, start, DueOf(accepted)), ElementsAre("STARTED_IN_TIME"));
+  EXPECT_THAT(CountsOf(Actor::kReceiving, accepted, start, DueOf(accepted) + absl::Seconds(1)),
+              ElementsAre("STARTED_LATE"));
+}
+
+TEST(StatisticsCounting, AnAnswerThatDecidesIsBoth) {
+  const ReferralRecord requested = RecordIn(kRequested);
+  EXPECT_THAT(CountsOf(Actor::kReceiving, requested, testing::CommandFor(Event::kAccept)),
+              ElementsAre("ACKNOWLEDGED_IN_TIME", "DECIDED_IN_TIME"));
+  EXPECT_THAT(CountsOf(Actor::kReceiving, requested, testing::CommandFor(Event::kDecline),
+                       absl::FromUnixSeconds(4e9)),
+              ElementsAre("ACKNOWLEDGED_LATE", "DECIDED_LATE", ::testing::StartsWith("ENDED 11")));
+}
+
+TEST(StatisticsCounting, SilenceIsOfTwoKinds) {
+  const ReferralRecord requested = RecordIn(kRequested);
+  EXPECT_THAT(CountsOf(Actor::kSystem, requested, command::Escalate{}, DueOf(requested) + absl::Seconds(1)),
+              ElementsAre("NO_FEEDBACK"));
+  const ReferralRecord acknowledged = RecordIn(kAcknowledged);
+  EXPECT_THAT(
+      CountsOf(Actor::kSystem, acknowledged, command::Escalate{}, DueOf(acknowledged) + absl::Seconds(1)),
+      ElementsAre("ACKNOWLEDGED_ONLY"));
+  // A question that the referring body leaves unanswered is nobody's silence but its own.
+  const ReferralRecord asked = RecordIn(kNeedsInfo);
+  EXPECT_THAT(CountsOf(Actor::kSystem, asked, command::Escalate{}, DueOf(asked) + absl::Seconds(1)),
+              IsEmpty());
+}
+
+// What happened, in the order of the history, with what was due before it.
+struct Happened {
+  Event event;
+  State before;
+  State after;
+  absl::Time time;
+  absl::Time in_time_until;  // infinite: nothing was owed by the receiving body
+  v1::Clock clock = v1::CLOCK_UNSPECIFIED;
+  std::string reason;
+  std::map<int, int> outcomes;
+};
+
+Happened HappenedOf(const ReferralRecord& before, const Decision& decision) {
+  const ReferralRecord& next = decision.next;
+  Happened happened{.event = decision.event,
+                    .before = before.state(),
+                    .after = next.state(),
+                    .time = api::FromTimestamp(next.update_time()),
+                    .in_time_until = absl::InfiniteFuture(),
+                    .reason = "",
+                    .outcomes = {}};
+  v1::Due due = before.due();
+  if (before.state() == kCancelRequested) due = before.due_before_cancel();
+  if (before.state() == kNeedsInfo) {
+    due = before.paused_due();
+    happened.time = api::FromTimestamp(before.pause_time());
+  }
+  if (due.clock() >= v1::CLOCK_ACKNOWLEDGE && due.clock() <= v1::CLOCK_START) {
+    happened.in_time_until = api::FromTimestamp(due.time());
+  }
+  happened.clock = before.due().clock();
+  if (next.state() == kDeclined) happened.reason = v1::DeclineReason_Name(next.decline().reason());
+  if (next.state() == kCancelled) happened.reason = v1::CancelReason_Name(next.cancel_reason());
+  for (const v1::Person& person : next.persons()) ++happened.outcomes[person.outcome().kind()];
+  return happened;
+}
+
+// The figures of one referral, worked out anew from all that happened to it: another program than the one
+// under test.
+std::map<std::string, int64_t> Recompute(const std::vector<Happened>& history) {
+  const std::set<Event> decisions = {Event::kWaitlist, Event::kAccept, Event::kDecline,
+                                     Event::kProposeForward, Event::kForwardByDuty};
+  std::map<std::string, int64_t> figures;
+  bool sent = false, answered = false, decided = false, started = false, silent = false, half = false;
+  for (const Happened& it : history) {
+    const bool late = it.time > it.in_time_until;
+    if (it.event == Event::kSubmit && !sent) ++figures["RECEIVED"], sent = true;
+    const bool decides = decisions.count(it.event) > 0;
+    const bool answers = decides || it.event == Event::kAcknowledge || it.event == Event::kRequestInformation;
+    const bool starts =
+        it.event == Event::kStart || it.event == Event::kResume || it.event == Event::kComplete;
+    if (answers && !answered) ++figures[late ? "ACKNOWLEDGED_LATE" : "ACKNOWLEDGED_IN_TIME"], answered = true;
+    if (decides && !decided) ++figures[late ? "DECIDED_LATE" : "DECIDED_IN_TIME"], decided = true;
+    if (starts && !started) ++figures[late ? "STARTED_LATE" : "STARTED_IN_TIME"], started = true;
+    const bool clock_of_answer = it.clock == v1::CLOCK_ACKNOWLEDGE || it.clock == v1::CLOCK_DECIDE;
+    if ((it.event == Event::kEscalate || it.event == Event::kLapse) && clock_of_answer && !decided) {
+      bool& once = answered ? half : silent;
+      if (!once) ++figures[answered ? "ACKNOWLEDGED_ONLY" : "NO_FEEDBACK"];
+      once = true;
+    }
+    if (sent && IsEnd(it.after) && !IsEnd(it.before)) {
+      ++figures[base::Cat("ENDED ", v1::ReferralState_Name(it.after), " ", it.reason)];
+      if (it.after == kCompleted || it.after == kEndedWithoutResult) {
+        for (const auto& [kind, people] : it.outcomes) figures[base::Cat("OUTCOME ", kind)] += people;
+      }
+    }
+  }
+  return figures;
+}
+
+// The same figures from what the rules counted.
+void AddTo(std::map<std::string, int64_t>& figures, const storage::v1::Counted& counted) {
+  const v1::StatisticsCell cell = CellOf(counted.measure(), counted.detail());
+  std::string key = v1::StatisticsMeasure_Name(cell.measure()).substr(sizeof("STATISTICS_MEASURE"));
+  if (cell.measure() == v1::STATISTICS_MEASURE_ENDED) {
+    std::string reason;
+    if (cell.end_state() == kDeclined) reason = v1::DeclineReason_Name(cell.decline_reason());
+    if (cell.end_state() == kCancelled) reason = v1::CancelReason_Name(cell.cancel_reason());
+    key = base::Cat(key, " ", v1::ReferralState_Name(cell.end_state()), " ", reason);
+  }
+  if (cell.measure() == v1::STATISTICS_MEASURE_OUTCOME)
+    key = base::Cat(key, " ", static_cast<int>(cell.outcome_kind()));
+  figures[key] += counted.count();
+}
+
+// One random step, by anybody, or a long silence and what the clocks make of it; nothing when the rules
+// refuse it.
+absl::StatusOr<Decision> RandomStep(const ReferralRecord& record, absl::Time& now, std::mt19937& random) {
+  now += absl::Hours(random() % 40);
+  if (record.has_due() && random() % 8 == 0) {
+    now += absl::Hours(24 * 20);
+    const Command clock =
+        record.has_escalate_time() ? Command(command::Lapse{}) : Command(command::Escalate{});
+    return DecideBy(Actor::kSystem, record, clock, now);
+  }
+  while (true) {
+    const auto event = static_cast<Event>(random() % kEventCount);
+    if (!testing::HasCommand(event)) continue;
+    return DecideBy(static_cast<Actor>(random() % kActorCount), record, testing::CommandFor(event), now);
+  }
+}
+
+TEST(StatisticsCounting, RandomHistoriesCountAsTheyDoWhenRecomputed) {
+  std::mt19937 random(20261127);
+  std::map<std::string, int64_t> all;
+  for (int round = 0; round < 600; ++round) {
+    ReferralRecord record;
+    absl::Time now = testing::Now();
+    std::vector<Happened> history;
+    std::map<std::string, int64_t> counted;
+    for (int tries = 0; tries < 100; ++tries) {
+      const auto decision = RandomStep(record, now, random);
+      if (!decision.ok()) continue;
+      history.push_back(HappenedOf(record, *decision));
+      for (const auto& count : decision->counted) AddTo(counted, count);
+      record = decision->next;
+    }
+    ASSERT_EQ(counted, Recompute(history)) << "round " << round;
+    for (const auto& [key, count] : counted) all[key] += count;
+  }
+  // The histories reach everything that is counted: the test would be blind to what they did not reach.
+  for (const char* key :
+       {"RECEIVED", "ACKNOWLEDGED_IN_TIME", "ACKNOWLEDGED_LATE", "DECIDED_IN_TIME", "DECIDED_LATE",
+        "STARTED_IN_TIME", "STARTED_LATE", "ACKNOWLEDGED_ONLY", "NO_FEEDBACK",
+        "ENDED REFERRAL_STATE_COMPLETED ", "ENDED REFERRAL_STATE_LAPSED ", "OUTCOME 1"}) {
+    EXPECT_GT(all[key], 0) << key;
+  }
+}
+
+TEST(StatisticsCounting, ADraftCountsForNothing) {
+  EXPECT_THAT(CountsOf(Actor::kReferring, RecordIn(kDraft), testing::CommandFor(Event::kCancel)), IsEmpty());
+}
+
+TEST(StatisticsCounting, WhatWasMisdirectedIsNotInTheReceiversFigures) {
+  const auto decision =
+      DecideBy(Actor::kReferring, RecordIn(kAcknowledged), testing::CommandFor(Event::kMisdirected));
+  ASSERT_TRUE(decision.ok());
+  ASSERT_THAT(NamesOf(decision->counted), ElementsAre("ENDED 1506"));
+  EXPECT_TRUE(decision->counted[0].not_for_receiver());
+}
+
+TEST(StatisticsCounting, ACaseTakenUnaskedOwesNoAnswer) {
+  ReferralRecord opened = RecordIn(kAccepted);
+  opened.clear_counted_measures();
+  EXPECT_THAT(NamesOf(CountOpened(opened)), ElementsAre("RECEIVED"));
+  EXPECT_THAT(CountsOf(Actor::kReceiving, opened, testing::CommandFor(Event::kDecline)),
+              ElementsAre(::testing::StartsWith("ENDED 11")));
+}
+
+TEST(StatisticsCounting, TheCoordinatingBodyCountsByReceivingBody) {
+  ReferralRecord record = RecordIn(kRequested);
+  record.set_coordinating_body("bodies/c");
+  const auto bodies = CountingBodies(record);
+  ASSERT_EQ(bodies.size(), 3U);
+  EXPECT_EQ(bodies[0].counter_body, record.receiving().body());
+  EXPECT_EQ(bodies[1].body, record.receiving().body());
+  EXPECT_EQ(bodies[2].body, "bodies/c");
+  EXPECT_EQ(bodies[2].counter_body, record.receiving().body());
+  record.clear_coordinating_body();
+  EXPECT_EQ(CountingBodies(record).size(), 2U);
+}
+
+}  // namespace
+}  // namespace waypost::referral

@@ -1,0 +1,16 @@
+// Who may call what of the service of statistics: supervisors, of their own body.
+#ifndef WAYPOST_SERVICES_REFERRAL_STATISTICS_POLICY_H_
+#define WAYPOST_SERVICES_REFERRAL_STATISTICS_POLICY_H_
+
+#include "common/policy/policy.h"
+
+namespace waypost::referral {
+
+inline constexpr policy::MethodRule kListStatistics = {
+    .service = "waypost.referral.v1.StatisticsService",
+    .method = "ListStatistics",
+    .grants = {policy::Grant{{policy::Role::kSupervisor}, {policy::Relation::kOwnBody}}}};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_STATISTICS_POLICY_H_

@@ -1,0 +1,169 @@
+#include "services/referral/statistics_table.h"
+
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "services/referral/statistics_counting.h"
+
+namespace waypost::referral {
+namespace {
+
+constexpr int kFirstYear = 2000;
+constexpr int kMonthsOfQuarter = 3;
+
+std::optional<int> ParseDigits(std::string_view text) {
+  int value = 0;
+  const char* const end = text.data() + text.size();
+  for (const char digit : text) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+  }
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || at != end) return std::nullopt;
+  return value;
+}
+
+int64_t CountIn(const Counts& counts, const CountKey& key) {
+  const auto found = counts.find(key);
+  return found == counts.end() ? 0 : found->second;
+}
+
+// Every column: the fixed ones, and what there is of the others.
+std::set<CountKey> ColumnsOf(const Counts& total) {
+  std::set<CountKey> columns;
+  for (int i = v1::STATISTICS_MEASURE_RECEIVED; i <= v1::STATISTICS_MEASURE_NO_FEEDBACK; ++i) {
+    columns.insert({static_cast<v1::StatisticsMeasure>(i)});
+  }
+  for (const auto& [key, count] : total) {
+    if (count != 0) columns.insert(key);
+  }
+  return columns;
+}
+
+void SuppressSmall(const Counts& counts, int threshold, std::set<CountKey>& suppressed) {
+  for (const auto& [key, count] : counts) {
+    if (count > 0 && count < threshold) suppressed.insert(key);
+  }
+}
+
+class Suppressor {
+ public:
+  Suppressor(const CountTable& table, int threshold) : table_(table), threshold_(threshold) {}
+
+  Suppression Run() && {
+    const Counts total = table_.Total();
+    SuppressSmall(total, threshold_, suppression_.in_total);
+    for (const auto& [label, counts] : table_.rows) {
+      SuppressSmall(counts, threshold_, suppression_.in_rows[label]);
+    }
+    const std::set<CountKey> columns = ColumnsOf(total);
+    for (const CountKey& column : columns) CompleteColumn(column);
+    return std::move(suppression_);
+  }
+
+ private:
+  // What is suppressed in a column sums up to what is known once the total is shown. Each of n counts is then
+  // known to lie between 1 and the sum less n - 1: that must reach the threshold. Below a total that is not
+  // shown, which rows are zero would give away too much.
+  void CompleteColumn(const CountKey& column) {
+    if (suppression_.in_total.count(column) > 0) return SuppressWhole(column);
+    while (true) {
+      const Column now = Look(column);
+      if (now.suppressed == 0) return;
+      if (now.suppressed >= 2 && now.sum - (now.suppressed - 1) >= threshold_) return;
+      // With nothing left to hide behind but which rows are zero, that is hidden.
+      if (now.smallest == nullptr) return SuppressWhole(column);
+      suppression_.in_rows[*now.smallest].insert(column);
+    }
+  }
+
+  struct Column {
+    int64_t suppressed = 0;              // rows
+    int64_t sum = 0;                     // of them
+    const RowLabel* smallest = nullptr;  // of those that are shown and not zero
+    int64_t smallest_value = 0;
+  };
+  Column Look(const CountKey& key) {
+    Column column;
+    for (const auto& [label, counts] : table_.rows) {
+      const int64_t value = CountIn(counts, key);
+      if (suppression_.in_rows[label].count(key) > 0) {
+        ++column.suppressed;
+        column.sum += value;
+      } else if (value > 0 && (column.smallest == nullptr || value < column.smallest_value)) {
+        column.smallest = &label;
+        column.smallest_value = value;
+      }
+    }
+    return column;
+  }
+
+  void SuppressWhole(const CountKey& column) {
+    for (const auto& [label, counts] : table_.rows) suppression_.in_rows[label].insert(column);
+  }
+
+  const CountTable& table_;
+  const int threshold_;
+  Suppression suppression_;
+};
+
+v1::StatisticsRow RowOf(const RowLabel& label, const Counts& counts, const std::set<CountKey>& columns,
+                        const std::set<CountKey>& suppressed) {
+  v1::StatisticsRow row;
+  row.set_theme(label.theme);
+  row.set_counter_body(label.counter_body);
+  for (const CountKey& column : columns) {
+    v1::StatisticsCell& cell = *row.add_cells();
+    cell = CellOf(column.measure, column.detail);
+    if (suppressed.count(column) > 0) {
+      cell.set_suppressed(true);
+    } else {
+      cell.set_count(CountIn(counts, column));
+    }
+  }
+  return row;
+}
+
+}  // namespace
+
+std::optional<Period> ParsePeriod(std::string_view text, v1::StatisticsPeriodKind kind) {
+  const bool quarterly = kind == v1::STATISTICS_PERIOD_KIND_QUARTER;
+  const size_t number_at = quarterly ? 6 : 5;
+  if (text.size() != 7 || text[4] != '-' || (quarterly && text[5] != 'Q')) return std::nullopt;
+  const std::optional<int> year = ParseDigits(text.substr(0, 4));
+  const std::optional<int> number = ParseDigits(text.substr(number_at));
+  const int most = quarterly ? 4 : 12;
+  if (!year.has_value() || !number.has_value() || *year < kFirstYear) return std::nullopt;
+  if (*number < 1 || *number > most) return std::nullopt;
+  const int month = quarterly ? (*number - 1) * kMonthsOfQuarter + 1 : *number;
+  return Period{.first = absl::CivilMonth(*year, month), .months = quarterly ? kMonthsOfQuarter : 1};
+}
+
+std::string MonthName(absl::CivilMonth month) {
+  return absl::StrFormat("%04d-%02d", month.year(), month.month());
+}
+
+Counts CountTable::Total() const {
+  Counts total;
+  for (const auto& [label, counts] : rows) {
+    for (const auto& [key, count] : counts) total[key] += count;
+  }
+  return total;
+}
+
+Suppression SuppressionOf(const CountTable& table, int threshold) {
+  return Suppressor(table, threshold).Run();
+}
+
+std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold) {
+  Suppression suppression = SuppressionOf(table, threshold);
+  const Counts total = table.Total();
+  const std::set<CountKey> columns = ColumnsOf(total);
+  std::vector<v1::StatisticsRow> rows = {RowOf({}, total, columns, suppression.in_total)};
+  for (const auto& [label, counts] : table.rows) {
+    rows.push_back(RowOf(label, counts, columns, suppression.in_rows[label]));
+  }
+  return rows;
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,84 @@
+// A table of counts as it may be shown: small counts are suppressed, and so is what they could be worked out
+// from. Pure; thread-safe.
+//
+// The threshold rule is that of the Glossary of Statistical Disclosure Control (UNECE and Eurostat work
+// session on statistical data confidentiality, Geneva 2005): a count is sensitive below a number, at some
+// agencies five, at others three.
+#ifndef WAYPOST_SERVICES_REFERRAL_STATISTICS_TABLE_H_
+#define WAYPOST_SERVICES_REFERRAL_STATISTICS_TABLE_H_
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "waypost/referral/v1/statistics.pb.h"
+#include "waypost/type/v1/types.pb.h"
+
+namespace waypost::referral {
+
+// As a node publishes.
+struct Publication {
+  int threshold = 5;
+  v1::StatisticsPeriodKind period_kind = v1::STATISTICS_PERIOD_KIND_MONTH;
+};
+
+// Whole months, in UTC.
+struct Period {
+  absl::CivilMonth first;
+  int months = 1;
+
+  absl::Time begin() const { return absl::FromCivil(first, absl::UTCTimeZone()); }
+  absl::Time end() const { return absl::FromCivil(first + months, absl::UTCTimeZone()); }
+};
+// "2026-11" or "2026-Q4", by the kind, years 2000 to 9999; nothing for any other text.
+std::optional<Period> ParsePeriod(std::string_view text, v1::StatisticsPeriodKind kind);
+// "2026-11".
+std::string MonthName(absl::CivilMonth month);
+
+// A column of the table.
+struct CountKey {
+  v1::StatisticsMeasure measure = v1::STATISTICS_MEASURE_UNSPECIFIED;
+  uint32_t detail = 0;
+  friend auto operator<=>(const CountKey&, const CountKey&) = default;
+};
+using Counts = std::map<CountKey, int64_t>;
+
+// A row by theme, or by counter body.
+struct RowLabel {
+  type::v1::Theme theme = type::v1::THEME_UNSPECIFIED;
+  std::string counter_body = {};
+  friend auto operator<=>(const RowLabel&, const RowLabel&) = default;
+};
+
+struct CountTable {
+  std::map<RowLabel, Counts> rows;
+
+  Counts Total() const;
+};
+
+// What is not to be shown.
+struct Suppression {
+  std::set<CountKey> in_total;
+  std::map<RowLabel, std::set<CountKey>> in_rows;
+};
+
+// Of each column: counts from 1 to threshold - 1; where the total is shown, so many of the smallest others
+// that no suppressed count follows from the rest, and where those are not enough the whole column below the
+// total; where the total is not shown, the whole column. Whether a total is shown depends on totals alone, so
+// that two tables of one period agree. REQUIRES: threshold >= 3: below, what is suppressed would be known to
+// be 1.
+Suppression SuppressionOf(const CountTable& table, int threshold);
+
+// The total and the rows, in their order, with every column that the table has.
+std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_STATISTICS_TABLE_H_
