@@ -19,9 +19,9 @@ absl::StatusOr<Modules> MakeAll(Workshop& workshop) {
   WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(), waypost::audit::MakeModule(workshop.ContextOf("audit")));
   WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
                            waypost::directory::MakeModule(workshop.ContextOf("directory")));
-  WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
-                           waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys(),
-                                                         workshop.config().clocks()));
+  WAYPOST_ASSIGN_OR_RETURN(
+      modules.emplace_back(),
+      waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys(), workshop.config()));
   return modules;
 }
 

@@ -9,9 +9,9 @@ namespace {
 
 absl::StatusOr<waypost::runtime::Modules> Make(waypost::runtime::Workshop& workshop) {
   waypost::runtime::Modules modules;
-  WAYPOST_ASSIGN_OR_RETURN(modules.emplace_back(),
-                           waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys(),
-                                                         workshop.config().clocks()));
+  WAYPOST_ASSIGN_OR_RETURN(
+      modules.emplace_back(),
+      waypost::referral::MakeModule(workshop.ContextOf("referral"), workshop.keys(), workshop.config()));
   return modules;
 }
 

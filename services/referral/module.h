@@ -14,10 +14,11 @@
 
 namespace waypost::referral {
 
-// `keys` must outlive the module. `clocks` as the configuration was read: complete and within bounds.
+// `keys` must outlive the module. Of `config` it reads clocks and retention, which are complete and within
+// bounds.
 absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::ModuleContext& context,
                                                             crypto::BodyKeys& keys,
-                                                            const config::v1::NodeConfig::Clocks& clocks);
+                                                            const config::v1::NodeConfig& config);
 
 }  // namespace waypost::referral
 

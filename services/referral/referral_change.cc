@@ -196,7 +196,7 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
   WAYPOST_ASSIGN_OR_RETURN(const GroupNews news, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
-  WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, before, next));
+  WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, decision.event, before, next));
   const std::vector<std::string> parties = PartiesOf(before, next);
   rpc::Change change{.type = EventType(decision.event),
                      .resource = next.name(),

@@ -96,6 +96,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddReferralCommands(*app, session);
   AddWaitingListCommands(*app, session);
   AddRightsCommands(*app, session);
+  AddRetentionCommands(*app, session);
   AddEnrolmentCommands(*app, session);
   AddAuditCommands(*app, session);
   AddTokenCommand(*app, session);
