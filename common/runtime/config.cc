@@ -128,6 +128,34 @@ void CompleteStatistics(NodeConfig::Statistics& statistics, error::FieldViolatio
   statistics.set_threshold(threshold);
 }
 
+// As Basis.law: lower-case letters, digits, '.', '-' and '/'.
+bool IsCode(std::string_view code) {
+  constexpr size_t kMaxCodeBytes = 100;
+  return code.size() <= kMaxCodeBytes &&
+         code.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-/") == std::string_view::npos;
+}
+
+void CompleteRetention(NodeConfig::Retention& retention, error::FieldViolations& violations) {
+  constexpr int kMaxRules = 1000;
+  std::set<std::string> codes;
+  if (retention.rules_size() > kMaxRules) {
+    violations.Add("retention.rules", base::Cat("at most ", kMaxRules));
+  }
+  for (NodeConfig::RetentionRule& rule : *retention.mutable_rules()) {
+    if (!codes.insert(rule.code()).second) {
+      violations.Add("retention.rules", "at most one for each code, and one without a code");
+    }
+    if (!IsCode(rule.code())) violations.Add("retention.rules.code", "is no code of a rule");
+    if (!IsCode(rule.law())) violations.Add("retention.rules.law", "is no code of a law");
+    int32_t days = rule.days();
+    CompleteLimit({"retention.rules.days", 1826, 36'525}, days, violations);
+    rule.set_days(days);
+  }
+  int32_t rate = retention.erase_rate();
+  CompleteLimit({"retention.erase_rate", 50, 10'000}, rate, violations);
+  retention.set_erase_rate(rate);
+}
+
 bool IsPort(std::string_view text, int least) {
   int port = -1;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -251,6 +279,7 @@ absl::Status CompleteConfig(NodeConfig& config) {
   CompleteLimits(*config.mutable_limits(), violations);
   CompleteClocks(*config.mutable_clocks(), violations);
   CompleteStatistics(*config.mutable_statistics(), violations);
+  CompleteRetention(*config.mutable_retention(), violations);
   if (config.data_dir().empty()) violations.Add("data_dir", "is required: where the store is to be");
   if (config.key_dir().empty())
     violations.Add("key_dir", "is required: a folder for keys, apart from data_dir");

@@ -68,6 +68,25 @@ TEST(CompleteConfig, EveryLimitHasBoundsThatHoldExactly) {
   }
 }
 
+TEST(CompleteConfig, RetentionRulesAreCompletedAndEachCodeOccursOnce) {
+  NodeConfig config = *ParseConfig(
+      "data_dir: 'd' key_dir: 'k' demo: true retention { rules { code: 'es/ley-39-2015/art-17' } "
+      "rules { days: 365 } }",
+      "base");
+  ASSERT_TRUE(CompleteConfig(config).ok());
+  EXPECT_EQ(config.retention().rules(0).days(), 1826);
+  EXPECT_EQ(config.retention().rules(1).days(), 365);
+  EXPECT_EQ(config.retention().erase_rate(), 50);
+  EXPECT_THAT(Wrong("retention { rules {} rules { code: 'a' days: 36525 } erase_rate: 10000 }"), IsEmpty());
+  EXPECT_THAT(Wrong("retention { rules {} rules {} }"), ElementsAre(HasSubstr("at most one for each code")));
+  EXPECT_THAT(Wrong("retention { rules { days: 36526 } }"), ElementsAre(StartsWith("retention.rules.days")));
+  EXPECT_THAT(Wrong("retention { rules { days: -1 } }"), ElementsAre(StartsWith("retention.rules.days")));
+  EXPECT_THAT(Wrong("retention { rules { code: 'Es/Ley 39' } }"),
+              ElementsAre(StartsWith("retention.rules.code")));
+  EXPECT_THAT(Wrong("retention { rules { law: 'a law' } }"), ElementsAre(StartsWith("retention.rules.law")));
+  EXPECT_THAT(Wrong("retention { erase_rate: 10001 }"), ElementsAre(StartsWith("retention.erase_rate")));
+}
+
 TEST(CompleteConfig, ListenersAreHostAndPort) {
   for (const std::string address : {"127.0.0.1:7400", "127.0.0.1:0", "localhost:65535", "[::1]:7400"}) {
     EXPECT_THAT(Wrong(base::Cat("listen: '", address, "'")), IsEmpty()) << address;

@@ -1,11 +1,14 @@
 #include "services/referral/enrolment_ledger.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "services/referral/enrolment_repository.h"
 #include "services/referral/group_rows.h"
+#include "services/referral/referral_errors.h"
 
 namespace waypost::referral {
 namespace {
@@ -19,6 +22,54 @@ absl::Status Count(store::Writer& writer, const GroupKey& group, int64_t change)
 bool Names(const ReferralRecord& referral, const std::string& enrolment) {
   return std::any_of(referral.places().begin(), referral.places().end(),
                      [&](const v1::PersonPlace& place) { return place.enrolment() == enrolment; });
+}
+
+// Has the receiving body's share of that person gone with this change?
+bool ShareGoes(const ReferralRecord& before, const ReferralRecord& next, uint32_t person) {
+  if (next.has_receiving_erase_time()) return !before.has_receiving_erase_time();
+  const auto erased = [person](const ReferralRecord& record) {
+    return std::any_of(record.person_erasures().begin(), record.person_erasures().end(),
+                       [person](const storage::v1::PersonErasure& erasure) {
+                         return erasure.person() == person && erasure.party() == v1::PARTY_RECEIVING;
+                       });
+  };
+  return erased(next) && !erased(before);
+}
+
+bool AnyShareGoes(const ReferralRecord& before, const ReferralRecord& next) {
+  return next.has_receiving_erase_time() != before.has_receiving_erase_time() ||
+         next.person_erasures_size() != before.person_erasures_size();
+}
+
+absl::Status EraseEnrolment(rpc::Mutation& mutation, const policy::Authorized& as, EnrolmentRecord enrolment,
+                            absl::Time now) {
+  if (HasPlace(enrolment.state())) {
+    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentDecision ended,
+                             DecideEnrolment(enrolment, enrolment::EndWithReferral{}, now));
+    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, &enrolment, ended));
+    enrolment = ended.next;
+  }
+  rows::DeleteEnrolment(mutation.writer(), enrolment);
+  return mutation.Publish(as, {.type = "referral.enrolment_erased",
+                               .resource = enrolment.name(),
+                               .revision = enrolment.revision() + 1,
+                               .time = now,
+                               .parties = {enrolment.provider()}});
+}
+
+absl::Status EraseEnrolments(rpc::Mutation& mutation, const policy::Authorized& as, Event event,
+                             const ReferralRecord& before, const ReferralRecord& next) {
+  if (!AnyShareGoes(before, next)) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
+                           rows::EnrolmentsOf(mutation.writer(), next.name()));
+  for (const EnrolmentRecord& enrolment : enrolments) {
+    if (!ShareGoes(before, next, enrolment.person())) continue;
+    // Who is still there is not forgotten by the way; who asked to be forgotten is.
+    const bool by_right = event == Event::kAnswerRight;
+    if (!by_right && HasPlace(enrolment.state())) return EnrolmentOpen(enrolment.name());
+    WAYPOST_RETURN_IF_ERROR(EraseEnrolment(mutation, as, enrolment, api::FromTimestamp(next.update_time())));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -40,13 +91,14 @@ absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
                                .parties = {next.provider()}});
 }
 
-absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
+absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as, Event event,
                              const ReferralRecord& before, const ReferralRecord& next) {
   const absl::Time now = api::FromTimestamp(next.update_time());
   for (const v1::PersonPlace& place : next.places()) {
     if (place.enrolment().empty() || Names(before, place.enrolment())) continue;
     WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, nullptr, OpenEnrolment(next, place, now)));
   }
+  WAYPOST_RETURN_IF_ERROR(EraseEnrolments(mutation, as, event, before, next));
   if (before.state() == next.state()) return absl::OkStatus();
   for (const v1::PersonPlace& place : before.places()) {
     if (place.enrolment().empty()) continue;

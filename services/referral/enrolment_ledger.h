@@ -15,8 +15,9 @@ absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
                             const EnrolmentRecord* before, const EnrolmentDecision& decision);
 
 // What follows from a decided referral: acceptance opens the enrolments that it names, and an end other than
-// completion ends those that have not started.
-absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
+// completion ends those that have not started. They are erased with the receiving body's share, or with the
+// share of their person: ENROLMENT_OPEN where `event` asks for no more than that, and one has not ended.
+absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as, Event event,
                              const ReferralRecord& before, const ReferralRecord& next);
 
 }  // namespace waypost::referral

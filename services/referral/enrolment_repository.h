@@ -21,6 +21,10 @@ namespace waypost::referral::rows {
 
 // NOT_FOUND when there is none.
 absl::StatusOr<EnrolmentRecord> GetEnrolment(const store::Reader& reader, std::string_view name);
+// All that came from one referral, in the order of person and acceptance.
+absl::StatusOr<std::vector<EnrolmentRecord>> EnrolmentsOf(const store::Reader& reader,
+                                                          std::string_view referral);
+void DeleteEnrolment(store::Writer& writer, const EnrolmentRecord& record);
 // Moves the index rows from where `before` (null for a new one) had them.
 void PutEnrolment(store::Writer& writer, const EnrolmentRecord* before, const EnrolmentRecord& next);
 

@@ -19,7 +19,9 @@ namespace waypost::referral {
 class EnrolmentService final : public v1::EnrolmentService::CallbackService {
  public:
   // All must outlive this.
-  EnrolmentService(const rpc::Environment& env, const BodyRegistry& bodies) : env_(env), bodies_(bodies) {}
+  EnrolmentService(const rpc::Environment& env, const BodyRegistry& bodies,
+                   const ClockTable& clocks = ClockTable::Standard())
+      : env_(env), bodies_(bodies), clocks_(clocks) {}
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -47,6 +49,7 @@ class EnrolmentService final : public v1::EnrolmentService::CallbackService {
 
   const rpc::Environment& env_;
   const BodyRegistry& bodies_;
+  const ClockTable& clocks_;
 };
 
 }  // namespace waypost::referral

@@ -14,6 +14,7 @@
 #include "services/referral/key_renewal.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
+#include "services/referral/retention_keeper.h"
 #include "services/referral/statistics_service.h"
 
 namespace waypost::referral {
@@ -25,8 +26,19 @@ StepTimes StepTimesOf(const config::v1::NodeConfig::StepTimes& given) {
           .normal = absl::Seconds(given.normal_seconds())};
 }
 
-ClockTable TableOf(const config::v1::NodeConfig::Clocks& given) {
+RetentionTable RetentionTableOf(const config::v1::NodeConfig::Retention& given) {
+  RetentionTable table;
+  for (const auto& rule : given.rules()) {
+    RetentionRule& made = rule.code().empty() ? table.others : table.by_code[rule.code()];
+    made = {.days = rule.days(), .law = rule.law()};
+  }
+  return table;
+}
+
+ClockTable TableOf(const config::v1::NodeConfig::Clocks& given,
+                   const config::v1::NodeConfig::Retention& retention) {
   ClockTable table;
+  table.retention = RetentionTableOf(retention);
   for (const auto& times : given.step_times()) {
     if (times.theme() == type::v1::THEME_UNSPECIFIED) {
       table.step_times = StepTimesOf(times);
@@ -56,15 +68,16 @@ class ReferralModule final : public runtime::Module {
   ReferralModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
                  const config::v1::NodeConfig& config, std::unique_ptr<runtime::OutboxBase> outbox)
       : context_(context),
-        clocks_(TableOf(config.clocks())),
+        clocks_(TableOf(config.clocks(), config.retention())),
         outbox_(std::move(outbox)),
         sealing_(keys, context.node.random),
         replica_(context.store),
         service_(outbox_->env(), sealing_, replica_, clocks_),
-        enrolments_(outbox_->env(), replica_),
+        enrolments_(outbox_->env(), replica_, clocks_),
         intake_(outbox_->env(), sealing_, service_.change()),
         statistics_(outbox_->env(), PublicationOf(config.statistics())),
-        keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())) {}
+        keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())),
+        retention_(outbox_->env(), service_.change(), {.erase_rate = config.retention().erase_rate()}) {}
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
@@ -75,10 +88,12 @@ class ReferralModule final : public runtime::Module {
     follower_.emplace(replica_, peers.directory, peers.token, context_.node.clock, context_.node.metrics);
     follower_->Start();
     keeper_.Start();
+    retention_.Start();
     return absl::OkStatus();
   }
 
   void Stop() override {
+    retention_.Stop();
     keeper_.Stop();
     if (follower_.has_value()) follower_->Stop();
     outbox_->Stop();
@@ -104,6 +119,7 @@ class ReferralModule final : public runtime::Module {
   IntakeService intake_;
   StatisticsService statistics_;
   ClockKeeper keeper_;
+  RetentionKeeper retention_;
   std::optional<DirectoryFollower> follower_;
 };
 

@@ -287,6 +287,12 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
     AddRead<v1::ListRightsRequestsRequest, v1::ListRightsRequestsResponse>(
         "ListRightsRequests", Who::kOwnSupervisors, &Stub::ListRightsRequests,
         [](auto&, const std::string&) {});
+    AddRead<v1::ListRetentionRequest, v1::ListRetentionResponse>(
+        "ListRetention", Who::kOwnSupervisors, &Stub::ListRetention,
+        [](auto& request, const std::string&) { request.set_until("2031-12-31"); });
+    AddRead<v1::ListRetentionReportsRequest, v1::ListRetentionReportsResponse>(
+        "ListRetentionReports", Who::kOwnSupervisors, &Stub::ListRetentionReports,
+        [](auto&, const std::string&) {});
   }
 
   template <typename Request, typename Response>

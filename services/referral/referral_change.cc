@@ -225,7 +225,7 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
   }
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   WAYPOST_RETURN_IF_ERROR(rows::AddCounts(mutation.writer(), next, decision.counted));
-  WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, before, next));
+  WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, decision.event, before, next));
   const std::vector<std::string> parties = PartiesOf(before, next);
   rpc::Change change{.type = EventType(decision.event),
                      .resource = next.name(),

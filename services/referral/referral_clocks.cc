@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/api/resource.h"
+#include "common/base/strings.h"
 #include "services/referral/referral_machine.h"
 
 namespace waypost::referral {
@@ -28,6 +29,17 @@ bool LapsesUndecided(const ReferralRecord& record) {
 absl::Duration StepTimes::Of(v1::Priority priority) const {
   if (priority == v1::PRIORITY_EMERGENCY) return emergency;
   return priority == v1::PRIORITY_URGENT ? urgent : normal;
+}
+
+const RetentionRule& RetentionTable::Of(std::string_view code) const {
+  const auto own = by_code.find(code);
+  return own == by_code.end() ? others : own->second;
+}
+
+std::string RetentionTable::Text() const {
+  std::string text = base::Cat(others.days);
+  for (const auto& [code, rule] : by_code) text += base::Cat(" ", code, "=", rule.days);
+  return text;
 }
 
 absl::Duration ClockTable::StepTime(type::v1::Theme theme, v1::Priority priority) const {

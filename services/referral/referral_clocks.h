@@ -8,6 +8,8 @@
 
 #include <map>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -27,6 +29,22 @@ struct StepTimes {
   absl::Duration Of(v1::Priority priority) const;
 };
 
+// How long a body keeps its share of a referral after it has ended.
+struct RetentionRule {
+  int days = 1826;  // five years
+  std::string law = {};
+};
+
+// The rules that disclosures name, as a node is configured.
+struct RetentionTable {
+  std::map<std::string, RetentionRule, std::less<>> by_code = {};
+  RetentionRule others = {};
+
+  const RetentionRule& Of(std::string_view code) const;
+  // Two tables that date differently have different texts.
+  std::string Text() const;
+};
+
 // The clocks as a node is configured.
 struct ClockTable {
   StepTimes step_times = {};
@@ -35,6 +53,8 @@ struct ClockTable {
   double reminder_share = 0.25;
   // What was escalated lapses after so much of a step's time.
   double lapse_share = 1.0;
+  // What has ended runs out by these.
+  RetentionTable retention = {};
 
   absl::Duration StepTime(type::v1::Theme theme, v1::Priority priority) const;
   // As nothing is configured.

@@ -187,6 +187,11 @@ struct Assume {
 };
 struct SettleFollowUp {};
 struct Erase {};
+// One side's retention rules have run out.
+struct EndRetention {
+  v1::Party party = v1::PARTY_UNSPECIFIED;
+  absl::Time ended;  // from when they counted
+};
 // That a person uses a right.
 struct RightUse {
   std::string request;  // as in "rightsRequests/01jd…"
@@ -232,7 +237,7 @@ using Command = std::variant<
     command::AgreeDate, command::RefuseDate, command::RecordAppointment, command::ChangePriority,
     command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
     command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
-    command::AskAccess, command::PlaceHold, command::ReleaseHold>;
+    command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);

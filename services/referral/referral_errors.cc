@@ -231,6 +231,11 @@ absl::Status UnderLegalHold(std::string_view name) {
                  "hold first");
 }
 
+absl::Status EnrolmentOpen(std::string_view enrolment) {
+  return Refused("ENROLMENT_OPEN", enrolment,
+                 "has not ended, and would be erased with your body's share: end it first");
+}
+
 absl::Status NoLegalHold(std::string_view name) {
   return Refused("NO_LEGAL_HOLD", name, "is under no legal hold of your body");
 }

@@ -98,6 +98,8 @@ absl::Status UseRestricted(std::string_view name);
 absl::Status NothingToAnswer(std::string_view name);
 // LEGAL_HOLD: the share of the caller's body is kept until its hold is released.
 absl::Status UnderLegalHold(std::string_view name);
+// ENROLMENT_OPEN: somebody still has a place by it; what is open is not erased.
+absl::Status EnrolmentOpen(std::string_view enrolment);
 // NO_LEGAL_HOLD: there is none to release.
 absl::Status NoLegalHold(std::string_view name);
 

@@ -77,6 +77,10 @@ inline constexpr absl::Duration kLatestZone = absl::Hours(12);
 inline constexpr int kMaxRightMarks = 100;     // in one referral
 inline constexpr int kMaxChainReferrals = 64;  // that one use of a right reaches
 
+// Retention.
+inline constexpr int kMaxRulesInReport = 200;  // of one body and day; more are counted together
+inline constexpr int kMaxRetentionCounted = 10'000;
+
 // Listings and disclosures.
 inline constexpr int kMaxStatesInQuery = 16;
 inline constexpr int kMaxNotesDisclosed = 50;

@@ -614,15 +614,17 @@ TEST_F(WatchTest, ACursorTooOldSaysWhereToGoOn) {
   EXPECT_EQ(Open(receiver, oldest).Next().revision(), 1);
 }
 
-// As a configuration without a word of clocks is completed.
-config::v1::NodeConfig::Clocks StandardClocks() {
-  config::v1::NodeConfig::Clocks clocks;
+// As a configuration without a word of clocks or retention is completed.
+config::v1::NodeConfig StandardConfig() {
+  config::v1::NodeConfig config;
+  config.mutable_retention()->set_erase_rate(50);
+  config::v1::NodeConfig::Clocks& clocks = *config.mutable_clocks();
   clocks.set_reminder_percent(25);
   clocks.set_lapse_percent(100);
   clocks.set_outage_seconds(300);
   clocks.set_fire_rate(4000);
   clocks.set_catch_up_rate(500);
-  return clocks;
+  return config;
 }
 
 // The whole module, as a process runs it: what it does each second is all that trims.
@@ -633,7 +635,7 @@ TEST_F(WatchTest, TheModuleTrimsEveryFeedByAgeAndTellsWhereToGoOn) {
   const std::string young = Requested();
   rig.StopServing();
   const auto module =
-      Must(MakeModule({.node = rig.env().node, .store = rig.store()}, keys, StandardClocks()));
+      Must(MakeModule({.node = rig.env().node, .store = rig.store()}, keys, StandardConfig()));
   rig.Serve(module->service());
   stub = v1::ReferralService::NewStub(rig.channel());
   module->Tick(rig.clock().Now());

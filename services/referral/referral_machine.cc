@@ -146,6 +146,7 @@ constexpr auto kTable = std::to_array<Transition>({
     {kSent, Event::kReleaseHold, kReceiving, Guard::kUnderHold, kSame},
     {kEnds, Event::kErase, kReferring, Guard::kErasable, kSame},
     {kEnds, Event::kErase, kReceiving, Guard::kErasable, kSame},
+    {kEnds, Event::kEndRetention, kSystem, Guard::kRetentionOver, kSame},
 });
 
 struct EventWords {
@@ -215,6 +216,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"PLACE_LEGAL_HOLD", "referral.legal_hold_placed"},
     {"RELEASE_LEGAL_HOLD", "referral.legal_hold_released"},
     {"ERASE", "referral.erased"},
+    {"END_RETENTION", "referral.retention_ended"},
 }};
 
 // In the order of State.
@@ -268,6 +270,7 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "a coordinating body is appointed, and is neither side; no hand-over is pending; no disclosure rests on "
     "consent; at most 10 hops, rulings included",
     "that side owes a next step",
+    "the retention rules of one side's share have run out, and nothing holds it back",
 };
 
 constexpr bool IsEndConstexpr(State state) {

@@ -102,8 +102,9 @@ enum class Event : uint8_t {
   kPlaceHold,
   kReleaseHold,
   kErase,
+  kEndRetention,
 };
-inline constexpr int kEventCount = 60;
+inline constexpr int kEventCount = 61;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };
@@ -143,8 +144,9 @@ enum class Guard : uint8_t {
   kMayConfirmCompetence,
   kMayAssume,
   kOwesFollowUp,
+  kRetentionOver,
 };
-inline constexpr int kGuardCount = 31;
+inline constexpr int kGuardCount = 32;
 
 // Where an event leads: to a state, nowhere, or back to where the referral was before it came here.
 struct Target {

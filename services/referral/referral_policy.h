@@ -191,6 +191,17 @@ inline constexpr policy::MethodRule kPlaceLegalHold = policy_internal::BySupervi
 inline constexpr policy::MethodRule kReleaseLegalHold = policy_internal::BySupervisor("ReleaseLegalHold");
 inline constexpr policy::MethodRule kListRightsRequests = policy_internal::OfSupervisor("ListRightsRequests");
 
+// Retention.
+inline constexpr policy::MethodRule kListRetention = policy_internal::OfSupervisor("ListRetention");
+inline constexpr policy::MethodRule kListRetentionReports =
+    policy_internal::OfSupervisor("ListRetentionReports");
+// No method: the job that erases what has run out.
+inline constexpr policy::MethodRule kRetention = {
+    .service = policy_internal::kService,
+    .method = "(retention)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+
 // Every method, for the tests and the reference.
 inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kGetReferral,          &kListReferralHistory,
@@ -219,7 +230,8 @@ inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kExportPerson,         &kPlaceLegalHold,
     &kReleaseLegalHold,     &kSettleFollowUp,
     &kRemindReferral,       &kRuleOnCompetence,
-    &kAssumeResponsibility,
+    &kAssumeResponsibility, &kListRetention,
+    &kListRetentionReports,
 });
 
 // The method that causes each event. The system's events have none, nor has what comes later.

@@ -81,6 +81,8 @@ const std::map<std::string, std::string>& Expected() {
       {"ExportPerson", "open"},
       {"PlaceLegalHold", "supervisor"},
       {"ReleaseLegalHold", "supervisor"},
+      {"ListRetention", "own supervisor"},
+      {"ListRetentionReports", "own supervisor"},
   };
   return *expected;
 }
@@ -147,10 +149,10 @@ TEST(Policy, ManyRolesAllowWhatOneOfThemDoes) {
 }
 
 TEST(Policy, ChangesNeedARequestId) {
-  const std::set<std::string_view> reads = {"GetReferral",        "ListReferralHistory", "ListReferrals",
-                                            "WatchReferrals",     "FindByOwnReference",  "ListNotes",
-                                            "DiscloseReferral",   "DiscloseNotes",       "GetRightsRequest",
-                                            "ListRightsRequests", "ExportPerson"};
+  const std::set<std::string_view> reads = {
+      "GetReferral",  "ListReferralHistory", "ListReferrals",       "WatchReferrals",   "FindByOwnReference",
+      "ListNotes",    "DiscloseReferral",    "DiscloseNotes",       "GetRightsRequest", "ListRightsRequests",
+      "ExportPerson", "ListRetention",       "ListRetentionReports"};
   for (const policy::MethodRule* rule : kMethodRules) {
     EXPECT_EQ(rule->mutation, !reads.contains(rule->method)) << rule->method;
   }

@@ -258,6 +258,10 @@ TEST_F(RefusalTest, BadPages) {
   bad(&Stub::ListReferralHistory, On<v1::ListReferralHistoryRequest>(name));
   bad(&Stub::ListNotes, On<v1::ListNotesRequest>(name));
   bad(&Stub::ListRightsRequests, v1::ListRightsRequestsRequest());
+  v1::ListRetentionRequest retention;
+  retention.set_until("2031-12-31");
+  bad(&Stub::ListRetention, retention);
+  bad(&Stub::ListRetentionReports, v1::ListRetentionReportsRequest());
 }
 
 TEST_F(RefusalTest, AChangeWithoutAGoodRequestId) {

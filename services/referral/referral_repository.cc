@@ -12,6 +12,7 @@
 #include "common/store/keys.h"
 #include "services/referral/referral_machine.h"
 #include "services/referral/referral_protection.h"
+#include "services/referral/retention_repository.h"
 
 namespace waypost::referral::rows {
 namespace {
@@ -423,6 +424,11 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
   if (const std::string clock = ClockKey(next); !clock.empty()) {
     writer.Put(clock, KeyBuilder().Uint(StoredWake(next).wake).Int(next.revision()).Take());
   }
+  PutRetention(writer, before, next);
+}
+
+void PutRetention(store::Writer& writer, const ReferralRecord* before, const ReferralRecord& next) {
+  MoveRetention(writer, before, next);
   writer.Put(RecordKey(next.name()), next.SerializeAsString());
 }
 

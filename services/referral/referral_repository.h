@@ -112,6 +112,10 @@ struct Summaries {
 void Put(store::Writer& writer, const storage::v1::ReferralRecord* before,
          const storage::v1::ReferralRecord& next, const Summaries& summaries);
 
+// The same of a record that differs in nothing but the dates of its retention: no other row changes.
+void PutRetention(store::Writer& writer, const storage::v1::ReferralRecord* before,
+                  const storage::v1::ReferralRecord& next);
+
 // By due time, then id; `position` is empty or what a page before returned. LIMIT_EXCEEDED where all units
 // are asked for and there are rows of more than kMaxUnitsMerged.
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,

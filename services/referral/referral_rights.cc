@@ -280,6 +280,30 @@ bool HasAnswerToGive(const ReferralRecord& record, v1::Party party) {
       [party](const RightMarkRecord& mark) { return Asked(mark, party) && !IsFinal(AnswerOf(mark, party)); });
 }
 
+v1::HeldBackReason HeldBackByRights(const ReferralRecord& record, v1::Party party) {
+  v1::HeldBackReason reason = v1::HELD_BACK_REASON_UNSPECIFIED;
+  for (const RightMarkRecord& mark : record.right_marks()) {
+    if (!Asked(mark, party) || !Holds(record, mark.person(), party)) continue;
+    const v1::RightAnswer answer = AnswerOf(mark, party);
+    const bool pending = answer == v1::RIGHT_ANSWER_UNSPECIFIED;
+    // Who waits for a copy must not find it gone. Who withdrew or objected wants nothing else.
+    const bool needs_it = mark.kind() == v1::RIGHT_KIND_ACCESS || mark.kind() == v1::RIGHT_KIND_RESTRICTION;
+    if (pending && needs_it) return v1::HELD_BACK_REASON_RIGHTS_REQUEST;
+    if (answer == v1::RIGHT_ANSWER_RESTRICTED) reason = v1::HELD_BACK_REASON_RESTRICTION;
+  }
+  return reason;
+}
+
+std::string RetainedUntil(const ReferralRecord& record, uint32_t person, v1::Party party) {
+  std::string last;
+  for (const RightMarkRecord& mark : record.right_marks()) {
+    if (mark.person() != person || AnswerOf(mark, party) != v1::RIGHT_ANSWER_RETAINED) continue;
+    const bool referring = IsReferring(party);
+    last = std::max(last, referring ? mark.referring_retained_until() : mark.receiving_retained_until());
+  }
+  return last;
+}
+
 bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now) {
   const std::string today = absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
   return std::any_of(record.legal_holds().begin(), record.legal_holds().end(),
@@ -342,8 +366,10 @@ absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, a
   const bool was_stopped = IsStopped(next, mark->person());
   if (IsReferring(party)) {
     mark->set_referring_answer(answer.answer);
+    mark->set_referring_retained_until(answer.retained_until);
   } else {
     mark->set_receiving_answer(answer.answer);
+    mark->set_receiving_retained_until(answer.retained_until);
   }
   // What was kept back from the receiving body is its to open once nothing forbids it any longer.
   if (was_stopped && !IsStopped(next, mark->person()) && ReceiverReads(next)) {

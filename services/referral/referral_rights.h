@@ -13,6 +13,7 @@
 #include "common/policy/policy.h"
 #include "services/referral/referral_rules.h"
 #include "waypost/referral/storage/v1/rights_storage.pb.h"
+#include "waypost/referral/v1/retention.pb.h"
 #include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::referral {
@@ -56,6 +57,12 @@ bool WithdrawalEnds(const ReferralRecord& record, uint32_t person);
 // Does it end when that side has stopped and erased that person? True of the last one in it while it is open,
 // unless it is the referring side of a case that the receiving one has taken: that goes on there.
 bool ErasureEnds(const ReferralRecord& record, uint32_t person, v1::Party party);
+
+// A right because of which that side keeps what it holds, whatever its retention rules say.
+v1::HeldBackReason HeldBackByRights(const ReferralRecord& record, v1::Party party);
+// The last day, YYYY-MM-DD, until which that side has answered that a law makes it keep what it holds of that
+// person. Empty: it has not, or the law names none.
+std::string RetainedUntil(const ReferralRecord& record, uint32_t person, v1::Party party);
 
 // Is that side's share under a legal hold at `now`?
 bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now);

@@ -11,6 +11,7 @@
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
+#include "services/referral/referral_retention.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/statistics_counting.h"
 #include "services/referral/waiting_list.h"
@@ -951,10 +952,15 @@ void RemoveWithdrawn(Step& step) {
   step.next().clear_withdrawn_persons();
 }
 
-absl::Status Apply(const command::Erase&, Step& step) {
+// The enrolments of a share go with it; what became of the places is codes and dates.
+void ForgetEnrolments(ReferralRecord& next) {
+  for (v1::PersonPlace& place : *next.mutable_places()) place.clear_enrolment();
+}
+
+void EraseShareOf(v1::Party party, Step& step) {
   ReferralRecord& next = step.next();
-  step.OwnSide().clear_assignee();
-  if (step.by.actor == Actor::kReferring) {
+  if (party == v1::PARTY_REFERRING) {
+    next.mutable_referring()->clear_assignee();
     *next.mutable_referring_erase_time() = api::ToTimestamp(step.now);
     next.clear_draft_actor();
     next.clear_draft_actors();
@@ -962,11 +968,32 @@ absl::Status Apply(const command::Erase&, Step& step) {
     step.decision.effects.Add(Effect::kEraseReferringShare);
     RemoveWithdrawn(step);
   } else {
+    next.mutable_receiving()->clear_assignee();
     *next.mutable_receiving_erase_time() = api::ToTimestamp(step.now);
     next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
     step.decision.effects.Add(Effect::kEraseReceivingShare);
+    ForgetEnrolments(next);
   }
   DropWhatNobodyHolds(step);
+}
+
+absl::Status Apply(const command::Erase&, Step& step) {
+  EraseShareOf(step.OwnParty(), step);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::EndRetention& end, Step& step) {
+  WAYPOST_ASSIGN_OR_RETURN(const NextErasure due,
+                           DueErasure(step.current, end, step.clocks.retention, step.now));
+  std::string rules;
+  for (const std::string& rule : due.rules) rules += Cat(rules.empty() ? "" : " ", rule);
+  step.decision.facts.emplace_back("party", end.party == v1::PARTY_REFERRING ? "REFERRING" : "RECEIVING");
+  step.decision.facts.emplace_back("rules", std::move(rules));
+  if (due.whole) {
+    EraseShareOf(end.party, step);
+    return absl::OkStatus();
+  }
+  for (const uint32_t person : due.persons) ErasePerson(person, end.party, step.now, step.decision);
   return absl::OkStatus();
 }
 
@@ -1208,6 +1235,7 @@ void Settle(Step& step) {
   SettleState(step);
   SettleEnd(step);
   SettleWake(step);
+  DateRetention(step.current, step.clocks.retention, step.now, next);
   if (!next.has_due() || next.due().clock() != next.date_proposal().clock()) next.clear_date_proposal();
   next.set_revision(step.current.revision() + 1);
   *next.mutable_update_time() = api::ToTimestamp(step.now);
@@ -1304,6 +1332,7 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
     case Guard::kNone:
     case Guard::kComplete:
     case Guard::kAppointmentKnown:
+    case Guard::kRetentionOver:
       return nullptr;
     case Guard::kSecondPerson:
       return record.state() == kDraft && HasWritten(record, pseudonym) ? SecondPersonRequired : nullptr;

@@ -96,6 +96,11 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* PlaceLegalHold(Context*, const v1::PlaceLegalHoldRequest*, v1::Referral*) override;
   Reactor* ReleaseLegalHold(Context*, const v1::ReleaseLegalHoldRequest*, v1::Referral*) override;
 
+  // In retention_service.cc.
+  Reactor* ListRetention(Context*, const v1::ListRetentionRequest*, v1::ListRetentionResponse*) override;
+  Reactor* ListRetentionReports(Context*, const v1::ListRetentionReportsRequest*,
+                                v1::ListRetentionReportsResponse*) override;
+
  private:
   // A change of a referral that exists.
   template <typename Request>

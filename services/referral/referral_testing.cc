@@ -59,6 +59,8 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kConfirmCompetence, command::ConfirmCompetence{}},
       {Event::kSettleFollowUp, command::SettleFollowUp{}},
       {Event::kErase, command::Erase{}},
+      // Of an end long ago.
+      {Event::kEndRetention, command::EndRetention{v1::PARTY_REFERRING, Now() - absl::Hours(24 * 366 * 6)}},
       {Event::kWithdraw, command::Withdraw{{std::string(kRightsRequest), 1}}},
       {Event::kObject, command::Object{{std::string(kRightsRequest), 1}}},
       {Event::kRestrict, command::Restrict{{std::string(kRightsRequest), 1}}},

@@ -903,6 +903,24 @@ absl::Status Validate(const v1::AnswerRightsRequestRequest& request) {
   return check.Done();
 }
 
+absl::Status Validate(const v1::ListRetentionRequest& request) {
+  Checker check(request);
+  const auto until = ParseDay(request.until());
+  if (!until.has_value()) {
+    check.Add("until", "is required, as YYYY-MM-DD");
+  } else if (until->year() < 2000 || until->year() > 2199) {
+    check.Add("until", "must be from 2000 to 2199");
+  }
+  check.Page(request.page_size(), request.page_token());
+  return check.Done();
+}
+
+absl::Status Validate(const v1::ListRetentionReportsRequest& request) {
+  Checker check(request);
+  check.Page(request.page_size(), request.page_token());
+  return check.Done();
+}
+
 absl::Status Validate(const v1::ExportPersonRequest& request) {
   Checker check(request);
   check.Name("name", request.name());

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "waypost/referral/v1/referral.pb.h"
+#include "waypost/referral/v1/retention.pb.h"
 #include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::referral {
@@ -64,6 +65,8 @@ absl::Status Validate(const v1::RecordRightsRequestRequest& request);
 absl::Status Validate(const v1::GetRightsRequestRequest& request);
 absl::Status Validate(const v1::ListRightsRequestsRequest& request);
 absl::Status Validate(const v1::AnswerRightsRequestRequest& request);
+absl::Status Validate(const v1::ListRetentionRequest& request);
+absl::Status Validate(const v1::ListRetentionReportsRequest& request);
 absl::Status Validate(const v1::ExportPersonRequest& request);
 absl::Status Validate(const v1::PlaceLegalHoldRequest& request);
 absl::Status Validate(const v1::ReleaseLegalHoldRequest& request);

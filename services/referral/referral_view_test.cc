@@ -261,7 +261,8 @@ TEST(Protos, ReferralsHoldNoFreeText) {
        {v1::Referral::descriptor(), v1::ReferralSummary::descriptor(),
         v1::WatchReferralsResponse::descriptor(), v1::ListNotesResponse::descriptor(),
         v1::ListReferralHistoryResponse::descriptor(), v1::FindByOwnReferenceResponse::descriptor(),
-        v1::RightsRequest::descriptor(), v1::ListRightsRequestsResponse::descriptor()}) {
+        v1::RightsRequest::descriptor(), v1::ListRightsRequestsResponse::descriptor(),
+        v1::ListRetentionResponse::descriptor(), v1::ListRetentionReportsResponse::descriptor()}) {
     CollectTextFields(*message, fields, seen);
   }
   std::set<std::string> names;
@@ -289,7 +290,10 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
           "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by",
           "RightsTask.request", "RightsTask.referral", "Protection.referring_readers",
-          "Protection.receiving_readers", "ListRightsRequestsResponse.next_page_token"));
+          "Protection.receiving_readers", "ListRightsRequestsResponse.next_page_token",
+          "RetentionEntry.referral", "RetentionEntry.kept_until", "RetentionEntry.rules",
+          "ListRetentionResponse.next_page_token", "RetentionRuleCount.rule", "RetentionReport.day",
+          "ListRetentionReportsResponse.next_page_token", "ListRetentionReportsResponse.next_kept_until"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

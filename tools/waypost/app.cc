@@ -97,6 +97,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddWaitingListCommands(*app, session);
   AddStatisticsCommand(*app, session);
   AddRightsCommands(*app, session);
+  AddRetentionCommands(*app, session);
   AddEnrolmentCommands(*app, session);
   AddAuditCommands(*app, session);
   AddTokenCommand(*app, session);

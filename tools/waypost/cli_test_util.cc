@@ -273,6 +273,29 @@ grpc::Status FakeReferrals::ListRightsRequests(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::ListRetention(grpc::ServerContext*, const referral::v1::ListRetentionRequest*,
+                                          referral::v1::ListRetentionResponse* response) {
+  referral::v1::RetentionEntry& entry = *response->add_entries();
+  entry.set_referral("referrals/01jd");
+  entry.set_party(referral::v1::PARTY_RECEIVING);
+  entry.set_kept_until("2031-05-04");
+  entry.add_rules("es/ley-39-2015/art-17");
+  entry.add_persons(1);
+  entry.set_whole_share(true);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::ListRetentionReports(grpc::ServerContext*,
+                                                 const referral::v1::ListRetentionReportsRequest*,
+                                                 referral::v1::ListRetentionReportsResponse* response) {
+  response->set_held_back_count(3);
+  referral::v1::RetentionReport& report = *response->add_reports();
+  report.set_day("2031-05-05");
+  report.set_shares(2);
+  report.add_by_rule()->set_rule("es/ley-39-2015/art-17");
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
                                              const referral::v1::CompleteReferralRequest* request,
                                              referral::v1::Referral* response) {

@@ -226,6 +226,11 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   grpc::Status ListRightsRequests(grpc::ServerContext* context,
                                   const referral::v1::ListRightsRequestsRequest* request,
                                   referral::v1::ListRightsRequestsResponse* response) override;
+  grpc::Status ListRetention(grpc::ServerContext* context, const referral::v1::ListRetentionRequest* request,
+                             referral::v1::ListRetentionResponse* response) override;
+  grpc::Status ListRetentionReports(grpc::ServerContext* context,
+                                    const referral::v1::ListRetentionReportsRequest* request,
+                                    referral::v1::ListRetentionReportsResponse* response) override;
 
   // How to answer a submit; accepts everything unless set.
   std::function<grpc::Status(const referral::v1::SubmitReferralRequest& request)> on_submit;

@@ -19,6 +19,7 @@ void AddTerritoryCommands(CLI::App& root, Session& session);
 void AddRouteCommand(CLI::App& root, Session& session);
 void AddReferralCommands(CLI::App& root, Session& session);
 void AddWaitingListCommands(CLI::App& root, Session& session);
+void AddRetentionCommands(CLI::App& root, Session& session);
 void AddRightsCommands(CLI::App& root, Session& session);
 void AddEnrolmentCommands(CLI::App& root, Session& session);
 void AddStatisticsCommand(CLI::App& root, Session& session);

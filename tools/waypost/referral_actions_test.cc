@@ -65,7 +65,9 @@ TEST(ReferralActionsTest, EveryMethodHasACommand) {
                                                      {"GetRightsRequest", "rights show"},
                                                      {"ListRightsRequests", "rights list"},
                                                      {"AnswerRightsRequest", "rights answer"},
-                                                     {"ExportPerson", "rights export"}};
+                                                     {"ExportPerson", "rights export"},
+                                                     {"ListRetention", "retention preview"},
+                                                     {"ListRetentionReports", "retention report"}};
   const std::set<std::string> commands = Commands();
   const std::vector<std::string> methods = MethodsOf("referral/v1/referral_service.proto");
   ASSERT_GT(methods.size(), 30u);
