@@ -99,7 +99,8 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
                      grpc::Status (Stubs::*method)(grpc::ClientContext*, const Request&, Response*),
                      const Request& request) {
     const auto answer = Do(token, method, request);
-    return answer.ok() ? std::string(answer->DebugString()) : std::string(base::ToStd(answer.status().ToString()));
+    return answer.ok() ? std::string(answer->DebugString())
+                       : std::string(base::ToStd(answer.status().ToString()));
   }
   std::map<std::string, Channel> Channels();
 
@@ -165,8 +166,8 @@ std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
 // A method that answers about what a body has, and not about one referral by its name.
 bool IsAboutABody(const policy::MethodRule& rule) {
   for (const policy::Grant& grant : rule.grants) {
-    if (!grant.roles.empty() && (grant.relations.Has(policy::Relation::kOwnBody) ||
-                                 grant.relations.Has(policy::Relation::kAnyone))) {
+    if (!grant.roles.empty() &&
+        (grant.relations.Has(policy::Relation::kOwnBody) || grant.relations.Has(policy::Relation::kAnyone))) {
       return !rule.mutation;
     }
   }
@@ -273,9 +274,10 @@ TEST_F(ProtectedTest, ItsReadersTakeItThroughItsWholeCourse) {
   EXPECT_EQ(shown.coordinating_body(), "") << "nobody watches over it by lists";
 
   Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
-  EXPECT_EQ(Must(Do(receiving_caseworker, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_DETAILS})))
-                .sections_size(),
-            1);
+  EXPECT_EQ(
+      Must(Do(receiving_caseworker, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_DETAILS})))
+          .sections_size(),
+      1);
   Must(Do(receiving_caseworker, &Stub::StartReferral, On<v1::StartReferralRequest>(name)));
   Must(Do(receiving_caseworker, &Stub::CompleteReferral, Complete(name)));
   EXPECT_THAT(Box(referring_caseworker, v1::BOX_OUTBOX), ElementsAre(name));
@@ -378,9 +380,9 @@ TEST_F(ProtectedTest, WhatIsThereIsTakenOutOfEveryListWhenItIsProtected) {
                 AnyOf(absl::StatusCode::kNotFound, absl::StatusCode::kPermissionDenied));
     EXPECT_EQ(Get(other.token, name).status().code(), Get(other.token, kUnknown).status().code());
   }
-  v1::WaitingList list = Must(Do(receiver, &EnrolmentStub::GetWaitingList,
-                                 On<v1::GetWaitingListRequest>(
-                                     base::Cat(kGroupOffer, "/groups/alpha/waitingList"))));
+  v1::WaitingList list =
+      Must(Do(receiver, &EnrolmentStub::GetWaitingList,
+              On<v1::GetWaitingListRequest>(base::Cat(kGroupOffer, "/groups/alpha/waitingList"))));
   EXPECT_EQ(list.waiting_count(), 0);
   for (const std::string_view kind : {"box", "mine", "look", "rights", "wait"}) {
     EXPECT_THAT(KindsNaming(name, /*in_keys=*/true), Not(Contains(kind)));
@@ -412,7 +414,8 @@ TEST_F(ProtectedTest, WhatOthersKnowByALinkOrAPlaceIsNotProtectedBelatedly) {
   accept.add_places()->set_person(1);
   accept.mutable_places(0)->set_group_id("alpha");
   EXPECT_EQ(ReasonOf(Do(receiving_caseworker, &Stub::AcceptReferral, accept)), "PROTECTED_HAS_NO_GROUP");
-  EXPECT_EQ(ReasonOf(Assign(referrer, Requested(), {"p-eva"})), "INVALID_FIELD") << "readers of nothing protected";
+  EXPECT_EQ(ReasonOf(Assign(referrer, Requested(), {"p-eva"})), "INVALID_FIELD")
+      << "readers of nothing protected";
 }
 
 TEST_F(ProtectedTest, WhereItGoesOnItStaysProtectedAndTheWayThereIsNotShown) {
@@ -422,8 +425,7 @@ TEST_F(ProtectedTest, WhereItGoesOnItStaysProtectedAndTheWayThereIsNotShown) {
   Must(Do(receiving_caseworker, &Stub::ProposeForward, propose));
   auto confirm = ToBody<v1::ConfirmForwardRequest>(name, kThirdBody);
   confirm.add_readers("p-luz");
-  const std::string linked =
-      Must(Do(referring_caseworker, &Stub::ConfirmForward, confirm)).forwarded_to();
+  const std::string linked = Must(Do(referring_caseworker, &Stub::ConfirmForward, confirm)).forwarded_to();
   ASSERT_NE(linked, "");
   const std::string luz = rig.TokenOf(kThirdBody, {Role::kCaseworker}, {}, "p-luz");
   const v1::Referral there = Must(Get(luz, linked));
@@ -444,14 +446,16 @@ TEST_F(ProtectedTest, ARightIsAnsweredByReaders) {
   const std::string name = Protected();
   Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
   const std::string right =
-      Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION))).name();
+      Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION)))
+          .name();
   v1::ListReferralsRequest inbox;
   inbox.set_box(v1::BOX_INBOX);
   const auto page = Must(Do(receiving_caseworker, &Stub::ListReferrals, inbox));
   ASSERT_EQ(page.referrals_size(), 1);
   EXPECT_TRUE(page.referrals(0).is_protected());
   EXPECT_EQ(page.referrals(0).rights_owed(), 1);
-  Must(Do(receiving_caseworker, &Stub::AnswerRightsRequest, Receipt(right, name, v1::RIGHT_ANSWER_RESTRICTED)));
+  Must(Do(receiving_caseworker, &Stub::AnswerRightsRequest,
+          Receipt(right, name, v1::RIGHT_ANSWER_RESTRICTED)));
   EXPECT_EQ(Must(Do(receiving_caseworker, &Stub::ListReferrals, inbox)).referrals(0).rights_owed(), 0);
   EXPECT_EQ(Must(Do(referring_caseworker, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(right)))
                 .answered_count(),
@@ -477,9 +481,9 @@ TEST_F(ProtectedTest, AFamilyWithOneProtectedMemberShowsNothingOfHer) {
   const v1::Referral seen = Must(Get(receiver, family));
   EXPECT_EQ(seen.persons_size(), 2);
   EXPECT_THAT(seen.withdrawn_persons(), IsEmpty());
-  const auto sections = Must(Do(receiving_safeguarding, &Stub::DiscloseReferral,
-                                Disclose(family, {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS,
-                                                  v1::SECTION_KIND_ALERTS})));
+  const auto sections = Must(
+      Do(receiving_safeguarding, &Stub::DiscloseReferral,
+         Disclose(family, {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS, v1::SECTION_KIND_ALERTS})));
   EXPECT_EQ(sections.sections_size(), 2);
   for (const std::string_view mark : {kGivenName, kScreening, kNeeds, kAlert}) {
     EXPECT_THAT(std::string(sections.DebugString()), Not(HasSubstr(base::Cat(mark, "-3"))));

@@ -1,8 +1,8 @@
 // Referrals that are for named readers alone: for everybody else they do not exist. Pure: no store, no gRPC,
 // no clock. Thread-safe.
 //
-// Nothing that is counted, listed by body, searched, fed to watchers or shown beside another referral may tell
-// of one: whatever does any of these leaves out what is IsProtected.
+// Nothing that is counted, listed by body, searched, fed to watchers or shown beside another referral may
+// tell of one: whatever does any of these leaves out what is IsProtected.
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_PROTECTION_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_PROTECTION_H_
 
@@ -29,8 +29,8 @@ const google::protobuf::RepeatedPtrField<std::string>& ReadersOf(const storage::
 // run out, which may be because its readers are not there any longer.
 bool OfficersNameReaders(const storage::v1::ReferralRecord& record, v1::Party party);
 
-// How a person stands to one: kReader with the side for its readers, kNamesReaders for officers who are to name
-// them, nothing for everybody else. REQUIRES: IsProtected(record).
+// How a person stands to one: kReader with the side for its readers, kNamesReaders for officers who are to
+// name them, nothing for everybody else. REQUIRES: IsProtected(record).
 policy::Relations RelationsToProtected(const storage::v1::ReferralRecord& record,
                                        const policy::Caller& caller);
 
@@ -52,8 +52,8 @@ absl::Status ProtectNew(const v1::Protection& given, std::string_view maker, abs
 // place.
 absl::Status ApplyReaders(const command::Assign& assign, v1::Party party, std::string_view actor,
                           absl::Time now, storage::v1::ReferralRecord& next);
-// Whoever takes it from the queue reads it: so that officers who are to name readers can be one without having
-// to know a pseudonym. Nothing where it is not protected.
+// Whoever takes it from the queue reads it: so that officers who are to name readers can be one without
+// having to know a pseudonym. Nothing where it is not protected.
 absl::Status AddClaimant(v1::Party party, std::string_view actor, storage::v1::ReferralRecord& next);
 // Of a referral that continues `old`: protected as that one, for the same readers on the side that sends it
 // on. INVALID_FIELD where readers are given and `old` is not protected.

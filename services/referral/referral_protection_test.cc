@@ -57,8 +57,9 @@ TEST(Protection, InEveryStateItIsForItsReadersWhateverTheRoleAndForNobodyElse) {
       };
       EXPECT_EQ(relations(testing::kReferringBody, "p-eva"),
                 (Relations{Relation::kReferring, Relation::kReader, Relation::kAssignee}));
-      EXPECT_EQ(relations(testing::kReceivingBody, "p-raul"),
-                sent ? (Relations{Relation::kReceiving, Relation::kReader, Relation::kAssignee}) : Relations())
+      EXPECT_EQ(
+          relations(testing::kReceivingBody, "p-raul"),
+          sent ? (Relations{Relation::kReceiving, Relation::kReader, Relation::kAssignee}) : Relations())
           << StateName(state);
       // The same pseudonym of another body is another person; all others have no part.
       for (const std::string_view body : {testing::kReferringBody, testing::kReceivingBody,
@@ -74,8 +75,7 @@ TEST(Protection, InEveryStateItIsForItsReadersWhateverTheRoleAndForNobodyElse) {
 TEST(Protection, WhatWasMisdirectedHasNoReadersThere) {
   ReferralRecord record = ProtectedIn(kRequested);
   record.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
-  EXPECT_TRUE(
-      RelationsOf(record, Somebody(testing::kReceivingBody, {Role::kCaseworker}, "p-raul")).empty());
+  EXPECT_TRUE(RelationsOf(record, Somebody(testing::kReceivingBody, {Role::kCaseworker}, "p-raul")).empty());
   record.mutable_protection()->clear_receiving_readers();
   EXPECT_FALSE(OfficersNameReaders(record, v1::PARTY_RECEIVING));
 }
@@ -131,8 +131,7 @@ TEST(Protection, ProtectingKeepsWhoeverHasTheCaseAndTakesItOffItsList) {
 TEST(Protection, ReadersOfOneSideAreNamedByThatSide) {
   ReferralRecord next = ProtectedIn(kAcknowledged);
   next.mutable_receiving()->set_assignee("p-raul");
-  ASSERT_TRUE(
-      ApplyReaders(Readers({"p-new"}), v1::PARTY_RECEIVING, "p-raul", testing::Now(), next).ok());
+  ASSERT_TRUE(ApplyReaders(Readers({"p-new"}), v1::PARTY_RECEIVING, "p-raul", testing::Now(), next).ok());
   EXPECT_THAT(ReadersOf(next, v1::PARTY_RECEIVING), ElementsAre("p-new"));
   EXPECT_THAT(ReadersOf(next, v1::PARTY_REFERRING), ElementsAre("p-eva"));
   EXPECT_EQ(next.receiving().assignee(), "") << "who does not read it cannot have it";

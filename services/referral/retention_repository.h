@@ -23,8 +23,8 @@
 
 namespace waypost::referral::rows {
 
-// Moves a referral's rows from where `before` (null for a new one) had them. A protected one has no row that a
-// body lists: the job alone knows of it.
+// Moves a referral's rows from where `before` (null for a new one) had them. A protected one has no row that
+// a body lists: the job alone knows of it.
 void MoveRetention(store::Writer& writer, const storage::v1::ReferralRecord* before,
                    const storage::v1::ReferralRecord& next);
 

@@ -15,7 +15,8 @@
 
 namespace waypost::referral {
 
-// Protected referrals count for nothing. Marks in `next` what is not to be counted again. REQUIRES: `next` is what `event` has made of `before`.
+// Protected referrals count for nothing. Marks in `next` what is not to be counted again. REQUIRES: `next` is
+// what `event` has made of `before`.
 std::vector<storage::v1::Counted> CountChange(const storage::v1::ReferralRecord& before, Event event,
                                               storage::v1::ReferralRecord& next);
 
