@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/api/names.h"
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"

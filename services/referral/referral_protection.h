@@ -47,9 +47,9 @@ absl::Status CheckReads(const storage::v1::ReferralRecord& record, const policy:
 // Of a new one: the maker is a reader.
 absl::Status ProtectNew(const v1::Protection& given, std::string_view maker, absl::Time now,
                         storage::v1::ReferralRecord& next);
-// Protection and readers of AssignReferral, by a person of one side. INVALID_FIELD where readers are given to
-// what is not protected; PROTECTED_IS_UNLINKED, PROTECTED_HAS_NO_GROUP where others know of it by a link or a
-// place.
+// Protection and readers of AssignReferral, by a person of one side. INVALID_FIELD where readers are given
+// to what is not protected; PROTECTED_IS_UNLINKED, PROTECTED_HAS_NO_GROUP where others know of it by a link
+// or a place.
 absl::Status ApplyReaders(const command::Assign& assign, v1::Party party, std::string_view actor,
                           absl::Time now, storage::v1::ReferralRecord& next);
 // Whoever takes it from the queue reads it: so that officers who are to name readers can be one without
