@@ -18,6 +18,7 @@ import time
 import chapters_audit
 import chapters_directory
 import chapters_referral
+import chapters_rights
 import node as nodes
 from cast import Cast
 from client import Tool, ToolFailed
@@ -72,6 +73,7 @@ def play(report, tool, folder):
     chapters_referral.declined(report, cast, desk, run)
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
     chapters_referral.waited_for(report, cast, desk, run)
+    chapters_rights.WhoMoves(report, cast, desk, run).play()
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))
     catch_up(report, cast, desk, completed, heard)
     evidence = chapters_audit.Evidence(report, cast, desk, folder, completed, family.receiver_reference)
