@@ -32,6 +32,12 @@ def disclosure(referring, receiving, language, purpose="PURPOSE_DELIVER_SERVICE"
     }
 
 
+def on_consent(referring, receiving, language):
+    """The receiving body's basis is the person's consent; refusing would have cost him nothing."""
+    return {**disclosure(referring, receiving, language),
+            "receivingBasis": {"article6": "LEGAL_BASIS_CONSENT"}, "refusalCostsNothing": True}
+
+
 def person(number, age_band, languages, told, interpreter="", minor_view=""):
     entry = {
         "number": number,
@@ -228,3 +234,23 @@ def outcome(number, kind, day, language, **more):
             "outcome": {"kind": "OUTCOME_KIND_" + kind, "date": day,
                         "informedBy": "INFORMED_BY_RECEIVING_BODY", "informedHow": "INFORMED_HOW_IN_PERSON",
                         "informedLanguage": language, **more}}
+
+
+def man_who_moves():
+    """K.E.DH.L. in Livadia → the Athens centre: he has found work there."""
+    return {
+        "referral": {
+            "theme": "THEME_SOCIAL_SERVICES",
+            "priority": "PRIORITY_NORMAL",
+            "referring": {"unit": "bodies/el-kedhl/units/estia"},
+            "receiving": {"body": "bodies/el-accmr", "unit": "bodies/el-accmr/units/coordination-centre"},
+            "territory": ATHENS,
+            "persons": [person(1, "25_TO_39", ["ar"], on_consent("el", "el", "ar"), "ar")],
+        },
+        "sections": [{
+            "person": 1,
+            "screening": {"text": "Has found work in Athens; leaves the apartment in Livadia."},
+            "details": {"givenName": "Idris", "familyName": "Mansour (invented)", "birthDate": "1994-04-17",
+                        "needs": "Help with papers and a room, for the first weeks."},
+        }],
+    }

@@ -3,8 +3,9 @@
 
 Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays: the
 directory of the papers, the way to a service, a family of four with an interpreter need, a decline, a
-forward, a waiting list, a protected referral, a file of referrals and a month in figures, the audit log and its proofs, an erasure.
-Each step says what happened and checks it.
+forward, a waiting list, a protected member of a family, a file of referrals and a month in figures, a person who
+moves from Livadia to Athens to Vienna, the audit log and its proofs, an erasure. Each step says what happened and
+checks it.
 """
 
 import argparse
@@ -16,11 +17,12 @@ import sys
 import tempfile
 import time
 
-import chapters_protected
 import chapters_audit
 import chapters_directory
 import chapters_intake
+import chapters_protected
 import chapters_referral
+import chapters_rights
 import node as nodes
 from cast import Cast
 from client import Tool, ToolFailed
@@ -77,6 +79,7 @@ def play(report, tool, folder):
     chapters_referral.waited_for(report, cast, desk, run)
     chapters_protected.one_protected_member(report, cast, desk, run)
     chapters_intake.many_at_once(report, cast, desk, folder)
+    chapters_rights.WhoMoves(report, cast, desk, run).play()
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))
     catch_up(report, cast, desk, completed, heard)
     evidence = chapters_audit.Evidence(report, cast, desk, folder, completed, family.receiver_reference)

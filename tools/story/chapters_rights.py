@@ -1,0 +1,131 @@
+"""Rights that travel, and the end of keeping: a person moves from Livadia to Athens to Vienna."""
+
+import cases
+from desk import minutes_ago
+
+_LIVADIA = "bodies/el-kedhl"
+_ATHENS = "bodies/el-accmr"
+_VIENNA = "bodies/at-wien"
+_LAW = "el/nomos-4624-2019/art-34"
+_FAR = "2150-12-31"
+
+
+class WhoMoves:
+    """One person, three bodies: who holds what, who is told, and what is kept how long."""
+
+    def __init__(self, report, cast, desk, run):
+        self.report = report
+        self.cast = cast
+        self.desk = desk
+        self.run = run
+        self.bosses = {body: cast.supervisor_of(body) for body in (_LIVADIA, _ATHENS, _VIENNA)}
+        self.first = ""
+        self.second = ""
+        self.right = ""
+
+    def play(self):
+        self.report.chapter("From Livadia to Athens to Vienna: consent withdrawn there")
+        self.report.say("Idris is invented. He lived in an apartment of ESTIA in Livadia, found work in "
+                        "Athens, and moves on to his brother in Vienna.")
+        self.moves()
+        self.withdraws()
+        self.receipts()
+        self.report.chapter("Kept how long? A look ahead that erases nothing")
+        self.looks_ahead()
+
+    # --- the way --------------------------------------------------------------------------------------
+
+    def moves(self):
+        report, cast, desk = self.report, self.cast, self.desk
+        report.step(cast.estia.title, "refers him to the Athens Coordination Centre, on his consent")
+        request = {**cases.man_who_moves(), "ownReference": f"L-{self.run}"}
+        self.first = desk.submit(cast.estia, request).message["name"]
+        report.step(cast.athens.title, "accepts, and begins")
+        desk.state_is(desk.type(cast.athens, "referral", "accept", self.first), "ACCEPTED")
+        desk.state_is(desk.send(cast.athens, "StartReferral", {"name": self.first}), "IN_PROGRESS")
+        report.step(cast.athens.title, "hands the case over to Vienna when he moves",
+                    "He is asked again: consent is given for one recipient.")
+        answer = desk.send(cast.athens, "HandOverReferral", {
+            "name": self.first, "body": _VIENNA, "unit": cast.vienna.unit,
+            "disclosures": [{"person": 1, "disclosure": cases.on_consent("el", "at", "ar")}]})
+        self.second = answer.message.get("forwardedTo", "")
+        report.check("a referral to Vienna is open", bool(self.second), str(answer))
+        report.step(cast.vienna.title, "accepts")
+        answer = desk.type(cast.vienna, "referral", "accept", self.second)
+        report.equal("Vienna holds the case", answer.message.get("caseHoldingBody"), _VIENNA)
+
+    # --- the right ------------------------------------------------------------------------------------
+
+    def withdraws(self):
+        report, cast, desk = self.report, self.cast, self.desk
+        report.step(cast.vienna.title, "records that he withdraws: he wants no help any longer",
+                    "Recorded once, it reaches every body that holds something of him.")
+        answer = desk.send(cast.vienna, "RecordRightsRequest", {
+            "name": self.second, "kind": "RIGHT_KIND_WITHDRAWAL", "person": 1,
+            "askTime": minutes_ago(30), "askedHow": "ASKED_HOW_IN_PERSON"})
+        self.right = answer.message.get("name", "")
+        report.check("it has a name", self.right.startswith("rightsRequests/"), str(answer))
+        report.equal("it reaches both referrals, on both sides", answer.message.get("holderCount"), 4)
+        ended = desk.get(cast.vienna, self.second)
+        report.equal("in Vienna it ended at once: consent was all that it rested on",
+                     (ended.get("state"), ended.get("cancelReason")),
+                     ("REFERRAL_STATE_CANCELLED", "CANCEL_REASON_PERSON_WITHDREW"))
+        for body, owed in ((_LIVADIA, 1), (_ATHENS, 2), (_VIENNA, 1)):
+            tasks = desk.read(self.bosses[body], "ListRightsRequests", {"pageSize": 500}).message
+            mine = [t for t in tasks.get("tasks", []) if t["request"] == self.right]
+            report.equal(f"{body} finds what it owes an answer to", len(mine), owed)
+
+    def answer(self, body, referral, answer, **more):
+        return self.desk.send(self.bosses[body], "AnswerRightsRequest", {
+            "name": self.right, "referral": referral, "answer": "RIGHT_ANSWER_" + answer, **more})
+
+    def receipts(self):
+        report = self.report
+        report.step("Vienna and Athens", "stop, and erase what they held")
+        for body, referral in ((_VIENNA, self.second), (_ATHENS, self.second), (_ATHENS, self.first)):
+            answer = self.answer(body, referral, "STOPPED_ERASED")
+            report.check(f"{body} has erased its share of {referral}", answer.ok, str(answer))
+        report.step("Livadia", "has a law that makes it keep the file of an apartment")
+        answer = self.answer(_LIVADIA, self.first, "RETAINED", law=_LAW, retainedUntil="2036-12-31")
+        report.equal("all have answered", answer.message.get("answeredCount"), 4)
+        receipts = {(h["referral"], h["body"]): h.get("answer") for h in answer.message.get("holders", [])}
+        report.equal("Livadia, which referred him first, has the receipts of all three", receipts, {
+            (self.first, _LIVADIA): "RIGHT_ANSWER_RETAINED",
+            (self.first, _ATHENS): "RIGHT_ANSWER_STOPPED_ERASED",
+            (self.second, _ATHENS): "RIGHT_ANSWER_STOPPED_ERASED",
+            (self.second, _VIENNA): "RIGHT_ANSWER_STOPPED_ERASED",
+        })
+        again = self.desk.disclose(self.cast.vienna, self.second, ["DETAILS"], "DELIVER_SERVICE")
+        report.check("Vienna opens nothing of him any longer", not again.ok, str(again))
+
+    # --- the end of keeping -----------------------------------------------------------------------------
+
+    def kept(self, body, held_back=False):
+        """What a body will erase, by referral; held back instead where asked."""
+        answer = self.desk.read(self.bosses[body], "ListRetention",
+                                {"until": _FAR, "heldBack": held_back, "pageSize": 500})
+        self.report.check(f"{body} may look", answer.ok, str(answer))
+        return {entry["referral"]: entry for entry in answer.message.get("entries", [])}
+
+    def looks_ahead(self):
+        report, desk = self.report, self.desk
+        report.step("Livadia, supervisor", "looks which files will be erased, and when")
+        entry = self.kept(_LIVADIA).get(self.first, {})
+        report.row(f"{self.first}: kept until {entry.get('keptUntil')}, by {entry.get('rules')}")
+        report.equal("his file is kept as long as the law says, which is longer than the rule",
+                     entry.get("keptUntil"), "2036-12-31")
+        report.equal("all of its share goes then", entry.get("wholeShare"), True)
+        for body in (_ATHENS, _VIENNA):
+            left = [name for name in (self.first, self.second) if name in self.kept(body)]
+            report.equal(f"{body} has nothing of him that could be erased", left, [])
+        report.step("Livadia, supervisor", "places a hold on it: a court has asked for the file")
+        desk.send(self.bosses[_LIVADIA], "PlaceLegalHold", {"name": self.first, "law": _LAW})
+        report.check("it will not be erased on its day", self.first not in self.kept(_LIVADIA))
+        held = self.kept(_LIVADIA, held_back=True).get(self.first, {})
+        report.equal("it is listed as held back", held.get("heldBack"), "HELD_BACK_REASON_LEGAL_HOLD")
+        desk.send(self.bosses[_LIVADIA], "ReleaseLegalHold", {"name": self.first})
+        report.check("released, it has its day again", self.first in self.kept(_LIVADIA))
+        report.step("Livadia, supervisor", "reads what the job has erased so far")
+        answer = desk.type(self.bosses[_LIVADIA], "retention", "report")
+        report.check("nothing was due yet, and nothing was erased",
+                     answer.ok and not answer.message.get("reports"), str(answer))
