@@ -72,16 +72,16 @@ class Suppressor {
       if (now.suppressed == 0) return;
       if (now.suppressed >= 2 && now.sum - (now.suppressed - 1) >= threshold_) return;
       // With nothing left to hide behind but which rows are zero, that is hidden.
-      if (now.smallest == nullptr) return SuppressWhole(column);
-      suppression_.in_rows[*now.smallest].insert(column);
+      if (now.next == nullptr) return SuppressWhole(column);
+      suppression_.in_rows[*now.next].insert(column);
     }
   }
 
   struct Column {
-    int64_t suppressed = 0;              // rows
-    int64_t sum = 0;                     // of them
-    const RowLabel* smallest = nullptr;  // of those that are shown and not zero
-    int64_t smallest_value = 0;
+    int64_t suppressed = 0;  // rows
+    int64_t sum = 0;         // of them
+    // The first by label of those that are shown and not zero. By value, the smallest, would tell of values.
+    const RowLabel* next = nullptr;
   };
   Column Look(const CountKey& key) {
     Column column;
@@ -90,9 +90,8 @@ class Suppressor {
       if (suppression_.in_rows[label].count(key) > 0) {
         ++column.suppressed;
         column.sum += value;
-      } else if (value > 0 && (column.smallest == nullptr || value < column.smallest_value)) {
-        column.smallest = &label;
-        column.smallest_value = value;
+      } else if (value > 0 && column.next == nullptr) {
+        column.next = &label;
       }
     }
     return column;

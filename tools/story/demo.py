@@ -3,9 +3,9 @@
 
 Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays: the
 directory of the papers, the way to a service, a family of four with an interpreter need, a decline, a
-forward, a waiting list, a protected member of a family, a file of referrals and a month in figures, a person who
-moves from Livadia to Athens to Vienna, the audit log and its proofs, an erasure. Each step says what happened and
-checks it.
+forward, a waiting list, a protected member of a family, a file of referrals and a month in figures, a
+person who moves from Livadia to Athens to Vienna, the audit log and its proofs, an erasure. Each step says
+what happened and checks it.
 """
 
 import argparse
