@@ -178,9 +178,14 @@ absl::StatusOr<Decision> RandomStep(const ReferralRecord& record, absl::Time& no
     return DecideBy(Actor::kSystem, record, clock, now);
   }
   while (true) {
-    const auto event = static_cast<Event>(random() % kEventCount);
-    if (!testing::HasCommand(event)) continue;
-    return DecideBy(static_cast<Actor>(random() % kActorCount), record, testing::CommandFor(event), now);
+    const auto actor = static_cast<Actor>(random() % kActorCount);
+    const std::vector<Event> events = AllowedEvents(record.state(), {actor});
+    if (events.empty()) continue;
+    const Event event = events[random() % events.size()];
+    // What ends everything is rare: a history that ends at once reaches little.
+    const bool final = event == Event::kMisdirected || event == Event::kErase || event == Event::kCancel;
+    if (!testing::HasCommand(event) || (final && random() % 8 != 0)) continue;
+    return DecideBy(actor, record, testing::CommandFor(event), now);
   }
 }
 
