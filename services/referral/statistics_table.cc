@@ -48,7 +48,8 @@ void SuppressSmall(const Counts& counts, int threshold, std::set<CountKey>& supp
 
 class Suppressor {
  public:
-  Suppressor(const CountTable& table, int threshold) : table_(table), threshold_(threshold) {}
+  Suppressor(const CountTable& table, int threshold, const Order& order)
+      : table_(table), threshold_(threshold), order_(order) {}
 
   Suppression Run() && {
     const Counts total = table_.Total();
@@ -62,39 +63,47 @@ class Suppressor {
   }
 
  private:
-  // What is suppressed in a column sums up to what is known once the total is shown. Each of n counts is then
-  // known to lie between 1 and the sum less n - 1: that must reach the threshold. Below a total that is not
-  // shown, which rows are zero would give away too much.
+  // Below a total that is not shown, which rows are zero would give away too much. Below one that is, the sum
+  // of what is suppressed is known. Of one more count nobody can tell which of the suppressed ones it is, so
+  // that each may be small or not.
   void CompleteColumn(const CountKey& column) {
     if (suppression_.in_total.count(column) > 0) return SuppressWhole(column);
-    while (true) {
-      const Column now = Look(column);
-      if (now.suppressed == 0) return;
-      if (now.suppressed >= 2 && now.sum - (now.suppressed - 1) >= threshold_) return;
-      // With nothing left to hide behind but which rows are zero, that is hidden.
-      if (now.next == nullptr) return SuppressWhole(column);
-      suppression_.in_rows[*now.next].insert(column);
-    }
+    const Column now = Look(column);
+    if (now.suppressed == 0 || LeavesRoom(now)) return;
+    // With nothing left to hide behind but which rows are zero, that is hidden.
+    if (now.next == nullptr) return SuppressWhole(column);
+    suppression_.in_rows[*now.next].insert(column);
   }
 
   struct Column {
-    int64_t suppressed = 0;  // rows
-    int64_t sum = 0;         // of them
-    // The first by label of those that are shown and not zero. By value, the smallest, would tell of values.
-    const RowLabel* next = nullptr;
+    int64_t suppressed = 0;          // rows, all of them small
+    int64_t sum = 0;                 // of them
+    const RowLabel* next = nullptr;  // the first by the order of those that are shown and not zero
   };
-  Column Look(const CountKey& key) {
+  Column Look(const CountKey& key) const {
     Column column;
+    uint64_t least = 0;
     for (const auto& [label, counts] : table_.rows) {
       const int64_t value = CountIn(counts, key);
-      if (suppression_.in_rows[label].count(key) > 0) {
+      if (value == 0) continue;
+      if (value < threshold_) {
         ++column.suppressed;
         column.sum += value;
-      } else if (value > 0 && column.next == nullptr) {
+        continue;
+      }
+      const uint64_t rank = order_(key, label);
+      if (column.next == nullptr || rank < least) {
         column.next = &label;
+        least = rank;
       }
     }
     return column;
+  }
+
+  // Small counts of a known sum are known where they are all 1, or all one below the threshold.
+  bool LeavesRoom(const Column& column) const {
+    return column.suppressed >= 2 && column.sum > column.suppressed &&
+           column.sum < column.suppressed * (threshold_ - 1);
   }
 
   void SuppressWhole(const CountKey& column) {
@@ -103,6 +112,7 @@ class Suppressor {
 
   const CountTable& table_;
   const int threshold_;
+  const Order& order_;
   Suppression suppression_;
 };
 
@@ -150,12 +160,12 @@ Counts CountTable::Total() const {
   return total;
 }
 
-Suppression SuppressionOf(const CountTable& table, int threshold) {
-  return Suppressor(table, threshold).Run();
+Suppression SuppressionOf(const CountTable& table, int threshold, const Order& order) {
+  return Suppressor(table, threshold, order).Run();
 }
 
-std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold) {
-  Suppression suppression = SuppressionOf(table, threshold);
+std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold, const Order& order) {
+  Suppression suppression = SuppressionOf(table, threshold, order);
   const Counts total = table.Total();
   const std::set<CountKey> columns = ColumnsOf(total);
   std::vector<v1::StatisticsRow> rows = {RowOf({}, total, columns, suppression.in_total)};

@@ -9,6 +9,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -69,15 +70,19 @@ struct Suppression {
   std::map<RowLabel, std::set<CountKey>> in_rows;
 };
 
-// Of each column: counts from 1 to threshold - 1; where the total is shown, so many of the smallest others
-// that no suppressed count follows from the rest, and where those are not enough the whole column below the
-// total; where the total is not shown, the whole column. Whether a total is shown depends on totals alone, so
-// that two tables of one period agree. REQUIRES: threshold >= 3: below, what is suppressed would be known to
-// be 1.
-Suppression SuppressionOf(const CountTable& table, int threshold);
+// By which of the other counts of a column goes first where one more is to be suppressed: the least number.
+// It is the same for the same column and row each time, else two looks would tell which it was; and nobody
+// outside can know it, nor does it depend on counts, else it would tell of them.
+using Order = std::function<uint64_t(const CountKey&, const RowLabel&)>;
+
+// Of each column: counts from 1 to threshold - 1; where the total is shown and these would follow from it,
+// one other count, by `order`, and where there is none the whole column below the total; where the total is
+// not shown, the whole column. Whether a total is shown depends on totals alone, so that two tables of one
+// period agree. REQUIRES: threshold >= 3: below, what is suppressed would be known to be 1.
+Suppression SuppressionOf(const CountTable& table, int threshold, const Order& order);
 
 // The total and the rows, in their order, with every column that the table has.
-std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold);
+std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold, const Order& order);
 
 }  // namespace waypost::referral
 
