@@ -13,6 +13,8 @@
 #include "services/referral/key_renewal.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
+#include "services/referral/succession_mover.h"
+#include "services/referral/succession_service.h"
 
 namespace waypost::referral {
 namespace {
@@ -54,21 +56,25 @@ class ReferralModule final : public runtime::Module {
         replica_(context.store),
         service_(outbox_->env(), sealing_, replica_, clocks_),
         enrolments_(outbox_->env(), replica_),
-        keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(clocks)) {}
+        successions_(outbox_->env()),
+        keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(clocks)),
+        mover_(outbox_->env(), service_.change(), sealing_, replica_) {}
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
-  std::vector<grpc::Service*> more_services() override { return {&enrolments_}; }
+  std::vector<grpc::Service*> more_services() override { return {&enrolments_, &successions_}; }
 
   absl::Status Start(const runtime::Peers& peers) override {
     outbox_->Start(peers);
     follower_.emplace(replica_, peers.directory, peers.token, context_.node.clock, context_.node.metrics);
     follower_->Start();
     keeper_.Start();
+    mover_.Start();
     return absl::OkStatus();
   }
 
   void Stop() override {
+    mover_.Stop();
     keeper_.Stop();
     if (follower_.has_value()) follower_->Stop();
     outbox_->Stop();
@@ -91,7 +97,9 @@ class ReferralModule final : public runtime::Module {
   DirectoryReplica replica_;
   ReferralService service_;
   EnrolmentService enrolments_;
+  SuccessionService successions_;
   ClockKeeper keeper_;
+  SuccessionMover mover_;
   std::optional<DirectoryFollower> follower_;
 };
 

@@ -85,7 +85,8 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kAnswerRight,
                                                                      Event::kAskAccess,
                                                                      Event::kPlaceHold,
-                                                                     Event::kReleaseHold};
+                                                                     Event::kReleaseHold,
+                                                                     Event::kSucceed};
 
 template <typename Request>
 GroupChoice ChoiceOf(const Request& request) {

@@ -145,6 +145,8 @@ constexpr auto kTable = std::to_array<Transition>({
     {kSent, Event::kReleaseHold, kReceiving, Guard::kUnderHold, kSame},
     {kEnds, Event::kErase, kReferring, Guard::kErasable, kSame},
     {kEnds, Event::kErase, kReceiving, Guard::kErasable, kSame},
+
+    {kAll, Event::kSucceed, kSystem, Guard::kNone, kSame},
 });
 
 struct EventWords {
@@ -214,6 +216,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"PLACE_LEGAL_HOLD", "referral.legal_hold_placed"},
     {"RELEASE_LEGAL_HOLD", "referral.legal_hold_released"},
     {"ERASE", "referral.erased"},
+    {"SUCCEED", "referral.succeeded"},
 }};
 
 // In the order of State.

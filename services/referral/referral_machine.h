@@ -102,8 +102,9 @@ enum class Event : uint8_t {
   kPlaceHold,
   kReleaseHold,
   kErase,
+  kSucceed,
 };
-inline constexpr int kEventCount = 60;
+inline constexpr int kEventCount = 61;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };

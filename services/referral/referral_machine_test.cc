@@ -101,6 +101,7 @@ RELEASE_LEGAL_HOLD  | any-open any-end | = | receiving
 ANSWER_RIGHT        | DRAFT any-open any-end | = | referring
 ANSWER_RIGHT        | any-open any-end | = | receiving
 ERASE               | any-end | = | referring receiving
+SUCCEED             | DRAFT any-open any-end | = | system
 )";
 
 struct Row {

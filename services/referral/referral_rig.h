@@ -21,13 +21,16 @@
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/referral_testing.h"
+#include "services/referral/succession_service.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
+#include "waypost/referral/v1/succession_service.grpc.pb.h"
 
 namespace waypost::referral::testing {
 
 using Stub = v1::ReferralService::Stub;
 using EnrolmentStub = v1::EnrolmentService::Stub;
+using SuccessionStub = v1::SuccessionService::Stub;
 using ::waypost::testing::RigOptions;
 using ::waypost::testing::ServiceRig;
 
@@ -84,6 +87,14 @@ class ReferralRig {
                                                                     Response*),
                               const Request& request) {
     return rig.Call(*enrolment_stub, token, method, request);
+  }
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Do(std::string_view token,
+                              grpc::Status (SuccessionStub::*method)(grpc::ClientContext*, const Request&,
+                                                                     Response*),
+                              const Request& request) {
+    return rig.Call(*succession_stub, token, method, request);
   }
 
   // --- Requests that are complete
@@ -147,6 +158,12 @@ class ReferralRig {
   };
   void SetGroups(std::string_view offer, std::string_view provider, directory::v1::OfferKind kind,
                  const std::vector<OfferedGroup>& groups);
+  // The directory says so of a programme from now on; an empty day stands for no end.
+  void SetProgramme(std::string_view programme, std::string_view end_date);
+  // An offer in use that a programme pays for.
+  void SetOfferOf(std::string_view programme, std::string_view offer, std::string_view provider);
+  // The directory has it recorded from now on.
+  void SetSuccession(const directory::v1::Succession& succession);
   // Nothing has changed; the replica is fresh.
   void Refresh();
 
@@ -157,8 +174,10 @@ class ReferralRig {
   DirectoryReplica replica;
   ReferralService service;
   EnrolmentService enrolment_service;
+  SuccessionService succession_service;
   std::unique_ptr<Stub> stub;
   std::unique_ptr<EnrolmentStub> enrolment_stub;
+  std::unique_ptr<SuccessionStub> succession_stub;
 
   // Supervisors.
   std::string referrer;
