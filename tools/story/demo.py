@@ -18,6 +18,7 @@ import time
 import chapters_audit
 import chapters_directory
 import chapters_referral
+import chapters_succession
 import node as nodes
 from cast import Cast
 from client import Tool, ToolFailed
@@ -73,6 +74,7 @@ def play(report, tool, folder):
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
     chapters_referral.waited_for(report, cast, desk, run)
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))
+    chapters_succession.merged(report, cast, desk, run)
     catch_up(report, cast, desk, completed, heard)
     evidence = chapters_audit.Evidence(report, cast, desk, folder, completed, family.receiver_reference)
     evidence.play(first_head)
