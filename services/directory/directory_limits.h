@@ -73,6 +73,7 @@ inline constexpr int kMaxAgreementsOfPlace = 100;
 // Successions.
 inline constexpr int kMaxShares = 20;
 inline constexpr int kMaxShareTerritories = 50;
+inline constexpr int kMaxShareUnits = 200;
 // Of one predecessor, ended ones included.
 inline constexpr int kMaxSuccessionsOfBody = 100;
 // Steps from one body to the next: from Villaverde to Madrid is one.

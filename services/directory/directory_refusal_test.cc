@@ -243,6 +243,13 @@ TEST_F(DirectoryRefusal, CountsBeyondTheirLimits) {
   Count(19, &Stub::CreateSuccession, "succession { ", share, "}", "succession.shares");
   Count(50, &Stub::CreateSuccession, "succession { shares { successor: 'bodies/es-node' ", place, "} }",
         "succession.shares[1].territories");
+  const Item unit = [](int i) {
+    return base::Cat("units { unit: 'bodies/es-node/units/u", i,
+                     "' successor_unit: 'bodies/es-node/units/u' } ");
+  };
+  Refused(&Stub::CreateSuccession,
+          base::Cat("succession { shares { successor: 'bodies/es-node' ", Repeat(201, "", unit, ""), "} }"),
+          "succession.shares[1].units");
   Count(
       199, &Stub::ImportOffers, "", [](int i) { return base::Cat("offers { offer_id: 'row-", i, "' } "); },
       "", "offers");

@@ -1009,6 +1009,13 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader, const v1::Succe
                                 .Find<v1::Body>(base::Cat(At("succession.shares", i), ".successor"),
                                                 succession.shares(i).successor())
                                 .status());
+    for (int j = 0; j < succession.shares(i).units_size(); ++j) {
+      const v1::UnitSuccession& unit = succession.shares(i).units(j);
+      const std::string path = At(base::Cat(At("succession.shares", i), ".units"), j);
+      WAYPOST_RETURN_IF_ERROR(references.Find<v1::Unit>(base::Cat(path, ".unit"), unit.unit()).status());
+      WAYPOST_RETURN_IF_ERROR(
+          references.Find<v1::Unit>(base::Cat(path, ".successor_unit"), unit.successor_unit()).status());
+    }
   }
   WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, succession, references.violations()));
   WAYPOST_RETURN_IF_ERROR(references.ToStatus());

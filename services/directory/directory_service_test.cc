@@ -506,6 +506,58 @@ TEST_F(DirectoryServiceTest, AProgrammeThatEndedIsNotProposedFromTheDayAfterItsL
   EXPECT_THAT(types, ::testing::IsSupersetOf({"directory.programme_updated", "directory.programme_ended"}));
 }
 
+TEST_F(DirectoryServiceTest, ARepeatedSuccessionGetsTheFirstAnswer) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateBody("es-getafe").ok());
+  const auto request = Parse<v1::CreateSuccessionRequest>(
+      "request_id: 'succession-once' succession_id: 'merger' succession { kind: SUCCESSION_KIND_MERGED "
+      "predecessor: 'bodies/es-fuenlabrada' shares { successor: 'bodies/es-getafe' } reference: 'Ley 1/2027' "
+      "period { start_date: '2027-01-15' } }");
+  const auto first = Call(operator_, &Stub::CreateSuccession, request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto again = Call(operator_, &Stub::CreateSuccession, request);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
+  auto other = request;
+  other.set_succession_id("another");
+  EXPECT_FALSE(Call(operator_, &Stub::CreateSuccession, other).ok()) << "the id is of another request";
+  EXPECT_EQ(
+      Call(operator_, &Stub::ListSuccessions, Parse<v1::ListSuccessionsRequest>(""))->successions_size(), 1);
+}
+
+TEST_F(DirectoryServiceTest, ASuccessionSaysWhereTheWorkOfAUnitGoes) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateBody("es-getafe").ok());
+  const auto with = [](std::string_view units) {
+    return Parse<v1::CreateSuccessionRequest>(
+        base::Cat("succession_id: 'merger' succession { kind: SUCCESSION_KIND_MERGED predecessor: "
+                  "'bodies/es-fuenlabrada' shares { successor: 'bodies/es-getafe' ",
+                  units, " } reference: 'Ley 1/2027' period { start_date: '2027-01-15' } }"));
+  };
+  const std::string_view known =
+      "units { unit: 'bodies/es-fuenlabrada/units/housing' successor_unit: 'bodies/es-getafe/units/housing' "
+      "} ";
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateSuccession, with(known))), "INVALID_FIELD")
+      << "neither is there";
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateSuccession,
+                        with("units { unit: 'bodies/es-getafe/units/a' "
+                             "successor_unit: 'bodies/es-fuenlabrada/units/b' } "))),
+            "INVALID_FIELD");
+  EXPECT_EQ(Reason(Call(operator_, &Stub::CreateSuccession, with(base::Cat(known, known)))), "INVALID_FIELD");
+  for (const char* body : {"bodies/es-fuenlabrada", "bodies/es-getafe"}) {
+    const auto made =
+        Call(TokenOf(body, {Role::kSupervisor}), &Stub::CreateUnit,
+             Parse<v1::CreateUnitRequest>(base::Cat(
+                 "parent: '", body,
+                 "' unit_id: 'housing' unit { display_name { text { key: 'es' value: 'Vivienda' } "
+                 "original_language: 'es' } kind: UNIT_KIND_DEPARTMENT status: UNIT_STATUS_ACTIVE }")));
+    ASSERT_TRUE(made.ok()) << made.status();
+  }
+  const auto made = Call(operator_, &Stub::CreateSuccession, with(known));
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->shares(0).units(0).successor_unit(), "bodies/es-getafe/units/housing");
+}
+
 TEST_F(DirectoryServiceTest, ASuccessionIsRecordedFollowedAndEnded) {
   const std::string_view competence =
       "competences { theme: THEME_HOUSING function: COMPETENCE_FUNCTION_PROVIDE territory: 'ES300' }";

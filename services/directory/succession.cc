@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "common/territory/share_fit.h"
 #include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/errors.h"
@@ -40,6 +41,28 @@ bool Tie(const v1::SuccessionShare& a, const v1::SuccessionShare& b) {
   return meet(a.themes(), b.themes()) && meet(a.territories(), b.territories());
 }
 
+bool IsUnitOf(std::string_view unit, std::string_view body) {
+  return unit.substr(0, unit.find("/units/")) == body;
+}
+
+void CheckUnits(const std::string& field, std::string_view predecessor, const v1::SuccessionShare& share,
+                FieldViolations& violations) {
+  if (!CheckCount(field, share.units_size(), kMaxShareUnits, violations)) return;
+  std::set<std::string_view> seen;
+  for (int i = 0; i < share.units_size(); ++i) {
+    const v1::UnitSuccession& unit = share.units(i);
+    const std::string path = At(field, i);
+    CheckName(base::Cat(path, ".unit"), ResourceKind::kUnit, unit.unit(), /*required=*/true, violations);
+    CheckName(base::Cat(path, ".successor_unit"), ResourceKind::kUnit, unit.successor_unit(),
+              /*required=*/true, violations);
+    if (!unit.unit().empty() && !IsUnitOf(unit.unit(), predecessor))
+      violations.Add(base::Cat(path, ".unit"), "must be a unit of the predecessor");
+    if (!unit.successor_unit().empty() && !IsUnitOf(unit.successor_unit(), share.successor()))
+      violations.Add(base::Cat(path, ".successor_unit"), "must be a unit of the share's successor");
+    if (!seen.insert(unit.unit()).second) violations.Add(base::Cat(path, ".unit"), "is named before");
+  }
+}
+
 void CheckShares(const v1::Succession& succession, FieldViolations& violations) {
   const std::string field = "succession.shares";
   if (succession.shares().empty()) violations.Add(field, "is required");
@@ -53,6 +76,7 @@ void CheckShares(const v1::Succession& succession, FieldViolations& violations) 
       violations.Add(base::Cat(path, ".successor"), "is the predecessor");
     CheckTerritories(base::Cat(path, ".territories"), share.territories(), kMaxShareTerritories, violations);
     CheckThemes(base::Cat(path, ".themes"), share.themes(), violations);
+    CheckUnits(base::Cat(path, ".units"), succession.predecessor(), share, violations);
     for (int j = 0; j < i; ++j) {
       if (!Tie(share, succession.shares(j))) continue;
       violations.Add(path, base::Cat("covers what ", At(field, j), " covers"));
@@ -83,20 +107,6 @@ void CheckKind(const v1::Succession& succession, FieldViolations& violations) {
 
 // --- Following --------------------------------------------------------------------------------------
 
-// How specific a share is for a place that it covers; nullopt where it does not cover it.
-std::optional<std::pair<int, bool>> Fit(const v1::SuccessionShare& share, type::v1::Theme theme,
-                                        std::string_view territory) {
-  const bool names_theme =
-      std::find(share.themes().begin(), share.themes().end(), theme) != share.themes().end();
-  if (!share.themes().empty() && !names_theme) return std::nullopt;
-  if (share.territories().empty()) return std::make_pair(-1, names_theme);
-  for (const std::string& code : share.territories()) {
-    if (territory::Covers(code, territory))
-      return std::make_pair(territory::TerritoryDepth(code), names_theme);
-  }
-  return std::nullopt;
-}
-
 // One step; nullopt where the body keeps its place.
 std::optional<Successor> Step(const std::vector<v1::Succession>& successions, type::v1::Theme theme,
                               std::string_view territory, absl::CivilDay day) {
@@ -105,7 +115,7 @@ std::optional<Successor> Step(const std::vector<v1::Succession>& successions, ty
   for (const v1::Succession& succession : successions) {
     if (PositionOf(succession.period(), day) != PeriodPosition::kCurrent) continue;
     for (const v1::SuccessionShare& share : succession.shares()) {
-      const auto fit = Fit(share, theme, territory);
+      const auto fit = territory::FitOf(share, theme, territory);
       if (!fit || (best && *fit <= *best)) continue;
       best = fit;
       found = {.body = share.successor(), .whole = succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED};

@@ -10,6 +10,7 @@
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 #include "common/territory/territory.h"
+#include "services/referral/succession_rows.h"
 
 namespace waypost::referral {
 namespace {
@@ -26,12 +27,15 @@ std::string UnitKey(std::string_view name) {
 std::string OfferKey(std::string_view name) {
   return KeyBuilder().Text("dir.offer").Text(name).Take();
 }
+std::string ProgrammeKey(std::string_view name) {
+  return KeyBuilder().Text("dir.programme").Text(name).Take();
+}
 std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
   return KeyBuilder().Text("dir.agreements").Uint(theme).Text(territory).Take();
 }
 // The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Uint(6).Take();
+  return KeyBuilder().Text("dir.cursor").Uint(7).Take();
 }
 
 struct BodyRow {
@@ -111,6 +115,9 @@ struct OfferRow {
   uint64_t status = 0;
   int64_t revision = 0;
   uint64_t kind = 0;
+  type::v1::Theme theme = type::v1::THEME_UNSPECIFIED;
+  std::string territory;  // the first one that it serves
+  std::string programme;  // that pays for it; empty: none
   std::vector<GroupFacts> groups;
 };
 
@@ -138,6 +145,15 @@ absl::StatusOr<std::optional<OfferRow>> ReadOffer(const store::Reader& reader, s
   // A row without them is of the form before, and soon replaced.
   if (parser.AtEnd()) return row;
   WAYPOST_ASSIGN_OR_RETURN(row.kind, parser.Uint());
+  // The form before has its groups here, which begin with a text.
+  const KeyParser here = parser;
+  if (const absl::StatusOr<uint64_t> theme = parser.Uint(); theme.ok()) {
+    row.theme = static_cast<type::v1::Theme>(*theme);
+    WAYPOST_ASSIGN_OR_RETURN(row.territory, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(row.programme, parser.Text());
+  } else {
+    parser = here;
+  }
   WAYPOST_ASSIGN_OR_RETURN(row.groups, ReadGroups(parser));
   return row;
 }
@@ -147,6 +163,9 @@ absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, 
   if (row.has_value() && row->revision > revision) return absl::OkStatus();
   KeyBuilder value;
   value.Text(offer.provider()).Uint(offer.status()).Int(revision).Uint(offer.kind());
+  value.Uint(static_cast<uint64_t>(offer.theme()))
+      .Text(offer.territories().empty() ? std::string() : offer.territories(0))
+      .Text(offer.programme());
   for (const directory::v1::OfferGroup& group : offer.groups()) {
     // One more than declared: 0 says that nothing is.
     const int64_t places = group.has_capacity() ? int64_t{group.capacity().places()} : -1;
@@ -155,6 +174,30 @@ absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, 
         .Text(group.cohort_start_date());
   }
   writer.Put(OfferKey(offer.name()), value.key());
+  return absl::OkStatus();
+}
+
+struct ProgrammeRow {
+  int64_t revision = 0;
+  std::string end;  // a day as in "2026-05-04"; no end: empty
+};
+
+absl::StatusOr<ProgrammeRow> ReadProgramme(const store::Reader& reader, std::string_view name) {
+  ProgrammeRow row;
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(ProgrammeKey(name)));
+  if (!value.has_value()) return row;
+  KeyParser parser(*value);
+  WAYPOST_ASSIGN_OR_RETURN(row.revision, parser.Int());
+  WAYPOST_ASSIGN_OR_RETURN(row.end, parser.Text());
+  return row;
+}
+
+absl::Status PutProgramme(store::Writer& writer, const directory::v1::Programme& programme,
+                          int64_t revision) {
+  WAYPOST_ASSIGN_OR_RETURN(const ProgrammeRow row, ReadProgramme(writer, programme.name()));
+  if (row.revision > revision) return absl::OkStatus();
+  writer.Put(ProgrammeKey(programme.name()),
+             KeyBuilder().Int(revision).Text(programme.period().end_date()).Take());
   return absl::OkStatus();
 }
 
@@ -280,10 +323,21 @@ absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& read
                                                        std::string_view offer) const {
   WAYPOST_ASSIGN_OR_RETURN(std::optional<OfferRow> row, ReadOffer(reader, offer));
   if (!row.has_value()) return OfferFacts{};
+  // It changes hands when the work of its provider begins to move, and not by the hour of a call.
+  WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(reader, absl::UnixEpoch()));
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
+                           rows::FindSuccessor(reader, row->provider, row->theme, row->territory, day));
+  if (successor.has_value() && successor->whole) row->provider = std::move(successor->body);
+  ProgrammeRow programme;
+  if (!row->programme.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(programme, ReadProgramme(reader, row->programme));
+  }
   return OfferFacts{.exists = true,
                     .active = row->status == directory::v1::OFFER_STATUS_ACTIVE,
                     .provider = std::move(row->provider),
                     .enrolment = row->kind == directory::v1::OFFER_KIND_ENROLMENT,
+                    .programme = std::move(row->programme),
+                    .programme_end = std::move(programme.end),
                     .groups = std::move(row->groups)};
 }
 
@@ -296,7 +350,10 @@ absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& r
                              ReadAgreements(reader, AgreementsKey(theme, code)));
     for (Agreement& agreement : agreements) {
       // The directory lets no two agreements of one theme and territory overlap: at most one counts.
-      if (Counts(agreement, today)) return std::move(agreement.body);
+      if (!Counts(agreement, today)) continue;
+      WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
+                               FindSuccessor(reader, agreement.body, theme, territory, now));
+      return successor.has_value() ? std::move(successor->body) : std::move(agreement.body);
     }
   }
   return std::string();
@@ -331,6 +388,12 @@ absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& read
   WAYPOST_ASSIGN_OR_RETURN(facts.referring, Find(reader, route.referring));
   WAYPOST_ASSIGN_OR_RETURN(facts.receiving, Find(reader, route.receiving));
   WAYPOST_ASSIGN_OR_RETURN(facts.coordinating_body, Coordinator(reader, route.theme, route.territory, now));
+  for (const auto& [body, successor] : {std::pair(route.referring, &facts.referring_successor),
+                                        std::pair(route.receiving, &facts.receiving_successor)}) {
+    WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> found,
+                             FindSuccessor(reader, body, route.theme, route.territory, now));
+    if (found.has_value()) *successor = std::move(found->body);
+  }
   if (!route.referring_unit.empty()) {
     WAYPOST_ASSIGN_OR_RETURN(facts.referring_unit, FindUnit(reader, route.referring_unit));
   }
@@ -348,10 +411,22 @@ absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& read
   return facts;
 }
 
+absl::StatusOr<std::optional<Successor>> DirectoryReplica::FindSuccessor(const store::Reader& reader,
+                                                                         std::string_view body,
+                                                                         type::v1::Theme theme,
+                                                                         std::string_view territory,
+                                                                         absl::Time now) const {
+  WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(reader, now));
+  return rows::FindSuccessor(reader, body, theme, territory, day);
+}
+
 absl::StatusOr<RouteFacts> DirectoryReplica::FindRoute(const store::Reader& reader, const Route& route,
                                                        absl::Time now) const {
   WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> version, reader.Get(CursorKey()));
   if (!version.has_value()) return ReadRoute(reader, route, now);
+  // The beginning of a move changes who has a place, and is no change of the directory.
+  WAYPOST_ASSIGN_OR_RETURN(const std::string begun, rows::SuccessionDay(reader, absl::UnixEpoch()));
+  version->append("|").append(begun);
   const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
   const std::string key = KeyBuilder()
                               .Text(route.referring)
@@ -388,6 +463,12 @@ absl::Status DirectoryReplica::Apply(const directory::v1::WatchChangesResponse& 
         if (change.has_offer()) WAYPOST_RETURN_IF_ERROR(PutOffer(writer, change.offer(), change.revision()));
         if (change.has_coordination_agreement()) {
           WAYPOST_RETURN_IF_ERROR(PutAgreement(writer, change.coordination_agreement(), change.revision()));
+        }
+        if (change.has_programme()) {
+          WAYPOST_RETURN_IF_ERROR(PutProgramme(writer, change.programme(), change.revision()));
+        }
+        if (change.has_succession()) {
+          WAYPOST_RETURN_IF_ERROR(rows::PutSuccession(writer, change.succession(), change.revision()));
         }
       }
       writer.Put(CursorKey(), changes.next_cursor());

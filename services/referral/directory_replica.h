@@ -3,10 +3,12 @@
 //
 //   ("dir.body", name)                   status, enforcement, revision, approval required, calendar
 //   ("dir.unit", name)                   status, kind, revision, calendar; whose it is, its name says
-//   ("dir.offer", name)                  provider, status, revision, kind; of each group: id, declared
-//                                        places, first day of its cohort
+//   ("dir.offer", name)                  provider, status, revision, kind, theme, first territory, programme;
+//                                        of each group: id, declared places, first day of its cohort
+//   ("dir.programme", name)              revision, last day
 //   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,
 //                                        revision
+//   successions                          see succession_rows.h
 //   ("dir.cursor", form of these rows)   what to resume after; written with every change, and so the version
 //                                        of the rows, too
 #ifndef WAYPOST_SERVICES_REFERRAL_DIRECTORY_REPLICA_H_
@@ -54,9 +56,13 @@ class DirectoryReplica final : public BodyRegistry {
   absl::StatusOr<OfferFacts> FindOffer(const store::Reader& reader, std::string_view offer) const override;
   absl::StatusOr<CalendarPtr> FindCalendar(const store::Reader& reader, std::string_view body,
                                            std::string_view unit) const override;
+  absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& reader, std::string_view body,
+                                                         type::v1::Theme theme, std::string_view territory,
+                                                         absl::Time now) const override;
   absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                        absl::Time now) const override;
-  // Who coordinates cases of a theme in a territory on the day of `now`, in UTC; empty: nobody is appointed.
+  // Who coordinates cases of a theme in a territory on the day of `now`, in UTC: whoever is appointed, or
+  // stands in the place of who was. Empty: nobody is appointed.
   absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
                                           std::string_view territory, absl::Time now) const;
 

@@ -219,6 +219,27 @@ TEST_F(ReplicaTest, AReplicaFromBeforeItKeptGroupsIsMadeAnew) {
   EXPECT_NE(FindOffer("offers/o").FindGroup("alpha"), nullptr);
 }
 
+TEST_F(ReplicaTest, AnOfferFromBeforeItKeptProgrammesIsReadUntilTheReplicaIsMadeAnew) {
+  ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
+                writer.Put(store::KeyBuilder().Text("dir.offer").Text("offers/o").Take(),
+                           store::KeyBuilder()
+                               .Text("bodies/a")
+                               .Uint(directory::v1::OFFER_STATUS_ACTIVE)
+                               .Int(7)
+                               .Uint(directory::v1::OFFER_KIND_ENROLMENT)
+                               .Text("alpha")
+                               .Uint(13)
+                               .Text("")
+                               .Take());
+                writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(6).Take(), "c1");
+                return absl::OkStatus();
+              }).ok());
+  ASSERT_NE(FindOffer("offers/o").FindGroup("alpha"), nullptr);
+  EXPECT_EQ(FindOffer("offers/o").FindGroup("alpha")->places, 12);
+  EXPECT_TRUE(FindOffer("offers/o").enrolment);
+  EXPECT_EQ(*replica_.Cursor(), "") << "from the beginning";
+}
+
 // Unread, the feed's units and offers would stay unknown until each changes.
 TEST_F(ReplicaTest, AReplicaFromBeforeItKeptUnitsAndOffersIsMadeAnew) {
   ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
@@ -430,7 +451,7 @@ TEST_F(RouteTest, ATransactionSeesItsOwnWritesAndLeavesNothingWhenItFails) {
   const absl::Status status = store::TransactAndWait(store_, [&](store::Writer& writer) -> absl::Status {
     writer.Put(store::KeyBuilder().Text("dir.body").Text("bodies/to").Take(),
                store::KeyBuilder().Uint(directory::v1::BODY_STATUS_SUSPENDED).Uint(0).Int(2).Uint(0).Take());
-    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(6).Take(), "c2");
+    writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(7).Take(), "c2");
     EXPECT_FALSE(Ask(writer).receiving.active);
     return absl::AbortedError("on purpose");
   });

@@ -36,6 +36,12 @@ constexpr auto kStayTable = std::to_array<EnrolmentTransition>({
      false,
      "RecordAttendance",
      "days since it started, not in the future; at most 500 of them"},
+    {{kPlaced, kAttending, kPaused, kLeft},
+     EnrolmentEvent::kSucceed,
+     kNowhere,
+     kSystemAlone,
+     "",
+     "another body stands in the provider's place"},
 });
 
 struct Words {
@@ -54,6 +60,7 @@ constexpr std::array<Words, kEnrolmentEventCount> kWords = {{
     {"MOVE", "referral.enrolment_moved"},
     {"ASSESS", "referral.enrolment_assessed"},
     {"ATTEND", "referral.enrolment_attendance_recorded"},
+    {"SUCCEED", "referral.enrolment_succeeded"},
 }};
 
 constexpr std::array<std::string_view, kStayCount> kNames = {"NOTHING", "PLACED", "ATTENDING", "PAUSED",
@@ -82,7 +89,7 @@ static_assert(EveryEventHasOneRow());
 
 constexpr bool NobodyComesBack() {
   for (const EnrolmentTransition& row : kStayTable) {
-    if (row.from.Has(kLeft)) return false;
+    if (row.from.Has(kLeft) && row.to != kNowhere) return false;
   }
   return true;
 }

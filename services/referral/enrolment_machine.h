@@ -38,8 +38,9 @@ enum class EnrolmentEvent : uint8_t {
   kMove,
   kAssess,
   kAttend,
+  kSucceed,
 };
-inline constexpr int kEnrolmentEventCount = 9;
+inline constexpr int kEnrolmentEventCount = 10;
 
 struct EnrolmentTransition {
   Stays from;

@@ -38,6 +38,10 @@ const std::map<std::pair<Stay, EnrolmentEvent>, Stay>& Expected() {
       {{kPaused, Event::kMove}, kPaused},
       {{kPaused, Event::kAssess}, kPaused},
       {{kPaused, Event::kAttend}, kPaused},
+      {{kPlaced, Event::kSucceed}, kPlaced},
+      {{kAttending, Event::kSucceed}, kAttending},
+      {{kPaused, Event::kSucceed}, kPaused},
+      {{kLeft, Event::kSucceed}, kLeft},
   };
   return *expected;
 }

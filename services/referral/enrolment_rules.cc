@@ -110,6 +110,11 @@ absl::Status Apply(const enrolment::Assess& assess, Step& step) {
 }
 
 // Days in this form sort as the days do; they are kept in order, and one is recorded anew in its place.
+absl::Status Apply(const enrolment::Succeed& succeed, Step& step) {
+  step.next.set_provider(succeed.provider);
+  return absl::OkStatus();
+}
+
 absl::Status Apply(const enrolment::Attend& attend, Step& step) {
   error::FieldViolations wrong;
   const absl::CivilDay first = EarliestDay(api::FromTimestamp(step.current.start_time()));
@@ -143,10 +148,10 @@ absl::Status Apply(const enrolment::Attend& attend, Step& step) {
 
 EnrolmentEvent EventOf(const EnrolmentCommand& command) {
   // In the order of EnrolmentCommand.
-  constexpr std::array kEvents = {EnrolmentEvent::kStart,           EnrolmentEvent::kPause,
-                                  EnrolmentEvent::kResume,          EnrolmentEvent::kLeave,
-                                  EnrolmentEvent::kEndWithReferral, EnrolmentEvent::kMove,
-                                  EnrolmentEvent::kAssess,          EnrolmentEvent::kAttend};
+  constexpr std::array kEvents = {
+      EnrolmentEvent::kStart,  EnrolmentEvent::kPause,           EnrolmentEvent::kResume,
+      EnrolmentEvent::kLeave,  EnrolmentEvent::kEndWithReferral, EnrolmentEvent::kMove,
+      EnrolmentEvent::kAssess, EnrolmentEvent::kAttend,          EnrolmentEvent::kSucceed};
   static_assert(kEvents.size() == std::variant_size_v<EnrolmentCommand>);
   return kEvents[command.index()];
 }

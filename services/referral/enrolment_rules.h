@@ -42,12 +42,15 @@ struct Assess {
 struct Attend {
   std::vector<v1::Attendance> days;
 };
+struct Succeed {
+  std::string provider;  // who stands in the place of the one before
+};
 
 }  // namespace enrolment
 
-using EnrolmentCommand =
-    std::variant<enrolment::Start, enrolment::Pause, enrolment::Resume, enrolment::Leave,
-                 enrolment::EndWithReferral, enrolment::Move, enrolment::Assess, enrolment::Attend>;
+using EnrolmentCommand = std::variant<enrolment::Start, enrolment::Pause, enrolment::Resume, enrolment::Leave,
+                                      enrolment::EndWithReferral, enrolment::Move, enrolment::Assess,
+                                      enrolment::Attend, enrolment::Succeed>;
 
 struct EnrolmentDecision {
   EnrolmentRecord next;

@@ -16,6 +16,8 @@
 #include "services/referral/referral_service.h"
 #include "services/referral/retention_keeper.h"
 #include "services/referral/statistics_service.h"
+#include "services/referral/succession_mover.h"
+#include "services/referral/succession_service.h"
 
 namespace waypost::referral {
 namespace {
@@ -77,11 +79,13 @@ class ReferralModule final : public runtime::Module {
         intake_(outbox_->env(), sealing_, service_.change()),
         statistics_(outbox_->env(), PublicationOf(config.statistics())),
         keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())),
-        retention_(outbox_->env(), service_.change(), {.erase_rate = config.retention().erase_rate()}) {}
+        retention_(outbox_->env(), service_.change(), {.erase_rate = config.retention().erase_rate()}),
+        successions_(outbox_->env()),
+        mover_(outbox_->env(), service_.change(), sealing_, replica_) {}
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
-  std::vector<grpc::Service*> more_services() override { return {&enrolments_, &intake_, &statistics_}; }
+  std::vector<grpc::Service*> more_services() override { return {&enrolments_, &intake_, &statistics_, &successions_}; }
 
   absl::Status Start(const runtime::Peers& peers) override {
     outbox_->Start(peers);
@@ -89,10 +93,12 @@ class ReferralModule final : public runtime::Module {
     follower_->Start();
     keeper_.Start();
     retention_.Start();
+    mover_.Start();
     return absl::OkStatus();
   }
 
   void Stop() override {
+    mover_.Stop();
     retention_.Stop();
     keeper_.Stop();
     if (follower_.has_value()) follower_->Stop();
@@ -120,6 +126,8 @@ class ReferralModule final : public runtime::Module {
   StatisticsService statistics_;
   ClockKeeper keeper_;
   RetentionKeeper retention_;
+  SuccessionService successions_;
+  SuccessionMover mover_;
   std::optional<DirectoryFollower> follower_;
 };
 

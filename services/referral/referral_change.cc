@@ -18,6 +18,7 @@
 #include "services/referral/rights_repository.h"
 #include "services/referral/statistics_counting.h"
 #include "services/referral/statistics_rows.h"
+#include "services/referral/succession_rules.h"
 
 namespace waypost::referral {
 namespace {
@@ -138,7 +139,7 @@ absl::Status EraseShare(store::Writer& writer, std::string_view name, std::strin
 absl::Status CloseAndErasePersons(store::Writer& writer, const ReferralRecord& before,
                                   const Decision& decision) {
   WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, decision.next.name()));
-  for (const uint32_t person : decision.closed_persons) {
+  for (const uint32_t person : IsInternal(before) ? std::vector<uint32_t>() : decision.closed_persons) {
     holdings.EraseWraps(
         [&](const Wrap& wrap) { return wrap.person == person && wrap.body == before.receiving().body(); });
   }
@@ -156,7 +157,9 @@ absl::Status CloseAndErasePersons(store::Writer& writer, const ReferralRecord& b
 absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before, const Decision& decision) {
   const std::string& name = decision.next.name();
   const Effects& effects = decision.effects;
-  if (effects.Has(Effect::kCloseReceiver)) {
+  // Within one body nothing is closed: the keys are its own.
+  const bool internal = IsInternal(before);
+  if (effects.Has(Effect::kCloseReceiver) && !internal) {
     WAYPOST_RETURN_IF_ERROR(CloseAccess(writer, name, before.receiving().body()));
   }
   if (effects.Has(Effect::kEraseReferringShare)) {
@@ -171,7 +174,8 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
     const bool cut = decision.next.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
     if (cut) WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.receiving().body()));
   }
-  if (!decision.closed_persons.empty() || !decision.person_erasures.empty()) {
+  const bool closes_persons = !decision.closed_persons.empty() && !internal;
+  if (closes_persons || !decision.person_erasures.empty()) {
     WAYPOST_RETURN_IF_ERROR(CloseAndErasePersons(writer, before, decision));
   }
   for (const uint32_t person : decision.removed_persons) {
@@ -457,12 +461,18 @@ absl::Status ReferralChange::PrepareLinked(const rpc::Call& call, const store::R
 }
 
 absl::Status ReferralChange::RunAsSystem(rpc::Mutation& mutation, const Authorized& as,
-                                         const ReferralRecord& current, const Command& command) {
+                                         const ReferralRecord& current, const Command& command,
+                                         const std::optional<NoteRecord>& note) {
   store::Writer& writer = mutation.writer();
   WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(clockwork_.bodies, writer, command, current));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
-  WAYPOST_ASSIGN_OR_RETURN(const Decision decision,
+  WAYPOST_ASSIGN_OR_RETURN(Decision decision,
                            DecideAsSystem(current, command, {now, clockwork_.clocks, std::move(calendars)}));
+  if (note.has_value()) {
+    WAYPOST_ASSIGN_OR_RETURN(const uint32_t number, TakeNoteNumber(decision.next));
+    if (number != note->number()) return rpc::PrepareAgain();
+    rows::PutNote(writer, decision.next.name(), *note);
+  }
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
   WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}));
   return RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0);

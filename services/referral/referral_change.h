@@ -86,9 +86,11 @@ class ReferralChange {
   absl::Status Run(rpc::Mutation& mutation, const Asked& asked, const Prepared& prepared,
                    v1::Referral& response);
 
-  // In the transaction of a change that nobody asked for: a clock.
+  // In the transaction of a change that nobody asked for: a clock. `note`, if any, is written with it;
+  // returns rpc::PrepareAgain() when its number is taken.
   absl::Status RunAsSystem(rpc::Mutation& mutation, const policy::Authorized& as,
-                           const ReferralRecord& current, const Command& command);
+                           const ReferralRecord& current, const Command& command,
+                           const std::optional<storage::v1::NoteRecord>& note = std::nullopt);
 
  private:
   absl::Status PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,

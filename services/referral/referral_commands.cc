@@ -86,7 +86,8 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kAskAccess,
                                                                      Event::kPlaceHold,
                                                                      Event::kReleaseHold,
-                                                                     Event::kEndRetention};
+                                                                     Event::kEndRetention,
+                                                                     Event::kSucceed};
 
 template <typename Request>
 GroupChoice ChoiceOf(const Request& request) {

@@ -4,6 +4,8 @@
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_COMMANDS_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -192,6 +194,15 @@ struct EndRetention {
   v1::Party party = v1::PARTY_UNSPECIFIED;
   absl::Time ended;  // from when they counted
 };
+// Who stands in the place of a body that has part in it.
+struct BodyMove {
+  std::string from;
+  std::string to;
+  std::map<std::string, std::string, std::less<>> units = {};  // of `from`, each with that of `to`
+};
+struct Succeed {
+  std::vector<BodyMove> moves;  // each of another body
+};
 // That a person uses a right.
 struct RightUse {
   std::string request;  // as in "rightsRequests/01jd…"
@@ -237,7 +248,7 @@ using Command = std::variant<
     command::AgreeDate, command::RefuseDate, command::RecordAppointment, command::ChangePriority,
     command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
     command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
-    command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention>;
+    command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention, command::Succeed>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);

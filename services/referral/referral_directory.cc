@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/time/civil_time.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
@@ -33,6 +34,10 @@ absl::Status CheckMayReceive(const BodyFacts& facts, std::string_view body, std:
   return facts.active ? absl::OkStatus() : BodyNotActive(body);
 }
 
+absl::Status CheckHasPlace(std::string_view body, std::string_view successor) {
+  return successor.empty() ? absl::OkStatus() : BodySucceeded(body, successor);
+}
+
 bool IsUnitOf(std::string_view unit, std::string_view body) {
   return unit.substr(0, unit.find("/units/")) == body;
 }
@@ -42,7 +47,10 @@ class Named {
  public:
   enum class Desk { kAny, kDuty };
 
-  Named(const BodyRegistry& bodies, const store::Reader& reader) : bodies_(bodies), reader_(reader) {}
+  Named(const BodyRegistry& bodies, const store::Reader& reader, absl::Time now)
+      : bodies_(bodies),
+        reader_(reader),
+        today_(absl::FormatCivilTime(absl::ToCivilDay(now, absl::UTCTimeZone()))) {}
 
   // Of `body`, unless that is not known yet. Nothing named is nothing wrong.
   absl::Status Unit(std::string_view field, std::string_view unit, std::string_view body,
@@ -82,6 +90,8 @@ class Named {
       wrong_.Add(field, Cat("'", offer, "' is no offer of '", body, "': look them up with ListOffers"));
     } else if (!facts.active) {
       closed_.Update(OfferNotActive(offer));
+    } else if (!facts.programme_end.empty() && facts.programme_end < today_) {
+      closed_.Update(ProgrammeEnded(offer, facts.programme, facts.programme_end));
     }
   }
 
@@ -123,6 +133,7 @@ class Named {
  private:
   const BodyRegistry& bodies_;
   const store::Reader& reader_;
+  const std::string today_;
   error::FieldViolations wrong_;
   bool wrong_for_ever_ = false;  // units and offers stay with their bodies
   absl::Status closed_;
@@ -133,7 +144,7 @@ class Check {
  public:
   Check(const BodyRegistry& bodies, const store::Reader& reader, const rpc::Call& call,
         const ReferralRecord& current)
-      : bodies_(bodies), reader_(reader), call_(call), current_(current), named_(bodies, reader) {}
+      : bodies_(bodies), reader_(reader), call_(call), current_(current), named_(bodies, reader, call.now) {}
 
   absl::StatusOr<Command> Of(const command::Submit& submit);
   absl::StatusOr<Command> Of(const command::Waitlist& waitlist);
@@ -174,6 +185,7 @@ class Check {
   absl::Status LookAtNew(const command::NewRecipient& to, std::string_view unit_field, std::string_view unit,
                          std::string_view offer_field, std::string_view offer);
   absl::Status LookAtRecipient(std::string_view body, std::string_view field);
+  absl::Status LookAtSuccession(std::string_view body, type::v1::Theme theme, std::string_view territory);
   absl::Status LookAtDesk(std::string_view field, const v1::TelephoneHandover& call, std::string_view body) {
     return named_.Unit(field, call.unit(), body, Named::Desk::kDuty);
   }
@@ -201,6 +213,8 @@ absl::StatusOr<Command> Check::Of(const command::Submit& submit) {
                       .receiving_unit = sent.receiving().unit(),
                       .offer = sent.offer()};
     WAYPOST_ASSIGN_OR_RETURN(RouteFacts facts, bodies_.FindRoute(reader_, route, call_.now));
+    WAYPOST_RETURN_IF_ERROR(CheckHasPlace(route.referring, facts.referring_successor));
+    WAYPOST_RETURN_IF_ERROR(CheckHasPlace(route.receiving, facts.receiving_successor));
     WAYPOST_RETURN_IF_ERROR(CheckMayReceive(facts.receiving, route.receiving, "referral.receiving.body"));
     WAYPOST_RETURN_IF_ERROR(CheckMayRefer(facts.referring, route.referring));
     named_.Judge(kReferringUnit, route.referring_unit, route.referring, facts.referring_unit);
@@ -221,6 +235,7 @@ absl::StatusOr<Command> Check::Of(const command::Submit& submit) {
 absl::Status Check::Look(const command::Create& create) {
   const v1::Referral& draft = create.referral;
   const std::string& body = draft.receiving().body();
+  WAYPOST_RETURN_IF_ERROR(LookAtSuccession(call_.caller->body, draft.theme(), draft.territory()));
   WAYPOST_RETURN_IF_ERROR(named_.Unit(kReferringUnit, draft.referring().unit(), call_.caller->body));
   WAYPOST_RETURN_IF_ERROR(named_.Unit(kReceivingUnit, draft.receiving().unit(), body));
   WAYPOST_RETURN_IF_ERROR(named_.Offer(kOffer, draft.offer(), body));
@@ -329,6 +344,7 @@ absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
 
 // Whoever is sent it once more must be active now. Who takes a place again finds the group as it is now.
 absl::StatusOr<Command> Check::Of(const command::Reopen& reopen) {
+  WAYPOST_RETURN_IF_ERROR(LookAtSuccession(call_.caller->body, current_.theme(), current_.territory()));
   if (call_.caller->body == current_.referring().body()) {
     WAYPOST_RETURN_IF_ERROR(LookAtRecipient(current_.receiving().body(), "referral.receiving.body"));
     return Command(reopen);
@@ -366,9 +382,17 @@ absl::Status Check::LookAtNew(const command::NewRecipient& to, std::string_view 
   return named_.ToStatus(call_.now);
 }
 
+absl::Status Check::LookAtSuccession(std::string_view body, type::v1::Theme theme,
+                                     std::string_view territory) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<Successor> successor,
+                           bodies_.FindSuccessor(reader_, body, theme, territory, call_.now));
+  return CheckHasPlace(body, successor.has_value() ? successor->body : "");
+}
+
 absl::Status Check::LookAtRecipient(std::string_view body, std::string_view field) {
   // It must be known to be active now.
   WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call_.now));
+  WAYPOST_RETURN_IF_ERROR(LookAtSuccession(body, current_.theme(), current_.territory()));
   WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader_, body));
   return CheckMayReceive(facts, body, field);
 }
@@ -417,8 +441,8 @@ bool IsAnyOf(const Command& command) {
 
 bool SetsNoClock(const Command& command) {
   return IsAnyOf<command::Create, command::Update, command::Approve, command::Assign, command::Claim,
-                 command::AddNote, command::RecordAppointment, command::Erase, command::SettleFollowUp>(
-      command);
+                 command::AddNote, command::RecordAppointment, command::Erase, command::SettleFollowUp,
+                 command::Succeed>(command);
 }
 
 }  // namespace

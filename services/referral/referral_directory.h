@@ -4,6 +4,8 @@
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,12 +46,23 @@ struct GroupFacts {
 struct OfferFacts {
   bool exists = false;
   bool active = false;
-  std::string provider;    // the body that delivers it
-  bool enrolment = false;  // attended over time in a group; otherwise it is over with a result
+  std::string provider;            // the body that delivers it
+  bool enrolment = false;          // attended over time in a group; otherwise it is over with a result
+  std::string programme = {};      // that pays for it; empty: none
+  std::string programme_end = {};  // its last day, as in "2026-09-01"; empty: it goes on
   std::vector<GroupFacts> groups = {};
 
   // Null when it has no such group. Valid as long as the facts are.
   const GroupFacts* FindGroup(std::string_view group_id) const;
+};
+
+// Who stands in a body's place for a theme in a territory.
+struct Successor {
+  std::string body;
+  // The body itself exists no more: all that was its own went too, its offers and its archive among it.
+  bool whole = false;
+  // Of its units, each with the successor's that has its work.
+  std::map<std::string, std::string, std::less<>> units = {};
 };
 
 // From whom to whom a referral is sent, and what about. Units and offer are empty when none is named.
@@ -74,6 +87,9 @@ struct RouteFacts {
   // Of the unit, or else of the body; null: neither has one.
   CalendarPtr referring_calendar = nullptr;
   CalendarPtr receiving_calendar = nullptr;
+  // Who stands in the place of either; empty: it has its place.
+  std::string referring_successor = {};
+  std::string receiving_successor = {};
 };
 
 // Bodies with their units and offers. Thread-safe.
@@ -88,6 +104,11 @@ class BodyRegistry {
   // The working days of a unit (empty: of none), or else of its body. Null when neither has a calendar.
   virtual absl::StatusOr<CalendarPtr> FindCalendar(const store::Reader& reader, std::string_view body,
                                                    std::string_view unit) const = 0;
+  // Who stands in a body's place; nothing where it keeps it.
+  virtual absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& reader,
+                                                                 std::string_view body, type::v1::Theme theme,
+                                                                 std::string_view territory,
+                                                                 absl::Time now) const = 0;
   virtual absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                                absl::Time now) const = 0;
 };
@@ -95,7 +116,9 @@ class BodyRegistry {
 // The command with what the directory adds to it. Refused are:
 //   - a recipient that is unknown, enforcement or not active: INVALID_FIELD, BODY_NOT_ACTIVE;
 //   - a unit or offer that is not there or not of the body on that side: INVALID_FIELD, all of them at once;
-//   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE, GROUP_NOT_OPEN;
+//   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE, GROUP_NOT_OPEN, PROGRAMME_ENDED;
+//   - whoever sends, and whoever is to have the case, where another body stands in its place: BODY_SUCCEEDED,
+//     which names it;
 //   - with UNAVAILABLE, while the replica is too old, what is not there or closed: a newer one may know
 //   better.
 //     What it knows as open is taken; that a body is active, alone, has to be known anew.

@@ -361,5 +361,30 @@ TEST_F(NamedTest, NothingIsRefusedOnTheWordOfAReplicaThatIsTooOld) {
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::CreateReferral, NewDraft())), "OK");
 }
 
+TEST_F(NamedTest, AfterItsProgrammeHasEndedAnOfferTakesNobody) {
+  SetProgramme("programmes/rising", "2026-05-04");
+  SetOfferOf("programmes/rising", kOffer, kReceivingBody);
+  auto request = NewReferral();
+  request.mutable_referral()->set_offer(std::string(kOffer));
+  const std::string open = Must(Do(referrer, &Stub::SubmitReferral, request)).name();
+  auto draft = NewDraft();
+  draft.mutable_referral()->set_offer(std::string(kOffer));
+  const std::string written = Must(Do(referrer, &Stub::CreateReferral, draft)).name();
+
+  rig.clock().Advance(absl::Hours(24));
+  Refresh();
+  const auto refused = Do(referrer, &Stub::SubmitReferral, request);
+  ASSERT_EQ(ReasonOf(refused), "PROGRAMME_ENDED");
+  EXPECT_EQ(error::MetadataOf(refused.status(), "end_date"), "2026-05-04");
+  EXPECT_EQ(error::MetadataOf(refused.status(), "programme"), "programmes/rising");
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(written))),
+            "PROGRAMME_ENDED");
+  // What is open goes on.
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(open)));
+
+  SetProgramme("programmes/rising", "");
+  Must(Do(referrer, &Stub::SubmitReferral, request));
+}
+
 }  // namespace
 }  // namespace waypost::referral

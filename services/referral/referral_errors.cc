@@ -254,12 +254,30 @@ absl::Status BodyNotActive(std::string_view body) {
                      {{"body", std::string(body)}});
 }
 
+absl::Status BodySucceeded(std::string_view body, std::string_view successor) {
+  return error::Make(
+      absl::StatusCode::kFailedPrecondition, "BODY_SUCCEEDED",
+      Cat("'", successor, "' stands in the place of '", body,
+          "' for this theme and territory: name it instead, and act for it with an account that "
+          "it has given you"),
+      {{"body", std::string(body)}, {"successor", std::string(successor)}});
+}
+
 absl::Status UnitNotActive(std::string_view unit) {
   return error::Make(
       absl::StatusCode::kFailedPrecondition, "UNIT_NOT_ACTIVE",
       Cat("'", unit,
           "' is closed and takes no work: choose another unit, or have a forward to it proposed again"),
       {{"unit", std::string(unit)}});
+}
+
+absl::Status ProgrammeEnded(std::string_view offer, std::string_view programme, std::string_view end_date) {
+  return error::Make(absl::StatusCode::kFailedPrecondition, "PROGRAMME_ENDED",
+                     Cat("'", programme, "', which pays for '", offer, "', ended on ", end_date,
+                         ": choose another offer; what is open under it is handed over"),
+                     {{"offer", std::string(offer)},
+                      {"programme", std::string(programme)},
+                      {"end_date", std::string(end_date)}});
 }
 
 absl::Status OfferNotActive(std::string_view offer) {

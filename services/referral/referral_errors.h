@@ -108,8 +108,12 @@ absl::Status NoLegalHold(std::string_view name);
 absl::Status OwnBodyNotActive(std::string_view body, bool exists);
 // BODY_NOT_ACTIVE: the one that is to have the case.
 absl::Status BodyNotActive(std::string_view body);
+// BODY_SUCCEEDED: another body stands in its place.
+absl::Status BodySucceeded(std::string_view body, std::string_view successor);
 // UNIT_NOT_ACTIVE.
 absl::Status UnitNotActive(std::string_view unit);
+// PROGRAMME_ENDED: the one that paid for the offer.
+absl::Status ProgrammeEnded(std::string_view offer, std::string_view programme, std::string_view end_date);
 // OFFER_NOT_ACTIVE.
 absl::Status OfferNotActive(std::string_view offer);
 

@@ -147,6 +147,8 @@ constexpr auto kTable = std::to_array<Transition>({
     {kEnds, Event::kErase, kReferring, Guard::kErasable, kSame},
     {kEnds, Event::kErase, kReceiving, Guard::kErasable, kSame},
     {kEnds, Event::kEndRetention, kSystem, Guard::kRetentionOver, kSame},
+
+    {kAll, Event::kSucceed, kSystem, Guard::kNone, kSame},
 });
 
 struct EventWords {
@@ -217,6 +219,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"RELEASE_LEGAL_HOLD", "referral.legal_hold_released"},
     {"ERASE", "referral.erased"},
     {"END_RETENTION", "referral.retention_ended"},
+    {"SUCCEED", "referral.succeeded"},
 }};
 
 // In the order of State.

@@ -103,8 +103,9 @@ enum class Event : uint8_t {
   kReleaseHold,
   kErase,
   kEndRetention,
+  kSucceed,
 };
-inline constexpr int kEventCount = 61;
+inline constexpr int kEventCount = 62;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };

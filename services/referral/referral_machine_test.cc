@@ -103,6 +103,7 @@ ANSWER_RIGHT        | DRAFT any-open any-end | = | referring
 ANSWER_RIGHT        | any-open any-end | = | receiving
 ERASE               | any-end | = | referring receiving
 END_RETENTION       | any-end | = | system
+SUCCEED             | DRAFT any-open any-end | = | system
 )";
 
 struct Row {

@@ -180,6 +180,13 @@ inline constexpr policy::MethodRule kClocks = {
     .mutation = true,
     .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
 
+// No method: the work of a body goes to whoever stands in its place.
+inline constexpr policy::MethodRule kSuccessions = {
+    .service = policy_internal::kService,
+    .method = "(successions)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+
 // Rights that travel. Of a rights request the relations are those to the referrals in which the caller's body
 // holds something.
 inline constexpr policy::MethodRule kRecordRightsRequest = policy_internal::ByEither("RecordRightsRequest");

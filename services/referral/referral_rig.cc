@@ -54,7 +54,8 @@ ReferralRig::ReferralRig(RigOptions options)
       service(rig.env(), sealing, replica),
       enrolment_service(rig.env(), replica),
       intake_service(rig.env(), sealing, service.change()),
-      statistics_service(rig.env(), {}) {
+      statistics_service(rig.env(), {}),
+      succession_service(rig.env()) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
@@ -80,11 +81,12 @@ ReferralRig::ReferralRig(RigOptions options)
   changes.set_up_to_date(true);
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 
-  rig.Serve({&service, &enrolment_service, &intake_service, &statistics_service});
+  rig.Serve({&service, &enrolment_service, &intake_service, &statistics_service, &succession_service});
   stub = v1::ReferralService::NewStub(rig.channel());
   enrolment_stub = v1::EnrolmentService::NewStub(rig.channel());
   intake_stub = v1::IntakeService::NewStub(rig.channel());
   statistics_stub = v1::StatisticsService::NewStub(rig.channel());
+  succession_stub = v1::SuccessionService::NewStub(rig.channel());
   referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
   receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
   coordinator = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
@@ -101,6 +103,7 @@ ReferralRig::~ReferralRig() {
   enrolment_stub.reset();
   intake_stub.reset();
   statistics_stub.reset();
+  succession_stub.reset();
   rig.StopServing();
 }
 
@@ -161,6 +164,31 @@ void ReferralRig::SetGroups(std::string_view offer, std::string_view provider, d
     }
     if (group.places >= 0) added.mutable_capacity()->set_places(group.places);
   }
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+void ReferralRig::SetProgramme(std::string_view programme, std::string_view end_date) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  directory::v1::Programme& changed = *changes.mutable_changes(0)->mutable_programme();
+  changed.set_name(Text(programme));
+  changed.mutable_period()->set_start_date("2020-01-01");
+  changed.mutable_period()->set_end_date(Text(end_date));
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+void ReferralRig::SetOfferOf(std::string_view programme, std::string_view offer, std::string_view provider) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  directory::v1::Offer& changed = *changes.mutable_changes(0)->mutable_offer();
+  changed.set_name(Text(offer));
+  changed.set_provider(Text(provider));
+  changed.set_status(directory::v1::OFFER_STATUS_ACTIVE);
+  changed.set_programme(Text(programme));
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+}
+
+void ReferralRig::SetSuccession(const directory::v1::Succession& succession) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  *changes.mutable_changes(0)->mutable_succession() = succession;
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 }
 

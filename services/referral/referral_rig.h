@@ -26,6 +26,8 @@
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 #include "waypost/referral/v1/statistics_service.grpc.pb.h"
+#include "services/referral/succession_service.h"
+#include "waypost/referral/v1/succession_service.grpc.pb.h"
 
 namespace waypost::referral::testing {
 
@@ -33,6 +35,7 @@ using Stub = v1::ReferralService::Stub;
 using EnrolmentStub = v1::EnrolmentService::Stub;
 using IntakeStub = v1::IntakeService::Stub;
 using StatisticsStub = v1::StatisticsService::Stub;
+using SuccessionStub = v1::SuccessionService::Stub;
 using ::waypost::testing::RigOptions;
 using ::waypost::testing::ServiceRig;
 
@@ -107,6 +110,14 @@ class ReferralRig {
     return rig.Call(*statistics_stub, token, method, request);
   }
 
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Do(std::string_view token,
+                              grpc::Status (SuccessionStub::*method)(grpc::ClientContext*, const Request&,
+                                                                     Response*),
+                              const Request& request) {
+    return rig.Call(*succession_stub, token, method, request);
+  }
+
   // --- Requests that are complete
   v1::SubmitReferralRequest NewReferral(int persons = 1) const;
   v1::CreateReferralRequest NewDraft(int persons = 1) const;
@@ -168,6 +179,12 @@ class ReferralRig {
   };
   void SetGroups(std::string_view offer, std::string_view provider, directory::v1::OfferKind kind,
                  const std::vector<OfferedGroup>& groups);
+  // The directory says so of a programme from now on; an empty day stands for no end.
+  void SetProgramme(std::string_view programme, std::string_view end_date);
+  // An offer in use that a programme pays for.
+  void SetOfferOf(std::string_view programme, std::string_view offer, std::string_view provider);
+  // The directory has it recorded from now on.
+  void SetSuccession(const directory::v1::Succession& succession);
   // Nothing has changed; the replica is fresh.
   void Refresh();
 
@@ -184,6 +201,8 @@ class ReferralRig {
   std::unique_ptr<EnrolmentStub> enrolment_stub;
   std::unique_ptr<IntakeStub> intake_stub;
   std::unique_ptr<StatisticsStub> statistics_stub;
+  SuccessionService succession_service;
+  std::unique_ptr<SuccessionStub> succession_stub;
 
   // Supervisors.
   std::string referrer;

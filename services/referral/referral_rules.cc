@@ -14,6 +14,7 @@
 #include "services/referral/referral_retention.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/statistics_counting.h"
+#include "services/referral/succession_rules.h"
 #include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
@@ -957,8 +958,26 @@ void ForgetEnrolments(ReferralRecord& next) {
   for (v1::PersonPlace& place : *next.mutable_places()) place.clear_enrolment();
 }
 
+// One body holds both shares: nothing is left.
+void EraseBothShares(Step& step) {
+  ReferralRecord& next = step.next();
+  next.mutable_referring()->clear_assignee();
+  next.mutable_receiving()->clear_assignee();
+  *next.mutable_referring_erase_time() = api::ToTimestamp(step.now);
+  *next.mutable_receiving_erase_time() = api::ToTimestamp(step.now);
+  next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
+  next.clear_draft_actor();
+  next.clear_draft_actors();
+  next.clear_approval();
+  step.decision.effects.Add(Effect::kEraseReferringShare);
+  RemoveWithdrawn(step);
+  DropWhatNobodyHolds(step);
+  ForgetEnrolments(next);
+}
+
 void EraseShareOf(v1::Party party, Step& step) {
   ReferralRecord& next = step.next();
+  if (IsInternal(next)) return EraseBothShares(step);
   if (party == v1::PARTY_REFERRING) {
     next.mutable_referring()->clear_assignee();
     *next.mutable_referring_erase_time() = api::ToTimestamp(step.now);
@@ -994,6 +1013,12 @@ absl::Status Apply(const command::EndRetention& end, Step& step) {
     return absl::OkStatus();
   }
   for (const uint32_t person : due.persons) ErasePerson(person, end.party, step.now, step.decision);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Succeed& succeed, Step& step) {
+  MoveBodies(succeed.moves, step.next());
+  MoveReaders(succeed.moves, step.current, step.next());
   return absl::OkStatus();
 }
 
@@ -1200,6 +1225,7 @@ bool SameDue(const ReferralRecord& a, const ReferralRecord& b) {
 // What the clocks do next. Another due time is another clock: reminders and escalations begin afresh.
 void SettleWake(Step& step) {
   ReferralRecord& next = step.next();
+  if (step.decision.event == Event::kSucceed) return;  // clocks run on as they were
   const bool given_back = step.decision.event == Event::kGiveBackTime;
   const bool changed = next.state() != step.current.state() || !SameDue(next, step.current);
   if (changed && !given_back) {
@@ -1403,11 +1429,18 @@ absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& co
   }
   const Event event = EventOf(command);
   const Actors actors = ActorsOf(as.relations());
+  // Whoever stands on both sides acts for the one that may.
+  const Transition* refused = nullptr;
   for (const Actor actor : {Actor::kReferring, Actor::kReceiving, Actor::kCoordinating}) {
     const Transition* row = actors.Has(actor) ? Find(current.state(), event, actor) : nullptr;
-    if (row != nullptr && !row->later) {
+    if (row == nullptr || row->later) continue;
+    if (RefusalOf(row->guard, current, actor, as.caller().actor, at.now) == nullptr) {
       return Run(current, command, *row, {actor, as.caller().body, as.caller().actor}, at);
     }
+    if (refused == nullptr) refused = row;
+  }
+  if (refused != nullptr) {
+    return Run(current, command, *refused, {refused->actor, as.caller().body, as.caller().actor}, at);
   }
   return error::InvalidTransition(current.name(), StateName(current.state()), EventName(event),
                                   AllowedNames(current.state(), actors));

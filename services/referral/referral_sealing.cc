@@ -240,6 +240,95 @@ absl::StatusOr<std::vector<Wrap>> Sealing::Grant(std::string_view name, const st
   return granted;
 }
 
+absl::StatusOr<std::optional<SecretKey>> Sealing::OpenOwnKey(std::string_view name,
+                                                             const std::vector<Wrap>& wraps,
+                                                             std::string_view body) {
+  for (const Wrap& wrap : wraps) {
+    if (wrap.body != body || wrap.record.scope() != storage::v1::KEY_SCOPE_BODY) continue;
+    absl::StatusOr<SecretKey> key =
+        keys_.Unwrap(body, WrapContext(name, wrap.person, wrap.record.scope()), WrappedOf(wrap));
+    if (absl::IsNotFound(key.status())) return std::nullopt;
+    WAYPOST_RETURN_IF_ERROR(key.status());
+    return *std::move(key);
+  }
+  return std::nullopt;
+}
+
+absl::Status Sealing::GiveWraps(std::string_view name, const std::vector<Wrap>& given, std::string_view to,
+                                bool has_own, absl::Time now, rows::Holdings& holdings) {
+  for (const Wrap& wrap : given) {
+    const KeyScope scope = wrap.record.scope();
+    if (has_own && scope == storage::v1::KEY_SCOPE_BODY) continue;
+    const absl::StatusOr<SecretKey> key =
+        keys_.Unwrap(wrap.body, WrapContext(name, wrap.person, scope), WrappedOf(wrap));
+    if (absl::IsNotFound(key.status())) continue;
+    WAYPOST_RETURN_IF_ERROR(key.status());
+    WAYPOST_ASSIGN_OR_RETURN(const Wrap mine, MakeWrap(name, wrap.person, to, scope, *key, now));
+    holdings.Put(mine);
+  }
+  // A data key opens all that a screening key does.
+  std::set<uint32_t> opened;
+  for (const Wrap& wrap : holdings.wraps()) {
+    const bool data = wrap.body == to && wrap.record.scope() == storage::v1::KEY_SCOPE_DATA;
+    if (data) opened.insert(wrap.person);
+  }
+  holdings.EraseWraps([&](const Wrap& wrap) {
+    return wrap.body == to && wrap.record.scope() == storage::v1::KEY_SCOPE_SCREENING &&
+           opened.contains(wrap.person);
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Sealing::InheritNotes(std::string_view name, std::string_view from, std::string_view to,
+                                   const std::vector<NoteRecord>& notes, const OpenedKeys& before,
+                                   const SecretKey* own, Inheritance& inheritance) {
+  for (const NoteRecord& note : notes) {
+    if (note.body() != from || note.scope() != storage::v1::KEY_SCOPE_BODY) continue;
+    NoteRecord& mine = inheritance.notes.emplace_back(note);
+    mine.set_body(std::string(to));
+    if (own == nullptr || !before.own.has_value()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const std::string text, OpenNote(name, before, note));
+    WAYPOST_ASSIGN_OR_RETURN(*mine.mutable_sealed(),
+                             crypto::Seal(*own, NoteContext(name, note.number()), text, random_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sealing::InheritReference(std::string_view name, std::string_view from, std::string_view to,
+                                       const OpenedKeys& before, const SecretKey* own,
+                                       rows::Holdings& holdings, Inheritance& inheritance) {
+  const OwnReferenceRecord* const held = holdings.OwnReferenceOf(from);
+  if (held == nullptr) return absl::OkStatus();
+  const OwnReferenceRecord reference = *held;
+  holdings.EraseOwnReference(from);
+  if (!before.own.has_value()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const std::string text, OpenOwnReference(name, before, reference));
+  if (holdings.OwnReferenceOf(to) != nullptr) {
+    inheritance.spare_reference = text;
+    return absl::OkStatus();
+  }
+  SealedContent sealed;
+  WAYPOST_RETURN_IF_ERROR(SealReference(name, to, own == nullptr ? *before.own : *own, text, sealed));
+  holdings.PutOwnReference(to, *sealed.own_reference);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Inheritance> Sealing::Inherit(std::string_view name, std::string_view from,
+                                             std::string_view to, const std::vector<NoteRecord>& notes,
+                                             absl::Time now, rows::Holdings& holdings) {
+  OpenedKeys before;
+  WAYPOST_ASSIGN_OR_RETURN(before.own, OpenOwnKey(name, holdings.wraps(), from));
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<SecretKey> own, OpenOwnKey(name, holdings.wraps(), to));
+  const std::vector<Wrap> given = holdings.WrapsOf(from);
+  holdings.EraseWraps([from](const Wrap& wrap) { return wrap.body == from; });
+  WAYPOST_RETURN_IF_ERROR(GiveWraps(name, given, to, own.has_value(), now, holdings));
+  const SecretKey* const key = own.has_value() ? &*own : nullptr;
+  Inheritance inheritance;
+  WAYPOST_RETURN_IF_ERROR(InheritNotes(name, from, to, notes, before, key, inheritance));
+  WAYPOST_RETURN_IF_ERROR(InheritReference(name, from, to, before, key, holdings, inheritance));
+  return inheritance;
+}
+
 absl::StatusOr<OpenedKeys> Sealing::OpenKeys(std::string_view name, const std::vector<Wrap>& wraps,
                                              std::string_view body) {
   OpenedKeys keys;

@@ -53,6 +53,14 @@ struct OpenedKeys {
   std::optional<crypto::SecretKey> own;             // the body's own key
 };
 
+// What a body that stands in another's place cannot just be given the keys of.
+struct Inheritance {
+  // Own notes of the predecessor, now the successor's.
+  std::vector<storage::v1::NoteRecord> notes;
+  // The predecessor's own reference, where the successor has one of its own already: for an own note.
+  std::string spare_reference;
+};
+
 // The two sides of a referral.
 struct Sides {
   std::string referring;  // empty once it has erased its share
@@ -89,6 +97,13 @@ class Sealing {
                                           std::string_view from, std::string_view to, bool full,
                                           absl::Time now);
 
+  // Gives `to` what `from` holds of a referral, and leaves `from` nothing: keys, own reference and, of
+  // `notes`, its own ones. Where `to` has part in the referral already, there is one key of its own
+  // afterwards. A key that was destroyed opens nothing, and goes.
+  absl::StatusOr<Inheritance> Inherit(std::string_view name, std::string_view from, std::string_view to,
+                                      const std::vector<storage::v1::NoteRecord>& notes, absl::Time now,
+                                      rows::Holdings& holdings);
+
   // Every key of `body` among `wraps`.
   absl::StatusOr<OpenedKeys> OpenKeys(std::string_view name, const std::vector<Wrap>& wraps,
                                       std::string_view body);
@@ -123,6 +138,20 @@ class Sealing {
       const storage::v1::OwnReferenceRecord& record);
 
  private:
+  // Nothing where it has none, or it was destroyed.
+  absl::StatusOr<std::optional<crypto::SecretKey>> OpenOwnKey(std::string_view name,
+                                                              const std::vector<Wrap>& wraps,
+                                                              std::string_view body);
+  // Wraps the keys of `given` for `to`.
+  absl::Status GiveWraps(std::string_view name, const std::vector<Wrap>& given, std::string_view to,
+                         bool has_own, absl::Time now, rows::Holdings& holdings);
+  // Own notes and own reference of `from` for `to`, which are under `before` and come under `own`.
+  absl::Status InheritNotes(std::string_view name, std::string_view from, std::string_view to,
+                            const std::vector<storage::v1::NoteRecord>& notes, const OpenedKeys& before,
+                            const crypto::SecretKey* own, Inheritance& inheritance);
+  absl::Status InheritReference(std::string_view name, std::string_view from, std::string_view to,
+                                const OpenedKeys& before, const crypto::SecretKey* own,
+                                rows::Holdings& holdings, Inheritance& inheritance);
   absl::StatusOr<Wrap> MakeWrap(std::string_view name, uint32_t person, std::string_view body,
                                 storage::v1::KeyScope scope, const crypto::SecretKey& key, absl::Time now);
   absl::Status SealPerson(std::string_view name, const v1::PersonSections& sections,

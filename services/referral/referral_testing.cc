@@ -67,6 +67,8 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kAskAccess, command::AskAccess{{std::string(kRightsRequest), 1}}},
       {Event::kPlaceHold, command::PlaceHold{"es/ley-1-2000/art-328", ""}},
       {Event::kReleaseHold, command::ReleaseHold{}},
+      {Event::kSucceed,
+       command::Succeed{{{.from = std::string(kReceivingBody), .to = std::string(kThirdBody)}}}},
       {Event::kAnswerRight, command::AnswerRight{.use = {std::string(kRightsRequest), 1},
                                                  .answer = v1::RIGHT_ANSWER_RETAINED,
                                                  .law = "es/ley-39-2015/art-17",

@@ -323,14 +323,20 @@ v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const p
 
 std::vector<std::string> PartiesOf(const ReferralRecord& before, const ReferralRecord& after) {
   if (IsProtected(after)) return {};
-  std::vector<std::string> parties = {after.referring().body()};
-  if (!WasSent(after)) return parties;
-  const bool still_cut = IsCut(before) && IsCut(after);
-  if (!still_cut) parties.push_back(after.receiving().body());
-  const std::string& coordinating = after.coordinating_body();
-  if (!coordinating.empty() && std::find(parties.begin(), parties.end(), coordinating) == parties.end()) {
-    parties.push_back(coordinating);
-  }
+  std::vector<std::string> parties;
+  const auto add = [&parties](const std::string& body) {
+    if (body.empty() || std::find(parties.begin(), parties.end(), body) != parties.end()) return;
+    parties.push_back(body);
+  };
+  const auto add_all = [&add](const ReferralRecord& record, bool cut) {
+    add(record.referring().body());
+    if (!WasSent(record)) return;
+    if (!cut) add(record.receiving().body());
+    add(record.coordinating_body());
+  };
+  add_all(after, IsCut(before) && IsCut(after));
+  // Of a draft the other side knows nothing, and whom it was for may change.
+  if (before.state() != kNothing && WasSent(before)) add_all(before, IsCut(before));
   return parties;
 }
 

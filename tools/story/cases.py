@@ -11,12 +11,14 @@ _LAWS = {
     "fr": "fr/code-action-sociale-familles/art-l116-1",
     "at": "at/wkjhg-2013",
     "el": "el/nomos-4636-2019",
+    "be": "be/loi-8-juillet-1976/art-57",
 }
 _RETENTION = {
     "es": "es/expediente-social/5-years-after-end",
     "fr": "fr/dossier-social/2-years-after-end",
     "at": "at/jugendarbeit/1-year-after-end",
     "el": "el/estia/5-years-after-end",
+    "be": "be/dossier-social/5-years-after-end",
 }
 
 
@@ -151,6 +153,26 @@ def young_man_of_27():
             "screening": {"text": "27 years old. Spends his days in the park; knows people there."},
             "details": {"givenName": "Karim", "familyName": "Haddad (invented)", "birthDate": "1999-01-08",
                         "needs": "Company, and help with finding his way."},
+        }],
+    }
+
+
+def woman_who_moves_to_schaerbeek():
+    """Mechelen → Schaerbeek: she moves there, and goes on being accompanied."""
+    return {
+        "referral": {
+            "theme": "THEME_SOCIAL_SERVICES",
+            "priority": "PRIORITY_NORMAL",
+            "referring": {"unit": "bodies/be-mechelen/units/diversity"},
+            "receiving": {"body": "bodies/be-schaerbeek"},
+            "territory": "BE100",
+            "persons": [person(1, "25_TO_39", ["ar", "fr"], disclosure("be", "be", "fr"))],
+        },
+        "sections": [{
+            "person": 1,
+            "screening": {"text": "Moves to Schaerbeek this month; is accompanied in Mechelen until then."},
+            "details": {"givenName": "Salma", "familyName": "Amrani (invented)", "birthDate": "1994-06-02",
+                        "needs": "Somebody who knows her file when she arrives."},
         }],
     }
 

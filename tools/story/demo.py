@@ -23,6 +23,7 @@ import chapters_intake
 import chapters_protected
 import chapters_referral
 import chapters_rights
+import chapters_succession
 import node as nodes
 from cast import Cast
 from client import Tool, ToolFailed
@@ -81,6 +82,7 @@ def play(report, tool, folder):
     chapters_intake.many_at_once(report, cast, desk, folder)
     chapters_rights.WhoMoves(report, cast, desk, run).play()
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))
+    chapters_succession.merged(report, cast, desk, run)
     catch_up(report, cast, desk, completed, heard)
     evidence = chapters_audit.Evidence(report, cast, desk, folder, completed, family.receiver_reference)
     evidence.play(first_head)

@@ -1,8 +1,11 @@
 // waypost successions: who stands in whose place.
+#include <string>
+
 #include "tools/waypost/command_kinds.h"
 #include "tools/waypost/commands.h"
 #include "tools/waypost/words.h"
 #include "waypost/directory/v1/requests.pb.h"
+#include "waypost/referral/v1/succession.pb.h"
 
 namespace waypost::cli {
 namespace {
@@ -20,6 +23,19 @@ std::vector<std::string> Row(const google::protobuf::Message& item) {
   }
   return {succession.name(), EnumWords(succession.kind()),     succession.predecessor(),
           successors,        succession.period().start_date(), succession.period().end_date()};
+}
+
+std::vector<std::string> MoveRow(const google::protobuf::Message& item) {
+  const auto& move = static_cast<const referral::v1::SuccessionMove&>(item);
+  return {move.succession(),
+          move.predecessor(),
+          move.start_date(),
+          move.has_end_time() ? "moved" : "moving",
+          std::to_string(move.moved_count()),
+          std::to_string(move.looked_at_count()),
+          std::to_string(move.left_behind_count()),
+          std::to_string(move.failed_count()),
+          std::to_string(move.walk())};
 }
 
 }  // namespace
@@ -68,6 +84,16 @@ void AddSuccessionCommands(CLI::App& root, Session& session) {
   end.flags.help = {{"end_date", "the last day on which it counts, YYYY-MM-DD"}};
   end.flags.required = {"end_date"};
   AddCall(successions, session, std::move(end));
+  AddList(successions, session,
+          {.name = "moves",
+           .help = "How far the work of bodies that were succeeded has moved (operator, supervisor)",
+           .method = "waypost.referral.v1.SuccessionService/ListSuccessionMoves",
+           .request = referral::v1::ListSuccessionMovesRequest::default_instance(),
+           .response = referral::v1::ListSuccessionMovesResponse::default_instance(),
+           .headings = {"succession", "predecessor", "start", "state", "moved", "looked at", "left behind",
+                        "failed", "walk"},
+           .row = MoveRow,
+           .nothing = "Nothing has moved."});
 }
 
 }  // namespace waypost::cli

@@ -1,0 +1,340 @@
+#include "services/referral/succession_mover.h"
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+#include <utility>
+
+#include "absl/synchronization/blocking_counter.h"
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/thread_name.h"
+#include "common/rpc/mutate.h"
+#include "common/rpc/mutation.h"
+#include "common/rpc/system_change.h"
+#include "prometheus/registry.h"
+#include "services/referral/enrolment_ledger.h"
+#include "services/referral/enrolment_repository.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_policy.h"
+#include "services/referral/referral_protection.h"
+#include "services/referral/rights_repository.h"
+#include "services/referral/succession_rules.h"
+
+namespace waypost::referral {
+namespace {
+
+using command::BodyMove;
+using storage::v1::NoteRecord;
+using storage::v1::RightsRequestRecord;
+using storage::v1::SuccessionMoveRecord;
+
+constexpr absl::Duration kIdle = absl::Seconds(1);
+constexpr uint32_t kMoveFormat = 1;
+
+bool SameReference(const rows::Holdings& a, const rows::Holdings& b, std::string_view body) {
+  const auto* const one = a.OwnReferenceOf(body);
+  const auto* const other = b.OwnReferenceOf(body);
+  if (one == nullptr || other == nullptr) return one == other;
+  return one->SerializeAsString() == other->SerializeAsString();
+}
+
+prometheus::Gauge& GaugeOf(const rpc::Environment& env, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(*env.node.metrics.registry()).Add({});
+}
+
+// Is it one whose work goes on here? Where a referral began, and who holds it elsewhere, is no work.
+bool WorksOn(const ReferralRecord& record, std::string_view body) {
+  return record.referring().body() == body || record.receiving().body() == body ||
+         record.coordinating_body() == body || record.forward_proposal().body() == body;
+}
+
+absl::Status MoveEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
+                            const ReferralRecord& current, const BodyMove& move) {
+  for (const v1::PersonPlace& place : current.places()) {
+    if (place.enrolment().empty()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentRecord enrolment,
+                             rows::GetEnrolment(mutation.writer(), place.enrolment()));
+    if (enrolment.provider() != move.from) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentDecision moved,
+                             DecideEnrolment(enrolment, enrolment::Succeed{move.to}, mutation.call().now));
+    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, &enrolment, moved));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MoveRights(store::Writer& writer, const ReferralRecord& current, const BodyMove& move,
+                        absl::Time now) {
+  ReferralRecord next = current;
+  MoveBodies({move}, next);
+  std::set<std::string> requests;
+  for (const auto& mark : current.right_marks()) requests.insert(mark.request());
+  for (const std::string& name : requests) {
+    WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord before, rows::GetRightsRequest(writer, name));
+    RightsRequestRecord after = before;
+    if (!MoveBodies({move}, next, after)) continue;
+    after.set_revision(before.revision() + 1);
+    *after.mutable_update_time() = api::ToTimestamp(now);
+    rows::PutRightsRequest(writer, &before, after);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// One referral that moves.
+struct SuccessionMover::Plan {
+  std::string name;
+  int64_t revision = 0;
+  BodyMove move;
+  rows::Holdings before;
+  rows::Holdings after;
+  std::vector<NoteRecord> notes;   // in place of those with their numbers
+  std::optional<NoteRecord> note;  // a new one
+};
+
+SuccessionMover::SuccessionMover(const rpc::Environment& env, ReferralChange& change, Sealing& sealing,
+                                 const BodyRegistry& bodies, MoverOptions options)
+    : env_(env),
+      change_(change),
+      sealing_(sealing),
+      bodies_(bodies),
+      options_(options),
+      moved_(prometheus::BuildCounter()
+                 .Name("waypost_succession_moved_total")
+                 .Help("Referrals moved to whoever stands in the place of a body")
+                 .Register(*env.node.metrics.registry())
+                 .Add({})),
+      moving_(GaugeOf(env, "waypost_succession_moving", "1 while the work of a body moves, otherwise 0")),
+      left_behind_(
+          GaugeOf(env, "waypost_succession_left_behind",
+                  "Open referrals of a body that is no more which nobody took over, in the last walk")),
+      failed_(GaugeOf(env, "waypost_succession_failed",
+                      "Referrals that could not be moved in this walk, and are tried again in the next")) {}
+
+SuccessionMover::~SuccessionMover() {
+  Stop();
+}
+
+void SuccessionMover::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void SuccessionMover::Stop() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void SuccessionMover::Run() {
+  base::NameThisThread("successions");
+  while (true) {
+    const absl::Time began = env_.node.clock.Now();
+    const absl::StatusOr<MoverStep> step = Step();
+    absl::Duration rest = kIdle;
+    if (step.ok() && step->more) {
+      rest = absl::Seconds(static_cast<double>(step->looked_at) / options_.rate) -
+             (env_.node.clock.Now() - began);
+    }
+    const absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::clamp(rest, absl::ZeroDuration(), kIdle));
+    if (stopping_) return;
+  }
+}
+
+absl::StatusOr<MoverStep> SuccessionMover::Step() {
+  const absl::Time now = env_.node.clock.Now();
+  if (now < not_before_) return MoverStep{};
+  std::optional<rows::OpenMove> open;
+  {
+    WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(*reader, now));
+    WAYPOST_ASSIGN_OR_RETURN(open, rows::NextOpenMove(*reader, day));
+  }
+  if (!open.has_value()) {
+    moving_.Set(0);
+    return MoverStep{};
+  }
+  WAYPOST_ASSIGN_OR_RETURN(SuccessionMoveRecord move, Begin(*open, now));
+  std::vector<std::string> names;
+  {
+    // After the beginning: whatever is not in it comes to the successor.
+    WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+    WAYPOST_ASSIGN_OR_RETURN(names, rows::ListNames(*reader, move.after(), options_.batch));
+  }
+  const int64_t failed_before = move.failed();
+  WAYPOST_ASSIGN_OR_RETURN(const auto plans, Prepare(names, now, move));
+  const int failed = Carry(plans, now, move.succession());
+  move.set_failed(move.failed() + failed);
+  const int failed_now = static_cast<int>(move.failed() - failed_before);
+  Count(move, static_cast<int>(plans.size()) - failed);
+  WAYPOST_RETURN_IF_ERROR(Note(std::move(move), names, now));
+  return MoverStep{.looked_at = static_cast<int>(names.size()),
+                   .moved = static_cast<int>(plans.size()) - failed,
+                   .failed = failed_now,
+                   .more = true};
+}
+
+absl::StatusOr<SuccessionMoveRecord> SuccessionMover::Begin(const rows::OpenMove& open, absl::Time now) {
+  SuccessionMoveRecord move;
+  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(env_.store, [&](store::Writer& writer) -> absl::Status {
+    WAYPOST_ASSIGN_OR_RETURN(std::optional<SuccessionMoveRecord> begun,
+                             rows::GetMove(writer, open.succession));
+    if (begun.has_value()) {
+      move = *std::move(begun);
+      return absl::OkStatus();
+    }
+    move.Clear();
+    move.set_format_version(kMoveFormat);
+    move.set_succession(open.succession);
+    move.set_predecessor(open.predecessor);
+    move.set_start_date(open.start_date);
+    *move.mutable_begin_time() = api::ToTimestamp(now);
+    move.set_walk(1);
+    rows::PutMove(writer, move);
+    return rows::PutSuccessionDay(writer, open.start_date);
+  }));
+  return move;
+}
+
+absl::StatusOr<std::vector<std::shared_ptr<const SuccessionMover::Plan>>> SuccessionMover::Prepare(
+    const std::vector<std::string>& names, absl::Time now, SuccessionMoveRecord& move) {
+  std::vector<std::shared_ptr<const Plan>> plans;
+  WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+  WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(*reader, now));
+  WAYPOST_ASSIGN_OR_RETURN(const bool no_more,
+                           rows::IsNoMore(*reader, move.predecessor(), move.succession(), day));
+  for (const std::string& name : names) {
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(*reader, name));
+    const std::vector<std::string> bodies = BodiesOf(record);
+    if (std::find(bodies.begin(), bodies.end(), move.predecessor()) == bodies.end()) continue;
+    const bool works = WorksOn(record, move.predecessor()) && IsOpenWork(record);
+    WAYPOST_ASSIGN_OR_RETURN(
+        std::optional<Successor> successor,
+        bodies_.FindSuccessor(*reader, move.predecessor(), record.theme(), record.territory(), now));
+    if (!successor.has_value() && works && no_more) move.set_left_behind(move.left_behind() + 1);
+    if (!successor.has_value() || (!successor->whole && !works)) continue;
+    BodyMove body{
+        .from = move.predecessor(), .to = std::move(successor->body), .units = std::move(successor->units)};
+    absl::StatusOr<std::shared_ptr<const Plan>> plan = PrepareOne(*reader, record, std::move(body), now);
+    if (!plan.ok()) move.set_failed(move.failed() + 1);
+    if (plan.ok()) plans.push_back(*std::move(plan));
+  }
+  return plans;
+}
+
+absl::StatusOr<std::shared_ptr<const SuccessionMover::Plan>> SuccessionMover::PrepareOne(
+    const store::Reader& reader, const ReferralRecord& record, BodyMove body, absl::Time now) {
+  const std::string& name = record.name();
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, name));
+  auto plan = std::make_shared<Plan>(Plan{.name = name,
+                                          .revision = record.revision(),
+                                          .move = std::move(body),
+                                          .before = holdings,
+                                          .after = holdings,
+                                          .notes = {},
+                                          .note = std::nullopt});
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<NoteRecord> notes, rows::ListNotes(reader, name, 0, kMaxNotes));
+  WAYPOST_ASSIGN_OR_RETURN(Inheritance inheritance,
+                           sealing_.Inherit(name, plan->move.from, plan->move.to, notes, now, plan->after));
+  // By the predecessor's key nobody finds a person any longer.
+  plan->after.ErasePersonLookups(
+      [&plan](const rows::PersonLookup& lookup) { return lookup.body == plan->move.from; });
+  if (IsProtected(record)) plan->after.HideFromSearch();
+  plan->notes = std::move(inheritance.notes);
+  // Where there is no room for another note, the reference that is not looked up by any longer is given up.
+  ReferralRecord next = record;
+  const absl::StatusOr<uint32_t> number = TakeNoteNumber(next);
+  if (inheritance.spare_reference.empty() || !number.ok()) return plan;
+  NoteRecord& note = plan->note.emplace();
+  note.set_format_version(kRecordFormat);
+  note.set_number(*number);
+  note.set_kind(v1::NOTE_KIND_NOTE);
+  note.set_visibility(v1::NOTE_VISIBILITY_OWN_SIDE);
+  note.set_body(plan->move.to);
+  *note.mutable_create_time() = api::ToTimestamp(now);
+  note.set_event(std::string(EventName(Event::kSucceed)));
+  WAYPOST_ASSIGN_OR_RETURN(const SealedContent sealed,
+                           sealing_.SealNote(name, {.referring = plan->move.to, .receiving = {}}, false,
+                                             plan->after.wraps(), inheritance.spare_reference, now, note));
+  for (const Wrap& wrap : sealed.wraps) plan->after.Put(wrap);
+  return plan;
+}
+
+int SuccessionMover::Carry(const std::vector<std::shared_ptr<const Plan>>& plans, absl::Time now,
+                           const std::string& succession) {
+  std::atomic<int> failed = 0;
+  absl::BlockingCounter left(static_cast<int>(plans.size()));
+  for (const std::shared_ptr<const Plan>& plan : plans) {
+    rpc::SystemChange(
+        env_, kSuccessions, now,
+        [this, plan, &succession](rpc::Mutation& mutation) { return CarryOne(mutation, *plan, succession); },
+        [&failed, &left](const absl::Status& status) {
+          if (!status.ok()) ++failed;
+          left.DecrementCount();
+        });
+  }
+  left.Wait();
+  return failed;
+}
+
+absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan,
+                                       const std::string& succession) {
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(writer, plan.name));
+  if (current.revision() != plan.revision) return rpc::PrepareAgain();
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, plan.name));
+  const bool same = SameWraps(plan.before.wraps(), holdings.wraps()) &&
+                    SameReference(plan.before, holdings, plan.move.from) &&
+                    SameReference(plan.before, holdings, plan.move.to);
+  if (!same) return rpc::PrepareAgain();
+  WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
+                           mutation.Authorize({.name = plan.name, .relations = {policy::Relation::kAnyone}}));
+  plan.after.Save(writer);
+  for (const NoteRecord& note : plan.notes) rows::PutNote(writer, plan.name, note);
+  WAYPOST_RETURN_IF_ERROR(MoveEnrolments(mutation, as, current, plan.move));
+  WAYPOST_RETURN_IF_ERROR(MoveRights(writer, current, plan.move, mutation.call().now));
+  WAYPOST_RETURN_IF_ERROR(
+      change_.RunAsSystem(mutation, as, current, command::Succeed{{plan.move}}, plan.note));
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<SuccessionMoveRecord> move, rows::GetMove(writer, succession));
+  if (!move.has_value()) return absl::InternalError("a succession moves that has not begun");
+  move->set_moved(move->moved() + 1);
+  rows::PutMove(writer, *move);
+  return absl::OkStatus();
+}
+
+void SuccessionMover::Count(const SuccessionMoveRecord& move, int moved) {
+  moved_.Increment(moved);
+  moving_.Set(1);
+  left_behind_.Set(static_cast<double>(move.left_behind()));
+  failed_.Set(static_cast<double>(move.failed()));
+}
+
+// Remembers how far the walk is, and ends it, or begins another one.
+absl::Status SuccessionMover::Note(SuccessionMoveRecord move, const std::vector<std::string>& names,
+                                   absl::Time now) {
+  move.set_looked_at(move.looked_at() + static_cast<int64_t>(names.size()));
+  const bool walked = static_cast<int>(names.size()) < options_.batch;
+  if (!walked) move.set_after(names.back());
+  if (walked && move.failed() == 0) *move.mutable_end_time() = api::ToTimestamp(now);
+  if (walked && move.failed() > 0) {
+    not_before_ = now + options_.retry_after;
+    move.clear_after();
+    move.set_walk(move.walk() + 1);
+    move.clear_looked_at();
+    move.clear_left_behind();
+    move.clear_failed();
+  }
+  return store::TransactAndWait(env_.store, [&](store::Writer& writer) -> absl::Status {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<SuccessionMoveRecord> now_there,
+                             rows::GetMove(writer, move.succession()));
+    // Counted by each as it moved.
+    if (now_there.has_value()) move.set_moved(now_there->moved());
+    rows::PutMove(writer, move);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,108 @@
+// Moves the work of a body to whoever stands in its place, once the first day of a succession has come: walks
+// all referrals, batch by batch, and changes each that concerns the predecessor in a transaction of its own,
+// with its keys, own references, enrolments and rights requests. The walk is remembered with every batch, and
+// a referral that was moved no longer concerns the predecessor: begun again anywhere, it does nothing twice.
+//
+// The move begins with a transaction after which nothing new comes to the predecessor (see SuccessionDay), so
+// that what came before is met by the walk. What could not be moved, because others changed it meanwhile or a
+// key could not be read, is tried again in another walk; the move has ended when a walk leaves nothing over.
+#ifndef WAYPOST_SERVICES_REFERRAL_SUCCESSION_MOVER_H_
+#define WAYPOST_SERVICES_REFERRAL_SUCCESSION_MOVER_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/rpc/environment.h"
+#include "prometheus/counter.h"
+#include "prometheus/gauge.h"
+#include "services/referral/referral_change.h"
+#include "services/referral/referral_repository.h"
+#include "services/referral/referral_sealing.h"
+#include "services/referral/succession_rows.h"
+
+namespace waypost::referral {
+
+struct MoverOptions {
+  // Referrals looked at in one step: those of them that move are in flight at once.
+  int batch = 64;
+  // Referrals looked at a second.
+  int rate = 2000;
+  // Before what was left over is tried again.
+  absl::Duration retry_after = absl::Seconds(10);
+};
+
+// What one step has done.
+struct MoverStep {
+  int looked_at = 0;
+  int moved = 0;
+  int failed = 0;
+  // There is more to do at once.
+  bool more = false;
+};
+
+class SuccessionMover {
+ public:
+  // All must outlive this.
+  SuccessionMover(const rpc::Environment& env, ReferralChange& change, Sealing& sealing,
+                  const BodyRegistry& bodies, MoverOptions options = {});
+  ~SuccessionMover();
+  SuccessionMover(const SuccessionMover&) = delete;
+  SuccessionMover& operator=(const SuccessionMover&) = delete;
+
+  // Works on a thread of its own from now on.
+  void Start();
+  // Waits for what is in flight.
+  void Stop();
+
+  // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
+  absl::StatusOr<MoverStep> Step();
+
+ private:
+  struct Plan;
+
+  void Run();
+  absl::StatusOr<storage::v1::SuccessionMoveRecord> Begin(const rows::OpenMove& open, absl::Time now);
+  // The referrals of a batch that move, each with what it is to hold then. Counts in `move` what stays.
+  absl::StatusOr<std::vector<std::shared_ptr<const Plan>>> Prepare(const std::vector<std::string>& names,
+                                                                   absl::Time now,
+                                                                   storage::v1::SuccessionMoveRecord& move);
+  absl::StatusOr<std::shared_ptr<const Plan>> PrepareOne(const store::Reader& reader,
+                                                         const storage::v1::ReferralRecord& record,
+                                                         command::BodyMove body, absl::Time now);
+  // How many could not be moved.
+  int Carry(const std::vector<std::shared_ptr<const Plan>>& plans, absl::Time now,
+            const std::string& succession);
+  absl::Status CarryOne(rpc::Mutation& mutation, const Plan& plan, const std::string& succession);
+  absl::Status Note(storage::v1::SuccessionMoveRecord move, const std::vector<std::string>& names,
+                    absl::Time now);
+
+  void Count(const storage::v1::SuccessionMoveRecord& move, int moved);
+
+  const rpc::Environment& env_;
+  ReferralChange& change_;
+  Sealing& sealing_;
+  const BodyRegistry& bodies_;
+  const MoverOptions options_;
+  prometheus::Counter& moved_;
+  prometheus::Gauge& moving_;
+  prometheus::Gauge& left_behind_;
+  prometheus::Gauge& failed_;
+  // The thread's own.
+  absl::Time not_before_ = absl::InfinitePast();
+
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_SUCCESSION_MOVER_H_

@@ -1,0 +1,525 @@
+// Successions that take effect: what moves, who can open it then, and what a crash or a submit in between
+// does.
+#include "services/referral/succession_mover.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/api/resource.h"
+#include "common/base/strings.h"
+#include "services/referral/referral_play_testing.h"
+#include "services/referral/referral_rig.h"
+#include "services/referral/succession_rules.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT(google-build-using-namespace): the rig is all that is used
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr absl::Duration kDay = absl::Hours(24);
+constexpr std::string_view kSuccession = "successions/es-madrid-merged";
+constexpr std::string_view kThirdDesk = "bodies/es-getafe/units/madrid";
+
+class SuccessionMoverTest : public ::testing::Test {
+ protected:
+  SuccessionMover& Mover() {
+    if (mover_ == nullptr) Restart();
+    return *mover_;
+  }
+  // As after a start of the process.
+  void Restart(int batch = 64) {
+    mover_ = std::make_unique<SuccessionMover>(r.rig.env(), r.service.change(), r.sealing, r.replica,
+                                               MoverOptions{.batch = batch});
+  }
+  // Until nothing is left to be moved.
+  int MoveAll() {
+    int moved = 0;
+    for (int steps = 0; steps < 1000; ++steps) {
+      const auto step = Mover().Step();
+      EXPECT_TRUE(step.ok()) << step.status();
+      if (!step.ok() || !step->more) return moved;
+      moved += step->moved;
+    }
+    ADD_FAILURE() << "the move does not end";
+    return moved;
+  }
+
+  static directory::v1::Succession Merged(std::string_view from, std::string_view to,
+                                          std::string_view day = "2026-05-05") {
+    directory::v1::Succession succession;
+    succession.set_name(std::string(kSuccession));
+    succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
+    succession.set_predecessor(std::string(from));
+    succession.mutable_period()->set_start_date(std::string(day));
+    succession.add_shares()->set_successor(std::string(to));
+    return succession;
+  }
+  void Record(const directory::v1::Succession& succession) { r.SetSuccession(succession); }
+  void NextDay() {
+    r.rig.clock().Advance(kDay);
+    r.Refresh();
+  }
+  storage::v1::SuccessionMoveRecord Move() {
+    return rows::GetMove(**r.rig.store().Snapshot(), kSuccession)->value();
+  }
+  std::vector<std::string> EventsOf(const std::string& name) {
+    std::vector<std::string> events;
+    for (const auto& entry : r.History(name)) events.push_back(entry.event());
+    return events;
+  }
+  std::vector<std::string> Box(const std::string& token, v1::Box box) {
+    v1::ListReferralsRequest request;
+    request.set_box(box);
+    std::vector<std::string> names;
+    const auto page = Must(r.Do(token, &Stub::ListReferrals, request));
+    for (const auto& row : page.referrals()) names.push_back(row.name());
+    return names;
+  }
+  absl::StatusOr<v1::DiscloseReferralResponse> Open(const std::string& token, const std::string& name,
+                                                    v1::SectionKind section) {
+    return r.Do(token, &Stub::DiscloseReferral, r.Disclose(name, {section}));
+  }
+  std::vector<std::string> FindOwn(const std::string& token) {
+    v1::FindByOwnReferenceRequest request;
+    request.set_own_reference(std::string(kOwnReference));
+    std::vector<std::string> names;
+    const auto found = Must(r.Do(token, &Stub::FindByOwnReference, request));
+    for (const auto& row : found.referrals()) names.push_back(row.name());
+    return names;
+  }
+
+  ReferralRig r;
+  std::unique_ptr<SuccessionMover> mover_;
+};
+
+TEST_F(SuccessionMoverTest, NothingMovesBeforeItsDay) {
+  const std::string name = r.Requested();
+  Record(Merged(kReceivingBody, kThirdBody));
+  EXPECT_EQ(MoveAll(), 0);
+  Must(r.Do(r.receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name)));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(MoveAll(), 0) << "once";
+  EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+}
+
+TEST_F(SuccessionMoverTest, OpenWorkOfTheReceivingSideGoesWithItsKeys) {
+  const std::string name = r.InProgress();
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  const int64_t revision = r.Record(name).revision();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(name).revision(), revision + 1);
+  EXPECT_EQ(r.Record(name).state(), kInProgress);
+  EXPECT_EQ(r.Record(name).case_holding_body(), kThirdBody);
+  EXPECT_EQ(EventsOf(name).back(), "SUCCEED");
+  EXPECT_EQ(r.EventsOf(name).back().type(), "referral.succeeded");
+  // For those before it does not exist any longer, and no key of theirs is left.
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND");
+  EXPECT_THAT(r.Wraps(name, kReceivingBody), IsEmpty());
+  EXPECT_THAT(Box(r.receiver, v1::BOX_INBOX), IsEmpty());
+  EXPECT_THAT(Box(r.third, v1::BOX_INBOX), ElementsAre(name));
+  const auto opened = Must(Open(r.third, name, v1::SECTION_KIND_DETAILS));
+  EXPECT_THAT(opened.sections(0).details().given_name(), ::testing::HasSubstr(std::string(kGivenName)));
+  EXPECT_EQ(r.OpenableBy(name, kThirdBody).size(), 1);
+  Must(r.Do(r.third, &Stub::CompleteReferral, r.Complete(name)));
+}
+
+TEST_F(SuccessionMoverTest, BeforeAcceptanceTheSuccessorOpensTheScreeningAlone) {
+  const std::string name = r.Requested();
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  MoveAll();
+  Must(Open(r.third, name, v1::SECTION_KIND_SCREENING));
+  EXPECT_EQ(ReasonOf(Open(r.third, name, v1::SECTION_KIND_DETAILS)), "NOT_YET_DISCLOSED");
+  Must(r.Do(r.third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  Must(Open(r.third, name, v1::SECTION_KIND_DETAILS));
+}
+
+TEST_F(SuccessionMoverTest, TheReferringSideGoesWithDraftsReferencesAndOwnNotes) {
+  const std::string sent = r.InProgress();
+  const std::string draft = Must(r.Do(r.referrer, &Stub::CreateReferral, r.NewDraft())).name();
+  auto note = On<v1::AddNoteRequest>(sent);
+  note.set_text("own-note-of-the-side");
+  note.set_visibility(v1::NOTE_VISIBILITY_OWN_SIDE);
+  Must(r.Do(r.referrer, &Stub::AddNote, note));
+  Record(Merged(kReferringBody, kThirdBody));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 2);
+  EXPECT_THAT(FindOwn(r.referrer), IsEmpty());
+  EXPECT_THAT(FindOwn(r.third), ::testing::UnorderedElementsAre(sent, draft));
+  EXPECT_EQ(ReasonOf(r.Get(r.referrer, draft)), "NOT_FOUND");
+  EXPECT_THAT(r.Wraps(draft, kReferringBody), IsEmpty());
+  auto read = On<v1::DiscloseNotesRequest>(sent);
+  read.add_notes(base::Cat(sent, "/notes/1"));
+  read.set_purpose(v1::PURPOSE_DELIVER_SERVICE);
+  const auto notes = Must(r.Do(r.third, &Stub::DiscloseNotes, read));
+  ASSERT_EQ(notes.notes_size(), 1);
+  EXPECT_EQ(notes.notes(0).text(), "own-note-of-the-side");
+  Must(r.Do(r.third, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(draft)));
+}
+
+TEST_F(SuccessionMoverTest, TheArchiveOfABodyThatIsNoMoreGoesToo) {
+  const std::string completed = r.Completed();
+  const std::string declined = r.Declined();
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 2);
+  Must(Open(r.third, completed, v1::SECTION_KIND_DETAILS));
+  EXPECT_EQ(r.Record(declined).receiving().body(), kThirdBody);
+  EXPECT_EQ(ReasonOf(Open(r.third, declined, v1::SECTION_KIND_SCREENING)), "ACCESS_ENDED");
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, completed)), "NOT_FOUND");
+}
+
+TEST_F(SuccessionMoverTest, ACompetenceGoesWithItsThemeAndLeavesTheArchive) {
+  const std::string open = r.Requested();
+  auto other = r.NewReferral();
+  other.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+  const std::string housing = Must(r.Do(r.referrer, &Stub::SubmitReferral, other)).name();
+  const std::string ended = r.Declined();
+  r.rig.clock().Advance(absl::Seconds(1));
+  Must(r.Do(r.referrer, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(ended)));
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  moved.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  moved.mutable_shares(0)->add_territories("ES30");
+  Record(moved);
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(open).receiving().body(), kThirdBody);
+  EXPECT_EQ(r.Record(housing).receiving().body(), kReceivingBody);
+  EXPECT_EQ(r.Record(ended).receiving().body(), kReceivingBody);
+  Must(r.Do(r.referrer, &Stub::SubmitReferral, other));
+  EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral())), "BODY_SUCCEEDED");
+}
+
+TEST_F(SuccessionMoverTest, ASplitGivesToEachWhatItTookOver) {
+  const std::string language = r.Requested();
+  auto other = r.NewReferral();
+  other.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+  const std::string housing = Must(r.Do(r.referrer, &Stub::SubmitReferral, other)).name();
+  other.mutable_referral()->set_theme(type::v1::THEME_EDUCATION);
+  const std::string health = Must(r.Do(r.referrer, &Stub::SubmitReferral, other)).name();
+  directory::v1::Succession split = Merged(kReceivingBody, kThirdBody);
+  split.set_kind(directory::v1::SUCCESSION_KIND_SPLIT);
+  split.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  split.mutable_shares(0)->add_units()->set_unit(std::string(kReceivingUnit));
+  split.mutable_shares(0)->mutable_units(0)->set_successor_unit(std::string(kThirdDesk));
+  split.add_shares()->set_successor(std::string(kFourthBody));
+  split.mutable_shares(1)->add_themes(type::v1::THEME_HOUSING);
+  Record(split);
+  NextDay();
+  EXPECT_EQ(MoveAll(), 2);
+  EXPECT_EQ(r.Record(language).receiving().body(), kThirdBody);
+  EXPECT_EQ(r.Record(language).receiving().unit(), kThirdDesk);
+  EXPECT_EQ(r.Record(housing).receiving().body(), kFourthBody);
+  EXPECT_EQ(r.Record(housing).receiving().unit(), "");
+  EXPECT_EQ(r.Record(health).receiving().body(), kReceivingBody) << "nobody took that over";
+  EXPECT_EQ(Move().left_behind(), 1);
+  EXPECT_EQ(Move().moved(), 2);
+  EXPECT_TRUE(Move().has_end_time());
+}
+
+TEST_F(SuccessionMoverTest, BothSidesBecomeOneBody) {
+  const std::string name = r.InProgress();
+  auto reference = On<v1::AcceptReferralRequest>(r.Requested());
+  reference.set_own_reference("theirs-4711");
+  const std::string with_two = Must(r.Do(r.receiver, &Stub::AcceptReferral, reference)).name();
+  Record(Merged(kReferringBody, kReceivingBody));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 2);
+  EXPECT_EQ(r.Record(name).coordinating_body(), "");
+  EXPECT_THAT(Box(r.receiver, v1::BOX_OUTBOX), Contains(name));
+  EXPECT_THAT(Box(r.receiver, v1::BOX_INBOX), Contains(name));
+  Must(Open(r.receiver, name, v1::SECTION_KIND_DETAILS));
+  // Its own reference stays the one that it looks up by; the other is a note of its own.
+  const auto notes = r.Notes(with_two);
+  ASSERT_EQ(notes.size(), 1);
+  auto read = On<v1::DiscloseNotesRequest>(with_two);
+  read.add_notes(base::Cat(with_two, "/notes/", notes[0].number()));
+  read.set_purpose(v1::PURPOSE_DELIVER_SERVICE);
+  EXPECT_EQ(Must(r.Do(r.receiver, &Stub::DiscloseNotes, read)).notes(0).text(), kOwnReference);
+  // The end of it closes nothing: the keys are the body's own.
+  Must(r.Do(r.receiver, &Stub::DeclineReferral, r.Decline(with_two)));
+  Must(Open(r.receiver, with_two, v1::SECTION_KIND_DETAILS));
+  Must(r.Do(r.receiver, &Stub::CompleteReferral, r.Complete(name)));
+  Must(r.Do(r.receiver, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)));
+  EXPECT_THAT(r.Wraps(name), IsEmpty());
+  EXPECT_THAT(r.Sections(name), IsEmpty());
+}
+
+TEST_F(SuccessionMoverTest, WhoCoordinatedIsSucceededToo) {
+  const std::string name = r.Requested();
+  Record(Merged(kCoordinatingBody, kFourthBody));
+  NextDay();
+  MoveAll();
+  EXPECT_EQ(r.Record(name).coordinating_body(), kFourthBody);
+  EXPECT_EQ(ReasonOf(r.Get(r.coordinator, name)), "NOT_FOUND");
+  Must(r.Get(r.fourth, name));
+  const std::string later = r.Requested();
+  EXPECT_EQ(r.Record(later).coordinating_body(), kFourthBody) << "by the agreement with the body before";
+}
+
+TEST_F(SuccessionMoverTest, FromItsDayOnThePredecessorGetsNothingAndSendsNothing) {
+  const std::string draft = Must(r.Do(r.referrer, &Stub::CreateReferral, r.NewDraft())).name();
+  const std::string open = r.Acknowledged();
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  // The move has not begun yet.
+  const auto refused = r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral());
+  ASSERT_EQ(ReasonOf(refused), "BODY_SUCCEEDED");
+  EXPECT_THAT(std::string(base::ToStd(refused.status().message())),
+              ::testing::HasSubstr(std::string(kThirdBody)));
+  EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(draft))),
+            "BODY_SUCCEEDED");
+  auto create = r.NewDraft();
+  create.mutable_referral()->mutable_referring()->clear_unit();
+  EXPECT_EQ(ReasonOf(r.Do(r.receiver, &Stub::CreateReferral, create)), "BODY_SUCCEEDED");
+  Must(r.Do(r.receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(open)));
+  MoveAll();
+  EXPECT_EQ(r.Record(open).receiving().body(), kThirdBody);
+  Must(r.Do(r.referrer, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(draft)));
+  EXPECT_EQ(r.Record(draft).receiving().body(), kThirdBody) << "a draft for it is for its successor";
+}
+
+TEST_F(SuccessionMoverTest, ACallFromBeforeMidnightIsMetByTheMoveOrRefused) {
+  // By its own clock the call comes before the day; by the store the move has begun.
+  r.rig.clock().Advance(kDay);
+  Record(Merged(kReceivingBody, kThirdBody));
+  MoveAll();
+  r.rig.clock().Advance(-kDay);
+  r.Refresh();
+  EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral())), "BODY_SUCCEEDED");
+}
+
+TEST_F(SuccessionMoverTest, OfAMergerAndASubmitWhicheverCommitsFirstDecides) {
+  Record(Merged(kReceivingBody, kThirdBody));
+  r.rig.clock().Advance(absl::Hours(13));
+  r.Refresh();
+  std::vector<std::string> sent;
+  std::vector<std::string> refusals;
+  std::thread sender([&] {
+    for (int i = 0; i < 60; ++i) {
+      const auto answer = r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral());
+      if (answer.ok()) sent.push_back(answer->name());
+      if (!answer.ok()) refusals.push_back(ReasonOf(answer));
+      if (i != 20) continue;
+      r.rig.clock().Advance(absl::Hours(12));
+      r.Refresh();
+    }
+  });
+  while (true) {
+    const auto step = Mover().Step();
+    ASSERT_TRUE(step.ok()) << step.status();
+    if (rows::GetMove(**r.rig.store().Snapshot(), kSuccession)->has_value() && Move().has_end_time()) break;
+  }
+  sender.join();
+  EXPECT_THAT(sent, Not(IsEmpty()));
+  EXPECT_THAT(refusals, Not(IsEmpty()));
+  for (const std::string& reason : refusals) EXPECT_EQ(reason, "BODY_SUCCEEDED");
+  for (const std::string& name : sent) {
+    EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+    EXPECT_THAT(r.Wraps(name, kReceivingBody), IsEmpty());
+  }
+}
+
+TEST_F(SuccessionMoverTest, BegunAgainAnywhereItGoesOnAndDoesNothingTwice) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 10; ++i) names.push_back(i % 2 == 0 ? r.Accepted() : r.Requested());
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  // Each step by a process of its own; before each, the walk of the one before is forgotten, as where a crash
+  // came between the last referral of a batch and the note of how far it is.
+  for (int steps = 0; steps < 30; ++steps) {
+    Restart(/*batch=*/3);
+    const auto step = Mover().Step();
+    ASSERT_TRUE(step.ok()) << step.status();
+    if (!step->more) break;
+    auto move = Move();
+    if (move.has_end_time() || steps % 2 == 1) continue;
+    move.clear_after();
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                  rows::PutMove(writer, move);
+                  return absl::OkStatus();
+                }).ok());
+    if (steps % 4 == 2) Restart(/*batch=*/7);
+    ASSERT_TRUE(Mover().Step().ok());
+  }
+  EXPECT_TRUE(Move().has_end_time());
+  EXPECT_EQ(Move().moved(), 10);
+  for (const std::string& name : names) {
+    EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+    const std::vector<std::string> events = EventsOf(name);
+    EXPECT_EQ(std::count(events.begin(), events.end(), "SUCCEED"), 1);
+  }
+}
+
+TEST_F(SuccessionMoverTest, GroupsPlacesAndEnrolmentsGoToTheSuccessor) {
+  r.SetGroups(kOffer, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT, {{.group_id = "a", .places = 2}});
+  auto request = r.NewReferral();
+  request.mutable_referral()->set_offer(std::string(kOffer));
+  const std::string placed = Must(r.Do(r.referrer, &Stub::SubmitReferral, request)).name();
+  auto accept = On<v1::AcceptReferralRequest>(placed);
+  accept.add_places()->set_person(1);
+  accept.mutable_places(0)->set_group_id("a");
+  Must(r.Do(r.receiver, &Stub::AcceptReferral, accept));
+  const std::string waits = Must(r.Do(r.referrer, &Stub::SubmitReferral, request)).name();
+  auto waitlist = On<v1::WaitlistReferralRequest>(waits);
+  waitlist.set_group_id("a");
+  *waitlist.mutable_review_time() = api::ToTimestamp(r.rig.clock().Now() + 30 * kDay);
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, waitlist));
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 2);
+  const auto list = Must(r.Do(r.third, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest()));
+  ASSERT_EQ(list.enrolments_size(), 1);
+  EXPECT_EQ(list.enrolments(0).provider(), kThirdBody);
+  EXPECT_THAT(
+      Must(r.Do(r.receiver, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest())).enrolments(),
+      IsEmpty());
+  auto get = On<v1::GetWaitingListRequest>(WaitingListName({std::string(kOffer), "a"}));
+  const auto group = Must(r.Do(r.third, &EnrolmentStub::GetWaitingList, get));
+  EXPECT_EQ(group.provider(), kThirdBody);
+  EXPECT_EQ(group.taken(), 1);
+  EXPECT_EQ(group.waiting_count(), 1);
+  auto offer = On<v1::OfferPlaceRequest>(waits);
+  *offer.mutable_answer_by_time() = api::ToTimestamp(r.rig.clock().Now() + 3 * kDay);
+  Must(r.Do(r.third, &Stub::OfferPlace, offer));
+}
+
+TEST_F(SuccessionMoverTest, ARightThatIsToBeAnsweredIsTheSuccessorsToAnswer) {
+  const std::string name = r.Accepted();
+  const auto right = Must(r.Do(r.referrer, &Stub::RecordRightsRequest, r.Right(name, v1::RIGHT_KIND_ACCESS)));
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  MoveAll();
+  EXPECT_THAT(Must(r.Do(r.receiver, &Stub::ListRightsRequests, v1::ListRightsRequestsRequest())).tasks(),
+              IsEmpty());
+  EXPECT_EQ(Must(r.Do(r.third, &Stub::ListRightsRequests, v1::ListRightsRequestsRequest())).tasks_size(), 1);
+  Must(r.Do(r.third, &Stub::AnswerRightsRequest, r.Receipt(right.name(), name, v1::RIGHT_ANSWER_PROVIDED)));
+}
+
+TEST_F(SuccessionMoverTest, WhereAKeyWasDestroyedTheRestMoves) {
+  const std::string name = r.InProgress();
+  const uint32_t key = r.Wraps(name, kReceivingBody).front().record.key_id();
+  r.rig.clock().Advance(kDay);
+  ASSERT_TRUE(r.key_provider.Rotate(r.rig.clock().Now()).ok());
+  r.rig.clock().Advance(crypto::kMinRetirement);
+  const absl::Status destroyed = r.keys.Destroy(key, r.rig.clock().Now());
+  ASSERT_TRUE(destroyed.ok()) << destroyed;
+  Record(Merged(kReceivingBody, kThirdBody));
+  r.Refresh();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+  EXPECT_THAT(r.Wraps(name, kReceivingBody), IsEmpty());
+  EXPECT_THAT(r.Wraps(name, kThirdBody), IsEmpty());
+}
+
+TEST_F(SuccessionMoverTest, AnOperatorSeesHowFarItIs) {
+  for (int i = 0; i < 3; ++i) r.Requested();
+  directory::v1::Succession other = Merged(kFifthBody, kSixthBody);
+  other.set_name("successions/es-a");
+  Record(other);
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  const std::string node_operator = r.rig.TokenOf("bodies/es-node", {policy::Role::kOperator}, {}, "p-op");
+  v1::ListSuccessionMovesRequest request;
+  request.set_page_size(1);
+  EXPECT_THAT(Must(r.Do(node_operator, &SuccessionStub::ListSuccessionMoves, request)).moves(), IsEmpty());
+  MoveAll();
+  const auto first = Must(r.Do(node_operator, &SuccessionStub::ListSuccessionMoves, request));
+  ASSERT_EQ(first.moves_size(), 1);
+  EXPECT_EQ(first.moves(0).succession(), "successions/es-a");
+  EXPECT_EQ(first.moves(0).moved_count(), 0);
+  request.set_page_token(first.next_page_token());
+  const auto second = Must(r.Do(node_operator, &SuccessionStub::ListSuccessionMoves, request));
+  ASSERT_EQ(second.moves_size(), 1);
+  EXPECT_EQ(second.moves(0).predecessor(), kReceivingBody);
+  EXPECT_EQ(second.moves(0).moved_count(), 3);
+  EXPECT_EQ(second.moves(0).looked_at_count(), 3);
+  EXPECT_TRUE(second.moves(0).has_end_time());
+  Must(r.Do(r.referrer, &SuccessionStub::ListSuccessionMoves, v1::ListSuccessionMovesRequest()));
+  EXPECT_EQ(ReasonOf(r.Do(r.referring_caseworker, &SuccessionStub::ListSuccessionMoves,
+                          v1::ListSuccessionMovesRequest())),
+            "NOT_ALLOWED");
+}
+
+// Whole histories by chance, with a merger in the middle of them.
+class SuccessionHistoriesTest : public SuccessionMoverTest, public ::testing::WithParamInterface<int> {
+ protected:
+  std::vector<std::string> AllNames() {
+    return Must(rows::ListNames(**r.rig.store().Snapshot(), "", 10'000));
+  }
+
+  void DoSomething(Play& play) {
+    const std::vector<std::string> names = AllNames();
+    std::optional<Deed> deed;
+    if (names.size() < 5 || play.Below(8) == 0) deed = play.Open();
+    if (!deed.has_value())
+      deed = play.Choose(names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))]);
+    if (deed.has_value()) deed->send(*r.stub).IgnoreError();
+  }
+
+  // At every moment one body answers for each case, and keys are of those who have part in it.
+  void CheckAll() {
+    for (const std::string& name : AllNames()) {
+      const ReferralRecord record = r.Record(name);
+      EXPECT_FALSE(record.case_holding_body().empty());
+      EXPECT_TRUE(IsEnd(record.state()) || record.case_holding_body() == CaseHolder(record)) << name;
+      for (const Wrap& wrap : r.Wraps(name)) {
+        EXPECT_TRUE(wrap.body == record.referring().body() || wrap.body == record.receiving().body())
+            << name << " " << wrap.body;
+      }
+      const auto history = r.History(name);
+      for (size_t i = 0; i < history.size(); ++i) {
+        EXPECT_EQ(history[i].revision(), static_cast<int64_t>(i) + 1) << name;
+      }
+    }
+  }
+};
+
+TEST_P(SuccessionHistoriesTest, NobodyOfThePredecessorHasAnythingAfterwards) {
+  Play play(*r.stub, {.players = {{std::string(kReferringBody), r.referrer},
+                                  {std::string(kReceivingBody), r.receiver},
+                                  {std::string(kThirdBody), r.third},
+                                  {std::string(kFourthBody), r.fourth}},
+                      .now = [this] { return r.rig.clock().Now(); },
+                      .seed = static_cast<unsigned>(GetParam())});
+  const std::string_view gone = GetParam() % 2 == 0 ? kReceivingBody : kReferringBody;
+  for (int i = 0; i < 80; ++i) DoSomething(play);
+  CheckAll();
+  Record(Merged(gone, kThirdBody));
+  NextDay();
+  Restart(/*batch=*/4);
+  bool more = true;
+  while (more) {
+    for (int i = 0; i < 3; ++i) DoSomething(play);
+    const auto step = Mover().Step();
+    ASSERT_TRUE(step.ok()) << step.status();
+    more = step->more;
+    CheckAll();
+  }
+  EXPECT_TRUE(Move().has_end_time());
+  for (int i = 0; i < 40; ++i) DoSomething(play);
+  CheckAll();
+  for (const std::string& name : AllNames()) {
+    EXPECT_THAT(BodiesOf(r.Record(name)), Not(Contains(std::string(gone)))) << name;
+    EXPECT_THAT(r.Wraps(name, gone), IsEmpty()) << name;
+    EXPECT_TRUE(r.OpenableBy(name, gone).empty());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SuccessionHistoriesTest, ::testing::Range(1, 5));
+
+}  // namespace
+}  // namespace waypost::referral

@@ -1,0 +1,198 @@
+#include "services/referral/succession_rows.h"
+
+#include <utility>
+
+#include "absl/time/civil_time.h"
+#include "common/base/status_macros.h"
+#include "common/status/errors.h"
+#include "common/store/keys.h"
+#include "common/territory/share_fit.h"
+
+namespace waypost::referral::rows {
+namespace {
+
+using directory::v1::Succession;
+using directory::v1::SuccessionShare;
+using storage::v1::SuccessionMoveRecord;
+using store::KeyBuilder;
+using store::KeyParser;
+
+// As many as the directory lets follow one another.
+constexpr int kMaxSteps = 8;
+
+std::string FromPrefix(std::string_view predecessor) {
+  return KeyBuilder().Text("succ").Text(predecessor).Take();
+}
+std::string OpenPrefix() {
+  return KeyBuilder().Text("succ.open").Take();
+}
+std::string OpenKey(std::string_view start_date, std::string_view name) {
+  return KeyBuilder(OpenPrefix()).Text(start_date).Text(name).Take();
+}
+std::string MovePrefix() {
+  return KeyBuilder().Text("succ.move").Take();
+}
+std::string MoveKey(std::string_view name) {
+  return KeyBuilder(MovePrefix()).Text(name).Take();
+}
+std::string DayKey() {
+  return KeyBuilder().Text("succ.day").Take();
+}
+
+absl::StatusOr<std::pair<int64_t, Succession>> ParseSuccession(std::string_view value) {
+  std::pair<int64_t, Succession> row;
+  KeyParser parser(value);
+  WAYPOST_ASSIGN_OR_RETURN(row.first, parser.Int());
+  WAYPOST_ASSIGN_OR_RETURN(const std::string bytes, parser.Text());
+  if (!row.second.ParseFromString(bytes)) return error::DataLoss("a succession of the directory");
+  return row;
+}
+
+absl::Status ParseMove(std::string_view value, SuccessionMoveRecord& move) {
+  if (move.ParseFromArray(value.data(), static_cast<int>(value.size()))) return absl::OkStatus();
+  return error::DataLoss("the move of a succession");
+}
+
+bool Counts(const directory::v1::Period& period, std::string_view day) {
+  return period.start_date() <= day && (period.end_date().empty() || day <= period.end_date());
+}
+
+Successor SuccessorBy(const Succession& succession, const SuccessionShare& share) {
+  Successor found{.body = share.successor(),
+                  .whole = succession.kind() != directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED};
+  for (const directory::v1::UnitSuccession& unit : share.units()) {
+    found.units.emplace(unit.unit(), unit.successor_unit());
+  }
+  return found;
+}
+
+// One step; nothing where the body keeps its place.
+absl::StatusOr<std::optional<Successor>> Step(const store::Reader& reader, std::string_view body,
+                                              type::v1::Theme theme, std::string_view territory,
+                                              std::string_view day) {
+  std::optional<std::pair<int, bool>> best;
+  std::optional<Successor> found;
+  const auto at = reader.Scan(store::PrefixRange(FromPrefix(body)));
+  for (; at->Valid(); at->Next()) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto row, ParseSuccession(at->value()));
+    if (!Counts(row.second.period(), day)) continue;
+    for (const SuccessionShare& share : row.second.shares()) {
+      const auto fit = territory::FitOf(share, theme, territory);
+      if (!fit || (best && *fit <= *best)) continue;
+      best = fit;
+      found = SuccessorBy(row.second, share);
+    }
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return found;
+}
+
+// Units of the first body, each with that of the last one.
+void FollowUnits(const Successor& next, Successor& so_far) {
+  std::map<std::string, std::string, std::less<>> units;
+  for (const auto& [unit, between] : so_far.units) {
+    if (const auto found = next.units.find(between); found != next.units.end()) {
+      units.emplace(unit, found->second);
+    }
+  }
+  so_far.units = std::move(units);
+}
+
+}  // namespace
+
+absl::Status PutSuccession(store::Writer& writer, const Succession& succession, int64_t revision) {
+  const std::string key = KeyBuilder(FromPrefix(succession.predecessor())).Text(succession.name()).Take();
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, writer.Get(key));
+  if (value.has_value()) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto row, ParseSuccession(*value));
+    if (row.first > revision) return absl::OkStatus();
+  }
+  writer.Put(key, KeyBuilder().Int(revision).Text(succession.SerializeAsString()).Take());
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<SuccessionMoveRecord> move,
+                           GetMove(writer, succession.name()));
+  const bool done = move.has_value() && move->has_end_time();
+  if (!done)
+    writer.Put(OpenKey(succession.period().start_date(), succession.name()), succession.predecessor());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> SuccessionDay(const store::Reader& reader, absl::Time now) {
+  std::string today = absl::FormatCivilTime(absl::ToCivilDay(now, absl::UTCTimeZone()));
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> begun, reader.Get(DayKey()));
+  return begun.has_value() && *begun > today ? *std::move(begun) : std::move(today);
+}
+
+absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& reader, std::string_view body,
+                                                       type::v1::Theme theme, std::string_view territory,
+                                                       std::string_view day) {
+  if (body.empty()) return std::nullopt;
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> found, Step(reader, body, theme, territory, day));
+  for (int steps = 1; found.has_value() && steps < kMaxSteps; ++steps) {
+    WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> next, Step(reader, found->body, theme, territory, day));
+    if (!next.has_value()) break;
+    FollowUnits(*next, *found);
+    found->body = std::move(next->body);
+  }
+  return found;
+}
+
+absl::StatusOr<bool> IsNoMore(const store::Reader& reader, std::string_view predecessor,
+                              std::string_view succession, std::string_view day) {
+  const std::string key = KeyBuilder(FromPrefix(predecessor)).Text(succession).Take();
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(key));
+  if (!value.has_value()) return false;
+  WAYPOST_ASSIGN_OR_RETURN(const auto row, ParseSuccession(*value));
+  return row.second.kind() != directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED &&
+         Counts(row.second.period(), day);
+}
+
+absl::StatusOr<std::optional<OpenMove>> NextOpenMove(const store::Reader& reader, std::string_view day) {
+  const std::string prefix = OpenPrefix();
+  const auto at = reader.Scan(store::PrefixRange(prefix));
+  if (!at->Valid()) {
+    WAYPOST_RETURN_IF_ERROR(at->status());
+    return std::nullopt;
+  }
+  KeyParser parser(at->key().substr(prefix.size()));
+  OpenMove open;
+  WAYPOST_ASSIGN_OR_RETURN(open.start_date, parser.Text());
+  WAYPOST_ASSIGN_OR_RETURN(open.succession, parser.Text());
+  open.predecessor = std::string(at->value());
+  if (open.start_date > day) return std::nullopt;
+  return open;
+}
+
+absl::StatusOr<std::optional<SuccessionMoveRecord>> GetMove(const store::Reader& reader,
+                                                            std::string_view succession) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(MoveKey(succession)));
+  if (!value.has_value()) return std::nullopt;
+  SuccessionMoveRecord move;
+  WAYPOST_RETURN_IF_ERROR(ParseMove(*value, move));
+  return move;
+}
+
+void PutMove(store::Writer& writer, const SuccessionMoveRecord& move) {
+  writer.Put(MoveKey(move.succession()), move.SerializeAsString());
+  if (move.has_end_time()) writer.Delete(OpenKey(move.start_date(), move.succession()));
+}
+
+absl::Status PutSuccessionDay(store::Writer& writer, std::string_view day) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> begun, writer.Get(DayKey()));
+  if (!begun.has_value() || *begun < day) writer.Put(DayKey(), std::string(day));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SuccessionMoveRecord>> ListMoves(const store::Reader& reader,
+                                                            std::string_view after, int limit) {
+  std::vector<SuccessionMoveRecord> moves;
+  const std::string prefix = MovePrefix();
+  const auto at = reader.Scan(after.empty() ? store::PrefixRange(prefix)
+                                            : store::PrefixRangeAfter(prefix, MoveKey(after)));
+  for (; at->Valid() && static_cast<int>(moves.size()) < limit; at->Next()) {
+    WAYPOST_RETURN_IF_ERROR(ParseMove(at->value(), moves.emplace_back()));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return moves;
+}
+
+}  // namespace waypost::referral::rows

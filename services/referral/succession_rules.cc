@@ -1,0 +1,170 @@
+#include "services/referral/succession_rules.h"
+
+#include <algorithm>
+
+#include "services/referral/referral_rights.h"
+
+namespace waypost::referral {
+namespace {
+
+using command::BodyMove;
+using storage::v1::LegalHoldRecord;
+using storage::v1::RightMarkRecord;
+using storage::v1::RightsHolderRecord;
+using storage::v1::RightsRequestRecord;
+using Moves = std::vector<BodyMove>;
+
+bool IsCut(const ReferralRecord& record) {
+  return record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+}
+
+void MoveBody(const Moves& moves, std::string& body) {
+  if (const BodyMove* move = FindMove(moves, body)) body = move->to;
+}
+
+std::string UnitAfter(const BodyMove& move, std::string_view unit) {
+  const auto found = move.units.find(unit);
+  return found == move.units.end() ? std::string() : found->second;
+}
+
+void MoveSide(const Moves& moves, v1::Side& side) {
+  const BodyMove* const move = FindMove(moves, side.body());
+  if (move == nullptr) return;
+  side.set_body(move->to);
+  side.set_unit(UnitAfter(*move, side.unit()));
+  side.clear_assignee();
+}
+
+// No day given is for ever.
+bool LastsLonger(const LegalHoldRecord& a, const LegalHoldRecord& b) {
+  if (a.hold().until().empty() || b.hold().until().empty()) return a.hold().until().empty();
+  return a.hold().until() > b.hold().until();
+}
+
+void KeepOneHold(ReferralRecord& record) {
+  if (record.legal_holds().empty()) return;
+  LegalHoldRecord kept = record.legal_holds(0);
+  for (const LegalHoldRecord& each : record.legal_holds()) {
+    if (LastsLonger(each, kept)) kept = each;
+  }
+  kept.set_party(v1::PARTY_REFERRING);
+  record.clear_legal_holds();
+  *record.add_legal_holds() = std::move(kept);
+}
+
+// What one of the two has not answered is not answered.
+void AnswerOnce(RightMarkRecord& mark) {
+  if (!mark.receiving_asked()) return;
+  const bool open = mark.receiving_answer() == v1::RIGHT_ANSWER_UNSPECIFIED;
+  if (!mark.referring_asked() || open) mark.set_referring_answer(mark.receiving_answer());
+  mark.set_referring_asked(true);
+  mark.set_receiving_asked(false);
+  mark.clear_receiving_answer();
+}
+
+void BecomeInternal(ReferralRecord& record) {
+  if (record.state() == kDraft) {
+    record.clear_receiving();
+    return;
+  }
+  record.clear_coordinating_body();
+  KeepOneHold(record);
+  for (RightMarkRecord& mark : *record.mutable_right_marks()) AnswerOnce(mark);
+}
+
+// Of the two holders of a referral that are one body now, the one that has not answered is kept, or else the
+// one on the referring side.
+void KeepOneHolder(const ReferralRecord& referral, RightsRequestRecord& request) {
+  auto& holders = *request.mutable_holders();
+  const auto is_of_it = [&](const RightsHolderRecord& held) {
+    return held.holder().referral() == referral.name() && held.holder().body() == referral.referring().body();
+  };
+  const auto first = std::find_if(holders.begin(), holders.end(), is_of_it);
+  if (first == holders.end()) return;
+  const auto second = std::find_if(first + 1, holders.end(), is_of_it);
+  if (second != holders.end()) {
+    const bool open = second->holder().answer() == v1::RIGHT_ANSWER_UNSPECIFIED;
+    if (open) *first = *second;
+    holders.erase(second);
+  }
+  first->mutable_holder()->set_party(v1::PARTY_REFERRING);
+  first->clear_other_body();
+}
+
+}  // namespace
+
+const BodyMove* FindMove(const Moves& moves, std::string_view body) {
+  if (body.empty()) return nullptr;
+  const auto found =
+      std::find_if(moves.begin(), moves.end(), [body](const BodyMove& move) { return move.from == body; });
+  return found == moves.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> BodiesOf(const ReferralRecord& record) {
+  std::vector<std::string> bodies;
+  const auto add = [&bodies](const std::string& body) {
+    if (body.empty() || std::find(bodies.begin(), bodies.end(), body) != bodies.end()) return;
+    bodies.push_back(body);
+  };
+  add(record.referring().body());
+  if (!IsCut(record)) add(record.receiving().body());
+  add(record.coordinating_body());
+  add(record.case_holding_body());
+  add(record.origin_body());
+  add(record.forward_proposal().body());
+  return bodies;
+}
+
+bool IsOpenWork(const ReferralRecord& record) {
+  if (!IsEnd(record.state()) || record.has_due()) return true;
+  if (HasAnswerToGive(record, v1::PARTY_REFERRING) || HasAnswerToGive(record, v1::PARTY_RECEIVING))
+    return true;
+  return std::any_of(record.places().begin(), record.places().end(),
+                     [](const v1::PersonPlace& place) { return !place.enrolment().empty(); });
+}
+
+bool IsInternal(const ReferralRecord& record) {
+  return !record.referring().body().empty() && record.referring().body() == record.receiving().body();
+}
+
+void MoveBodies(const Moves& moves, ReferralRecord& record) {
+  const bool was_internal = IsInternal(record);
+  MoveSide(moves, *record.mutable_referring());
+  if (!IsCut(record) && !record.receiving().body().empty()) MoveSide(moves, *record.mutable_receiving());
+  MoveBody(moves, *record.mutable_coordinating_body());
+  MoveBody(moves, *record.mutable_case_holding_body());
+  MoveBody(moves, *record.mutable_origin_body());
+  if (record.has_forward_proposal()) {
+    v1::ForwardProposal& proposal = *record.mutable_forward_proposal();
+    const BodyMove* const move = FindMove(moves, proposal.body());
+    if (move != nullptr) {
+      proposal.set_unit(UnitAfter(*move, proposal.unit()));
+      proposal.set_body(move->to);
+    }
+  }
+  if (IsInternal(record) && !was_internal) BecomeInternal(record);
+}
+
+void MoveReaders(const Moves& moves, const ReferralRecord& before, ReferralRecord& record) {
+  if (!record.has_protection()) return;
+  v1::Protection& protection = *record.mutable_protection();
+  if (FindMove(moves, before.referring().body()) != nullptr) protection.clear_referring_readers();
+  if (FindMove(moves, before.receiving().body()) != nullptr) protection.clear_receiving_readers();
+}
+
+bool MoveBodies(const Moves& moves, const ReferralRecord& referral, RightsRequestRecord& request) {
+  const std::string before = request.SerializeAsString();
+  for (RightsHolderRecord& held : *request.mutable_holders()) {
+    if (held.holder().referral() != referral.name()) continue;
+    // Who answered was of the predecessor: its pseudonyms say nothing to others.
+    if (FindMove(moves, held.holder().body()) != nullptr) held.mutable_holder()->clear_actor();
+    MoveBody(moves, *held.mutable_holder()->mutable_body());
+    MoveBody(moves, *held.mutable_other_body());
+  }
+  if (request.referral() == referral.name()) MoveBody(moves, *request.mutable_recorded_by());
+  MoveBody(moves, *request.mutable_origin_body());
+  if (IsInternal(referral)) KeepOneHolder(referral, request);
+  return request.SerializeAsString() != before;
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,187 @@
+#include "services/referral/succession_rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "services/referral/referral_testing.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT(google-build-using-namespace): records, commands and people of tests
+using command::BodyMove;
+using ::testing::ElementsAre;
+
+constexpr std::string_view kNew = "bodies/es-mancomunidad";
+constexpr std::string_view kNewUnit = "bodies/es-mancomunidad/units/language";
+
+BodyMove Move(std::string_view from, std::string_view to = kNew) {
+  return {.from = std::string(from), .to = std::string(to)};
+}
+
+ReferralRecord After(const ReferralRecord& record, std::vector<BodyMove> moves) {
+  const auto decision = DecideAsSystem(record, command::Succeed{std::move(moves)}, Now() + absl::Hours(1));
+  EXPECT_TRUE(decision.ok()) << decision.status();
+  return decision.ok() ? decision->next : record;
+}
+
+ReferralRecord RecordAt(State state) {
+  return RecordReadyFor(state, Event::kSucceed, Actor::kSystem);
+}
+
+// Every state but none at all.
+std::vector<State> AllStates() {
+  std::vector<State> states;
+  for (int i = 1; i < kStateCount; ++i) states.push_back(static_cast<State>(i));
+  return states;
+}
+
+TEST(SuccessionRulesTest, InEveryStateTheSideGoesAndTheStateStays) {
+  for (const State state : AllStates()) {
+    for (const std::string_view body : {kReferringBody, kReceivingBody}) {
+      const ReferralRecord before = RecordAt(state);
+      const ReferralRecord after = After(before, {Move(body)});
+      EXPECT_EQ(after.state(), state);
+      EXPECT_EQ(after.revision(), before.revision() + 1);
+      const bool referring = body == kReferringBody;
+      EXPECT_EQ(after.referring().body(), referring ? kNew : kReferringBody) << StateName(state);
+      EXPECT_EQ(after.receiving().body(), referring ? kReceivingBody : kNew) << StateName(state);
+      const v1::Side& moved = referring ? after.referring() : after.receiving();
+      EXPECT_EQ(moved.unit(), "") << "no unit was named for its own";
+      EXPECT_EQ(moved.assignee(), "");
+      const bool held = before.case_holding_body() == body;
+      EXPECT_EQ(after.case_holding_body(), held ? kNew : before.case_holding_body()) << StateName(state);
+      EXPECT_EQ(after.due().SerializeAsString(), before.due().SerializeAsString()) << "clocks run on";
+      EXPECT_EQ(after.wake(), before.wake());
+      for (const std::string& left : BodiesOf(after)) EXPECT_NE(left, body) << StateName(state);
+    }
+  }
+}
+
+TEST(SuccessionRulesTest, WorkInAUnitGoesToTheUnitThatIsNamed) {
+  BodyMove move = Move(kReceivingBody);
+  move.units.emplace(kReceivingUnit, kNewUnit);
+  ReferralRecord record = RecordAt(kAccepted);
+  record.mutable_receiving()->set_unit(std::string(kReceivingUnit));
+  EXPECT_EQ(After(record, {move}).receiving().unit(), kNewUnit);
+}
+
+TEST(SuccessionRulesTest, WhatIsOfNobodyElseStays) {
+  const ReferralRecord before = RecordAt(kAccepted);
+  const ReferralRecord after = After(before, {Move(kFourthBody)});
+  EXPECT_EQ(after.referring().SerializeAsString(), before.referring().SerializeAsString());
+  EXPECT_EQ(after.receiving().SerializeAsString(), before.receiving().SerializeAsString());
+}
+
+TEST(SuccessionRulesTest, WhoCoordinatesWhoIsProposedAndWhereItBeganGoToo) {
+  ReferralRecord record = RecordAt(kRequested);
+  record.set_coordinating_body(std::string(kCoordinatingBody));
+  record.set_origin_body(std::string(kFourthBody));
+  record.mutable_forward_proposal()->set_body(std::string(kThirdBody));
+  record.mutable_forward_proposal()->set_unit(std::string(kThirdUnit));
+  EXPECT_EQ(After(record, {Move(kCoordinatingBody)}).coordinating_body(), kNew);
+  EXPECT_EQ(After(record, {Move(kFourthBody)}).origin_body(), kNew);
+  EXPECT_EQ(After(record, {Move(kThirdBody)}).forward_proposal().body(), kNew);
+  EXPECT_EQ(After(record, {Move(kThirdBody)}).forward_proposal().unit(), "");
+}
+
+TEST(SuccessionRulesTest, AMisdirectedReferralDoesNotGoToTheSuccessorOfWhomItNeverWasFor) {
+  ReferralRecord record = RecordAt(kCancelled);
+  record.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
+  record.clear_coordinating_body();
+  EXPECT_THAT(BodiesOf(record), ::testing::Not(::testing::Contains(std::string(kReceivingBody))));
+  EXPECT_EQ(After(record, {Move(kReceivingBody)}).receiving().body(), kReceivingBody);
+}
+
+TEST(SuccessionRulesTest, BothSidesBecomeOne) {
+  ReferralRecord record = RecordAt(kRequested);
+  record.set_coordinating_body(std::string(kCoordinatingBody));
+  auto& first = *record.add_legal_holds();
+  first.set_party(v1::PARTY_REFERRING);
+  first.mutable_hold()->set_until("2027-01-01");
+  auto& second = *record.add_legal_holds();
+  second.set_party(v1::PARTY_RECEIVING);
+  second.mutable_hold()->set_until("2029-01-01");
+  auto& mark = *record.add_right_marks();
+  mark.set_referring_asked(true);
+  mark.set_receiving_asked(true);
+  mark.set_referring_answer(v1::RIGHT_ANSWER_STOPPED_ERASED);
+  const ReferralRecord after = After(record, {Move(kReceivingBody, kReferringBody)});
+  ASSERT_TRUE(IsInternal(after));
+  EXPECT_EQ(after.coordinating_body(), "") << "its own supervisors watch over it";
+  ASSERT_EQ(after.legal_holds_size(), 1);
+  EXPECT_EQ(after.legal_holds(0).hold().until(), "2029-01-01");
+  EXPECT_EQ(after.legal_holds(0).party(), v1::PARTY_REFERRING);
+  EXPECT_FALSE(after.right_marks(0).receiving_asked());
+  EXPECT_EQ(after.right_marks(0).referring_answer(), v1::RIGHT_ANSWER_UNSPECIFIED)
+      << "what one of the two has not answered is not answered";
+  // The same people accept what they asked for, and escalation is theirs.
+  const policy::Authorized both = As(Referrer(), {policy::Relation::kReferring, policy::Relation::kReceiving,
+                                                  policy::Relation::kCoordinating});
+  const auto accepted = Decide(after, command::Accept{}, both, Now() + absl::Hours(2));
+  ASSERT_TRUE(accepted.ok()) << accepted.status();
+  EXPECT_EQ(accepted->next.state(), kAccepted);
+  EXPECT_EQ(accepted->next.case_holding_body(), kReferringBody);
+}
+
+TEST(SuccessionRulesTest, OneBodyErasesBothShares) {
+  const ReferralRecord internal = After(RecordAt(kCompleted), {Move(kReceivingBody, kReferringBody)});
+  const policy::Authorized both =
+      As(Referrer(), {policy::Relation::kReferring, policy::Relation::kReceiving});
+  const auto erased = Decide(internal, command::Erase{}, both, Now() + absl::Hours(2));
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_TRUE(erased->next.has_referring_erase_time());
+  EXPECT_TRUE(erased->next.has_receiving_erase_time());
+  EXPECT_TRUE(erased->effects.Has(Effect::kDropSections));
+}
+
+TEST(SuccessionRulesTest, ADraftForOneselfHasNoRecipientAnyMore) {
+  const ReferralRecord after = After(RecordAt(kDraft), {Move(kReceivingBody, kReferringBody)});
+  EXPECT_EQ(after.receiving().body(), "");
+  EXPECT_EQ(after.referring().body(), kReferringBody);
+}
+
+TEST(SuccessionRulesTest, TellsOpenWorkFromTheArchive) {
+  for (const State state : AllStates()) {
+    ReferralRecord record = RecordAt(state);
+    record.clear_due();
+    EXPECT_EQ(IsOpenWork(record), !IsEnd(state)) << StateName(state);
+    record.add_places()->set_enrolment("enrolments/x");
+    EXPECT_TRUE(IsOpenWork(record)) << "people were placed by it";
+  }
+  ReferralRecord owed = RecordAt(kCompleted);
+  owed.mutable_due()->set_party(v1::PARTY_RECEIVING);
+  EXPECT_TRUE(IsOpenWork(owed));
+}
+
+TEST(SuccessionRulesTest, ARightsRequestNamesTheSuccessorOfItsHolder) {
+  ReferralRecord referral = RecordAt(kAccepted);
+  storage::v1::RightsRequestRecord request;
+  request.set_referral(referral.name());
+  request.set_recorded_by(std::string(kReferringBody));
+  request.set_origin_body(std::string(kReferringBody));
+  for (const std::string_view body : {kReferringBody, kReceivingBody}) {
+    auto& held = *request.add_holders();
+    held.mutable_holder()->set_referral(referral.name());
+    held.mutable_holder()->set_body(std::string(body));
+    held.set_other_body(std::string(body == kReferringBody ? kReceivingBody : kReferringBody));
+  }
+  auto& elsewhere = *request.add_holders();
+  elsewhere.mutable_holder()->set_referral("referrals/another");
+  elsewhere.mutable_holder()->set_body(std::string(kReceivingBody));
+  ASSERT_TRUE(MoveBodies({Move(kReceivingBody)}, referral, request));
+  EXPECT_EQ(request.holders(1).holder().body(), kNew);
+  EXPECT_EQ(request.holders(0).other_body(), kNew);
+  EXPECT_EQ(request.holders(2).holder().body(), kReceivingBody) << "goes with its own referral";
+  EXPECT_FALSE(MoveBodies({Move(kReceivingBody)}, referral, request)) << "once";
+  // Then both become one: one holder, which has not answered.
+  request.mutable_holders(0)->mutable_holder()->set_answer(v1::RIGHT_ANSWER_STOPPED_ERASED);
+  referral.mutable_receiving()->set_body(std::string(kReferringBody));
+  ASSERT_TRUE(MoveBodies({Move(kNew, kReferringBody)}, referral, request));
+  ASSERT_EQ(request.holders_size(), 2);
+  EXPECT_EQ(request.holders(0).holder().answer(), v1::RIGHT_ANSWER_UNSPECIFIED);
+  EXPECT_EQ(request.holders(0).other_body(), "");
+}
+
+}  // namespace
+}  // namespace waypost::referral
