@@ -1,6 +1,7 @@
 #include "services/referral/enrolment_ledger.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
@@ -19,6 +20,12 @@ absl::Status Count(store::Writer& writer, const GroupKey& group, int64_t change)
 bool Names(const ReferralRecord& referral, const std::string& enrolment) {
   return std::any_of(referral.places().begin(), referral.places().end(),
                      [&](const v1::PersonPlace& place) { return place.enrolment() == enrolment; });
+}
+
+// Another state, or somebody less: nothing else ends an enrolment.
+bool MayEndEnrolments(const ReferralRecord& before, const ReferralRecord& next) {
+  if (before.state() == kNothing) return false;
+  return before.state() != next.state() || before.persons_size() != next.persons_size();
 }
 
 }  // namespace
@@ -40,24 +47,30 @@ absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
                                .parties = {next.provider()}});
 }
 
-absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
-                             const ReferralRecord& before, const ReferralRecord& next) {
+absl::StatusOr<std::map<GroupKey, int64_t>> CarryEnrolments(rpc::Mutation& mutation,
+                                                            const policy::Authorized& as,
+                                                            const ReferralRecord& before,
+                                                            const Decision& decision) {
+  const ReferralRecord& next = decision.next;
   const absl::Time now = api::FromTimestamp(next.update_time());
+  std::map<GroupKey, int64_t> changes;
   for (const v1::PersonPlace& place : next.places()) {
     if (place.enrolment().empty() || Names(before, place.enrolment())) continue;
-    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, nullptr, OpenEnrolment(next, place, now)));
+    const EnrolmentDecision opened = OpenEnrolment(next, place, now);
+    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, nullptr, opened));
+    ++changes[GroupOf(opened.next)];
   }
-  if (before.state() == next.state()) return absl::OkStatus();
-  for (const v1::PersonPlace& place : before.places()) {
-    if (place.enrolment().empty()) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentRecord enrolment,
-                             rows::GetEnrolment(mutation.writer(), place.enrolment()));
+  if (!MayEndEnrolments(before, next)) return changes;
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
+                           rows::EnrolmentsOf(mutation.writer(), next.name()));
+  for (const EnrolmentRecord& enrolment : enrolments) {
     if (!EndsWithReferral(enrolment, next)) continue;
     WAYPOST_ASSIGN_OR_RETURN(const EnrolmentDecision ended,
                              DecideEnrolment(enrolment, enrolment::EndWithReferral{}, now));
     WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, &enrolment, ended));
+    --changes[GroupOf(enrolment)];
   }
-  return absl::OkStatus();
+  return changes;
 }
 
 }  // namespace waypost::referral

@@ -2,7 +2,11 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_ENROLMENT_LEDGER_H_
 #define WAYPOST_SERVICES_REFERRAL_ENROLMENT_LEDGER_H_
 
+#include <cstdint>
+#include <map>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/policy/policy.h"
 #include "common/rpc/mutation.h"
 #include "services/referral/enrolment_rules.h"
@@ -14,10 +18,13 @@ namespace waypost::referral {
 absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& as,
                             const EnrolmentRecord* before, const EnrolmentDecision& decision);
 
-// What follows from a decided referral: acceptance opens the enrolments that it names, and an end other than
-// completion ends those that have not started.
-absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
-                             const ReferralRecord& before, const ReferralRecord& next);
+// What follows from a decided referral: acceptance opens the enrolments that it names, and all that ever came
+// from it end when it says so (EndsWithReferral). Returns by how many places they have changed, by the groups
+// that they are in.
+absl::StatusOr<std::map<GroupKey, int64_t>> CarryEnrolments(rpc::Mutation& mutation,
+                                                            const policy::Authorized& as,
+                                                            const ReferralRecord& before,
+                                                            const Decision& decision);
 
 }  // namespace waypost::referral
 

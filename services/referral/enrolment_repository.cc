@@ -58,6 +58,23 @@ void PutEnrolment(store::Writer& writer, const EnrolmentRecord* before, const En
   writer.Put(RecordKey(next.name()), next.SerializeAsString());
 }
 
+absl::StatusOr<std::vector<EnrolmentRecord>> EnrolmentsOf(const store::Reader& reader,
+                                                          std::string_view referral) {
+  // Their names begin with the referral's id and a hyphen, of which no id has any; '.' comes after it.
+  const store::KeyRange range = {.begin = RecordKey(base::Cat("enrolments/", IdOf(referral), "-")),
+                                 .end = RecordKey(base::Cat("enrolments/", IdOf(referral), "."))};
+  std::vector<EnrolmentRecord> records;
+  const auto at = reader.Scan(range);
+  for (; at->Valid(); at->Next()) {
+    if (!records.emplace_back().ParseFromArray(at->value().data(), static_cast<int>(at->value().size()))) {
+      return error::DataLoss(referral);
+    }
+    if (records.back().referral() != referral) records.pop_back();
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return records;
+}
+
 absl::StatusOr<EnrolmentPage> ListEnrolments(const store::Reader& reader, const EnrolmentQuery& query,
                                              std::string_view position, int limit) {
   EnrolmentPage page;

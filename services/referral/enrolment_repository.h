@@ -24,6 +24,10 @@ absl::StatusOr<EnrolmentRecord> GetEnrolment(const store::Reader& reader, std::s
 // Moves the index rows from where `before` (null for a new one) had them.
 void PutEnrolment(store::Writer& writer, const EnrolmentRecord* before, const EnrolmentRecord& next);
 
+// All that came from one referral, in the order of person and acceptance.
+absl::StatusOr<std::vector<EnrolmentRecord>> EnrolmentsOf(const store::Reader& reader,
+                                                          std::string_view referral);
+
 // Which enrolments a listing walks: of a group, or else of a body.
 struct EnrolmentQuery {
   std::optional<GroupKey> group;
