@@ -57,19 +57,28 @@ absl::Status EraseEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
                                .parties = {enrolment.provider()}});
 }
 
-absl::Status EraseEnrolments(rpc::Mutation& mutation, const policy::Authorized& as, Event event,
-                             const ReferralRecord& before, const ReferralRecord& next) {
+absl::Status EraseEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
+                             const ReferralRecord& before, const Decision& decision,
+                             std::map<GroupKey, int64_t>& changes) {
+  const ReferralRecord& next = decision.next;
   if (!AnyShareGoes(before, next)) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
                            rows::EnrolmentsOf(mutation.writer(), next.name()));
   for (const EnrolmentRecord& enrolment : enrolments) {
     if (!ShareGoes(before, next, enrolment.person())) continue;
     // Who is still there is not forgotten by the way; who asked to be forgotten is.
-    const bool by_right = event == Event::kAnswerRight;
+    const bool by_right = decision.event == Event::kAnswerRight;
     if (!by_right && HasPlace(enrolment.state())) return EnrolmentOpen(enrolment.name());
+    if (HasPlace(enrolment.state())) --changes[GroupOf(enrolment)];
     WAYPOST_RETURN_IF_ERROR(EraseEnrolment(mutation, as, enrolment, api::FromTimestamp(next.update_time())));
   }
   return absl::OkStatus();
+}
+
+// Another state, or somebody less: nothing else ends an enrolment.
+bool MayEndEnrolments(const ReferralRecord& before, const ReferralRecord& next) {
+  if (before.state() == kNothing) return false;
+  return before.state() != next.state() || before.persons_size() != next.persons_size();
 }
 
 }  // namespace
@@ -91,25 +100,31 @@ absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
                                .parties = {next.provider()}});
 }
 
-absl::Status CarryEnrolments(rpc::Mutation& mutation, const policy::Authorized& as, Event event,
-                             const ReferralRecord& before, const ReferralRecord& next) {
+absl::StatusOr<std::map<GroupKey, int64_t>> CarryEnrolments(rpc::Mutation& mutation,
+                                                            const policy::Authorized& as,
+                                                            const ReferralRecord& before,
+                                                            const Decision& decision) {
+  const ReferralRecord& next = decision.next;
   const absl::Time now = api::FromTimestamp(next.update_time());
+  std::map<GroupKey, int64_t> changes;
   for (const v1::PersonPlace& place : next.places()) {
     if (place.enrolment().empty() || Names(before, place.enrolment())) continue;
-    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, nullptr, OpenEnrolment(next, place, now)));
+    const EnrolmentDecision opened = OpenEnrolment(next, place, now);
+    WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, nullptr, opened));
+    ++changes[GroupOf(opened.next)];
   }
-  WAYPOST_RETURN_IF_ERROR(EraseEnrolments(mutation, as, event, before, next));
-  if (before.state() == next.state()) return absl::OkStatus();
-  for (const v1::PersonPlace& place : before.places()) {
-    if (place.enrolment().empty()) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentRecord enrolment,
-                             rows::GetEnrolment(mutation.writer(), place.enrolment()));
+  WAYPOST_RETURN_IF_ERROR(EraseEnrolments(mutation, as, before, decision, changes));
+  if (!MayEndEnrolments(before, next)) return changes;
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
+                           rows::EnrolmentsOf(mutation.writer(), next.name()));
+  for (const EnrolmentRecord& enrolment : enrolments) {
     if (!EndsWithReferral(enrolment, next)) continue;
     WAYPOST_ASSIGN_OR_RETURN(const EnrolmentDecision ended,
                              DecideEnrolment(enrolment, enrolment::EndWithReferral{}, now));
     WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, &enrolment, ended));
+    --changes[GroupOf(enrolment)];
   }
-  return absl::OkStatus();
+  return changes;
 }
 
 }  // namespace waypost::referral

@@ -25,8 +25,8 @@ constexpr auto kStayTable = std::to_array<EnrolmentTransition>({
     {{kPaused}, EnrolmentEvent::kResume, kAttending, false, "ResumeEnrolment", ""},
     {kOpenStays, EnrolmentEvent::kLeave, kLeft, false, "LeaveEnrolment", ""},
     {kOpenStays, EnrolmentEvent::kEndWithReferral, kLeft, kSystemAlone, "",
-     "not started, and the referral has ended otherwise than by completion; or started, and the referral was "
-     "misdirected"},
+     "the person has withdrawn or was taken out of the referral, or it was misdirected; or not started, and "
+     "the referral has ended otherwise than by completion, or was sent again"},
     {kOpenStays, EnrolmentEvent::kMove, kNowhere, false, "MoveEnrolment",
      "to another group of the offer that has a place left; at most 50 times"},
     {kOpenStays, EnrolmentEvent::kAssess, kNowhere, false, "RecordAssessment", "at most 50 times"},

@@ -190,9 +190,20 @@ absl::StatusOr<EnrolmentDecision> DecideEnrolment(const EnrolmentRecord& current
 }
 
 bool EndsWithReferral(const EnrolmentRecord& enrolment, const ReferralRecord& referral) {
-  if (!IsEnd(referral.state()) || referral.state() == kCompleted || !HasPlace(enrolment.state()))
-    return false;
-  return enrolment.state() == kPlaced || referral.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+  if (!HasPlace(enrolment.state())) return false;
+  if (referral.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT) return true;
+  // The last person in a referral is not taken out of it: it is cancelled.
+  if (referral.state() == kCancelled && referral.cancel_reason() == v1::CANCEL_REASON_PERSON_WITHDREW) {
+    return true;
+  }
+  const bool is_in =
+      std::any_of(referral.persons().begin(), referral.persons().end(),
+                  [&enrolment](const v1::Person& person) { return person.number() == enrolment.person(); });
+  if (!is_in) return true;
+  const bool has_place = std::any_of(
+      referral.places().begin(), referral.places().end(),
+      [&enrolment](const v1::PersonPlace& place) { return place.enrolment() == enrolment.name(); });
+  return enrolment.state() == kPlaced && !has_place;
 }
 
 std::string NewEnrolmentName(std::string_view referral, uint32_t person, int64_t revision) {

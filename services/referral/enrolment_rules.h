@@ -68,7 +68,9 @@ EnrolmentDecision OpenEnrolment(const storage::v1::ReferralRecord& referral, con
 absl::StatusOr<EnrolmentDecision> DecideEnrolment(const EnrolmentRecord& current,
                                                   const EnrolmentCommand& command, absl::Time now);
 
-// Must it end with its referral, which is now so?
+// Must it end with its referral, which is now so? What has not started ends when the referral gives its place
+// up: at every end but completion, and when the receiving body is asked afresh. What has started ends when
+// the referral was misdirected, or its person has withdrawn or is no longer in it.
 bool EndsWithReferral(const EnrolmentRecord& enrolment, const storage::v1::ReferralRecord& referral);
 
 // "enrolments/{id of the referral}-{person}-{revision of the acceptance}": the same whenever it is made.

@@ -163,17 +163,50 @@ TEST(EnrolmentRules, AttendanceIsByDayAndRecordedAnewInItsPlace) {
   EXPECT_EQ(error::ReasonOf(attend({Day("2026-05-04")}).status()), "LIMIT_EXCEEDED");
 }
 
+// A referral in that state, with the place that it keeps there for the enrolment of its person.
+ReferralRecord ReferralWithPlace(State state) {
+  ReferralRecord referral = testing::RecordIn(state);
+  v1::PersonPlace& place = *referral.add_places();
+  place.set_person(1);
+  place.set_offer("offers/asl");
+  place.set_group_id("alpha");
+  place.set_enrolment(RecordAt(kPlaced).name());
+  SettleGroups(referral);
+  return referral;
+}
+
 TEST(EnrolmentRules, OnlySomeEndsOfAReferralEndItsEnrolments) {
-  for (int i = 0; i < kStateCount; ++i) {
+  for (int i = 1; i < kStateCount; ++i) {
     const State state = static_cast<State>(i);
-    ReferralRecord referral = testing::RecordIn(state);
-    const bool fails = IsEnd(state) && state != kCompleted;
-    EXPECT_EQ(EndsWithReferral(RecordAt(kPlaced), referral), fails) << StateName(state);
+    ReferralRecord referral = ReferralWithPlace(state);
+    const bool has_place = state == kOffered || state == kAccepted || state == kInProgress ||
+                           state == kOnHold || state == kCancelRequested || state == kCompleted;
+    EXPECT_EQ(EndsWithReferral(RecordAt(kPlaced), referral), !has_place) << StateName(state);
     EXPECT_FALSE(EndsWithReferral(RecordAt(kAttending), referral)) << StateName(state);
+    EXPECT_FALSE(EndsWithReferral(RecordAt(kPaused), referral)) << StateName(state);
     EXPECT_FALSE(EndsWithReferral(RecordAt(kLeft), referral));
     referral.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
-    EXPECT_EQ(EndsWithReferral(RecordAt(kAttending), referral), fails) << StateName(state);
+    EXPECT_TRUE(EndsWithReferral(RecordAt(kAttending), referral)) << StateName(state);
+    EXPECT_TRUE(EndsWithReferral(RecordAt(kPaused), referral)) << StateName(state);
+    EXPECT_FALSE(EndsWithReferral(RecordAt(kLeft), referral));
   }
+}
+
+TEST(EnrolmentRules, WhoIsTakenOutOfTheReferralHasNoEnrolmentInIt) {
+  for (const State state : {kRequested, kAccepted, kInProgress, kCompleted}) {
+    ReferralRecord referral = ReferralWithPlace(state);
+    *referral.add_persons() = testing::CompletePerson(2);
+    referral.mutable_persons()->DeleteSubrange(0, 1);
+    for (const Stay stay : {kPlaced, kAttending, kPaused}) {
+      EXPECT_TRUE(EndsWithReferral(RecordAt(stay), referral)) << StateName(state) << " " << StayName(stay);
+    }
+    EXPECT_FALSE(EndsWithReferral(RecordAt(kLeft), referral));
+  }
+  ReferralRecord withdrawn = ReferralWithPlace(kCancelled);
+  withdrawn.set_cancel_reason(v1::CANCEL_REASON_NEED_MET);
+  EXPECT_FALSE(EndsWithReferral(RecordAt(kAttending), withdrawn));
+  withdrawn.set_cancel_reason(v1::CANCEL_REASON_PERSON_WITHDREW);
+  EXPECT_TRUE(EndsWithReferral(RecordAt(kAttending), withdrawn)) << "the last one is not taken out";
 }
 
 TEST(EnrolmentRules, AListingHasNeitherAssessmentsNorAttendance) {

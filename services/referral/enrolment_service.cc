@@ -90,26 +90,34 @@ absl::StatusOr<v1::WaitingListEntry> EntryOf(const store::Reader& reader, const 
   return entry;
 }
 
-// A position in a list as a page token has it: how many come before, under criteria of that revision.
-std::string PositionOf(int64_t revision, size_t before) {
-  return base::Cat(revision, ":", before);
+// Where a page of a list begins: after how many that were shown, and after which row.
+struct PageStart {
+  int shown = 0;
+  std::string_view row;
+};
+
+// As a page token has it, under criteria of that revision.
+std::string PositionOf(int64_t revision, const PageStart& start) {
+  return base::Cat(revision, ":", start.shown, ":", start.row);
 }
 
-absl::StatusOr<size_t> ParsePosition(std::string_view position, int64_t revision) {
-  if (position.empty()) return size_t{0};
+absl::StatusOr<PageStart> ParsePosition(std::string_view position, int64_t revision) {
+  PageStart start;
+  if (position.empty()) return start;
   const std::string prefix = base::Cat(revision, ":");
   if (position.substr(0, prefix.size()) != prefix) return error::PageTokenInvalid();
-  size_t before = 0;
+  position.remove_prefix(prefix.size());
   const char* const end = position.data() + position.size();
-  const auto [at, error] = std::from_chars(position.data() + prefix.size(), end, before);
-  if (error != std::errc() || at != end) return error::PageTokenInvalid();
-  return before;
+  const auto [at, error] = std::from_chars(position.data(), end, start.shown);
+  if (error != std::errc() || at == end || *at != ':') return error::PageTokenInvalid();
+  start.row = position.substr(static_cast<size_t>(at - position.data()) + 1);
+  return start;
 }
 
 // The list in the order of other criteria.
 absl::Status OrderAnew(store::Writer& writer, const GroupKey& group, const Criteria& before,
                        const Criteria& after) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<WaitingRecord> list, rows::ListWaiting(writer, group));
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<WaitingRecord> list, rows::AllWaiting(writer, group));
   for (const WaitingRecord& waiting : list) rows::DeleteWaiting(writer, group, before, waiting);
   for (const WaitingRecord& waiting : list) rows::PutWaiting(writer, group, after, waiting);
   return absl::OkStatus();
@@ -147,15 +155,17 @@ EnrolmentService::Reactor* EnrolmentService::ListWaitingList(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(const std::string position,
                                  env_.node.page_tokens.Open(request->page_token(), scope));
         WAYPOST_ASSIGN_OR_RETURN(const WaitingListRecord criteria, rows::GetWaitingList(reader, group.key));
-        WAYPOST_ASSIGN_OR_RETURN(size_t at, ParsePosition(position, criteria.revision()));
-        WAYPOST_ASSIGN_OR_RETURN(const auto list, rows::ListWaiting(reader, group.key));
-        for (; at < list.size() && response->entries_size() < page_size; ++at) {
+        WAYPOST_ASSIGN_OR_RETURN(PageStart start, ParsePosition(position, criteria.revision()));
+        WAYPOST_ASSIGN_OR_RETURN(const rows::WaitingPage page,
+                                 rows::ListWaiting(reader, group.key, start.row, page_size));
+        for (const WaitingRecord& waiting : page.records) {
           WAYPOST_ASSIGN_OR_RETURN(*response->add_entries(),
-                                   EntryOf(reader, list[at], static_cast<int>(at) + 1, *call.caller));
+                                   EntryOf(reader, waiting, ++start.shown, *call.caller));
         }
-        if (at >= list.size()) return absl::OkStatus();
+        if (page.position.empty()) return absl::OkStatus();
+        start.row = page.position;
         WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
-                                 env_.node.page_tokens.Seal(PositionOf(criteria.revision(), at), scope));
+                                 env_.node.page_tokens.Seal(PositionOf(criteria.revision(), start), scope));
         return absl::OkStatus();
       });
 }

@@ -101,6 +101,16 @@ class EnrolmentTest : public ::testing::Test, protected ReferralRig {
     request.mutable_days(0)->set_status(v1::ATTENDANCE_STATUS_PRESENT);
     return request;
   }
+  // Everybody in it on consent.
+  std::string OnConsent(int persons) {
+    v1::SubmitReferralRequest request = NewReferral(persons);
+    for (v1::Person& person : *request.mutable_referral()->mutable_persons()) {
+      v1::Disclosure& disclosure = *person.mutable_disclosure();
+      disclosure.mutable_receiving_basis()->set_article_6(v1::LEGAL_BASIS_CONSENT);
+      disclosure.set_refusal_costs_nothing(true);
+    }
+    return Must(Do(referrer, &Stub::SubmitReferral, request)).name();
+  }
   std::string OnList(std::string_view group) {
     const std::string name = Acknowledged();
     auto request = On<v1::WaitlistReferralRequest>(name);
@@ -263,6 +273,97 @@ TEST_F(EnrolmentTest, WhatHasNotStartedEndsWithItsReferral) {
   EXPECT_EQ(Seen(name).state(), v1::ENROLMENT_STATE_PLACED) << "kept until the other body takes over";
   Must(Do(third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(linked)));
   left(name);
+}
+
+TEST_F(EnrolmentTest, WhoWithdrawsIsOfferedNoPlaceAndHasNoEnrolment) {
+  const std::string name = OnConsent(2);
+  auto waitlist = On<v1::WaitlistReferralRequest>(name);
+  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  waitlist.set_offer(std::string(kAsl));
+  waitlist.set_group_id("alpha");
+  Must(Do(receiver, &Stub::WaitlistReferral, waitlist));
+  EXPECT_EQ(List("alpha").waiting_person_count(), 2);
+  Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_WITHDRAWAL, 1)));
+  EXPECT_EQ(List("alpha").waiting_count(), 1);
+  EXPECT_EQ(List("alpha").waiting_person_count(), 1);
+  EXPECT_THAT(Must(Get(receiver, name)).waiting().persons(), ElementsAre(2));
+  auto offer = On<v1::OfferPlaceRequest>(name);
+  *offer.mutable_answer_by_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  Must(Do(receiver, &Stub::OfferPlace, offer));
+  EXPECT_EQ(List("alpha").taken(), 1);
+  const v1::Referral accepted =
+      Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  ASSERT_EQ(accepted.places_size(), 1);
+  EXPECT_EQ(Seen(accepted.places(0).enrolment()).person(), 2U);
+  EXPECT_EQ(List("alpha").taken(), 1);
+}
+
+TEST_F(EnrolmentTest, TheEnrolmentOfWhoWithdrawsEndsAndTheNextIsNamed) {
+  const v1::Referral accepted = Must(Accept(OnConsent(2), "alpha", 2));
+  const std::string first = accepted.places(0).enrolment();
+  const std::string waiting = OnList("alpha");
+  Must(Do(referrer, &Stub::RecordRightsRequest, Right(accepted.name(), v1::RIGHT_KIND_WITHDRAWAL, 1)));
+  EXPECT_EQ(Seen(first).state(), v1::ENROLMENT_STATE_LEFT);
+  EXPECT_EQ(Seen(first).leave_reason(), v1::LEAVE_REASON_REFERRAL_ENDED);
+  EXPECT_EQ(List("alpha").taken(), 1);
+  EXPECT_EQ(History(accepted.name()).back().next_on_list(), waiting);
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(first))), "INVALID_TRANSITION");
+  EXPECT_EQ(Seen(accepted.places(1).enrolment()).state(), v1::ENROLMENT_STATE_PLACED);
+}
+
+TEST_F(EnrolmentTest, TheEnrolmentOfWhomTheProviderErasesEnds) {
+  const v1::Referral accepted = Must(Accept(Acknowledged(2), "alpha", 2));
+  const std::string right =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(accepted.name(), v1::RIGHT_KIND_OBJECTION, 2)))
+          .name();
+  EXPECT_EQ(List("alpha").taken(), 2) << "nobody has answered";
+  Must(Do(receiver, &Stub::AnswerRightsRequest,
+          Receipt(right, accepted.name(), v1::RIGHT_ANSWER_STOPPED_ERASED)));
+  EXPECT_EQ(List("alpha").taken(), 1);
+  EXPECT_EQ(Seen(accepted.places(0).enrolment()).state(), v1::ENROLMENT_STATE_PLACED);
+}
+
+TEST_F(EnrolmentTest, AReferralThatIsSentAgainForgetsNoEnrolment) {
+  const v1::Referral accepted = Must(Accept(Acknowledged(2), "alpha", 2));
+  const std::string started = accepted.places(0).enrolment();
+  const std::string placed = accepted.places(1).enrolment();
+  Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(started, 2)));
+  auto reopen = On<v1::ReopenReferralRequest>(accepted.name());
+  reopen.set_text("why");
+  Must(Do(referrer, &Stub::ReopenReferral, reopen));
+  EXPECT_EQ(Seen(placed).state(), v1::ENROLMENT_STATE_LEFT) << "the provider is asked afresh";
+  EXPECT_EQ(Seen(started).state(), v1::ENROLMENT_STATE_ATTENDING) << "who has begun is there";
+  EXPECT_EQ(List("alpha").taken(), 1);
+  const std::string waiting = OnList("alpha");
+  auto misdirected = On<v1::ReportMisdirectedRequest>(accepted.name());
+  misdirected.set_text("why");
+  Must(Do(referrer, &Stub::ReportMisdirected, misdirected));
+  EXPECT_EQ(List("alpha").taken(), 0) << "or its place would be taken for ever";
+  EXPECT_EQ(EventsOf(started).back().type(), "referral.enrolment_ended_with_referral");
+  EXPECT_EQ(History(accepted.name()).back().next_on_list(), waiting);
+}
+
+TEST_F(EnrolmentTest, TheNextIsNamedWhereAPlaceBecameFreeAndOnlyThere) {
+  const std::string moved = Placed("alpha");
+  Must(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(moved, "fle1")));
+  const std::string waits_for_alpha = OnList("alpha");
+  const std::string waits_for_fle1 = OnList("fle1");
+  const v1::Referral declined = Must(Do(receiver, &Stub::DeclineReferral, Decline(Seen(moved).referral())));
+  EXPECT_EQ(declined.next_on_list(), waits_for_fle1) << "it was there last";
+  EXPECT_EQ(History(declined.name()).back().next_on_list(), waits_for_fle1);
+  // Opened again and ended again: who attends stays, and frees nothing.
+  const v1::Referral accepted = Must(Accept(Acknowledged(), "alpha"));
+  Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(accepted.places(0).enrolment())));
+  auto reopen = On<v1::ReopenReferralRequest>(accepted.name());
+  reopen.set_text("why");
+  Must(Do(receiver, &Stub::ReopenReferral, reopen));
+  auto end = On<v1::EndReferralWithoutResultRequest>(accepted.name());
+  end.set_text("why");
+  *end.add_outcomes() = Outcomes(NegativeOutcome())[0];
+  const v1::Referral ended = Must(Do(receiver, &Stub::EndReferralWithoutResult, end));
+  EXPECT_EQ(ended.next_on_list(), "");
+  EXPECT_EQ(History(ended.name()).back().next_on_list(), "");
+  EXPECT_EQ(List("alpha").taken(), 1);
 }
 
 TEST_F(EnrolmentTest, ACompletedReferralLeavesItsEnrolmentsAlone) {

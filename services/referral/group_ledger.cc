@@ -1,5 +1,6 @@
 #include "services/referral/group_ledger.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -26,10 +27,14 @@ int64_t At(const std::map<GroupKey, int64_t>& counts, const GroupKey& group) {
 // What one record has to do with groups.
 struct Standing {
   explicit Standing(const ReferralRecord& record)
-      : held(PlacesHeld(record)), given_over(PlacesGivenOver(record)), waits(WaitsIn(record)) {
+      : held(PlacesHeld(record)),
+        given_over(PlacesGivenOver(record)),
+        waits(WaitsIn(record)),
+        comes_back(ComesBackTo(record)) {
     if (waits.has_value()) waiting = WaitingRecordOf(record);
   }
   bool WaitsFor(const GroupKey& group) const { return waits == group; }
+  bool IsOnOrComesBackTo(const GroupKey& group) const { return waits == group || comes_back == group; }
 
   // Its own places, and those of its enrolments.
   int64_t Places(const GroupKey& group) const { return At(held, group) + At(given_over, group); }
@@ -37,6 +42,7 @@ struct Standing {
   std::map<GroupKey, int64_t> held;
   std::map<GroupKey, int64_t> given_over;
   std::optional<GroupKey> waits;
+  std::optional<GroupKey> comes_back;
   WaitingRecord waiting;
 };
 
@@ -46,25 +52,16 @@ std::set<GroupKey> GroupsOf(const Standing& before, const Standing& after) {
     for (const auto& [group, count] : standing->held) groups.insert(group);
     for (const auto& [group, count] : standing->given_over) groups.insert(group);
     if (standing->waits.has_value()) groups.insert(*standing->waits);
+    if (standing->comes_back.has_value()) groups.insert(*standing->comes_back);
   }
   return groups;
 }
 
 // Has it freed a place there, or left the list otherwise than for a place there?
-bool Frees(const Standing& before, const Standing& after, const GroupKey& group) {
-  const int64_t change = after.Places(group) - before.Places(group);
+bool Frees(const Standing& before, const Standing& after, const GroupKey& group, int64_t enrolled) {
+  const int64_t change = At(after.held, group) - At(before.held, group) + enrolled;
   if (change != 0) return change < 0;
   return before.WaitsFor(group) && !after.WaitsFor(group);
-}
-
-absl::StatusOr<std::string> NextOnList(const store::Reader& reader, const Standing& before,
-                                       const Standing& after, std::string_view name) {
-  for (const GroupKey& group : GroupsOf(before, after)) {
-    if (!Frees(before, after, group)) continue;
-    WAYPOST_ASSIGN_OR_RETURN(std::string first, rows::FirstWaiting(reader, group, name));
-    if (!first.empty()) return first;
-  }
-  return std::string();
 }
 
 absl::Status CheckPlaces(const store::Reader& reader, const Decision& decision, const GroupKey& group,
@@ -88,9 +85,18 @@ absl::StatusOr<v1::OutOfOrderReason> CheckOrder(const store::Reader& reader, con
   return decision.taking.out_of_order;
 }
 
+// Counts who is offered a place and comes back to the list when it is refused: their places on it are kept.
+void CountComingBack(const GroupKey& group, const Standing& before, const Standing& after,
+                     GroupCountRecord& count) {
+  const int64_t change = (after.comes_back == group ? 1 : 0) - (before.comes_back == group ? 1 : 0);
+  // Those of before they were counted have none to take off.
+  count.set_coming_back(std::max<int64_t>(0, count.coming_back() + change));
+}
+
 // Moves its row on the list of the group, and counts it.
 absl::Status CarryWaiting(store::Writer& writer, const GroupKey& group, const Standing& before,
                           const Standing& after, GroupCountRecord& count) {
+  CountComingBack(group, before, after, count);
   if (!before.WaitsFor(group) && !after.WaitsFor(group)) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const storage::v1::WaitingListRecord list, rows::GetWaitingList(writer, group));
   const Criteria criteria = rows::CriteriaOf(list);
@@ -100,8 +106,9 @@ absl::Status CarryWaiting(store::Writer& writer, const GroupKey& group, const St
     count.set_waiting_persons(count.waiting_persons() - before.waiting.person_count());
   }
   if (!after.WaitsFor(group)) return absl::OkStatus();
-  if (count.waiting() >= kMaxWaiting) {
-    return error::LimitExceeded("referrals on one waiting list", kMaxWaiting, count.waiting() + 1);
+  const int64_t others = count.waiting() + count.coming_back();
+  if (!before.IsOnOrComesBackTo(group) && others >= kMaxWaiting) {
+    return error::LimitExceeded("referrals on one waiting list", kMaxWaiting, others + 1);
   }
   rows::PutWaiting(writer, group, criteria, after.waiting);
   count.set_waiting(count.waiting() + 1);
@@ -111,9 +118,9 @@ absl::Status CarryWaiting(store::Writer& writer, const GroupKey& group, const St
 
 }  // namespace
 
-absl::StatusOr<GroupNews> CarryGroups(store::Writer& writer, const ReferralRecord& before,
-                                      const Decision& decision) {
-  GroupNews news;
+absl::StatusOr<v1::OutOfOrderReason> CarryGroups(store::Writer& writer, const ReferralRecord& before,
+                                                 const Decision& decision) {
+  v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
   const Standing was(before);
   const Standing is(decision.next);
   for (const GroupKey& group : GroupsOf(was, is)) {
@@ -121,7 +128,7 @@ absl::StatusOr<GroupNews> CarryGroups(store::Writer& writer, const ReferralRecor
     const int64_t change = is.Places(group) - was.Places(group);
     if (change > 0) {
       WAYPOST_ASSIGN_OR_RETURN(const v1::OutOfOrderReason reason, CheckOrder(writer, decision, group));
-      if (reason != v1::OUT_OF_ORDER_REASON_UNSPECIFIED) news.out_of_order = reason;
+      if (reason != v1::OUT_OF_ORDER_REASON_UNSPECIFIED) out_of_order = reason;
       WAYPOST_RETURN_IF_ERROR(CheckPlaces(writer, decision, group, change));
     }
     // Those of enrolments are counted where these are written.
@@ -129,8 +136,22 @@ absl::StatusOr<GroupNews> CarryGroups(store::Writer& writer, const ReferralRecor
     WAYPOST_RETURN_IF_ERROR(CarryWaiting(writer, group, was, is, count));
     WAYPOST_RETURN_IF_ERROR(rows::PutGroupCount(writer, group, count));
   }
-  WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(writer, was, is, decision.next.name()));
-  return news;
+  return out_of_order;
+}
+
+absl::StatusOr<std::string> NextOnList(const store::Reader& reader, const ReferralRecord& before,
+                                       const ReferralRecord& next,
+                                       const std::map<GroupKey, int64_t>& enrolled) {
+  const Standing was(before);
+  const Standing is(next);
+  std::set<GroupKey> groups = GroupsOf(was, is);
+  for (const auto& [group, change] : enrolled) groups.insert(group);
+  for (const GroupKey& group : groups) {
+    if (!Frees(was, is, group, At(enrolled, group))) continue;
+    WAYPOST_ASSIGN_OR_RETURN(std::string first, rows::FirstWaiting(reader, group, next.name()));
+    if (!first.empty()) return first;
+  }
+  return std::string();
 }
 
 absl::Status CheckPlaceFree(const store::Reader& reader, std::string_view name, const GroupKey& group,
@@ -142,22 +163,17 @@ absl::Status CheckPlaceFree(const store::Reader& reader, std::string_view name, 
   return NoPlaceFree(name, GroupName(group), *places, taken, wanted);
 }
 
-absl::Status FillGroups(const store::Reader& reader, const ReferralRecord* before,
-                        const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
-  const Standing is(record);
-  if (view.has_waiting() && is.waits.has_value()) {
-    WAYPOST_ASSIGN_OR_RETURN(const int rank, rows::RankOf(reader, *is.waits, record.name()));
-    WAYPOST_ASSIGN_OR_RETURN(const GroupCountRecord count, rows::GetGroupCount(reader, *is.waits));
+absl::Status FillGroups(const store::Reader& reader, const ReferralRecord& record,
+                        const policy::Authorized& as, v1::Referral& view) {
+  const std::optional<GroupKey> waits = WaitsIn(record);
+  if (view.has_waiting() && waits.has_value()) {
+    WAYPOST_ASSIGN_OR_RETURN(const int rank, rows::RankOf(reader, *waits, record.name()));
+    WAYPOST_ASSIGN_OR_RETURN(const GroupCountRecord count, rows::GetGroupCount(reader, *waits));
     view.mutable_waiting()->set_position(rank);
     view.mutable_waiting()->set_waiting_count(static_cast<int32_t>(count.waiting()));
   }
-  if (!as.Is(policy::Relation::kReceiving)) {
-    for (v1::PersonPlace& place : *view.mutable_places()) place.clear_enrolment();
-    return absl::OkStatus();
-  }
-  if (before == nullptr) return absl::OkStatus();
-  WAYPOST_ASSIGN_OR_RETURN(*view.mutable_next_on_list(),
-                           NextOnList(reader, Standing(*before), is, record.name()));
+  if (as.Is(policy::Relation::kReceiving)) return absl::OkStatus();
+  for (v1::PersonPlace& place : *view.mutable_places()) place.clear_enrolment();
   return absl::OkStatus();
 }
 

@@ -4,6 +4,8 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_GROUP_LEDGER_H_
 #define WAYPOST_SERVICES_REFERRAL_GROUP_LEDGER_H_
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,29 +19,29 @@
 
 namespace waypost::referral {
 
-struct GroupNews {
-  // The reason, where a place was taken before others on the list.
-  v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
-  // Who is first on the list of a group in which it freed a place, or whose list it left: never itself.
-  // Empty: nobody, or nothing was freed.
-  std::string next_on_list;
-};
-
 // NO_PLACE_FREE where it takes more than the group has left; freeing is never refused, nor is keeping what
 // is held when the declared places were lowered. OUT_OF_ORDER where others stand before it and no reason is
-// given. LIMIT_EXCEEDED where the list is full.
-absl::StatusOr<GroupNews> CarryGroups(store::Writer& writer, const ReferralRecord& before,
-                                      const Decision& decision);
+// given. LIMIT_EXCEEDED where it joins a list that is full; who comes back to it is never refused. Returns
+// the reason, where a place was taken before others on the list.
+absl::StatusOr<v1::OutOfOrderReason> CarryGroups(store::Writer& writer, const ReferralRecord& before,
+                                                 const Decision& decision);
+
+// Who is first on the list of a group in which a change of the referral freed a place, or whose list it left:
+// never itself. `enrolled`: by how many places its enrolments have changed with it. Empty: nobody, or nothing
+// was freed. REQUIRES: all is written.
+absl::StatusOr<std::string> NextOnList(const store::Reader& reader, const ReferralRecord& before,
+                                       const ReferralRecord& next,
+                                       const std::map<GroupKey, int64_t>& enrolled);
 
 // NO_PLACE_FREE where `name` wants more places than the group has left. `places` as declared: none is no
 // limit.
 absl::Status CheckPlaceFree(const store::Reader& reader, std::string_view name, const GroupKey& group,
                             std::optional<int> places, int64_t wanted);
 
-// Adds position and length of the list to a side's view and, for the receiving side, who is next after the
-// change from `before` (null where nothing was changed).
-absl::Status FillGroups(const store::Reader& reader, const ReferralRecord* before,
-                        const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view);
+// Adds position and length of the list to a side's view, and keeps the names of enrolments to the receiving
+// side.
+absl::Status FillGroups(const store::Reader& reader, const ReferralRecord& record,
+                        const policy::Authorized& as, v1::Referral& view);
 
 }  // namespace waypost::referral
 

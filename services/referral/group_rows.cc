@@ -3,9 +3,9 @@
 #include <optional>
 
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
-#include "services/referral/referral_limits.h"
 #include "services/referral/referral_repository.h"
 
 namespace waypost::referral::rows {
@@ -36,15 +36,18 @@ absl::StatusOr<std::optional<Record>> Read(const store::Reader& reader, const st
   return record;
 }
 
+absl::Status Parse(std::string_view value, WaitingRecord& waiting) {
+  const bool parsed = waiting.ParseFromArray(value.data(), static_cast<int>(value.size()));
+  return parsed ? absl::OkStatus() : error::DataLoss("a waiting list");
+}
+
 // Calls `visit` for each who waits, in order, until it returns false.
 template <typename Visit>
 absl::Status WalkWaiting(const store::Reader& reader, const GroupKey& group, const Visit& visit) {
   const auto at = reader.Scan(store::PrefixRange(KeyOf("gwait", group)));
   for (; at->Valid(); at->Next()) {
     WaitingRecord waiting;
-    if (!waiting.ParseFromArray(at->value().data(), static_cast<int>(at->value().size()))) {
-      return error::DataLoss("a waiting list");
-    }
+    WAYPOST_RETURN_IF_ERROR(Parse(at->value(), waiting));
     if (!visit(waiting)) return absl::OkStatus();
   }
   return at->status();
@@ -99,11 +102,27 @@ void DeleteWaiting(store::Writer& writer, const GroupKey& group, const Criteria&
   writer.Delete(WaitingKey(group, criteria, waiting));
 }
 
-absl::StatusOr<std::vector<WaitingRecord>> ListWaiting(const store::Reader& reader, const GroupKey& group) {
+absl::StatusOr<WaitingPage> ListWaiting(const store::Reader& reader, const GroupKey& group,
+                                        std::string_view position, int limit) {
+  const std::string list = KeyOf("gwait", group);
+  const auto at = reader.Scan(position.empty() ? store::PrefixRange(list)
+                                               : store::PrefixRangeAfter(list, base::Cat(list, position)));
+  WaitingPage page;
+  for (; at->Valid(); at->Next()) {
+    if (static_cast<int>(page.records.size()) == limit) return page;
+    WAYPOST_RETURN_IF_ERROR(Parse(at->value(), page.records.emplace_back()));
+    page.position = at->key().substr(list.size());
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  page.position.clear();
+  return page;
+}
+
+absl::StatusOr<std::vector<WaitingRecord>> AllWaiting(const store::Reader& reader, const GroupKey& group) {
   std::vector<WaitingRecord> list;
   WAYPOST_RETURN_IF_ERROR(WalkWaiting(reader, group, [&](WaitingRecord& waiting) {
     list.push_back(std::move(waiting));
-    return static_cast<int>(list.size()) < kMaxWaiting;
+    return true;
   }));
   return list;
 }
@@ -124,7 +143,7 @@ absl::StatusOr<int> RankOf(const store::Reader& reader, const GroupKey& group, s
   WAYPOST_RETURN_IF_ERROR(WalkWaiting(reader, group, [&](const WaitingRecord& waiting) {
     ++rank;
     found = waiting.referral() == referral;
-    return !found && rank < kMaxWaiting;
+    return !found;
   }));
   return found ? rank : 0;
 }

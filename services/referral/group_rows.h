@@ -36,9 +36,17 @@ void PutWaiting(store::Writer& writer, const GroupKey& group, const Criteria& cr
                 const storage::v1::WaitingRecord& waiting);
 void DeleteWaiting(store::Writer& writer, const GroupKey& group, const Criteria& criteria,
                    const storage::v1::WaitingRecord& waiting);
-// All who wait, in order: at most kMaxWaiting.
-absl::StatusOr<std::vector<storage::v1::WaitingRecord>> ListWaiting(const store::Reader& reader,
-                                                                    const GroupKey& group);
+struct WaitingPage {
+  std::vector<storage::v1::WaitingRecord> records;
+  // The row to go on after; empty at the end.
+  std::string position;
+};
+// In order, from the row after `position`: at most `limit`.
+absl::StatusOr<WaitingPage> ListWaiting(const store::Reader& reader, const GroupKey& group,
+                                        std::string_view position, int limit);
+// All who wait: kMaxWaiting, and who came back to a full list of before that was counted.
+absl::StatusOr<std::vector<storage::v1::WaitingRecord>> AllWaiting(const store::Reader& reader,
+                                                                   const GroupKey& group);
 // The first on the list other than `except`; empty when there is none.
 absl::StatusOr<std::string> FirstWaiting(const store::Reader& reader, const GroupKey& group,
                                          std::string_view except);

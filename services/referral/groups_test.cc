@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/api/resource.h"
+#include "services/referral/clock_keeper.h"
 #include "services/referral/enrolment_policy.h"
 #include "services/referral/group_rows.h"
 #include "services/referral/referral_limits.h"
@@ -397,6 +398,37 @@ TEST_F(GroupsTest, AListIsPagedAndNewCriteriaEndItsPages) {
   EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::ListWaitingList, request)), "PAGE_TOKEN_INVALID");
 }
 
+TEST_F(GroupsTest, WhoLeavesDoesNotHideAnotherFromTheNextPage) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 5; ++i) names.push_back(Waitlisted());
+  auto request = On<v1::ListWaitingListRequest>(kAlphaList);
+  request.set_page_size(2);
+  request.set_page_token(Must(Do(receiver, &EnrolmentStub::ListWaitingList, request)).next_page_token());
+  auto cancel = On<v1::CancelReferralRequest>(names[0]);
+  cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
+  Must(Do(referrer, &Stub::CancelReferral, cancel));
+  cancel.set_name(names[1]);
+  Must(Do(referrer, &Stub::CancelReferral, cancel));
+  const auto next = Must(Do(receiver, &EnrolmentStub::ListWaitingList, request));
+  ASSERT_EQ(next.entries_size(), 2);
+  EXPECT_EQ(next.entries(0).referral(), names[2]);
+  EXPECT_EQ(next.entries(0).position(), 3) << "the numbers go on";
+  EXPECT_EQ(next.entries(1).referral(), names[3]);
+  // Nor does who comes show anybody twice.
+  const std::string urgent = Waitlisted();
+  auto raise = On<v1::ChangePriorityRequest>(urgent);
+  raise.set_priority(v1::PRIORITY_URGENT);
+  raise.set_text("why");
+  Must(Do(referrer, &Stub::ChangePriority, raise));
+  request.set_page_token(next.next_page_token());
+  const auto last = Must(Do(receiver, &EnrolmentStub::ListWaitingList, request));
+  ASSERT_EQ(last.entries_size(), 1);
+  EXPECT_EQ(last.entries(0).referral(), names[4]);
+  EXPECT_EQ(last.entries(0).position(), 5);
+  EXPECT_EQ(last.next_page_token(), "");
+  EXPECT_THAT(Names(), ElementsAre(urgent, names[2], names[3], names[4]));
+}
+
 TEST_F(GroupsTest, ACaseworkerSeesTheLineButOnlyHerOwnCases) {
   const std::string mine = Waitlisted();
   v1::SubmitReferralRequest elsewhere = NewReferral();
@@ -542,6 +574,40 @@ TEST_F(GroupsTest, AListHasALimit) {
   const auto refused = Do(receiver, &Stub::WaitlistReferral, ToList(Acknowledged()));
   EXPECT_EQ(ReasonOf(refused), "LIMIT_EXCEEDED");
   EXPECT_EQ(error::MetadataOf(refused.status(), "allowed"), "1000");
+}
+
+TEST_F(GroupsTest, AFullListTakesBackWhoWasOfferedAPlace) {
+  Declare(2);
+  const std::string stays = WithOffer();
+  const std::string lapses = WithOffer();
+  const auto waiting = [this](int count) {
+    ASSERT_TRUE(store::TransactAndWait(rig.store(), [count](store::Writer& writer) -> absl::Status {
+                  const GroupKey alpha = {std::string(kAsl), "alpha"};
+                  auto counts = rows::GetGroupCount(writer, alpha);
+                  if (!counts.ok()) return counts.status();
+                  counts->set_waiting(count);
+                  return rows::PutGroupCount(writer, alpha, *counts);
+                }).ok());
+  };
+  // Their places on the list are kept for those two.
+  waiting(kMaxWaiting - 2);
+  const std::string joins = Acknowledged();
+  const auto refused = Do(receiver, &Stub::WaitlistReferral, ToList(joins));
+  EXPECT_EQ(ReasonOf(refused), "LIMIT_EXCEEDED");
+  EXPECT_EQ(error::MetadataOf(refused.status(), "given"), "1001");
+  // And where others have come to have them, nobody is turned away who was there before.
+  waiting(kMaxWaiting);
+  EXPECT_EQ(ReasonOf(Answer(stays, v1::AnswerOfferRequest::ANSWER_STAY_ON_LIST)), "OK");
+  EXPECT_EQ(List().waiting_count(), kMaxWaiting + 1);
+  rig.clock().Advance(absl::Hours(24 * 4));
+  Refresh();
+  ClockKeeper keeper(rig.env(), service.change(), {});
+  for (int i = 0; i < 4; ++i) ASSERT_EQ(Must(keeper.Step()).refused, 0);
+  EXPECT_EQ(Record(lapses).state(), kWaitlisted);
+  EXPECT_EQ(List().waiting_count(), kMaxWaiting + 2);
+  // Room is made by who leaves.
+  waiting(kMaxWaiting - 1);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::WaitlistReferral, ToList(joins))), "OK");
 }
 
 TEST_F(GroupsTest, CountsBelowZeroAreNeverWritten) {

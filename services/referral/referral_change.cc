@@ -184,6 +184,13 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
   return absl::OkStatus();
 }
 
+// What a decision did to the groups of offers.
+struct GroupNews {
+  // The reason, where a place was taken before others on the list.
+  v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
+  std::string next_on_list;
+};
+
 // `as` is null for what the system did.
 void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& decision,
                   const GroupNews& news) {
@@ -217,19 +224,21 @@ absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
 enum class DoneBy { kCaller, kSystem };
 
 // Row, history and event of one decided referral.
-absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy by,
-                           const ReferralRecord& before, const Decision& decision,
-                           const std::vector<std::pair<std::string, std::string>>& commitments) {
+absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy by,
+                                        const ReferralRecord& before, const Decision& decision,
+                                        const std::vector<std::pair<std::string, std::string>>& commitments) {
   const ReferralRecord& next = decision.next;
   const bool is_new = before.state() == kNothing;
-  WAYPOST_ASSIGN_OR_RETURN(const GroupNews news, CarryGroups(mutation.writer(), before, decision));
+  GroupNews news;
+  WAYPOST_ASSIGN_OR_RETURN(news.out_of_order, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
   if (!is_new && IsProtected(next) && !IsProtected(before)) {
     WAYPOST_RETURN_IF_ERROR(Hide(mutation.writer(), next));
   }
+  WAYPOST_ASSIGN_OR_RETURN(const auto enrolled, CarryEnrolments(mutation, as, before, decision));
+  WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(mutation.writer(), before, next, enrolled));
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   WAYPOST_RETURN_IF_ERROR(rows::AddCounts(mutation.writer(), next, decision.counted));
-  WAYPOST_RETURN_IF_ERROR(CarryEnrolments(mutation, as, decision.event, before, next));
   const std::vector<std::string> parties = PartiesOf(before, next);
   rpc::Change change{.type = EventType(decision.event),
                      .resource = next.name(),
@@ -243,7 +252,8 @@ absl::Status WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy
   for (const auto& [name, value] : commitments) change.commitments.emplace_back(name, value);
   for (const auto& [name, code] : decision.facts) change.facts.emplace_back(name, code);
   for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
-  return mutation.Publish(as, change);
+  WAYPOST_RETURN_IF_ERROR(mutation.Publish(as, change));
+  return news;
 }
 
 absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
@@ -259,7 +269,7 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
         DecideAsSystem(current, follow_up.command,
                        {api::NotBefore(mutation.call().now, current), by.clocks, std::move(calendars)}));
     WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
-    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}));
+    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}).status());
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, depth + 1));
   }
   return absl::OkStatus();
@@ -291,7 +301,7 @@ absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const Re
       WriteContent(mutation.writer(), Is::kNew, linked, linked.referring().body(), content));
   Decision opened{.next = linked, .event = Event::kOpenLinked};
   opened.counted = CountOpened(opened.next);
-  return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments);
+  return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments).status();
 }
 
 policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked,
@@ -320,7 +330,7 @@ std::string FeedOf(std::string_view body) {
 absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                               const ReferralRecord& before, const Decision& decision) {
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), before, decision));
-  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kCaller, before, decision, {}));
+  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kCaller, before, decision, {}).status());
   return RunFollowUps(mutation, as, by, decision.follow_ups, 0);
 }
 
@@ -474,7 +484,7 @@ absl::Status ReferralChange::RunAsSystem(rpc::Mutation& mutation, const Authoriz
     rows::PutNote(writer, decision.next.name(), *note);
   }
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
-  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}));
+  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}).status());
   return RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0);
 }
 
@@ -511,11 +521,13 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
   WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown, decision.next,
                                        mutation.caller().body, prepared.content));
-  const absl::Status written =
+  const absl::StatusOr<GroupNews> news =
       WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments);
   // A newer replica may know of more places.
-  if (error::ReasonOf(written) == "NO_PLACE_FREE") WAYPOST_RETURN_IF_ERROR(clockwork_.bodies.CheckFresh(now));
-  WAYPOST_RETURN_IF_ERROR(written);
+  if (error::ReasonOf(news.status()) == "NO_PLACE_FREE") {
+    WAYPOST_RETURN_IF_ERROR(clockwork_.bodies.CheckFresh(now));
+  }
+  WAYPOST_RETURN_IF_ERROR(news.status());
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
@@ -524,7 +536,8 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
     WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, clockwork_, decision.next.name()));
   }
   FillReferral(decision.next, as, now, response);
-  return FillGroups(writer, &current, decision.next, as, response);
+  if (as.Is(policy::Relation::kReceiving)) response.set_next_on_list(news->next_on_list);
+  return FillGroups(writer, decision.next, as, response);
 }
 
 }  // namespace waypost::referral

@@ -146,6 +146,14 @@ void RemovePlaces(uint32_t person, ReferralRecord& record) {
   }
 }
 
+// They wait for no place; a list on which nobody is left is left.
+void RemoveFromList(uint32_t person, ReferralRecord& record) {
+  if (!record.has_waiting()) return;
+  auto& waiting = *record.mutable_waiting()->mutable_persons();
+  waiting.erase(std::remove(waiting.begin(), waiting.end(), person), waiting.end());
+  if (waiting.empty()) record.clear_waiting();
+}
+
 void TakeOut(uint32_t person, ReferralRecord& record) {
   auto& persons = *record.mutable_persons();
   for (int i = 0; i < persons.size(); ++i) {
@@ -153,6 +161,7 @@ void TakeOut(uint32_t person, ReferralRecord& record) {
     *record.add_withdrawn_persons() = persons[i];
     persons.DeleteSubrange(i, 1);
     RemovePlaces(person, record);
+    RemoveFromList(person, record);
     return;
   }
 }

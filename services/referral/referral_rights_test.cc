@@ -382,6 +382,18 @@ TEST(Rights, ALegalHoldKeepsThatSidesShareUntilItIsReleasedOrItsDayHasPassed) {
   }
 }
 
+TEST(Rights, WhoWithdrawsWaitsNoMore) {
+  ReferralRecord record = WithPersons(kWaitlisted, {OnConsent(1), OnConsent(2), CompletePerson(3)});
+  record.mutable_waiting()->set_offer("offers/asl");
+  record.mutable_waiting()->set_group_id("alpha");
+  for (const uint32_t person : {1, 2}) record.mutable_waiting()->add_persons(person);
+  record = Used(record, command::Withdraw{{kRequest, 1}});
+  EXPECT_THAT(record.waiting().persons(), ElementsAre(2));
+  record = Used(record, command::Withdraw{{kRequest, 2}});
+  EXPECT_FALSE(record.has_waiting()) << "nobody is left who waits";
+  EXPECT_THAT(Numbers(record.persons()), ElementsAre(3));
+}
+
 TEST(Rights, TheNumberOfSomebodyWhoWithdrewIsNotGivenToAnother) {
   const ReferralRecord record =
       Used(WithPersons(kDraft, {OnConsent(1), CompletePerson(2)}), command::Withdraw{{kRequest, 1}});

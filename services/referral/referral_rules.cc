@@ -487,14 +487,18 @@ bool DeniesCompetence(v1::DeclineReason reason) {
   return reason == v1::DECLINE_REASON_NOT_COMPETENT || reason == v1::DECLINE_REASON_OUT_OF_AREA;
 }
 
+// The case is with the referring body again, which has to find another way; of a hand-over, with whoever
+// wanted to hand it over.
+void OweFollowUp(Step& step) {
+  if (step.current.hand_over_of().empty()) SetStepDue(step, v1::CLOCK_FOLLOW_UP, v1::PARTY_REFERRING);
+}
+
 absl::Status Apply(const command::Decline& decline, Step& step) {
   if (step.current.competence_ruled() && DeniesCompetence(decline.decline.reason())) {
     return RulingBinds(step.current.name());
   }
   *step.next().mutable_decline() = decline.decline;
-  // The case is with the referring body again, which has to find another way; of a hand-over, with whoever
-  // wanted to hand it over.
-  if (step.current.hand_over_of().empty()) SetStepDue(step, v1::CLOCK_FOLLOW_UP, v1::PARTY_REFERRING);
+  OweFollowUp(step);
   return absl::OkStatus();
 }
 
@@ -685,6 +689,7 @@ absl::Status Apply(const command::HandOver& hand_over, Step& step) {
   ReferralRecord& next = step.next();
   next.set_hand_over_pending(true);
   next.set_hand_over_count(step.current.hand_over_count() + 1);
+  next.set_hold_reason_before_hand_over(step.current.hold_reason());
   next.set_hold_reason(v1::HOLD_REASON_HAND_OVER);
   next.set_state_before_hand_over(step.current.state());
   if (step.current.has_due()) *next.mutable_due_before_hand_over() = step.current.due();
@@ -696,6 +701,7 @@ void ForgetHandOver(ReferralRecord& next) {
   next.set_hand_over_pending(false);
   next.clear_state_before_hand_over();
   next.clear_due_before_hand_over();
+  next.clear_hold_reason_before_hand_over();
 }
 
 absl::Status Apply(const command::HandOverTaken& taken, Step& step) {
@@ -718,7 +724,7 @@ absl::Status Apply(const command::HandOverNotTaken&, Step& step) {
   } else {
     RestoreDue(next, step.current.has_due_before_hand_over(), step.current.due_before_hand_over());
   }
-  if (step.current.state_before_hand_over() != kOnHold) next.clear_hold_reason();
+  next.set_hold_reason(step.current.hold_reason_before_hand_over());
   next.clear_forwarded_to();
   next.clear_forwarded_how();
   ForgetHandOver(next);
@@ -858,7 +864,7 @@ absl::Status Apply(const command::Escalate&, Step& step) {
 }
 
 absl::Status Apply(const command::Lapse&, Step& step) {
-  SetStepDue(step, v1::CLOCK_FOLLOW_UP, v1::PARTY_REFERRING);
+  OweFollowUp(step);
   return absl::OkStatus();
 }
 

@@ -730,6 +730,33 @@ TEST(HandOver, NotTakenWhileACancellationWaits) {
   EXPECT_EQ(After(kReceiving, back, command::ConfirmCancel{}).state(), kCancelled);
 }
 
+TEST(HandOver, NotTakenGivesAHoldItsReasonBack) {
+  const v1::HoldReason reason = RecordIn(kOnHold).hold_reason();
+  ASSERT_EQ(reason, v1::HOLD_REASON_WAITING_FOR_PERSON);
+  const ReferralRecord asked = HandedOver(kOnHold).next;
+  EXPECT_EQ(asked.hold_reason(), v1::HOLD_REASON_HAND_OVER);
+  const ReferralRecord back = After(kSystem, asked, command::HandOverNotTaken{});
+  EXPECT_EQ(back.state(), kOnHold);
+  EXPECT_EQ(back.hold_reason(), reason);
+  // Also when somebody wished to cancel in between.
+  ReferralRecord cancelling = After(kReferring, asked, testing::CommandFor(Event::kCancel));
+  cancelling = After(kSystem, cancelling, command::HandOverNotTaken{});
+  EXPECT_EQ(After(kReceiving, cancelling, command::RefuseCancel{}).hold_reason(), reason);
+  const ReferralRecord working = After(kSystem, HandedOver(kInProgress).next, command::HandOverNotTaken{});
+  EXPECT_EQ(working.hold_reason(), v1::HOLD_REASON_UNSPECIFIED);
+}
+
+TEST(HandOver, LapsedOwesNothingInTheLinkedOne) {
+  ReferralRecord linked = *HandedOver(kInProgress).linked;
+  *linked.mutable_escalate_time() = linked.update_time();
+  const auto lapsed = DecideBy(kSystem, linked, command::Lapse{});
+  ASSERT_TRUE(lapsed.ok()) << lapsed.status();
+  EXPECT_FALSE(lapsed->next.has_due()) << "the case is back with whoever wanted to hand it over";
+  EXPECT_EQ(lapsed->next.wake(), storage::v1::WAKE_NEVER);
+  ASSERT_EQ(lapsed->follow_ups.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<command::HandOverNotTaken>(lapsed->follow_ups[0].command));
+}
+
 TEST(HandOver, WithoutOneTheSystemHasNothingToTell) {
   EXPECT_EQ(Reason(DecideBy(kSystem, RecordIn(kOnHold), command::HandOverNotTaken{})),
             "NO_HAND_OVER_PENDING");

@@ -283,7 +283,7 @@ ReferralService::Reactor* ReferralService::GetReferral(Context* context,
                       WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
                       *response = ToReferral(found.record, found.as, call.now);
                       WAYPOST_RETURN_IF_ERROR(FillCaseHolder(reader, found.record, *response));
-                      return FillGroups(reader, nullptr, found.record, found.as, *response);
+                      return FillGroups(reader, found.record, found.as, *response);
                     });
 }
 

@@ -34,6 +34,15 @@ bool IsPerson(const ReferralRecord& record, uint32_t number) {
                      [number](const v1::Person& person) { return person.number() == number; });
 }
 
+// Those who wait and are still in the referral.
+std::vector<uint32_t> PresentOnList(const ReferralRecord& record) {
+  std::vector<uint32_t> present;
+  for (const uint32_t person : record.waiting().persons()) {
+    if (IsPerson(record, person)) present.push_back(person);
+  }
+  return present;
+}
+
 // The persons chosen, or else those who wait in that group, or else everybody.
 absl::Status ChoosePersons(const GroupChoice& choice, const ReferralRecord& record,
                            std::vector<uint32_t>& persons) {
@@ -47,7 +56,7 @@ absl::Status ChoosePersons(const GroupChoice& choice, const ReferralRecord& reco
   const v1::ListPlace& waiting = record.waiting();
   if (persons.empty() && record.has_waiting() && waiting.offer() == choice.offer &&
       waiting.group_id() == choice.group_id) {
-    persons.assign(waiting.persons().begin(), waiting.persons().end());
+    persons = PresentOnList(record);
   }
   if (persons.empty()) {
     for (const v1::Person& person : record.persons()) persons.push_back(person.number());
@@ -63,6 +72,15 @@ void PutPlaces(const GroupKey& group, const std::vector<uint32_t>& persons, Refe
     place.set_offer(group.offer);
     place.set_group_id(group.group_id);
   }
+}
+
+// What was offered to somebody who has been taken out since is nobody's.
+void KeepPlacesOfPresent(ReferralRecord& next) {
+  auto& places = *next.mutable_places();
+  places.erase(
+      std::remove_if(places.begin(), places.end(),
+                     [&next](const v1::PersonPlace& place) { return !IsPerson(next, place.person()); }),
+      places.end());
 }
 
 // Names the enrolments that are to have places of ENROLMENT offers.
@@ -156,6 +174,11 @@ std::optional<GroupKey> WaitsIn(const ReferralRecord& record) {
   return GroupKey{.offer = record.waiting().offer(), .group_id = record.waiting().group_id()};
 }
 
+std::optional<GroupKey> ComesBackTo(const ReferralRecord& record) {
+  if (record.state() != kOffered || !record.has_waiting()) return std::nullopt;
+  return GroupKey{.offer = record.waiting().offer(), .group_id = record.waiting().group_id()};
+}
+
 absl::Status JoinList(const GroupChoice& choice, absl::Time now, ReferralRecord& next) {
   if (choice.group_id.empty()) return absl::OkStatus();
   std::vector<uint32_t> persons;
@@ -183,9 +206,9 @@ absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std:
   if (places.empty()) {
     const v1::ListPlace& waiting = next.waiting();
     if (next.has_waiting() && next.places().empty()) {
-      PutPlaces({waiting.offer(), waiting.group_id()}, {waiting.persons().begin(), waiting.persons().end()},
-                next);
+      PutPlaces({waiting.offer(), waiting.group_id()}, PresentOnList(next), next);
     }
+    KeepPlacesOfPresent(next);
     GiveOver(limits, next);
     return absl::OkStatus();
   }

@@ -49,6 +49,8 @@ std::map<GroupKey, int64_t> PlacesHeld(const storage::v1::ReferralRecord& record
 std::map<GroupKey, int64_t> PlacesGivenOver(const storage::v1::ReferralRecord& record);
 // The group on whose list it is now. An offered referral is on none, and comes back to where it was.
 std::optional<GroupKey> WaitsIn(const storage::v1::ReferralRecord& record);
+// The group on whose list it is again when the place that it is offered is refused.
+std::optional<GroupKey> ComesBackTo(const storage::v1::ReferralRecord& record);
 
 // --- What commands do to the record. REQUIRES: offer and group of a choice are filled in, or both empty.
 // INVALID_FIELD where somebody is no person of the referral.

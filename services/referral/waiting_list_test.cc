@@ -108,6 +108,25 @@ TEST(WaitingList, AListIsJoinedByThoseNamedOrByEverybody) {
   EXPECT_EQ(all.places(1).group_id(), "alpha");
 }
 
+TEST(WaitingList, WhoIsNoLongerInTheReferralGetsNoPlace) {
+  ReferralRecord record = testing::RecordIn(kWaitlisted);
+  *record.add_persons() = testing::CompleteChild(2);
+  ASSERT_TRUE(JoinList({"offers/asl", "alpha", {}}, testing::Now(), record).ok());
+  record.mutable_persons()->DeleteSubrange(0, 1);
+  ReferralRecord offered = record;
+  ASSERT_TRUE(TakeOffered({"offers/asl", "alpha", {}}, offered).ok());
+  ASSERT_EQ(offered.places_size(), 1);
+  EXPECT_EQ(offered.places(0).person(), 2U);
+  ReferralRecord accepted = record;
+  ASSERT_TRUE(TakeAccepted({}, {}, accepted).ok());
+  ASSERT_EQ(accepted.places_size(), 1);
+  EXPECT_EQ(accepted.places(0).person(), 2U);
+  // Nor a place that was offered.
+  offered.mutable_places(0)->set_person(1);
+  ASSERT_TRUE(TakeAccepted({}, {}, offered).ok());
+  EXPECT_EQ(offered.places_size(), 0);
+}
+
 storage::v1::WaitingRecord Waiting(v1::Priority priority, int since, int sent, type::v1::AgeBand youngest,
                                    int persons) {
   storage::v1::WaitingRecord waiting;
