@@ -79,7 +79,7 @@ absl::Status Carry(rpc::Mutation& mutation, const Held& held, const EnrolmentCom
 }
 
 // Completes the referral, where nobody has.
-absl::Status CompleteReferral(rpc::Mutation& mutation, const BodyRegistry& bodies, const Held& held,
+absl::Status CompleteReferral(rpc::Mutation& mutation, const Clockwork& by, const Held& held,
                               const v1::StartEnrolmentRequest& request) {
   if (IsEnd(held.referral.state())) {
     if (request.outcomes().empty()) return absl::OkStatus();
@@ -95,8 +95,11 @@ absl::Status CompleteReferral(rpc::Mutation& mutation, const BodyRegistry& bodie
   }
   const command::Complete complete{{request.outcomes().begin(), request.outcomes().end()}};
   const absl::Time now = api::NotBefore(mutation.call().now, held.referral);
-  WAYPOST_ASSIGN_OR_RETURN(const Decision decision, Decide(held.referral, complete, held.as, now));
-  return CarryOutOfCaller(mutation, held.as, {bodies, ClockTable::Standard()}, held.referral, decision);
+  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
+                           CalendarsOf(by.bodies, mutation.writer(), complete, held.referral));
+  WAYPOST_ASSIGN_OR_RETURN(const Decision decision,
+                           Decide(held.referral, complete, held.as, {now, by.clocks, std::move(calendars)}));
+  return CarryOutOfCaller(mutation, held.as, by, held.referral, decision);
 }
 
 // The states asked for, in ascending order; none means those with a place.
@@ -187,7 +190,7 @@ EnrolmentService::Reactor* EnrolmentService::StartEnrolment(Context* context,
                      [this, request, response](rpc::Mutation& mutation) -> absl::Status {
                        WAYPOST_ASSIGN_OR_RETURN(const Held held, Hold(mutation, *request));
                        WAYPOST_RETURN_IF_ERROR(Carry(mutation, held, enrolment::Start{}, *response));
-                       return CompleteReferral(mutation, bodies_, held, *request);
+                       return CompleteReferral(mutation, clockwork_, held, *request);
                      });
 }
 

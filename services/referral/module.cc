@@ -34,6 +34,7 @@ ClockTable TableOf(const config::v1::NodeConfig::Clocks& given) {
   }
   table.reminder_share = given.reminder_percent() / 100.0;
   table.lapse_share = given.lapse_percent() / 100.0;
+  table.remind_again_share = given.remind_again_percent() / 100.0;
   return table;
 }
 
@@ -53,7 +54,7 @@ class ReferralModule final : public runtime::Module {
         sealing_(keys, context.node.random),
         replica_(context.store),
         service_(outbox_->env(), sealing_, replica_, clocks_),
-        enrolments_(outbox_->env(), replica_),
+        enrolments_(outbox_->env(), service_.change().clockwork()),
         keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(clocks)) {}
 
   std::string_view name() const override { return "referral"; }

@@ -52,7 +52,7 @@ ReferralRig::ReferralRig(RigOptions options)
       sealing(keys, rig.random()),
       replica(rig.store()),
       service(rig.env(), sealing, replica),
-      enrolment_service(rig.env(), replica) {
+      enrolment_service(rig.env(), service.change().clockwork()) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
