@@ -111,6 +111,11 @@ void CompleteClocks(NodeConfig::Clocks& clocks, error::FieldViolations& violatio
   using Clocks = NodeConfig::Clocks;
   complete({"clocks.reminder_percent", 25, 90}, &Clocks::reminder_percent, &Clocks::set_reminder_percent);
   complete({"clocks.lapse_percent", 100, 1000}, &Clocks::lapse_percent, &Clocks::set_lapse_percent);
+  if (!clocks.has_remind_again_percent()) clocks.set_remind_again_percent(100);
+  const int32_t again = clocks.remind_again_percent();
+  if (again < 0 || again > 1000) {
+    violations.Add("clocks.remind_again_percent", base::Cat(again, " is out of bounds: give 0 to 1000"));
+  }
   complete({"clocks.outage_seconds", 300, 86'400}, &Clocks::outage_seconds, &Clocks::set_outage_seconds);
   complete({"clocks.fire_rate", 4000, 100'000}, &Clocks::fire_rate, &Clocks::set_fire_rate);
   complete({"clocks.catch_up_rate", 500, 100'000}, &Clocks::catch_up_rate, &Clocks::set_catch_up_rate);

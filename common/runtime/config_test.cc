@@ -87,6 +87,24 @@ TEST(CompleteConfig, RetentionRulesAreCompletedAndEachCodeOccursOnce) {
   EXPECT_THAT(Wrong("retention { erase_rate: 10001 }"), ElementsAre(StartsWith("retention.erase_rate")));
 }
 
+TEST(CompleteConfig, SilenceIsRemindedOfAgainUnlessItIsSaidThatItIsNot) {
+  EXPECT_THAT(Wrong("clocks { remind_again_percent: 0 }"), IsEmpty());
+  EXPECT_THAT(Wrong("clocks { remind_again_percent: 1000 }"), IsEmpty());
+  for (const int percent : {-1, 1001}) {
+    EXPECT_THAT(Wrong(base::Cat("clocks { remind_again_percent: ", percent, " }")),
+                ElementsAre(HasSubstr("give 0 to 1000")));
+  }
+  NodeConfig config;
+  config.set_data_dir("d");
+  config.set_key_dir("k");
+  config.set_demo(true);
+  ASSERT_TRUE(CompleteConfig(config).ok());
+  EXPECT_EQ(config.clocks().remind_again_percent(), 100);
+  config.mutable_clocks()->set_remind_again_percent(0);
+  ASSERT_TRUE(CompleteConfig(config).ok());
+  EXPECT_EQ(config.clocks().remind_again_percent(), 0);
+}
+
 TEST(CompleteConfig, ListenersAreHostAndPort) {
   for (const std::string address : {"127.0.0.1:7400", "127.0.0.1:0", "localhost:65535", "[::1]:7400"}) {
     EXPECT_THAT(Wrong(base::Cat("listen: '", address, "'")), IsEmpty()) << address;

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "common/base/rate_bucket.h"
 #include "common/rpc/environment.h"
+#include "common/telemetry/clock_failures.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_repository.h"
 
@@ -42,6 +43,8 @@ class ClockKeeper {
  public:
   // Clocks looked at in one step, all of them in flight at once.
   static constexpr int kBatch = 256;
+  // How often at most it logs that it cannot work.
+  static constexpr absl::Duration kLogEvery = absl::Minutes(1);
   // How often it notes that it runs.
   static constexpr absl::Duration kBeatEvery = absl::Seconds(15);
   // How long outages are remembered: longer than any clock runs.
@@ -63,19 +66,28 @@ class ClockKeeper {
 
  private:
   void Run();
+  absl::StatusOr<KeeperStep> StepAt(absl::Time now);
+  void NoticeClockPutBack(absl::Time now);
   absl::Status NoteThatItRuns(absl::Time now);
+  absl::Status Beat(absl::Time now);
   absl::StatusOr<std::vector<rows::WakeRow>> NextRows(absl::Time now);
   KeeperStep Fire(const std::vector<rows::WakeRow>& rows, absl::Time now);
   absl::Status FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, bool& changed);
+  void Report(absl::Time now, std::string_view message, std::string_view error);
 
   const rpc::Environment& env_;
   ReferralChange& change_;
   const KeeperOptions options_;
+  telemetry::ClockFailures failures_;
   // The thread's own.
   absl::Time next_beat_ = absl::InfinitePast();
   absl::Time catching_up_until_ = absl::InfinitePast();
+  absl::Time last_step_ = absl::InfinitePast();
+  absl::Time next_log_ = absl::InfinitePast();
   std::vector<Outage> outages_;
+  bool outages_stale_ = true;
   std::string after_;  // the row that the next batch begins after
+  bool swept_ = true;  // the last batch reached what is not due yet
   absl::Time from_the_first_at_ = absl::InfinitePast();
 
   absl::Mutex mutex_;

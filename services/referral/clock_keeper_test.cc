@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/api/resource.h"
+#include "common/store/keys.h"
 #include "services/referral/referral_rig.h"
 
 namespace waypost::referral {
@@ -15,6 +16,36 @@ using ::testing::IsEmpty;
 
 constexpr absl::Duration kDay = absl::Hours(24);
 
+// Passes everything on, until its snapshots are told to fail.
+class BlindStore final : public store::Store {
+ public:
+  explicit BlindStore(store::Store& store) : store_(store) {}
+  bool blind = false;
+
+  absl::StatusOr<std::unique_ptr<store::Reader>> Snapshot() const override {
+    if (blind) return absl::UnavailableError("no snapshot");
+    return store_.Snapshot();
+  }
+  void Transact(store::Body body, store::Done done) override {
+    store_.Transact(std::move(body), std::move(done));
+  }
+
+ private:
+  store::Store& store_;
+};
+
+double Failures(rpc::NodeEnvironment const& node, std::string_view what) {
+  for (const auto& family : node.metrics.registry()->Collect()) {
+    if (family.name != "waypost_clock_failures_total") continue;
+    for (const auto& metric : family.metric) {
+      for (const auto& label : metric.label) {
+        if (label.name == "what" && label.value == what) return metric.counter.value;
+      }
+    }
+  }
+  return -1;
+}
+
 class ClockKeeperTest : public ::testing::Test {
  protected:
   ClockKeeper& Keeper() {
@@ -23,6 +54,13 @@ class ClockKeeperTest : public ::testing::Test {
   }
   // As after a start of the process.
   void Restart() { keeper_ = std::make_unique<ClockKeeper>(r.rig.env(), r.service.change(), options); }
+  void Write(const std::function<void(store::Writer&)>& body) {
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                  body(writer);
+                  return absl::OkStatus();
+                }).ok());
+  }
+  std::vector<Outage> Outages() { return Must(rows::ListOutages(*Must(r.rig.store().Snapshot()))); }
 
   // Lets the clocks run as they do, every ten seconds at most in a test's own time, up to `until`.
   int RunUntil(absl::Time until) {
@@ -154,6 +192,156 @@ TEST_F(ClockKeeperTest, ManyDueAtOnceAllFire) {
   for (const std::string& name : names) {
     ASSERT_THAT(EventsOf(name), ElementsAre("SUBMIT", "REMINDER", "ESCALATE")) << name;
   }
+}
+
+// Rows that lead nowhere, before all others.
+TEST_F(ClockKeeperTest, RowsAtTheHeadThatCannotRingStarveNoOther) {
+  const std::string name = r.Requested();
+  RunNow();
+  RunUntil(DueOf(name));
+  // The rows of records that cannot be read: what is to be done with them is refused for ever.
+  Write([&](store::Writer& writer) {
+    for (int i = 0; i < 3 * ClockKeeper::kBatch; ++i) {
+      const std::string id = base::Cat("broken", 1000 + i);
+      writer.Put(store::KeyBuilder().Text("clock").Time(absl::UnixEpoch()).Text(id).Take(),
+                 store::KeyBuilder().Uint(storage::v1::WAKE_MISSED).Int(1).Take());
+      writer.Put(store::KeyBuilder().Text("r").Text(id).Take(), "?");
+    }
+  });
+  r.rig.clock().Advance(absl::Seconds(3));
+  for (int i = 0; i < 4; ++i) {
+    const auto step = Keeper().Step();
+    ASSERT_TRUE(step.ok()) << step.status();
+    EXPECT_EQ(step->refused, i < 3 ? ClockKeeper::kBatch : 0);
+    EXPECT_EQ(step->fired, i < 3 ? 0 : 1);
+    r.rig.clock().Advance(absl::Seconds(3));  // it begins anew no sooner than it has come to the end
+  }
+  EXPECT_EQ(EventsOf(name).back(), "ESCALATE");
+}
+
+TEST_F(ClockKeeperTest, ARowThatIsNotTheRecordsOwnIsTakenAway) {
+  const std::string name = r.Requested();
+  RunNow();
+  const std::string id = name.substr(std::string("referrals/").size());
+  Write([&](store::Writer& writer) {
+    for (const std::string& of : {id, std::string("01jdnobody")}) {
+      writer.Put(store::KeyBuilder().Text("clock").Time(absl::UnixEpoch()).Text(of).Take(),
+                 store::KeyBuilder().Uint(storage::v1::WAKE_MISSED).Int(1).Take());
+    }
+  });
+  const auto rows = [&] {
+    return Must(rows::ListWakes(*Must(r.rig.store().Snapshot()), "", DueOf(name), 10)).rows;
+  };
+  ASSERT_EQ(rows().size(), 3U);
+  r.rig.clock().Advance(absl::Seconds(3));
+  EXPECT_EQ(RunNow(), 0);
+  ASSERT_EQ(rows().size(), 1U);
+  EXPECT_EQ(rows()[0].name, name);
+  EXPECT_THAT(EventsOf(name), ElementsAre("SUBMIT"));
+}
+
+TEST_F(ClockKeeperTest, AStepThatFailsIsCountedAndLogged) {
+  RunNow();
+  EXPECT_EQ(Failures(r.rig.env().node, "step"), 0);
+  r.rig.store().Refuse(absl::UnavailableError("the disk is full"));
+  for (int i = 0; i < 3; ++i) {
+    r.rig.clock().Advance(absl::Seconds(16));
+    EXPECT_FALSE(Keeper().Step().ok());
+  }
+  r.rig.store().Refuse(absl::OkStatus());
+  EXPECT_EQ(Failures(r.rig.env().node, "step"), 3);
+  const std::string log = r.rig.EndLog();
+  const size_t line = log.find("the clocks of referrals stand still");
+  ASSERT_NE(line, std::string::npos) << log;
+  EXPECT_EQ(log.find("the clocks of referrals stand still", line + 1), std::string::npos) << "once a minute";
+}
+
+TEST_F(ClockKeeperTest, ARowThatCannotBeReadIsCountedAndHoldsUpNoOther) {
+  const std::string name = r.Requested();
+  RunNow();
+  RunUntil(DueOf(name));
+  Write([](store::Writer& writer) {
+    writer.Put(store::KeyBuilder().Text("clock").Time(absl::UnixEpoch()).Text("odd").Take(), "?");
+  });
+  r.rig.clock().Advance(absl::Seconds(3));
+  EXPECT_EQ(RunNow(), 1);
+  EXPECT_EQ(EventsOf(name).back(), "ESCALATE");
+  EXPECT_EQ(Failures(r.rig.env().node, "row"), 1);
+}
+
+// For one beat the clock of the machine said 2030.
+TEST_F(ClockKeeperTest, AClockThatRanAheadAndWasSetRightTellsOfNoOutageAndHidesNone) {
+  const std::string name = r.Requested();
+  RunNow();
+  const absl::Time due = DueOf(name);
+  const absl::Time before = r.rig.clock().Now();
+  Write([&](store::Writer& writer) {
+    rows::PutOutage(writer, {.begin = before, .end = before + 1500 * kDay});
+    rows::PutBeat(writer, before + 1500 * kDay);
+  });
+  Restart();
+  RunNow();
+  EXPECT_TRUE(Outages().empty());
+  RunUntil(due - absl::Hours(1));
+  r.rig.clock().Advance(2 * kDay);  // an outage that is one
+  RunNow();
+  EXPECT_EQ(Outages().size(), 1U);
+  EXPECT_EQ(DueOf(name), due + 2 * kDay);
+}
+
+TEST_F(ClockKeeperTest, OneProcessThatSawTheClockRunAheadGoesOn) {
+  RunNow();
+  const absl::Time before = r.rig.clock().Now();
+  r.rig.clock().Advance(1500 * kDay);
+  RunNow();
+  r.rig.clock().Advance(before + absl::Seconds(30) - r.rig.clock().Now());
+  const std::string name = r.Requested();
+  RunNow();
+  EXPECT_TRUE(Outages().empty());
+  const absl::Time due = DueOf(name);
+  RunUntil(due + absl::Minutes(5));
+  EXPECT_EQ(DueOf(name), due);
+  EXPECT_THAT(EventsOf(name), ElementsAre("SUBMIT", "REMINDER", "ESCALATE"));
+}
+
+TEST_F(ClockKeeperTest, AnOutageThatCouldNotBeReadIsReadLater) {
+  const std::string name = r.Requested();
+  RunNow();
+  const absl::Time due = DueOf(name);
+  RunUntil(due - absl::Hours(1));
+  BlindStore blind(r.rig.store());
+  const rpc::Environment& env = r.rig.env();
+  const rpc::Environment seen{.node = env.node, .store = blind, .lane = env.lane, .hub = env.hub};
+  keeper_ = std::make_unique<ClockKeeper>(seen, r.service.change(), options);
+  RunNow();
+  r.rig.clock().Advance(2 * kDay);
+  blind.blind = true;
+  EXPECT_FALSE(Keeper().Step().ok());
+  blind.blind = false;
+  RunNow();
+  EXPECT_EQ(EventsOf(name).back(), "GIVE_BACK_TIME");
+  EXPECT_EQ(DueOf(name), due + 2 * kDay);
+  keeper_.reset();
+}
+
+TEST_F(ClockKeeperTest, TheStartOfWhatWaitsOnAListIsEscalatedAndRemindedOf) {
+  const std::string name = r.Requested();
+  RunNow();
+  auto waitlist = On<v1::WaitlistReferralRequest>(name);
+  *waitlist.mutable_review_time() = api::ToTimestamp(r.rig.clock().Now() + 90 * kDay);
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, waitlist));
+  RunUntil(r.rig.clock().Now() + 14 * kDay + absl::Minutes(5));
+  EXPECT_THAT(EventsOf(name), ElementsAre("SUBMIT", "WAITLIST", "REMINDER", "ESCALATE"));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), ElementsAre(name));
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION), ElementsAre(name));
+  EXPECT_EQ(Must(r.Get(r.referrer, name)).silence().clock(), v1::CLOCK_START);
+  RunUntil(r.rig.clock().Now() + 14 * kDay + absl::Minutes(5));
+  EXPECT_EQ(EventsOf(name).size(), 5U);
+  EXPECT_EQ(EventsOf(name).back(), "REMINDER");
+  r.Refresh();
+  Must(r.Do(r.receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), IsEmpty());
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION), IsEmpty());
 }
 
 TEST_F(ClockKeeperTest, ACoordinatingBodyThatAssumesReadsTheCaseFromThenOn) {

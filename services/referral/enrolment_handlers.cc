@@ -95,8 +95,10 @@ absl::Status CompleteReferral(rpc::Mutation& mutation, const Clockwork& by, cons
   }
   const command::Complete complete{{request.outcomes().begin(), request.outcomes().end()}};
   const absl::Time now = api::NotBefore(mutation.call().now, held.referral);
+  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
+                           CalendarsOf(by.bodies, mutation.writer(), complete, held.referral));
   WAYPOST_ASSIGN_OR_RETURN(const Decision decision,
-                           Decide(held.referral, complete, held.as, {now, by.clocks, {}}));
+                           Decide(held.referral, complete, held.as, {now, by.clocks, std::move(calendars)}));
   return CarryOutOfCaller(mutation, held.as, by, held.referral, decision);
 }
 
@@ -188,7 +190,7 @@ EnrolmentService::Reactor* EnrolmentService::StartEnrolment(Context* context,
                      [this, request, response](rpc::Mutation& mutation) -> absl::Status {
                        WAYPOST_ASSIGN_OR_RETURN(const Held held, Hold(mutation, *request));
                        WAYPOST_RETURN_IF_ERROR(Carry(mutation, held, enrolment::Start{}, *response));
-                       return CompleteReferral(mutation, {bodies_, clocks_}, held, *request);
+                       return CompleteReferral(mutation, clockwork_, held, *request);
                      });
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/rpc/environment.h"
 #include "services/referral/enrolment_rules.h"
+#include "services/referral/referral_change.h"
 #include "services/referral/referral_directory.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 
@@ -19,9 +20,8 @@ namespace waypost::referral {
 class EnrolmentService final : public v1::EnrolmentService::CallbackService {
  public:
   // All must outlive this.
-  EnrolmentService(const rpc::Environment& env, const BodyRegistry& bodies,
-                   const ClockTable& clocks = ClockTable::Standard())
-      : env_(env), bodies_(bodies), clocks_(clocks) {}
+  EnrolmentService(const rpc::Environment& env, const Clockwork& clockwork)
+      : env_(env), clockwork_(clockwork), bodies_(clockwork.bodies) {}
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -48,8 +48,8 @@ class EnrolmentService final : public v1::EnrolmentService::CallbackService {
                   v1::Enrolment* response, std::function<EnrolmentCommand(const Request&)> command_of);
 
   const rpc::Environment& env_;
+  const Clockwork clockwork_;
   const BodyRegistry& bodies_;
-  const ClockTable& clocks_;
 };
 
 }  // namespace waypost::referral

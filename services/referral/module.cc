@@ -50,6 +50,7 @@ ClockTable TableOf(const config::v1::NodeConfig::Clocks& given,
   }
   table.reminder_share = given.reminder_percent() / 100.0;
   table.lapse_share = given.lapse_percent() / 100.0;
+  table.remind_again_share = given.remind_again_percent() / 100.0;
   return table;
 }
 
@@ -75,7 +76,7 @@ class ReferralModule final : public runtime::Module {
         sealing_(keys, context.node.random),
         replica_(context.store),
         service_(outbox_->env(), sealing_, replica_, clocks_),
-        enrolments_(outbox_->env(), replica_, clocks_),
+        enrolments_(outbox_->env(), service_.change().clockwork()),
         intake_(outbox_->env(), sealing_, service_.change()),
         statistics_(outbox_->env(), PublicationOf(config.statistics())),
         keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())),
@@ -85,7 +86,9 @@ class ReferralModule final : public runtime::Module {
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
-  std::vector<grpc::Service*> more_services() override { return {&enrolments_, &intake_, &statistics_, &successions_}; }
+  std::vector<grpc::Service*> more_services() override {
+    return {&enrolments_, &intake_, &statistics_, &successions_};
+  }
 
   absl::Status Start(const runtime::Peers& peers) override {
     outbox_->Start(peers);

@@ -73,7 +73,7 @@ rows::Summaries SummariesOf(const ReferralRecord& record) {
   policy::Caller receiving;
   receiving.body = record.receiving().body();
   rows::Summaries summaries{.outbox = ToSummary(record, referring), .inbox = ToSummary(record, receiving)};
-  if (record.has_escalate_time() && !record.coordinating_body().empty()) {
+  if (IsEscalated(record) && !record.coordinating_body().empty()) {
     policy::Caller coordinating;
     coordinating.body = record.coordinating_body();
     summaries.coordination = ToSummary(record, coordinating);

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,8 @@ struct ClockTable {
   double lapse_share = 1.0;
   // What has ended runs out by these.
   RetentionTable retention = {};
+  // The silent side is reminded again each time that so much of a step's time has passed. 0: never.
+  double remind_again_share = 1.0;
 
   absl::Duration StepTime(type::v1::Theme theme, v1::Priority priority) const;
   // As nothing is configured.
@@ -69,6 +72,11 @@ struct SideCalendars {
   CalendarPtr receiving = nullptr;
   CalendarPtr next = nullptr;  // the new recipient's, where the command names one
 };
+
+const CalendarPtr& CalendarOf(const SideCalendars& calendars, v1::Party party);
+
+// How often the silent side is reminded again of one missed clock, at most.
+inline constexpr int kMaxRepeatedReminders = 10;
 
 // When a decision is made, and by which clocks. A bare time stands for the standard ones.
 struct Moment {
@@ -92,7 +100,12 @@ struct NextWake {
 absl::Time AfterSpan(const CalendarPtr& calendar, v1::Priority priority, absl::Time from,
                      absl::Duration span);
 
-// As the record stands: a reminder, then the due time, then the lapse of what nobody has decided.
+// How much of it lies between the two.
+absl::Duration SpanBetween(const CalendarPtr& calendar, v1::Priority priority, absl::Time from,
+                           absl::Time to);
+
+// As the record stands: a reminder, then the due time, then the lapse of what nobody has decided, or more
+// reminders; and the same of the start where its clock runs beside. The earliest of them.
 NextWake WakeOf(const storage::v1::ReferralRecord& record, const ClockTable& table,
                 const SideCalendars& calendars);
 
@@ -102,6 +115,32 @@ NextWake StoredWake(const storage::v1::ReferralRecord& record);
 // Has the clock run out without its step?
 bool IsOverdue(const storage::v1::ReferralRecord& record, absl::Time now);
 
+// Has a silence been escalated that lasts?
+bool IsEscalated(const storage::v1::ReferralRecord& record);
+
+// --- Clocks that are set aside
+// What the clock of `due` has to remember while another one runs in its place.
+storage::v1::ClockTimes ClockOf(const storage::v1::ReferralRecord& record);
+void TakeUpClock(const storage::v1::ClockTimes& clock, storage::v1::ReferralRecord& record);
+
+// --- The start
+// While a case is accepted, its start is what is due. While it waits on a list, or is to be handed over
+// before it began, something else is: then the clock of the start runs beside, for the receiving body. It
+// escalates once, and ends nothing.
+bool StartRunsBeside(const storage::v1::ReferralRecord& record);
+bool IsStartOverdue(const storage::v1::ReferralRecord& record, absl::Time now);
+void BeginStartClock(absl::Time now, absl::Time due, storage::v1::ReferralRecord& record);
+void ForgetStartClock(storage::v1::ReferralRecord& record);
+// Takes the clock of the start from `due` to beside it, and back, as a change of the record demands.
+void KeepStartClock(const storage::v1::ReferralRecord& before, storage::v1::ReferralRecord& next);
+
+// --- The lapse
+// When it lapses if nothing happens. Nothing: it does not.
+std::optional<absl::Time> LapseTime(const storage::v1::ReferralRecord& record);
+// Says when what has just been escalated lapses; what was said before stands.
+void KeepLapseTime(const ClockTable& table, const SideCalendars& calendars,
+                   storage::v1::ReferralRecord& record);
+
 // --- Downtime
 // A time in which this system did not run: nobody could answer then.
 struct Outage {
@@ -109,9 +148,19 @@ struct Outage {
   absl::Time end;
 };
 
-// How much time the clock that fires next has to be given back for outages that it ran through and that were
-// not given back before. `outages` in order.
-absl::Duration TimeToGiveBack(const storage::v1::ReferralRecord& record, const std::vector<Outage>& outages);
+// When the clocks of a record end, with the working time that they lost in outages and that was not given
+// back before. Only what is put off by it.
+struct PutOff {
+  std::optional<absl::Time> due = std::nullopt;
+  std::optional<absl::Time> lapse = std::nullopt;
+  std::optional<absl::Time> start = std::nullopt;
+
+  bool Any() const { return due.has_value() || lapse.has_value() || start.has_value(); }
+};
+
+// `outages` in order.
+PutOff PutOffByDowntime(const storage::v1::ReferralRecord& record, const std::vector<Outage>& outages,
+                        const SideCalendars& calendars);
 
 }  // namespace waypost::referral
 

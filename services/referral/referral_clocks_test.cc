@@ -159,7 +159,8 @@ TEST(Clocks, EveryOpenStateIsEscalatedOrReturnsAndOnlyWhatIsUndecidedLapses) {
     if (expected != Event::kEscalate) continue;
     const bool lapses = state == kRequested || state == kAcknowledged;
     EXPECT_EQ(record.wake() == storage::v1::WAKE_LAPSE, lapses) << StateName(state);
-    EXPECT_EQ(EventAt(record, late + 1000 * kDay).has_value(), lapses) << StateName(state);
+    const Event then = lapses ? Event::kLapse : state == kWaitlisted ? Event::kEscalate : Event::kReminder;
+    EXPECT_EQ(EventAt(record, late + 1000 * kDay), then) << StateName(state);
   }
 }
 
@@ -209,12 +210,364 @@ TEST(Downtime, BeforeTheClockBeganOrAfterItEndedTakesNothing) {
   const ReferralRecord record = RecordIn(kRequested);
   const absl::Time began = api::FromTimestamp(record.clock_start_time());
   const absl::Time due = DueOf(record);
-  EXPECT_EQ(TimeToGiveBack(record, {{began - kDay, began}}), absl::ZeroDuration());
-  EXPECT_EQ(TimeToGiveBack(record, {{due, due + kDay}}), absl::ZeroDuration());
-  EXPECT_EQ(TimeToGiveBack(record, {{began - kDay, began + kDay}}), kDay);
-  EXPECT_EQ(TimeToGiveBack(record, {{began + kDay, began + 2 * kDay}, {due, due + absl::Hours(1)}}),
-            kDay + absl::Hours(1))
+  const auto put_off = [&](const std::vector<Outage>& outages) {
+    return PutOffByDowntime(record, outages, {}).due.value_or(due) - due;
+  };
+  EXPECT_EQ(put_off({{began - kDay, began}}), absl::ZeroDuration());
+  EXPECT_EQ(put_off({{due, due + kDay}}), absl::ZeroDuration());
+  EXPECT_EQ(put_off({{began - kDay, began + kDay}}), kDay);
+  EXPECT_EQ(put_off({{began + kDay, began + 2 * kDay}, {due, due + absl::Hours(1)}}), kDay + absl::Hours(1))
       << "what is given back runs through the next outage";
+}
+
+// Due on Friday at 15:00, by people who work from Monday to Friday.
+TEST(Downtime, IsGivenBackAsWorkingTime) {
+  ReferralRecord record = RecordIn(kRequested);
+  *record.mutable_clock_start_time() = api::ToTimestamp(Friday() - 20 * kDay);
+  *record.mutable_due()->mutable_time() = api::ToTimestamp(Friday());
+  const SideCalendars office{.referring = nullptr, .receiving = Office()};
+  const Outage midweek{Friday() - absl::Hours(63), Friday() - absl::Hours(27)};  // Wednesday to Thursday noon
+  EXPECT_EQ(PutOffByDowntime(record, {midweek}, office).due, Friday() + 3 * kDay + absl::Hours(12))
+      << "36 hours of work: Tuesday at 3:00";
+  EXPECT_EQ(PutOffByDowntime(record, {midweek}, {}).due, Friday() + absl::Hours(36));
+  const Outage week_end{Friday() - 6 * kDay, Friday() - 5 * kDay};  // Saturday to Sunday
+  EXPECT_FALSE(PutOffByDowntime(record, {week_end}, office).Any()) << "nobody lost anything";
+  EXPECT_NE(EventOf(*WhatIsDue(record, {week_end}, Moment(Friday() + kDay, ClockTable::Standard(), office))),
+            Event::kGiveBackTime);
+  record.set_priority(v1::PRIORITY_EMERGENCY);
+  EXPECT_EQ(PutOffByDowntime(record, {week_end}, office).due, Friday() + kDay);
+}
+
+// --- Clocks that are set aside
+
+// What becomes of a clock that began on day 0 and is due on day 14, after what happened on days 8 and 9, when
+// the system was down from day 2 to day 7.
+absl::Time DueAfterDowntime(const ReferralRecord& record) {
+  const Outage outage{Now() + 2 * kDay, Now() + 7 * kDay};
+  const absl::Time late = DueOf(record) + absl::Hours(1);
+  EXPECT_EQ(EventAt(record, late, {outage}), Event::kGiveBackTime);
+  const ReferralRecord later = Ring(record, late, {outage});
+  EXPECT_EQ(EventAt(later, DueOf(later) + absl::Hours(1), {outage}), Event::kEscalate) << "given back once";
+  return DueOf(later);
+}
+
+ReferralRecord AcknowledgedToday() {
+  return After(kReceiving, RecordIn(kRequested), command::Acknowledge{}, Now());
+}
+
+TEST(SetAside, DowntimeBeforeAQuestionIsGivenBackAfterIt) {
+  ReferralRecord record = AcknowledgedToday();
+  record = After(kReceiving, record, command::RequestInformation{}, Now() + 8 * kDay);
+  record = After(kReferring, record, command::ProvideInformation{}, Now() + 9 * kDay);
+  ASSERT_EQ(DueOf(record), Now() + 15 * kDay);
+  EXPECT_EQ(DueAfterDowntime(record), Now() + 20 * kDay);
+}
+
+TEST(SetAside, DowntimeWhileTheClockRestedIsNobodysLoss) {
+  ReferralRecord record = AcknowledgedToday();
+  record = After(kReceiving, record, command::RequestInformation{}, Now() + 8 * kDay);
+  record = After(kReferring, record, command::ProvideInformation{}, Now() + 11 * kDay);
+  record = After(kReceiving, record, command::RequestInformation{}, Now() + 12 * kDay);
+  record = After(kReferring, record, command::ProvideInformation{}, Now() + 13 * kDay);
+  const absl::Time due = DueOf(record);
+  ASSERT_EQ(due, Now() + 18 * kDay);
+  const auto put_off = [&](absl::Duration from, absl::Duration to) {
+    return PutOffByDowntime(record, {{Now() + from, Now() + to}}, {}).due.value_or(due) - due;
+  };
+  EXPECT_EQ(put_off(9 * kDay, 10 * kDay), absl::ZeroDuration());
+  EXPECT_EQ(put_off(7 * kDay, 9 * kDay), kDay) << "the day before the question";
+  EXPECT_EQ(put_off(7 * kDay, 14 * kDay), 3 * kDay) << "all but the four days of the questions";
+  EXPECT_EQ(put_off(12 * kDay, 13 * kDay), absl::ZeroDuration());
+}
+
+TEST(SetAside, DowntimeBeforeAWishToCancelIsGivenBackWhenItIsRefused) {
+  ReferralRecord record = AcknowledgedToday();
+  record = After(kReferring, record, CommandFor(Event::kCancel), Now() + 8 * kDay);
+  record = After(kReceiving, record, command::RefuseCancel{}, Now() + 9 * kDay);
+  ASSERT_EQ(DueOf(record), Now() + 14 * kDay);
+  EXPECT_EQ(DueAfterDowntime(record), Now() + 19 * kDay);
+}
+
+TEST(SetAside, DowntimeBeforeAHandOverIsGivenBackWhenItIsNotTaken) {
+  ReferralRecord record = After(kReceiving, RecordIn(kAcknowledged), command::Accept{}, Now());
+  record = After(kReceiving, record, CommandFor(Event::kHandOver), Now() + 8 * kDay);
+  record = After(kSystem, record, command::HandOverNotTaken{}, Now() + 9 * kDay);
+  ASSERT_EQ(record.due().clock(), v1::CLOCK_START);
+  ASSERT_EQ(DueOf(record), Now() + 14 * kDay);
+  EXPECT_EQ(DueAfterDowntime(record), Now() + 19 * kDay);
+}
+
+TEST(SetAside, NobodyIsRemindedTwiceOfWhatWasSetAside) {
+  ReferralRecord record = AcknowledgedToday();
+  record = Ring(record, WakeTime(record));
+  ASSERT_TRUE(record.has_due_reminder_time());
+  const absl::Time asked = api::FromTimestamp(record.due_reminder_time()) + absl::Hours(1);
+  record = After(kReceiving, record, command::RequestInformation{}, asked);
+  EXPECT_FALSE(record.has_due_reminder_time()) << "the referring body was not reminded yet";
+  record = After(kReferring, record, command::ProvideInformation{}, asked + kDay);
+  EXPECT_TRUE(record.has_due_reminder_time());
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_MISSED);
+}
+
+// --- A priority that is raised
+
+command::ChangePriority ToEmergency(absl::Time called) {
+  v1::TelephoneHandover call;
+  *call.mutable_time() = api::ToTimestamp(called);
+  call.set_unit(std::string(testing::kReceivingUnit));
+  return {v1::PRIORITY_EMERGENCY, call};
+}
+
+TEST(Raised, DuringAQuestionTheReceiverHasOneStepFromWhenItsClockRests) {
+  ReferralRecord record = AcknowledgedToday();
+  record = After(kReceiving, record, command::RequestInformation{}, Now() + kDay);
+  record = After(kReferring, record, ToEmergency(Now()), Now() + 6 * kDay);
+  EXPECT_EQ(DueOf(record), Now() + 7 * kDay) << "the question, too";
+  const absl::Time answered = Now() + 6 * kDay + absl::Hours(1);
+  record = After(kReferring, record, command::ProvideInformation{}, answered);
+  EXPECT_EQ(DueOf(record), answered + kDay);
+  EXPECT_FALSE(PutOffByDowntime(record, {{Now() - kDay, Now() + kDay}}, {}).Any())
+      << "what was lost before counted in a time that is not given any longer";
+}
+
+TEST(Raised, DuringAWishToCancelOrAHandOverWhatWaitsIsBroughtForward) {
+  ReferralRecord record = AcknowledgedToday();
+  record = After(kReferring, record, CommandFor(Event::kCancel), Now() + kDay);
+  record = After(kReferring, record, ToEmergency(Now()), Now() + 2 * kDay);
+  record = After(kReceiving, record, command::RefuseCancel{}, Now() + 2 * kDay);
+  EXPECT_EQ(DueOf(record), Now() + 3 * kDay);
+  record = After(kReceiving, RecordIn(kAcknowledged), command::Accept{}, Now());
+  record = After(kReceiving, record, CommandFor(Event::kHandOver), Now() + kDay);
+  record = After(kReferring, record, ToEmergency(Now()), Now() + 2 * kDay);
+  record = After(kSystem, record, command::HandOverNotTaken{}, Now() + 2 * kDay);
+  EXPECT_EQ(DueOf(record), Now() + 3 * kDay);
+}
+
+TEST(Raised, RunsOnTheWorkingDaysOfWhoeverOwes) {
+  const Moment at(Friday(), ClockTable::Standard(), {.referring = nullptr, .receiving = Office()});
+  ReferralRecord record = Decided(RecordIn(kRequested), command::RequestInformation{}, at);
+  ASSERT_EQ(DueOf(record), Friday() + 14 * kDay);
+  record = Decided(record, command::ChangePriority{v1::PRIORITY_URGENT, {}}, at);
+  EXPECT_EQ(DueOf(record), Friday() + 3 * kDay) << "the referring body owes the answer, and works every day";
+  EXPECT_EQ(api::FromTimestamp(record.paused_due().time()), Friday() + 5 * kDay);
+}
+
+TEST(Clocks, TheReminderComesWhenAQuarterOfTheWorkingTimeIsLeft) {
+  ReferralRecord record = RecordIn(kRequested);
+  record.set_priority(v1::PRIORITY_URGENT);
+  const absl::Time wednesday = Friday() - absl::Hours(53);  // at 10:00
+  record = Decided(record, command::Acknowledge{},
+                   Moment(wednesday, ClockTable::Standard(), {.referring = nullptr, .receiving = Office()}));
+  ASSERT_EQ(DueOf(record), wednesday + 5 * kDay) << "Monday at 10:00";
+  EXPECT_EQ(WakeTime(record), Friday() + absl::Hours(1)) << "18 hours of work before";
+  const ReferralRecord noted = Decided(record, command::AddNote{}, wednesday + absl::Hours(1));
+  EXPECT_EQ(WakeTime(noted), WakeTime(record)) << "a note does not know the calendars";
+}
+
+// --- The start
+
+ReferralRecord WaitlistedToday() {
+  return After(kReceiving, RecordIn(kAcknowledged), command::Waitlist{Now() + 100 * kDay}, Now());
+}
+
+v1::Referral Shown(const ReferralRecord& record, absl::Time now) {
+  return ToReferral(record, testing::As(testing::Referrer(), {policy::Relation::kReferring}), now);
+}
+
+TEST(Start, OfWhatWaitsOnAListIsRemindedAndEscalatesOnceAndEndsNothing) {
+  ReferralRecord record = WaitlistedToday();
+  const absl::Time start = Now() + 14 * kDay;
+  EXPECT_EQ(api::FromTimestamp(Shown(record, Now()).start_due_time()), start);
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_START_REMIND);
+  EXPECT_EQ(WakeTime(record), start - absl::Hours(84));
+  record = Ring(record, WakeTime(record));
+  EXPECT_TRUE(record.start_clock().has_due_reminder_time());
+  EXPECT_FALSE(record.has_due_reminder_time()) << "the review is another matter";
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_START_MISSED);
+  EXPECT_EQ(EventAt(record, start), std::nullopt) << "the due instant is in time";
+  EXPECT_FALSE(Shown(record, start).has_silence());
+
+  record = Ring(record, WakeTime(record));
+  EXPECT_EQ(record.state(), kWaitlisted);
+  EXPECT_TRUE(record.has_start_escalate_time());
+  EXPECT_FALSE(record.has_escalate_time());
+  EXPECT_TRUE(IsEscalated(record));
+  const v1::Silence silence = Shown(record, start + kDay).silence();
+  EXPECT_EQ(silence.clock(), v1::CLOCK_START);
+  EXPECT_EQ(silence.party(), v1::PARTY_RECEIVING);
+  EXPECT_EQ(api::FromTimestamp(silence.since_time()), start);
+  EXPECT_TRUE(silence.has_escalate_time());
+  EXPECT_FALSE(silence.has_lapse_time());
+  EXPECT_EQ(Reason(DecideBy(kSystem, record, command::Escalate{}, start + kDay)), "NOT_OVERDUE");
+  EXPECT_EQ(Reason(DecideBy(kSystem, record, command::Lapse{}, start + kDay)), "INVALID_TRANSITION");
+}
+
+TEST(Start, IsNotPutOffByOfferingAPlaceAndTakingItBack) {
+  ReferralRecord record = WaitlistedToday();
+  record = After(kReceiving, record, CommandFor(Event::kOfferPlace), Now() + kDay);
+  EXPECT_FALSE(StartRunsBeside(record)) << "the referring body is to answer";
+  record = After(kReferring, record, command::StayOnList{}, Now() + 2 * kDay);
+  EXPECT_TRUE(StartRunsBeside(record));
+  EXPECT_EQ(api::FromTimestamp(record.start_due_time()), Now() + 14 * kDay);
+}
+
+TEST(Start, BeginsAnewWithTheAcceptance) {
+  ReferralRecord record = WaitlistedToday();
+  record = Ring(record, WakeTime(record));
+  record = Ring(record, Now() + 15 * kDay);
+  ASSERT_TRUE(record.has_start_escalate_time());
+  record = After(kReceiving, record, command::Accept{}, Now() + 20 * kDay);
+  EXPECT_EQ(record.due().clock(), v1::CLOCK_START);
+  EXPECT_EQ(DueOf(record), Now() + 34 * kDay);
+  EXPECT_FALSE(record.has_start_due_time());
+  EXPECT_FALSE(IsEscalated(record));
+  EXPECT_EQ(api::FromTimestamp(Shown(record, Now() + 20 * kDay).start_due_time()), DueOf(record));
+  record = After(kReceiving, record, command::Start{}, Now() + 21 * kDay);
+  EXPECT_FALSE(Shown(record, Now() + 21 * kDay).has_start_due_time());
+}
+
+TEST(Start, RunsOnWhileAHandOverIsPendingAndEscalatesOnce) {
+  ReferralRecord record = After(kReceiving, RecordIn(kAcknowledged), command::Accept{}, Now());
+  const absl::Time start = DueOf(record);
+  record = After(kReceiving, record, CommandFor(Event::kHandOver), Now() + 10 * kDay);
+  EXPECT_EQ(record.due().clock(), v1::CLOCK_REVIEW);
+  EXPECT_EQ(EventAt(record, start + absl::Seconds(1)), Event::kEscalate);
+  record = Ring(record, start + absl::Seconds(1));
+  EXPECT_EQ(record.state(), kOnHold);
+  EXPECT_TRUE(record.has_start_escalate_time());
+  record = After(kSystem, record, command::HandOverNotTaken{}, start + kDay);
+  EXPECT_EQ(record.due().clock(), v1::CLOCK_START);
+  EXPECT_EQ(DueOf(record), start);
+  EXPECT_TRUE(record.has_escalate_time()) << "not escalated again";
+  EXPECT_FALSE(record.has_start_escalate_time());
+  EXPECT_EQ(EventAt(record, start + 2 * kDay), std::nullopt);
+}
+
+TEST(Start, EscalatedBeforeAHandOverOrAWishToCancelIsNotEscalatedAgain) {
+  ReferralRecord accepted = After(kReceiving, RecordIn(kAcknowledged), command::Accept{}, Now());
+  const absl::Time late = DueOf(accepted) + absl::Seconds(1);
+  accepted = Ring(accepted, late);
+  ReferralRecord record = After(kReceiving, accepted, CommandFor(Event::kHandOver), late + kDay);
+  EXPECT_TRUE(IsEscalated(record));
+  EXPECT_NE(EventAt(record, late + 2 * kDay), Event::kEscalate);
+  record = After(kReferring, record, CommandFor(Event::kCancel), late + 2 * kDay);
+  record = After(kSystem, record, command::HandOverNotTaken{}, late + 3 * kDay);
+  record = After(kReceiving, record, command::RefuseCancel{}, late + 4 * kDay);
+  EXPECT_EQ(record.state(), kAccepted);
+  EXPECT_TRUE(record.has_escalate_time());
+  record = After(kReferring, accepted, CommandFor(Event::kCancel), late + kDay);
+  record = After(kReceiving, record, command::RefuseCancel{}, late + 2 * kDay);
+  EXPECT_TRUE(record.has_escalate_time());
+  record = After(kReceiving, record, command::ProposeDate{late + 9 * kDay}, late + 3 * kDay);
+  record = After(kReferring, record, command::AgreeDate{}, late + 3 * kDay);
+  EXPECT_FALSE(record.has_escalate_time()) << "another date is another clock";
+}
+
+TEST(Start, OfWorkThatBeganAndRestsIsNotOwed) {
+  const ReferralRecord record = RecordIn(kOnHold);
+  ASSERT_TRUE(record.has_start_time());
+  EXPECT_FALSE(record.has_start_due_time());
+  EXPECT_FALSE(Shown(record, Now()).has_start_due_time());
+}
+
+TEST(Start, RunsOnTheReceiversWorkingTimeAndGetsDowntimeBack) {
+  const SideCalendars office{.referring = nullptr, .receiving = Office()};
+  const Moment at(Friday(), ClockTable::Standard(), office);
+  ReferralRecord record = RecordIn(kAcknowledged);
+  record.set_priority(v1::PRIORITY_URGENT);
+  record = Decided(record, command::Waitlist{Friday() + 60 * kDay}, at);
+  EXPECT_EQ(api::FromTimestamp(record.start_due_time()), Friday() + 5 * kDay);
+  const Outage tuesday{Friday() + absl::Hours(81), Friday() + absl::Hours(105)};
+  const auto command = WhatIsDue(record, {tuesday}, Moment(Friday() + 6 * kDay, *at.table, office));
+  ASSERT_TRUE(command.has_value());
+  ASSERT_EQ(EventOf(*command), Event::kGiveBackTime);
+  record = After(kSystem, record, *command, Friday() + 6 * kDay);
+  EXPECT_EQ(api::FromTimestamp(record.start_due_time()), Friday() + 6 * kDay);
+  EXPECT_FALSE(PutOffByDowntime(record, {tuesday}, office).Any()) << "once";
+}
+
+TEST(Start, IsBroughtForwardWhenThePriorityIsRaised) {
+  ReferralRecord record = WaitlistedToday();
+  record = After(kReferring, record, command::ChangePriority{v1::PRIORITY_URGENT, {}}, Now() + kDay);
+  EXPECT_EQ(api::FromTimestamp(record.start_due_time()), Now() + 4 * kDay);
+  record = After(kReferring, WaitlistedToday(), command::ChangePriority{v1::PRIORITY_URGENT, {}},
+                 Now() + 13 * kDay);
+  EXPECT_EQ(api::FromTimestamp(record.start_due_time()), Now() + 14 * kDay) << "never put off";
+}
+
+// --- Reminders that are repeated
+
+TEST(Repeated, TheSilentSideIsRemindedOnceAStepTimeTenTimesAtMost) {
+  ReferralRecord record = RecordReadyFor(kAccepted, Event::kEscalate, kSystem);
+  record = After(kSystem, record, command::Escalate{}, Now());
+  for (int i = 1; i <= kMaxRepeatedReminders; ++i) {
+    EXPECT_EQ(record.wake(), storage::v1::WAKE_REMIND_AGAIN);
+    EXPECT_EQ(WakeTime(record), Now() + i * 14 * kDay);
+    ASSERT_EQ(EventAt(record, WakeTime(record)), Event::kReminder);
+    record = Ring(record, WakeTime(record));
+    EXPECT_EQ(Shown(record, Now() + 999 * kDay).silence().repeated_reminder_count(), i);
+  }
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_NEVER);
+  EXPECT_EQ(Reason(DecideBy(kSystem, record, command::Reminder{storage::v1::WAKE_REMIND_AGAIN})),
+            "NOTHING_DUE");
+  EXPECT_EQ(record.state(), kAccepted);
+  record = After(kReceiving, record, command::Start{}, Now() + 999 * kDay);
+  EXPECT_EQ(record.repeated_reminder_count(), 0);
+}
+
+TEST(Repeated, ComeAsTheTableSaysOrNever) {
+  ReferralRecord record = RecordReadyFor(kAccepted, Event::kEscalate, kSystem);
+  record = After(kSystem, record, command::Escalate{}, Now());
+  ClockTable table;
+  table.remind_again_share = 0.5;
+  EXPECT_EQ(WakeOf(record, table, {}).time, Now() + 7 * kDay);
+  table.remind_again_share = 0;
+  EXPECT_EQ(WakeOf(record, table, {}).wake, storage::v1::WAKE_NEVER);
+}
+
+TEST(Repeated, BeforeTheLapseOfWhatNobodyDecided) {
+  ClockTable table;
+  table.remind_again_share = 0.5;
+  ReferralRecord record = RecordReadyFor(kRequested, Event::kEscalate, kSystem);
+  const auto ring = [&](const Command& command, absl::Time now) {
+    const auto decision = DecideAsSystem(record, command, Moment(now, table, {}));
+    EXPECT_TRUE(decision.ok()) << decision.status();
+    record = decision->next;
+  };
+  ring(command::Escalate{}, Now());
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_REMIND_AGAIN);
+  EXPECT_EQ(api::FromTimestamp(Shown(record, Now()).silence().lapse_time()), Now() + 14 * kDay);
+  ring(command::Reminder{record.wake()}, WakeTime(record));
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_LAPSE) << "before a second reminder at the same time";
+  EXPECT_EQ(WakeTime(record), Now() + 14 * kDay);
+}
+
+TEST(Repeated, OfTheStartAreThoseOfTheReceivingBody) {
+  ReferralRecord record = WaitlistedToday();
+  record = Ring(record, Now() + 15 * kDay);
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_REMIND_AGAIN);
+  EXPECT_EQ(WakeTime(record), Now() + 29 * kDay);
+  record = Ring(record, WakeTime(record));
+  EXPECT_EQ(record.repeated_reminder_count(), 1);
+  EXPECT_EQ(record.state(), kWaitlisted);
+}
+
+// A record that was written before: its lapse is in wake_time alone.
+TEST(Clocks, OfARecordOfBeforeGoOn) {
+  ReferralRecord record = RecordReadyFor(kRequested, Event::kEscalate, kSystem);
+  record = After(kSystem, record, command::Escalate{}, Now());
+  const absl::Time lapse = WakeTime(record) + kDay;
+  record.clear_lapse_time();
+  *record.mutable_wake_time() = api::ToTimestamp(lapse);
+  EXPECT_EQ(api::FromTimestamp(Shown(record, Now()).silence().lapse_time()), lapse);
+  EXPECT_EQ(EventAt(record, lapse), Event::kLapse);
+  record = After(kReferring, record, command::ChangePriority{v1::PRIORITY_URGENT, {}}, Now());
+  EXPECT_EQ(WakeTime(record), Now() + 3 * kDay) << "reminded again before";
+  EXPECT_EQ(api::FromTimestamp(record.lapse_time()), lapse);
+  record = After(kReceiving, RecordIn(kAcknowledged), command::RequestInformation{}, Now());
+  record.clear_paused_clock();
+  const ReferralRecord answered = After(kReferring, record, command::ProvideInformation{}, Now() + kDay);
+  EXPECT_EQ(api::FromTimestamp(answered.clock_start_time()), Now() + kDay);
 }
 
 TEST(Downtime, LapsesNothing) {

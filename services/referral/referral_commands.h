@@ -141,9 +141,11 @@ struct Cancel {
 };
 struct ConfirmCancel {};
 struct RefuseCancel {};
-struct Reminder {};
+struct Reminder {
+  storage::v1::Wake why = storage::v1::WAKE_REMIND;  // or of the start, or once more
+};
 struct GiveBackTime {
-  absl::Duration time;
+  PutOff to;
   absl::Time until;  // the end of the last outage that is counted in it
 };
 struct Escalate {};

@@ -143,7 +143,7 @@ std::vector<IndexRow> IndexRows(const ReferralRecord& record) {
       add(v1::BOX_FOLLOW_UP, receiving ? record.receiving() : record.referring());
     }
   }
-  if (!record.has_escalate_time() || !IsOpen(record.state())) return rows;
+  if (!IsEscalated(record)) return rows;
   add(v1::BOX_SILENCE, record.referring());
   if (!record.coordinating_body().empty()) {
     v1::Side coordinating;
@@ -173,6 +173,20 @@ std::string ClockKey(const ReferralRecord& record) {
 std::string ClockKeyBefore(const ReferralRecord& record) {
   if (record.wake() != storage::v1::WAKE_UNSPECIFIED || !record.has_due()) return ClockKey(record);
   return KeyBuilder().Text("clock").Time(DueOf(record)).Text(IdOfName(record.name())).Take();
+}
+
+absl::StatusOr<WakeRow> ParseWake(std::string_view key, size_t prefix, std::string_view value) {
+  WakeRow row;
+  row.key = std::string(key);
+  KeyParser of_key(key.substr(prefix));
+  WAYPOST_ASSIGN_OR_RETURN(row.time, of_key.Time());
+  WAYPOST_ASSIGN_OR_RETURN(const std::string id, of_key.Text());
+  row.name = NameOfId(id);
+  KeyParser of_value(value);
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t wake, of_value.Uint());
+  row.wake = static_cast<storage::v1::Wake>(wake);
+  WAYPOST_ASSIGN_OR_RETURN(row.revision, of_value.Int());
+  return row;
 }
 
 std::string BeatKey() {
@@ -695,28 +709,31 @@ absl::StatusOr<std::vector<HistoryRecord>> ListHistory(const store::Reader& read
   return ReadAll<HistoryRecord>(reader, range, "history", limit, last_key);
 }
 
-absl::StatusOr<std::vector<WakeRow>> ListWakes(const store::Reader& reader, std::string_view after,
-                                               absl::Time until, int limit) {
-  std::vector<WakeRow> rows;
+absl::StatusOr<Wakes> ListWakes(const store::Reader& reader, std::string_view after, absl::Time until,
+                                int limit) {
+  Wakes wakes;
   const std::string prefix = KeyBuilder().Text("clock").Take();
   KeyRange range = after.empty() ? PrefixRange(prefix) : store::PrefixRangeAfter(prefix, after);
   range.end = KeyBuilder(prefix).Time(until + absl::Microseconds(1)).Take();
-  if (range.begin >= range.end) return rows;
+  if (range.begin >= range.end) return wakes;
+  int seen = 0;
   const auto at = reader.Scan(range);
-  for (; at->Valid() && static_cast<int>(rows.size()) < limit; at->Next()) {
-    WakeRow& row = rows.emplace_back();
-    row.key = std::string(at->key());
-    KeyParser key(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(row.time, key.Time());
-    WAYPOST_ASSIGN_OR_RETURN(const std::string id, key.Text());
-    row.name = NameOfId(id);
-    KeyParser value(at->value());
-    WAYPOST_ASSIGN_OR_RETURN(const uint64_t wake, value.Uint());
-    row.wake = static_cast<storage::v1::Wake>(wake);
-    WAYPOST_ASSIGN_OR_RETURN(row.revision, value.Int());
+  for (; at->Valid() && seen < limit; at->Next(), ++seen) {
+    wakes.last_key = std::string(at->key());
+    absl::StatusOr<WakeRow> row = ParseWake(at->key(), prefix.size(), at->value());
+    if (row.ok()) {
+      wakes.rows.push_back(std::move(*row));
+    } else {
+      ++wakes.unreadable;
+    }
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
-  return rows;
+  wakes.more = seen == limit;
+  return wakes;
+}
+
+std::string WakeKeyOf(const ReferralRecord& record) {
+  return ClockKey(record);
 }
 
 absl::StatusOr<std::optional<absl::Time>> GetBeat(const store::Reader& reader) {
@@ -750,10 +767,11 @@ absl::StatusOr<std::vector<Outage>> ListOutages(const store::Reader& reader) {
   return outages;
 }
 
-absl::Status DeleteOutages(store::Writer& writer, absl::Time before) {
+absl::Status DeleteOutages(store::Writer& writer, absl::Time before, absl::Time after) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<Outage> outages, ListOutages(writer));
   for (const Outage& outage : outages) {
-    if (outage.end < before) writer.Delete(KeyBuilder(OutagesPrefix()).Time(outage.end).Take());
+    const bool goes = outage.end < before || outage.end > after;
+    if (goes) writer.Delete(KeyBuilder(OutagesPrefix()).Time(outage.end).Take());
   }
   return absl::OkStatus();
 }

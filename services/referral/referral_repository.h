@@ -221,10 +221,18 @@ struct WakeRow {
   int64_t revision = 0;
   std::string key;
 };
-// What the clocks have to look at up to `until`, at most `limit`, earliest first, from the row after `after`
-// (empty: from the first).
-absl::StatusOr<std::vector<WakeRow>> ListWakes(const store::Reader& reader, std::string_view after,
-                                               absl::Time until, int limit);
+struct Wakes {
+  std::vector<WakeRow> rows;
+  int unreadable = 0;    // rows that say nothing that makes sense: passed over
+  std::string last_key;  // of the last row seen; empty when there was none
+  bool more = false;     // the limit ended it
+};
+// What the clocks have to look at up to `until`, at most `limit` rows, earliest first, from the row after
+// `after` (empty: from the first).
+absl::StatusOr<Wakes> ListWakes(const store::Reader& reader, std::string_view after, absl::Time until,
+                                int limit);
+// The key of the row that a record has among them. Empty when the clocks have nothing to do with it.
+std::string WakeKeyOf(const storage::v1::ReferralRecord& record);
 
 // When the clocks ran last; nothing when they never did.
 absl::StatusOr<std::optional<absl::Time>> GetBeat(const store::Reader& reader);
@@ -232,8 +240,8 @@ void PutBeat(store::Writer& writer, absl::Time time);
 void PutOutage(store::Writer& writer, const Outage& outage);
 // In order.
 absl::StatusOr<std::vector<Outage>> ListOutages(const store::Reader& reader);
-// Of those that ended before `before`.
-absl::Status DeleteOutages(store::Writer& writer, absl::Time before);
+// Of those that ended before `before`, or that end after `after`.
+absl::Status DeleteOutages(store::Writer& writer, absl::Time before, absl::Time after);
 
 }  // namespace waypost::referral::rows
 

@@ -406,17 +406,39 @@ TEST_F(RepositoryTest, WhatIsDueComesEarliestFirstUpToTheInstantItself) {
     SetDue(record, kNow + absl::Seconds(i));
     PutRecord(nullptr, record);
   }
-  EXPECT_THAT(*ListWakes(*Reader(), "", kNow - absl::Microseconds(1), 10), IsEmpty());
-  ASSERT_THAT(*ListWakes(*Reader(), "", kNow, 10), SizeIs(1));
-  const auto due = *ListWakes(*Reader(), "", kNow + absl::Seconds(4), 3);
+  EXPECT_THAT(ListWakes(*Reader(), "", kNow - absl::Microseconds(1), 10)->rows, IsEmpty());
+  ASSERT_THAT(ListWakes(*Reader(), "", kNow, 10)->rows, SizeIs(1));
+  const auto due = ListWakes(*Reader(), "", kNow + absl::Seconds(4), 3)->rows;
   ASSERT_THAT(due, SizeIs(3));
   EXPECT_EQ(due[0].name, "referrals/5");
   EXPECT_EQ(due[2].time, kNow + absl::Seconds(2));
   EXPECT_EQ(due[0].wake, storage::v1::WAKE_MISSED);
   EXPECT_EQ(due[0].revision, 1);
-  const auto rest = *ListWakes(*Reader(), due[2].key, kNow + absl::Seconds(4), 3);
+  const auto rest = ListWakes(*Reader(), due[2].key, kNow + absl::Seconds(4), 3)->rows;
   ASSERT_THAT(rest, SizeIs(2));
   EXPECT_EQ(rest[0].name, "referrals/2");
+}
+
+TEST_F(RepositoryTest, ARowOfTheClocksThatCannotBeReadIsPassedOver) {
+  for (int i = 0; i < 3; ++i) {
+    ReferralRecord record = Record(base::Cat("referrals/", i));
+    SetDue(record, kNow + absl::Seconds(i));
+    PutRecord(nullptr, record);
+  }
+  const std::string key = ListWakes(*Reader(), "", kNow, 10)->rows[0].key;
+  Write([&](store::Writer& writer) {
+    writer.Put(key, "?");
+    return absl::OkStatus();
+  });
+  const auto wakes = ListWakes(*Reader(), "", kNow + absl::Seconds(9), 2);
+  ASSERT_TRUE(wakes.ok()) << wakes.status();
+  EXPECT_EQ(wakes->unreadable, 1);
+  ASSERT_THAT(wakes->rows, SizeIs(1));
+  EXPECT_EQ(wakes->rows[0].name, "referrals/1");
+  EXPECT_TRUE(wakes->more);
+  const auto rest = ListWakes(*Reader(), wakes->last_key, kNow + absl::Seconds(9), 2);
+  EXPECT_THAT(rest->rows, SizeIs(1));
+  EXPECT_FALSE(rest->more);
 }
 
 TEST_F(RepositoryTest, NamesAreListedInOrderFromAnyOfThem) {

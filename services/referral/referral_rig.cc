@@ -52,7 +52,7 @@ ReferralRig::ReferralRig(RigOptions options)
       sealing(keys, rig.random()),
       replica(rig.store()),
       service(rig.env(), sealing, replica),
-      enrolment_service(rig.env(), replica),
+      enrolment_service(rig.env(), service.change().clockwork()),
       intake_service(rig.env(), sealing, service.change()),
       statistics_service(rig.env(), {}),
       succession_service(rig.env()) {

@@ -37,6 +37,7 @@ struct Step {
   const ClockTable& clocks;
   const SideCalendars& calendars;
   Decision decision;
+  bool clock_taken_up = false;  // what is due has a clock that ran before
 
   ReferralRecord& next() { return decision.next; }
   v1::Side& OwnSide() {
@@ -60,16 +61,21 @@ void SetDue(ReferralRecord& record, v1::Clock clock, v1::Party party, absl::Time
   *due.mutable_time() = api::ToTimestamp(time);
 }
 
-// When a step that begins now is due from that side.
-absl::Time StepDue(Step& step, v1::Party party) {
+// When a step that begins then is due from that side.
+absl::Time StepDue(Step& step, v1::Party party, absl::Time begins) {
   const ReferralRecord& next = step.next();
-  const bool receiving = party == v1::PARTY_RECEIVING;
-  return AfterSpan(receiving ? step.calendars.receiving : step.calendars.referring, next.priority(), step.now,
+  return AfterSpan(CalendarOf(step.calendars, party), next.priority(), begins,
                    step.clocks.StepTime(next.theme(), next.priority()));
 }
 
 void SetStepDue(Step& step, v1::Clock clock, v1::Party party) {
-  SetDue(step.next(), clock, party, StepDue(step, party));
+  SetDue(step.next(), clock, party, StepDue(step, party, step.now));
+}
+
+// Its clock goes on where it was set aside; a record of before does not say where that was.
+void TakeUp(Step& step, const storage::v1::ClockTimes& clock) {
+  step.clock_taken_up = clock.has_start_time();
+  if (clock.has_start_time()) TakeUpClock(clock, step.next());
 }
 
 void RestoreDue(ReferralRecord& record, bool had_due, const v1::Due& due) {
@@ -84,11 +90,10 @@ void RestoreDue(ReferralRecord& record, bool had_due, const v1::Due& due) {
 // as it had left then.
 absl::Time ResumedDue(Step& step, absl::Time due) {
   const absl::Time paused = TimeOf(step.current.pause_time());
+  if (due <= paused) return due + (step.now - paused);
   const CalendarPtr& calendar = step.calendars.receiving;
-  const bool elapsed = calendar == nullptr || step.next().priority() == v1::PRIORITY_EMERGENCY;
-  if (elapsed || due <= paused) return due + (step.now - paused);
-  return AfterSpan(calendar, step.next().priority(), step.now,
-                   calendar::WorkingTimeBetween(*calendar, paused, due));
+  const v1::Priority priority = step.next().priority();
+  return AfterSpan(calendar, priority, step.now, SpanBetween(calendar, priority, paused, due));
 }
 
 void ResumeReceiversClock(Step& step) {
@@ -96,10 +101,15 @@ void ResumeReceiversClock(Step& step) {
   if (step.current.has_paused_due()) {
     const v1::Due& paused = step.current.paused_due();
     SetDue(next, paused.clock(), paused.party(), ResumedDue(step, TimeOf(paused.time())));
+    TakeUp(step, step.current.paused_clock());
+    storage::v1::ClockRest& rest = *next.add_clock_rests();
+    *rest.mutable_begin_time() = step.current.pause_time();
+    *rest.mutable_end_time() = api::ToTimestamp(step.now);
   } else {
     next.clear_due();
   }
   next.clear_paused_due();
+  next.clear_paused_clock();
   next.clear_pause_time();
   next.clear_state_before_question();
 }
@@ -388,6 +398,7 @@ absl::Status Apply(const command::RequestInformation&, Step& step) {
   next.set_questions_asked(next.questions_asked() + 1);
   next.set_state_before_question(step.current.state());
   if (step.current.has_due()) *next.mutable_paused_due() = step.current.due();
+  *next.mutable_paused_clock() = ClockOf(step.current);
   *next.mutable_pause_time() = api::ToTimestamp(step.now);
   SetStepDue(step, v1::CLOCK_INFORMATION, v1::PARTY_REFERRING);
   return absl::OkStatus();
@@ -407,6 +418,7 @@ absl::Status Apply(const command::Waitlist& waitlist, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckGroupless(step.current, !waitlist.choice.group_id.empty()));
   WAYPOST_RETURN_IF_ERROR(CheckAhead("review_time", waitlist.review, step.now, kMaxReviewAhead));
   SetDue(step.next(), v1::CLOCK_REVIEW, v1::PARTY_RECEIVING, waitlist.review);
+  BeginStartClock(step.now, StepDue(step, v1::PARTY_RECEIVING, step.now), step.next());
   return JoinList(waitlist.choice, step.now, step.next());
 }
 
@@ -469,7 +481,9 @@ absl::Status Apply(const command::Accept& accept, Step& step) {
   WAYPOST_RETURN_IF_ERROR(TakeAccepted(accept.places, accept.limits, next));
   step.decision.taking = {.limits = accept.limits, .out_of_order = accept.out_of_order};
   *next.mutable_accept_time() = api::ToTimestamp(step.now);
+  ForgetStartClock(next);
   next.clear_paused_due();
+  next.clear_paused_clock();
   next.clear_pause_time();
   next.clear_state_before_question();
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_FULL);
@@ -693,6 +707,7 @@ absl::Status Apply(const command::HandOver& hand_over, Step& step) {
   next.set_hold_reason(v1::HOLD_REASON_HAND_OVER);
   next.set_state_before_hand_over(step.current.state());
   if (step.current.has_due()) *next.mutable_due_before_hand_over() = step.current.due();
+  *next.mutable_clock_before_hand_over() = ClockOf(step.current);
   SetStepDue(step, v1::CLOCK_REVIEW, v1::PARTY_RECEIVING);
   return OpenLinked(hand_over.to, hand_over.to.unit, hand_over.to.offer, v1::HOP_KIND_HAND_OVER, {}, step);
 }
@@ -702,6 +717,7 @@ void ForgetHandOver(ReferralRecord& next) {
   next.clear_state_before_hand_over();
   next.clear_due_before_hand_over();
   next.clear_hold_reason_before_hand_over();
+  next.clear_clock_before_hand_over();
 }
 
 absl::Status Apply(const command::HandOverTaken& taken, Step& step) {
@@ -715,14 +731,17 @@ absl::Status Apply(const command::HandOverNotTaken&, Step& step) {
   if (step.current.state() == kCancelRequested) {
     // The wish to cancel still waits for its answer; refusing it leads back to before the hand-over.
     next.set_state_before_cancel(step.current.state_before_hand_over());
-    RestoreDue(next, step.current.has_due(), step.current.due());
+    next.clear_due_before_cancel();
+    next.clear_clock_before_cancel();
     if (step.current.has_due_before_hand_over()) {
       *next.mutable_due_before_cancel() = step.current.due_before_hand_over();
-    } else {
-      next.clear_due_before_cancel();
+    }
+    if (step.current.has_clock_before_hand_over()) {
+      *next.mutable_clock_before_cancel() = step.current.clock_before_hand_over();
     }
   } else {
     RestoreDue(next, step.current.has_due_before_hand_over(), step.current.due_before_hand_over());
+    TakeUp(step, step.current.clock_before_hand_over());
   }
   next.set_hold_reason(step.current.hold_reason_before_hand_over());
   next.clear_forwarded_to();
@@ -824,6 +843,7 @@ absl::Status Apply(const command::Cancel& cancel, Step& step) {
   if (next.state() != kCancelRequested) return absl::OkStatus();
   next.set_state_before_cancel(step.current.state());
   if (step.current.has_due()) *next.mutable_due_before_cancel() = step.current.due();
+  *next.mutable_clock_before_cancel() = ClockOf(step.current);
   SetStepDue(step, v1::CLOCK_CANCEL, v1::PARTY_RECEIVING);
   return absl::OkStatus();
 }
@@ -835,31 +855,54 @@ absl::Status Apply(const command::ConfirmCancel&, Step&) {
 absl::Status Apply(const command::RefuseCancel&, Step& step) {
   ReferralRecord& next = step.next();
   RestoreDue(next, step.current.has_due_before_cancel(), step.current.due_before_cancel());
+  TakeUp(step, step.current.clock_before_cancel());
   next.clear_cancel_reason();
   next.clear_state_before_cancel();
   next.clear_due_before_cancel();
+  next.clear_clock_before_cancel();
   return absl::OkStatus();
 }
 
-absl::Status Apply(const command::Reminder&, Step& step) {
-  *step.next().mutable_due_reminder_time() = api::ToTimestamp(step.now);
-  return absl::OkStatus();
-}
-
-// Of a clock that was escalated, what is put off is the lapse: see SettleWake.
-absl::Status Apply(const command::GiveBackTime& back, Step& step) {
+absl::Status Apply(const command::Reminder& reminder, Step& step) {
+  const ReferralRecord& current = step.current;
   ReferralRecord& next = step.next();
-  *next.mutable_downtime_counted_until() = api::ToTimestamp(back.until);
-  if (next.has_escalate_time()) {
-    *next.mutable_wake_time() = api::ToTimestamp(StoredWake(step.current).time + back.time);
+  const auto now = api::ToTimestamp(step.now);
+  if (reminder.why == storage::v1::WAKE_REMIND_AGAIN) {
+    const int count = current.repeated_reminder_count();
+    if (!IsEscalated(current) || count >= kMaxRepeatedReminders) return NothingDue(current.name());
+    next.set_repeated_reminder_count(count + 1);
+    *next.mutable_last_repeated_reminder_time() = now;
+  } else if (reminder.why == storage::v1::WAKE_START_REMIND) {
+    const bool reminded = current.start_clock().has_due_reminder_time();
+    if (!StartRunsBeside(current) || reminded) return NothingDue(current.name());
+    *next.mutable_start_clock()->mutable_due_reminder_time() = now;
   } else {
-    *next.mutable_due()->mutable_time() = api::ToTimestamp(TimeOf(next.due().time()) + back.time);
+    if (current.has_due_reminder_time()) return NothingDue(current.name());
+    *next.mutable_due_reminder_time() = now;
   }
   return absl::OkStatus();
 }
 
+absl::Status Apply(const command::GiveBackTime& back, Step& step) {
+  ReferralRecord& next = step.next();
+  const auto until = api::ToTimestamp(back.until);
+  *next.mutable_downtime_counted_until() = until;
+  if (back.to.due.has_value()) *next.mutable_due()->mutable_time() = api::ToTimestamp(*back.to.due);
+  if (back.to.lapse.has_value()) *next.mutable_lapse_time() = api::ToTimestamp(*back.to.lapse);
+  if (next.has_start_clock()) *next.mutable_start_clock()->mutable_downtime_counted_until() = until;
+  if (back.to.start.has_value()) *next.mutable_start_due_time() = api::ToTimestamp(*back.to.start);
+  return absl::OkStatus();
+}
+
+// Whatever is overdue, and was not escalated before.
 absl::Status Apply(const command::Escalate&, Step& step) {
-  *step.next().mutable_escalate_time() = api::ToTimestamp(step.now);
+  ReferralRecord& next = step.next();
+  if (IsOverdue(step.current, step.now) && !step.current.has_escalate_time()) {
+    *next.mutable_escalate_time() = api::ToTimestamp(step.now);
+  }
+  if (IsStartOverdue(step.current, step.now) && !step.current.has_start_escalate_time()) {
+    *next.mutable_start_escalate_time() = api::ToTimestamp(step.now);
+  }
   return absl::OkStatus();
 }
 
@@ -879,7 +922,9 @@ void ForgetTheEnd(ReferralRecord& next) {
   next.clear_state_before_question();
   next.clear_state_before_cancel();
   next.clear_due_before_cancel();
+  next.clear_clock_before_cancel();
   next.clear_paused_due();
+  next.clear_paused_clock();
   next.clear_pause_time();
   next.clear_due();
   for (v1::Person& person : *next.mutable_persons()) person.clear_outcome();
@@ -1148,6 +1193,35 @@ bool IsStepClock(v1::Clock clock) {
          clock == v1::CLOCK_INFORMATION;
 }
 
+// From `begins`, when the priority was raised or since when the clock rests, it has the time of the new
+// priority at most; then what it lost before is nobody's matter any longer.
+void BringForward(Step& step, absl::Time begins, v1::Due& due, storage::v1::ClockTimes& clock) {
+  const absl::Time latest = StepDue(step, due.party(), begins);
+  if (!IsStepClock(due.clock()) || TimeOf(due.time()) <= latest) return;
+  *due.mutable_time() = api::ToTimestamp(latest);
+  clock.Clear();
+  *clock.mutable_start_time() = api::ToTimestamp(begins);
+}
+
+void BringAllForward(Step& step) {
+  ReferralRecord& next = step.next();
+  storage::v1::ClockTimes begins_afresh;  // see SettleWake
+  if (next.has_due()) BringForward(step, step.now, *next.mutable_due(), begins_afresh);
+  if (next.has_paused_due()) {
+    BringForward(step, TimeOf(next.pause_time()), *next.mutable_paused_due(), *next.mutable_paused_clock());
+  }
+  if (next.has_due_before_cancel()) {
+    BringForward(step, step.now, *next.mutable_due_before_cancel(), *next.mutable_clock_before_cancel());
+  }
+  if (next.has_due_before_hand_over()) {
+    BringForward(step, step.now, *next.mutable_due_before_hand_over(),
+                 *next.mutable_clock_before_hand_over());
+  }
+  const absl::Time start = StepDue(step, v1::PARTY_RECEIVING, step.now);
+  const bool sooner = next.has_start_due_time() && start < TimeOf(next.start_due_time());
+  if (sooner) BeginStartClock(step.now, start, next);
+}
+
 absl::Status Apply(const command::ChangePriority& change, Step& step) {
   ReferralRecord& next = step.next();
   // EMERGENCY is the lowest number.
@@ -1159,13 +1233,7 @@ absl::Status Apply(const command::ChangePriority& change, Step& step) {
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
   next.set_priority(change.priority);
   if (change.telephone_handover.has_value()) *next.mutable_telephone_handover() = *change.telephone_handover;
-  const absl::Time sooner = StepDue(step, v1::PARTY_RECEIVING);
-  for (v1::Due* due : {next.has_due() ? next.mutable_due() : nullptr,
-                       next.has_paused_due() ? next.mutable_paused_due() : nullptr}) {
-    if (due != nullptr && IsStepClock(due->clock()) && TimeOf(due->time()) > sooner) {
-      *due->mutable_time() = api::ToTimestamp(sooner);
-    }
-  }
+  BringAllForward(step);
   return absl::OkStatus();
 }
 
@@ -1210,6 +1278,7 @@ void SettleEnd(Step& step) {
   if (!IsEnd(next.state()) || IsEnd(step.current.state())) return;
   *next.mutable_end_time() = api::ToTimestamp(step.now);
   next.clear_paused_due();
+  next.clear_paused_clock();
   next.clear_pause_time();
   next.clear_hold_reason();
   if (next.state() != kCancelled) next.clear_cancel_reason();
@@ -1228,23 +1297,38 @@ bool SameDue(const ReferralRecord& a, const ReferralRecord& b) {
          a.due().party() == b.due().party() && TimeOf(a.due().time()) == TimeOf(b.due().time());
 }
 
-// What the clocks do next. Another due time is another clock: reminders and escalations begin afresh.
-void SettleWake(Step& step) {
+// Another due time is another clock: reminders and escalations begin afresh.
+void BeginClock(Step& step) {
   ReferralRecord& next = step.next();
-  if (step.decision.event == Event::kSucceed) return;  // clocks run on as they were
-  const bool given_back = step.decision.event == Event::kGiveBackTime;
-  const bool changed = next.state() != step.current.state() || !SameDue(next, step.current);
-  if (changed && !given_back) {
+  if (!step.clock_taken_up) {
     *next.mutable_clock_start_time() = api::ToTimestamp(step.now);
     next.clear_due_reminder_time();
-    next.clear_escalate_time();
-    next.clear_reminder_count();
-    next.clear_last_reminder_time();
     next.clear_downtime_counted_until();
+    next.clear_clock_rests();
   }
-  if (given_back && next.has_escalate_time()) return;
-  const bool stands = !changed && next.has_escalate_time() && step.current.has_escalate_time();
-  if (stands && next.wake() != storage::v1::WAKE_UNSPECIFIED) return;
+  next.clear_escalate_time();
+  next.clear_lapse_time();
+  next.clear_reminder_count();
+  next.clear_last_reminder_time();
+  next.clear_repeated_reminder_count();
+  next.clear_last_repeated_reminder_time();
+}
+
+bool MovesClocks(Event event) {
+  return event == Event::kReminder || event == Event::kEscalate || event == Event::kGiveBackTime ||
+         event == Event::kChangePriority;
+}
+
+// What the clocks do next. Where nothing is changed for them the calendars are not known either.
+void SettleWake(Step& step) {
+  ReferralRecord& next = step.next();
+  const Event event = step.decision.event;
+  const bool differs = next.state() != step.current.state() || !SameDue(next, step.current);
+  if (event == Event::kSucceed) return;  // clocks run on as they were
+  if (differs && event != Event::kGiveBackTime) BeginClock(step);
+  KeepStartClock(step.current, next);
+  if (!differs && !MovesClocks(event) && next.wake() != storage::v1::WAKE_UNSPECIFIED) return;
+  KeepLapseTime(step.clocks, step.calendars, next);
   const NextWake wake = WakeOf(next, step.clocks, step.calendars);
   next.set_wake(wake.wake);
   if (wake.wake == storage::v1::WAKE_NEVER) {
@@ -1322,6 +1406,12 @@ Refusal DateRefusal(Guard guard, const ReferralRecord& record, Actor actor) {
   if (guard == Guard::kSomethingDue) return record.has_due() ? nullptr : NothingDue;
   const bool proposed = record.has_date_proposal() && record.date_proposal().proposed_by() != PartyOf(actor);
   return proposed ? nullptr : NoDateProposed;
+}
+
+// Overdue, and not escalated.
+bool IsMissed(const ReferralRecord& record, absl::Time now) {
+  return (IsOverdue(record, now) && !record.has_escalate_time()) ||
+         (IsStartOverdue(record, now) && !record.has_start_escalate_time());
 }
 
 bool IsShareErased(const ReferralRecord& record, Actor actor) {
@@ -1413,9 +1503,9 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
     case Guard::kRightAsked:
       return HasAnswerToGive(record, PartyOf(actor)) ? nullptr : NothingToAnswer;
     case Guard::kOverdue:
-      return IsOverdue(record, now) && !record.has_escalate_time() ? nullptr : NotOverdue;
+      return IsMissed(record, now) ? nullptr : NotOverdue;
     case Guard::kClockRuns:
-      return record.has_due() && !record.has_due_reminder_time() ? nullptr : NothingDue;
+      return record.has_due() ? nullptr : NothingDue;
     case Guard::kOwesFollowUp:
       return record.has_due() && record.due().party() == PartyOf(actor) ? nullptr : NothingDue;
     case Guard::kMayRule:
@@ -1464,19 +1554,21 @@ absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Com
 }
 
 std::optional<Command> WhatIsDue(const ReferralRecord& record, const std::vector<Outage>& outages,
-                                 absl::Time now) {
+                                 const Moment& at) {
   const NextWake wake = StoredWake(record);
-  if (wake.wake == storage::v1::WAKE_NEVER || now < wake.time || !record.has_due()) return std::nullopt;
-  const absl::Duration back = TimeToGiveBack(record, outages);
-  if (back > absl::ZeroDuration()) return command::GiveBackTime{back, outages.back().end};
+  if (wake.wake == storage::v1::WAKE_NEVER || at.now < wake.time || !record.has_due()) return std::nullopt;
+  const PutOff put_off = PutOffByDowntime(record, outages, at.calendars);
+  if (put_off.Any()) return command::GiveBackTime{put_off, outages.back().end};
   if (wake.wake == storage::v1::WAKE_LAPSE) return command::Lapse{};
-  if (!IsOverdue(record, now)) {
-    if (wake.wake == storage::v1::WAKE_REMIND) return command::Reminder{};
+  if (IsMissed(record, at.now)) {
+    if (record.due().clock() == v1::CLOCK_INFORMATION) return command::InformationLapse{};
+    if (record.due().clock() == v1::CLOCK_OFFER && !record.place_taken()) return command::OfferLapse{};
+    return command::Escalate{};
+  }
+  if (wake.wake == storage::v1::WAKE_MISSED || wake.wake == storage::v1::WAKE_START_MISSED) {
     return std::nullopt;
   }
-  if (record.due().clock() == v1::CLOCK_INFORMATION) return command::InformationLapse{};
-  if (record.due().clock() == v1::CLOCK_OFFER && !record.place_taken()) return command::OfferLapse{};
-  return command::Escalate{};
+  return command::Reminder{wake.wake};
 }
 
 absl::StatusOr<uint32_t> TakeNoteNumber(ReferralRecord& record) {

@@ -95,9 +95,9 @@ absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Com
                                         const Moment& at);
 
 // What the clocks have to do when they look at a referral: nothing when they come too early, as after a
-// change in between. `outages` in order: what they took is given back first.
+// change in between. `outages` in order: what they took is given back first, as the calendars of `at` say.
 std::optional<Command> WhatIsDue(const ReferralRecord& record, const std::vector<Outage>& outages,
-                                 absl::Time now);
+                                 const Moment& at);
 
 // Makes the error of a refusal, of referral_errors.h, for the referral of a name.
 using Refusal = absl::Status (*)(std::string_view name);

@@ -44,7 +44,7 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kConfirmCancel, command::ConfirmCancel{}},
       {Event::kRefuseCancel, command::RefuseCancel{}},
       {Event::kReminder, command::Reminder{}},
-      {Event::kGiveBackTime, command::GiveBackTime{absl::Hours(2), Now()}},
+      {Event::kGiveBackTime, command::GiveBackTime{{.due = Now() + absl::Hours(2)}, Now()}},
       {Event::kEscalate, command::Escalate{}},
       {Event::kLapse, command::Lapse{}},
       {Event::kReopen, command::Reopen{}},

@@ -116,14 +116,30 @@ void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1
   view.set_competence_ruled(record.competence_ruled());
 }
 
+void CopyStart(const ReferralRecord& record, v1::Referral& view) {
+  if (!IsOpen(record.state())) return;
+  if (record.due().clock() == v1::CLOCK_START) *view.mutable_start_due_time() = record.due().time();
+  if (record.has_start_due_time()) *view.mutable_start_due_time() = record.start_due_time();
+}
+
 void CopySilence(const ReferralRecord& record, absl::Time now, v1::Referral& view) {
-  if (!IsOverdue(record, now)) return;
+  const bool due = IsOverdue(record, now);
+  if (!due && !IsStartOverdue(record, now)) return;
   v1::Silence& silence = *view.mutable_silence();
-  silence.set_clock(record.due().clock());
-  silence.set_party(record.due().party());
-  *silence.mutable_since_time() = record.due().time();
-  if (record.has_escalate_time()) *silence.mutable_escalate_time() = record.escalate_time();
-  if (record.wake() == storage::v1::WAKE_LAPSE) *silence.mutable_lapse_time() = record.wake_time();
+  silence.set_clock(due ? record.due().clock() : v1::CLOCK_START);
+  silence.set_party(due ? record.due().party() : v1::PARTY_RECEIVING);
+  *silence.mutable_since_time() = due ? record.due().time() : record.start_due_time();
+  if (due && record.has_escalate_time()) *silence.mutable_escalate_time() = record.escalate_time();
+  if (!due && record.has_start_escalate_time()) {
+    *silence.mutable_escalate_time() = record.start_escalate_time();
+  }
+  if (const auto lapse = LapseTime(record); lapse.has_value()) {
+    *silence.mutable_lapse_time() = api::ToTimestamp(*lapse);
+  }
+  silence.set_repeated_reminder_count(record.repeated_reminder_count());
+  if (record.has_last_repeated_reminder_time()) {
+    *silence.mutable_last_repeated_reminder_time() = record.last_repeated_reminder_time();
+  }
   silence.set_reminder_count(record.reminder_count());
   if (record.has_last_reminder_time()) *silence.mutable_last_reminder_time() = record.last_reminder_time();
 }
@@ -218,6 +234,7 @@ void FillReferral(const ReferralRecord& record, const policy::Authorized& as, ab
                   v1::Referral& view) {
   view.Clear();
   CopyMetadata(record, as, view);
+  CopyStart(record, view);
   CopySilence(record, now, view);
   CopyProtection(record, as, view);
   if (IsSide(as) && Reads(record, as)) {
@@ -247,7 +264,10 @@ v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller
   if (record.has_submit_time()) *summary.mutable_submit_time() = record.submit_time();
   if (record.has_update_time()) *summary.mutable_update_time() = record.update_time();
   if (record.has_due()) *summary.mutable_due() = record.due();
-  if (record.has_escalate_time()) *summary.mutable_escalate_time() = record.escalate_time();
+  if (IsEscalated(record)) {
+    *summary.mutable_escalate_time() =
+        record.has_escalate_time() ? record.escalate_time() : record.start_escalate_time();
+  }
   summary.set_coordinating_body(record.coordinating_body());
   summary.set_is_protected(IsProtected(record));
   if (side)

@@ -19,7 +19,8 @@ using ::testing::HasSubstr;
 class CliClocksTest : public CliTest {
  protected:
   static void SetUpTestSuite() {
-    StartWithBodies("clocks {\n  step_times { normal_seconds: 2 }\n  lapse_percent: 600\n}\n");
+    StartWithBodies(
+        "clocks {\n  step_times { normal_seconds: 2 }\n  lapse_percent: 600\n  remind_again_percent: 0\n}\n");
     if (HasFatalFailure()) return;
     Json("operator",
          R"(call DirectoryService/CreateCoordinationAgreement '{"requestId":"agreement-1",)"

@@ -41,7 +41,7 @@ constexpr std::string_view kCoordinator = "bodies/es-test-4";
 // Restarts are quick: they are no outage, and clocks go on through them.
 constexpr std::string_view kConfig =
     "clocks {\n  step_times { normal_seconds: 2 urgent_seconds: 2 emergency_seconds: 2 }\n"
-    "  lapse_percent: 200\n  outage_seconds: 60\n}\n";
+    "  lapse_percent: 200\n  outage_seconds: 60\n  remind_again_percent: 0\n}\n";
 
 // A deed and what became of it.
 struct Done {
@@ -328,7 +328,11 @@ void HistoryCrashTest::CheckClocks(const pb::Referral& referral) {
   for (const auto& entry : history->entries()) {
     EXPECT_EQ(entry.revision(), ++revision) << referral.name();
     const bool rings = entry.event() == "REMINDER" || entry.event() == "ESCALATE" || entry.event() == "LAPSE";
-    EXPECT_FALSE(rings && entry.event() == previous) << referral.name() << " rings twice at " << revision;
+    // That of the start runs beside that of the review there.
+    const bool two_clocks =
+        entry.state() == pb::REFERRAL_STATE_ON_HOLD || entry.state() == pb::REFERRAL_STATE_WAITLISTED;
+    EXPECT_FALSE(rings && !two_clocks && entry.event() == previous)
+        << referral.name() << " rings twice at " << revision;
     if (rings) ++acknowledged_[entry.event()];
     previous = entry.event();
   }
