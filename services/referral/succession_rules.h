@@ -31,8 +31,8 @@ bool IsInternal(const ReferralRecord& record);
 // Where both sides become one, that body coordinates for itself, answers for a use of a right once, and has
 // one legal hold, the longer one. A draft for oneself has no recipient any more.
 void MoveBodies(const std::vector<command::BodyMove>& moves, ReferralRecord& record);
-// Of a protected one, that body's readers were people of the predecessor: the successor's safeguarding officers
-// name others. `before` has the bodies as they were.
+// Of a protected one, that body's readers were people of the predecessor: the successor's safeguarding
+// officers name others. `before` has the bodies as they were.
 void MoveReaders(const std::vector<command::BodyMove>& moves, const ReferralRecord& before,
                  ReferralRecord& record);
 
