@@ -20,7 +20,8 @@ absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
 
 // What follows from a decided referral: acceptance opens the enrolments that it names, and all that ever came
 // from it end when it says so (EndsWithReferral). They are erased with the receiving body's share, or with
-// the share of their person: ENROLMENT_OPEN where the decision asks for no more than that, and one has not ended.
+// the share of their person: ENROLMENT_OPEN where the decision asks for no more than that, and one has not
+// ended.
 // Returns by how many places they have changed, by the groups that they are in.
 absl::StatusOr<std::map<GroupKey, int64_t>> CarryEnrolments(rpc::Mutation& mutation,
                                                             const policy::Authorized& as,

@@ -198,6 +198,26 @@ def father_to_the_metropole():
     }
 
 
+def man_who_was_turned_away():
+    """Fuenlabrada → the Mesa por la Convivencia: discrimination at a door."""
+    return {
+        "referral": {
+            "theme": "THEME_DISCRIMINATION_AND_HATE_CRIME",
+            "priority": "PRIORITY_NORMAL",
+            "referring": {"unit": "bodies/es-fuenlabrada/units/social-welfare"},
+            "receiving": {"body": "bodies/es-mesa-por-la-convivencia"},
+            "territory": FUENLABRADA,
+            "persons": [person(1, "25_TO_39", ["ar"], disclosure("es", "es", "ar"), "ar")],
+        },
+        "sections": [
+            {"person": 1,
+             "screening": {"text": "Was not let into a flat that was to let."},
+             "details": {"givenName": "Yusuf", "familyName": "Amrani (invented)", "birthDate": "1994-02-20",
+                         "needs": "Advice, and somebody who talks to the landlord."}},
+        ],
+    }
+
+
 def mother_and_child_in_athens():
     """The Athens centre → K.E.DH.L. in Livadia: an ESTIA apartment."""
     told = disclosure("el", "el", "ar")

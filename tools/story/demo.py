@@ -3,9 +3,9 @@
 
 Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays: the
 directory of the papers, the way to a service, a family of four with an interpreter need, a decline, a
-forward, a waiting list, a protected member of a family, a file of referrals and a month in figures, a
-person who moves from Livadia to Athens to Vienna, the audit log and its proofs, an erasure. Each step says
-what happened and checks it.
+forward, a waiting list, silence that escalates, a protected member of a family, a file of referrals and a
+month in figures, a person who moves from Livadia to Athens to Vienna, a municipality that merges, the audit
+log and its proofs, an erasure. Each step says what happened and checks it.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import chapters_intake
 import chapters_protected
 import chapters_referral
 import chapters_rights
+import chapters_silence
 import chapters_succession
 import node as nodes
 from cast import Cast
@@ -78,6 +79,7 @@ def play(report, tool, folder):
     chapters_referral.declined(report, cast, desk, run)
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
     chapters_referral.waited_for(report, cast, desk, run)
+    chapters_silence.silence(report, cast, desk, run)
     chapters_protected.one_protected_member(report, cast, desk, run)
     chapters_intake.many_at_once(report, cast, desk, folder)
     chapters_rights.WhoMoves(report, cast, desk, run).play()
@@ -150,7 +152,8 @@ def run(options):
         programs = nodes.Programs(os.path.abspath(options.bin)) if options.bin else nodes.Programs()
         if not options.bin:
             nodes.build(report.line)
-        node = nodes.Node(programs, folder, choose_port(options.port, report.line))
+        node = nodes.Node(programs, folder, choose_port(options.port, report.line),
+                          chapters_silence.CONFIG)
         report.line("starting a node in demonstration mode (no real data belongs in it) …")
         node.start()
         report.line(f"  it serves at {node.server}; its folder is {folder}")

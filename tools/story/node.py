@@ -73,10 +73,12 @@ def _die_with_parent():
 
 
 class Node:
-    """A node in demonstration mode over the embedded store in `folder`. Port 0 takes any free one."""
+    """A node in demonstration mode over the embedded store in `folder`. Port 0 takes any free one. `config`
+    is what else it is told, as protobuf text."""
 
-    def __init__(self, programs, folder, port):
+    def __init__(self, programs, folder, port, config=""):
         self._program = programs.node
+        self._config = config
         self.folder = folder
         self.data_dir = os.path.join(folder, "data")
         self.key_dir = os.path.join(folder, "keys")
@@ -96,6 +98,11 @@ class Node:
         command = [self._program, "--demo", "--data-dir", self.data_dir, "--key-dir", self.key_dir,
                    "--listen", f"127.0.0.1:{self._port}", "--metrics-listen", "127.0.0.1:0",
                    "--access-log", os.path.join(self.folder, "access.log"), "--port-file", port_file]
+        if self._config:
+            config_path = os.path.join(self.folder, "node.textproto")
+            with open(config_path, "w", encoding="utf-8") as file:
+                file.write(self._config)
+            command += ["--config", config_path]
         with open(self.log_path, "ab") as log:
             self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                            start_new_session=True, preexec_fn=_die_with_parent)
