@@ -1,5 +1,5 @@
-"""The chapter about silence: a clock that runs out, and what happens then. The node of the story gives a step of
-the theme discrimination and hate crime a few seconds instead of two weeks; nobody moves a clock by hand."""
+"""The chapter about silence: a clock that runs out, and what happens then. The node of the story gives a step
+of the theme discrimination and hate crime a few seconds instead of two weeks; no clock is moved by hand."""
 
 import time
 
@@ -65,8 +65,8 @@ def _wait_until_coordinated(cast, desk, run):
 
 def silence(report, cast, desk, run):
     report.chapter("Silence: nobody answers, and that is seen")
-    report.say("In Lebanon a quarter of the health referrals in RAIS got no feedback. Yusuf is invented, and so is "
-               "the silence of the Mesa por la Convivencia.")
+    report.say("In Lebanon a quarter of the health referrals in RAIS got no feedback. Yusuf is invented, and "
+               "so is the silence of the Mesa por la Convivencia.")
     coordinator = cast.supervisor_of(_COORDINATOR)
     referrer = cast.supervisor_of("bodies/es-fuenlabrada")
     _appoint(report, cast)
