@@ -136,6 +136,29 @@ def family_of_four():
     }
 
 
+def learner_of_the_metropole(number):
+    """Grenoble-Alpes Métropole → the social centers of Pont-de-Claix: a workshop. Each is somebody else."""
+    return {
+        "referral": {
+            "theme": "THEME_LANGUAGE",
+            "priority": "PRIORITY_NORMAL",
+            "referring": {"unit": "bodies/fr-grenoble-alpes-metropole/units/insertion-and-employment"},
+            "receiving": {"body": "bodies/fr-pont-de-claix",
+                          "unit": "bodies/fr-pont-de-claix/units/social-centres"},
+            "offer": "offers/fr-pont-de-claix-asl",
+            "territory": PONT_DE_CLAIX,
+            "persons": [person(1, "25_TO_39", ["ar"], disclosure("fr", "fr", "ar"))],
+        },
+        "sections": [{
+            "person": 1,
+            "screening": {"text": "Level to be found out."},
+            "details": {"givenName": f"Learner {number}", "familyName": "Exemple (invented)",
+                        "birthDate": f"19{80 + number % 15}-0{1 + number % 9}-1{number % 10}",
+                        "needs": "French, in the evenings."},
+        }],
+    }
+
+
 def young_man_of_27():
     """City of Vienna → cult.mobil, which is for people from 14 to 26."""
     return {

@@ -25,6 +25,7 @@ import chapters_referral
 import chapters_rights
 import chapters_silence
 import chapters_succession
+import chapters_workshops
 import node as nodes
 from cast import Cast
 from client import Tool, ToolFailed
@@ -79,6 +80,7 @@ def play(report, tool, folder):
     chapters_referral.declined(report, cast, desk, run)
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
     chapters_referral.waited_for(report, cast, desk, run)
+    chapters_workshops.full(report, cast, desk, run)
     chapters_silence.silence(report, cast, desk, run)
     chapters_protected.one_protected_member(report, cast, desk, run)
     chapters_intake.many_at_once(report, cast, desk, folder)
