@@ -69,9 +69,11 @@ class Suppressor {
   void CompleteColumn(const CountKey& column) {
     if (suppression_.in_total.count(column) > 0) return SuppressWhole(column);
     const Column now = Look(column);
-    if (now.suppressed == 0 || LeavesRoom(now)) return;
-    // With nothing left to hide behind but which rows are zero, that is hidden.
+    if (now.suppressed == 0) return;
+    // With nothing left to hide behind but which rows are zero, that is hidden, whatever the others are: else
+    // it would tell that they leave no room.
     if (now.next == nullptr) return SuppressWhole(column);
+    if (LeavesRoom(now)) return;
     suppression_.in_rows[*now.next].insert(column);
   }
 
