@@ -123,6 +123,7 @@ TEST_F(IntakeTest, ItIsFoundThroughARotationOfKeys) {
   Refer("Olena", "Koval", "1990-03-04");
   ASSERT_TRUE(key_provider.Rotate(rig.clock().Now()).ok());
   EXPECT_EQ(MatchesOf(referrer), 1);
+  rig.clock().Advance(crypto::kMinRetirement);
   const auto report = RenewKeys(rig.store(), sealing, rig.clock().Now());
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(MatchesOf(referrer), 1);

@@ -12,9 +12,11 @@
 #include "common/store/keys.h"
 #include "services/referral/clock_keeper.h"
 #include "services/referral/enrolment_policy.h"
+#include "services/referral/intake_policy.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rig.h"
+#include "services/referral/statistics_policy.h"
 
 namespace waypost::referral {
 namespace {
@@ -30,6 +32,8 @@ using ::testing::Not;
 
 constexpr std::string_view kUnknown = "referrals/01jd000000000000000000zzzz";
 constexpr std::string_view kGroupOffer = "offers/asl";
+constexpr std::string_view kFamilyName = "Koval";
+constexpr std::string_view kBirthDate = "1990-03-04";
 
 class ProtectedTest : public ::testing::Test, protected ReferralRig {
  protected:
@@ -44,6 +48,10 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
     v1::Protection& protection = *request.mutable_referral()->mutable_protection();
     protection.set_ground(v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
     for (const std::string& reader : receiving_readers) protection.add_receiving_readers(reader);
+    v1::PersonDetails& details = *request.mutable_sections(0)->mutable_details();
+    details.set_given_name(std::string(kGivenName));
+    details.set_family_name(std::string(kFamilyName));
+    details.set_birth_date(std::string(kBirthDate));
     return request;
   }
   std::string Protected(const std::vector<std::string>& receiving_readers = {"p-raul"}) {
@@ -160,6 +168,36 @@ std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
   channels["ListEnrolments"] = [this](const std::string& token) {
     return Answer(token, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest());
   };
+  channels["ListRetention"] = [this](const std::string& token) {
+    v1::ListRetentionRequest request;
+    request.set_until("2099-12-31");
+    std::string shown = Answer(token, &Stub::ListRetention, request);
+    request.set_held_back(true);
+    return shown + Answer(token, &Stub::ListRetention, request);
+  };
+  channels["ListRetentionReports"] = [this](const std::string& token) {
+    return Answer(token, &Stub::ListRetentionReports, v1::ListRetentionReportsRequest());
+  };
+  // A count that is 0 is shown as 0, and one that is small is not shown: any count more would be seen.
+  channels["ListStatistics"] = [this](const std::string& token) {
+    std::string shown;
+    for (const v1::StatisticsSide side : {v1::STATISTICS_SIDE_REFERRING, v1::STATISTICS_SIDE_RECEIVING}) {
+      v1::ListStatisticsRequest request;
+      request.set_side(side);
+      request.set_period("2026-05");
+      request.set_breakdown(v1::STATISTICS_BREAKDOWN_THEME);
+      shown += Answer(token, &StatisticsStub::ListStatistics, request);
+    }
+    return shown;
+  };
+  channels["CheckDuplicates"] = [this](const std::string& token) {
+    v1::CheckDuplicatesRequest request;
+    v1::PersonToCheck& person = *request.add_persons();
+    person.set_given_name(std::string(kGivenName));
+    person.set_family_name(std::string(kFamilyName));
+    person.set_birth_date(std::string(kBirthDate));
+    return Answer(token, &IntakeStub::CheckDuplicates, request);
+  };
   return channels;
 }
 
@@ -183,6 +221,9 @@ TEST_F(ProtectedTest, EveryMethodThatAnswersAboutABodyIsTried) {
   for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
     if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
   }
+  for (const policy::MethodRule* rule : {&kCheckDuplicates, &kListStatistics}) {
+    methods.insert(std::string(rule->method));
+  }
   for (const std::string& method : methods) {
     EXPECT_TRUE(channels.contains(method)) << method << ": decide what it says of a protected referral";
   }
@@ -201,6 +242,8 @@ TEST_F(ProtectedTest, NoListNoSearchNoCountAndNoWatchTellsAnybodyElse) {
   auto waitlist = On<v1::WaitlistReferralRequest>(name);
   *waitlist.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
   Must(Do(receiving_caseworker, &Stub::WaitlistReferral, waitlist));
+  const std::string ended = Protected();
+  Must(Do(receiving_caseworker, &Stub::DeclineReferral, Decline(ended)));
   for (const auto& [method, channel] : channels) {
     for (const Other& other : others) {
       EXPECT_EQ(channel(other.token), before[method + other.who]) << method << " as " << other.who;

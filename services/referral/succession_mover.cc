@@ -214,7 +214,8 @@ absl::StatusOr<std::vector<std::shared_ptr<const SuccessionMover::Plan>>> Succes
     WAYPOST_ASSIGN_OR_RETURN(
         std::optional<Successor> successor,
         bodies_.FindSuccessor(*reader, move.predecessor(), record.theme(), record.territory(), now));
-    if (!successor.has_value() && works && no_more) move.set_left_behind(move.left_behind() + 1);
+    const bool left = !successor.has_value() && works && no_more;
+    if (left && !IsProtected(record)) move.set_left_behind(move.left_behind() + 1);
     if (!successor.has_value() || (!successor->whole && !works)) continue;
     BodyMove body{
         .from = move.predecessor(), .to = std::move(successor->body), .units = std::move(successor->units)};
@@ -300,7 +301,8 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
       change_.RunAsSystem(mutation, as, current, command::Succeed{{plan.move}}, plan.note));
   WAYPOST_ASSIGN_OR_RETURN(std::optional<SuccessionMoveRecord> move, rows::GetMove(writer, succession));
   if (!move.has_value()) return absl::InternalError("a succession moves that has not begun");
-  move->set_moved(move->moved() + 1);
+  // What is protected is in no number that somebody reads.
+  if (!IsProtected(current)) move->set_moved(move->moved() + 1);
   rows::PutMove(writer, *move);
   return absl::OkStatus();
 }
