@@ -111,6 +111,7 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
                        : std::string(base::ToStd(answer.status().ToString()));
   }
   std::map<std::string, Channel> Channels();
+  void AddFigures(std::map<std::string, Channel>& channels);
 
   // Rows of the store whose key or value names it, by the first word of their keys.
   std::set<std::string> KindsNaming(std::string_view name, bool in_keys) {
@@ -168,6 +169,12 @@ std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
   channels["ListEnrolments"] = [this](const std::string& token) {
     return Answer(token, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest());
   };
+  AddFigures(channels);
+  return channels;
+}
+
+// What counts, and what recognises people.
+void ProtectedTest::AddFigures(std::map<std::string, Channel>& channels) {
   channels["ListRetention"] = [this](const std::string& token) {
     v1::ListRetentionRequest request;
     request.set_until("2099-12-31");
@@ -198,7 +205,6 @@ std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
     person.set_birth_date(std::string(kBirthDate));
     return Answer(token, &IntakeStub::CheckDuplicates, request);
   };
-  return channels;
 }
 
 // A method that answers about what a body has, and not about one referral by its name.

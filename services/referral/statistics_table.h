@@ -75,8 +75,8 @@ struct Suppression {
 // outside can know it, nor does it depend on counts, else it would tell of them.
 using Order = std::function<uint64_t(const CountKey&, const RowLabel&)>;
 
-// Of each column: counts from 1 to threshold - 1; where the total is shown and these would follow from it, one
-// other count, by `order`; where there is no other, or the total is not shown, the whole column below it.
+// Of each column: counts from 1 to threshold - 1; where the total is shown and these would follow from it,
+// one other count, by `order`; where there is no other, or the total is not shown, the whole column below it.
 // Whether a total is shown depends on totals alone, so that two tables of one period agree. REQUIRES:
 // threshold >= 3: below, what is suppressed would be known to be 1.
 Suppression SuppressionOf(const CountTable& table, int threshold, const Order& order);
