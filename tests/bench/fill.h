@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -82,6 +83,13 @@ class FillModule final : public runtime::Module {
     absl::StatusOr<referral::CalendarPtr> FindCalendar(const store::Reader& reader, std::string_view body,
                                                        std::string_view unit) const override {
       return replica_.FindCalendar(reader, body, unit);
+    }
+    absl::StatusOr<std::optional<referral::Successor>> FindSuccessor(const store::Reader& reader,
+                                                                     std::string_view body,
+                                                                     type::v1::Theme theme,
+                                                                     std::string_view territory,
+                                                                     absl::Time now) const override {
+      return replica_.FindSuccessor(reader, body, theme, territory, now);
     }
     absl::StatusOr<referral::RouteFacts> FindRoute(const store::Reader& reader, const referral::Route& route,
                                                    absl::Time now) const override {
