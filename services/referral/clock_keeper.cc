@@ -37,6 +37,7 @@ ClockKeeper::~ClockKeeper() {
 }
 
 void ClockKeeper::Start() {
+  env_.node.metrics.CountClocks(kMetricsService, 0, 0);
   thread_ = std::thread([this] { Run(); });
 }
 

@@ -23,10 +23,10 @@
 #include "services/referral/referral_service.h"
 #include "services/referral/referral_testing.h"
 #include "services/referral/statistics_service.h"
+#include "services/referral/succession_service.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 #include "waypost/referral/v1/statistics_service.grpc.pb.h"
-#include "services/referral/succession_service.h"
 #include "waypost/referral/v1/succession_service.grpc.pb.h"
 
 namespace waypost::referral::testing {

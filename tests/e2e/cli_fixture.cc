@@ -178,15 +178,16 @@ void CliTest::ExpectFailure(std::string_view who, std::string_view line, int exi
   EXPECT_THAT(text.errors, AllOf(StartsWith("waypost: "), HasSubstr(base::Cat("reason: ", reason)))) << line;
 }
 
-std::string CliTest::ReferralFlags() {
-  return "--theme housing --priority normal --receiving-body bodies/es-to --territory ES300 "
-         "--referring-unit bodies/es-from/units/intake "
-         "--age-band 25-to-39 --language prs --interpreter-language prs --agreement agreed "
-         "--secrecy-release not-bound --purpose deliver-service --referring-article-6 public-task "
-         "--referring-law es/ley-7-1985/art-25 --receiving-article-6 public-task "
-         "--receiving-law es/ley-7-1985/art-25 --retention-rule es/ley-39-2015/art-17 "
-         "--informed-how in-person --informed-language prs --given-name Marzia --family-name Invented "
-         "--birth-date 1990-03-21 --needs 'A room' --reason 'The shelter is full'";
+std::string CliTest::ReferralFlags(std::string_view person) {
+  return base::Cat(
+      "--theme housing --priority normal --receiving-body bodies/es-to --territory ES300 "
+      "--referring-unit bodies/es-from/units/intake "
+      "--age-band 25-to-39 --language prs --interpreter-language prs --agreement agreed "
+      "--secrecy-release not-bound --purpose deliver-service --referring-article-6 public-task "
+      "--referring-law es/ley-7-1985/art-25 --receiving-article-6 public-task "
+      "--receiving-law es/ley-7-1985/art-25 --retention-rule es/ley-39-2015/art-17 "
+      "--informed-how in-person --informed-language prs ",
+      person, " --needs 'A room' --reason 'The shelter is full'");
 }
 
 std::string CliTest::Submit() {

@@ -56,7 +56,8 @@ class CliTest : public ::testing::Test {
   static bool Wait();
 
   // The flags of a complete referral of one person from bodies/es-from to bodies/es-to.
-  static std::string ReferralFlags();
+  static std::string ReferralFlags(
+      std::string_view person = "--given-name Marzia --family-name Invented --birth-date 1990-03-21");
   // Submits one and returns its name.
   static std::string Submit();
 

@@ -23,8 +23,9 @@ class CliIntakeTest : public CliTest {
     return std::string(base::ToStd(absl::FormatTime("%Y-%m", absl::Now(), absl::UTCTimeZone())));
   }
   static std::string SubmitPerson(std::string_view name, std::string_view birth_date) {
-    return Change("worker", base::Cat("referral submit ", ReferralFlags(), " --screening x --given-name ",
-                                      name, " --family-name Koval --birth-date ", birth_date))
+    const std::string person =
+        base::Cat("--given-name ", name, " --family-name Koval --birth-date ", birth_date);
+    return Change("worker", base::Cat("referral submit ", ReferralFlags(person), " --screening x"))
         .at("name");
   }
 };

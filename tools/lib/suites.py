@@ -429,10 +429,10 @@ GATE = [
     Suite("build", 1560, ("install", "configure"), build, "everything, warnings are errors"),
     Suite("unit", 120, _BUILT, unit, "every room's test binary"),
     Suite("e2e", 90, _BUILT, e2e, "whole servers, driven through their APIs"),
-    Suite("fault", 110, _BUILT, fault, "crashes, full disks, failing peers"),
+    Suite("fault", 100, _BUILT, fault, "crashes, full disks, failing peers"),
     Suite("demo", 60, _BUILT, demo, "the story of the demonstration, every check of it"),
     Suite("fuzz", 300, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
-    Suite("clang-tidy", 260, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
+    Suite("clang-tidy", 235, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
 ]
 
 DEEP = [
