@@ -7,7 +7,6 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_STATISTICS_TABLE_H_
 #define WAYPOST_SERVICES_REFERRAL_STATISTICS_TABLE_H_
 
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,6 +14,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/time/civil_time.h"
@@ -47,7 +47,10 @@ std::string MonthName(absl::CivilMonth month);
 struct CountKey {
   v1::StatisticsMeasure measure = v1::STATISTICS_MEASURE_UNSPECIFIED;
   uint32_t detail = 0;
-  friend auto operator<=>(const CountKey&, const CountKey&) = default;
+  friend bool operator==(const CountKey&, const CountKey&) = default;
+  friend bool operator<(const CountKey& a, const CountKey& b) {
+    return std::tie(a.measure, a.detail) < std::tie(b.measure, b.detail);
+  }
 };
 using Counts = std::map<CountKey, int64_t>;
 
@@ -55,7 +58,10 @@ using Counts = std::map<CountKey, int64_t>;
 struct RowLabel {
   type::v1::Theme theme = type::v1::THEME_UNSPECIFIED;
   std::string counter_body = {};
-  friend auto operator<=>(const RowLabel&, const RowLabel&) = default;
+  friend bool operator==(const RowLabel&, const RowLabel&) = default;
+  friend bool operator<(const RowLabel& a, const RowLabel& b) {
+    return std::tie(a.theme, a.counter_body) < std::tie(b.theme, b.counter_body);
+  }
 };
 
 struct CountTable {
