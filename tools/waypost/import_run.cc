@@ -88,16 +88,15 @@ class Run {
     const bool answered = status.ok() && response.results_size() == request.requests_size();
     int at = 0;
     for (size_t i = from; i < to; ++i) {
-      if (!items_[i].problems.empty()) {
-        Done(i, Send(items_[i]));
-      } else if (answered) {
+      const bool in_batch = items_[i].problems.empty();
+      if (in_batch && answered) {
         Done(i, ResultOf(items_[i], *response.mutable_results(at++)));
-      } else if (EndsTheRun(status)) {
+      } else if (in_batch && EndsTheRun(status)) {
         // The first tells why. The others are as good as not sent: run again, they are carried out once.
         Done(i, at++ == 0 ? RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = status}
                           : RowResult());
       } else {
-        Done(i, Send(items_[i]));  // as one that is too large
+        Done(i, Send(items_[i]));  // with problems, or as one that is too large
       }
     }
   }
