@@ -907,7 +907,7 @@ absl::Status Validate(const v1::ListRetentionRequest& request) {
   Checker check(request);
   const auto until = ParseDay(request.until());
   if (!until.has_value()) {
-    check.Add("until", "is required, as YYYY-MM-DD");
+    check.Add("until", "must be a day, as in 2031-12-31");
   } else if (until->year() < 2000 || until->year() > 2199) {
     check.Add("until", "must be from 2000 to 2199");
   }

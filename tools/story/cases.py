@@ -21,6 +21,21 @@ _RETENTION = {
     "be": "be/dossier-social/5-years-after-end",
 }
 
+# How long each of these says that a file is kept, for the node of the story: without it, every rule that a
+# node does not know stands for five years.
+_DAYS = {"es": 1826, "fr": 731, "at": 366, "el": 1826, "be": 1826}
+
+
+def retention_rule(land):
+    return _RETENTION[land]
+
+
+def retention_config():
+    """As protobuf text for the node's configuration."""
+    rules = "".join(f'  rules {{ code: "{retention_rule(land)}" days: {days} }}\n'
+                    for land, days in _DAYS.items())
+    return "retention {\n" + rules + "}\n"
+
 
 def disclosure(referring, receiving, language, purpose="PURPOSE_DELIVER_SERVICE"):
     """Tasks in the public interest on both sides; told in person."""

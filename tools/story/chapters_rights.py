@@ -1,7 +1,7 @@
 """Rights that travel, and the end of keeping: a person moves from Livadia to Athens to Vienna."""
 
 import cases
-from desk import minutes_ago
+from desk import in_days, minutes_ago
 
 _LIVADIA = "bodies/el-kedhl"
 _ATHENS = "bodies/el-accmr"
@@ -125,6 +125,11 @@ class WhoMoves:
         report.equal("it is listed as held back", held.get("heldBack"), "HELD_BACK_REASON_LEGAL_HOLD")
         desk.send(self.bosses[_LIVADIA], "ReleaseLegalHold", {"name": self.first})
         report.check("released, it has its day again", self.first in self.kept(_LIVADIA))
+        answer = desk.read(self.cast.pont_supervisor, "ListRetention", {"until": _FAR, "pageSize": 500})
+        days = [entry["keptUntil"] for entry in answer.message.get("entries", [])
+                if entry.get("rules") == [cases.retention_rule("fr")]]
+        report.check("what Pont-de-Claix has completed goes two years after its end, as its rule says",
+                     in_days(731)[:10] in days, str(days))
         report.step("Livadia, supervisor", "reads what the job has erased so far")
         answer = desk.type(self.bosses[_LIVADIA], "retention", "report")
         report.check("nothing was due yet, and nothing was erased",

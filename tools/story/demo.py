@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import cases
 import chapters_audit
 import chapters_directory
 import chapters_intake
@@ -155,7 +156,7 @@ def run(options):
         if not options.bin:
             nodes.build(report.line)
         node = nodes.Node(programs, folder, choose_port(options.port, report.line),
-                          chapters_silence.CONFIG)
+                          chapters_silence.CONFIG + cases.retention_config())
         report.line("starting a node in demonstration mode (no real data belongs in it) …")
         node.start()
         report.line(f"  it serves at {node.server}; its folder is {folder}")
