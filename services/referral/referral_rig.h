@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -79,43 +80,12 @@ class ReferralRig {
   explicit ReferralRig(RigOptions options = ReferralOptions());
   ~ReferralRig();
 
-  template <typename Request, typename Response>
+  // A method of any of the services, as in Do(referrer, &Stub::GetReferral, request).
+  template <typename Any, typename Request, typename Response>
   absl::StatusOr<Response> Do(std::string_view token,
-                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                              grpc::Status (Any::*method)(grpc::ClientContext*, const Request&, Response*),
                               const Request& request) {
-    return rig.Call(*stub, token, method, request);
-  }
-
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Do(std::string_view token,
-                              grpc::Status (EnrolmentStub::*method)(grpc::ClientContext*, const Request&,
-                                                                    Response*),
-                              const Request& request) {
-    return rig.Call(*enrolment_stub, token, method, request);
-  }
-
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Do(std::string_view token,
-                              grpc::Status (IntakeStub::*method)(grpc::ClientContext*, const Request&,
-                                                                 Response*),
-                              const Request& request) {
-    return rig.Call(*intake_stub, token, method, request);
-  }
-
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Do(std::string_view token,
-                              grpc::Status (StatisticsStub::*method)(grpc::ClientContext*, const Request&,
-                                                                     Response*),
-                              const Request& request) {
-    return rig.Call(*statistics_stub, token, method, request);
-  }
-
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Do(std::string_view token,
-                              grpc::Status (SuccessionStub::*method)(grpc::ClientContext*, const Request&,
-                                                                     Response*),
-                              const Request& request) {
-    return rig.Call(*succession_stub, token, method, request);
+    return rig.Call(StubOf<Any>(), token, method, request);
   }
 
   // --- Requests that are complete
@@ -218,6 +188,15 @@ class ReferralRig {
   std::string receiving_safeguarding;
 
  private:
+  template <typename Any>
+  Any& StubOf() {
+    if constexpr (std::is_same_v<Any, Stub>) return *stub;
+    if constexpr (std::is_same_v<Any, EnrolmentStub>) return *enrolment_stub;
+    if constexpr (std::is_same_v<Any, IntakeStub>) return *intake_stub;
+    if constexpr (std::is_same_v<Any, StatisticsStub>) return *statistics_stub;
+    if constexpr (std::is_same_v<Any, SuccessionStub>) return *succession_stub;
+  }
+
   // A change that is yet to be filled in.
   directory::v1::WatchChangesResponse NextChange();
 

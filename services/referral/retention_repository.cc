@@ -66,28 +66,9 @@ std::string SweepKey() {
 
 // Of a body's list, what is erased before that time.
 store::KeyRange BodyRange(const std::string& prefix, absl::Time before, std::string_view position) {
-  store::KeyRange range = position.empty() ? store::PrefixRange(prefix)
-                                           : store::PrefixRangeAfter(prefix, base::Cat(prefix, position));
+  store::KeyRange range = RowsAfter(prefix, position);
   range.end = KeyBuilder(prefix).Time(before).Take();
   return range;
-}
-
-absl::StatusOr<RetentionPage> ReadPage(const store::Reader& reader, const std::string& prefix,
-                                       const store::KeyRange& range, int limit) {
-  RetentionPage page;
-  if (range.begin >= range.end) return page;
-  std::string last;
-  const auto at = reader.Scan(range);
-  for (; at->Valid(); at->Next()) {
-    if (static_cast<int>(page.rows.size()) == limit) {
-      page.position = last;
-      break;
-    }
-    page.rows.emplace_back(at->value());
-    last = at->key().substr(prefix.size());
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return page;
 }
 
 }  // namespace
@@ -132,7 +113,7 @@ absl::StatusOr<RetentionPage> ListRetention(const store::Reader& reader, std::st
                                             bool held_back, absl::Time before, std::string_view position,
                                             int limit) {
   const std::string prefix = BodyPrefix(body, held_back);
-  return ReadPage(reader, prefix, BodyRange(prefix, before, position), limit);
+  return ReadRows(reader, prefix, BodyRange(prefix, before, position), limit);
 }
 
 absl::StatusOr<int> CountRetention(const store::Reader& reader, std::string_view body, bool held_back,
@@ -161,10 +142,7 @@ void PutRetentionReport(store::Writer& writer, std::string_view body, absl::Civi
 absl::StatusOr<RetentionPage> ListRetentionReports(const store::Reader& reader, std::string_view body,
                                                    std::string_view position, int limit) {
   const std::string prefix = ReportsPrefix(body);
-  const store::KeyRange range = position.empty()
-                                    ? store::PrefixRange(prefix)
-                                    : store::PrefixRangeAfter(prefix, base::Cat(prefix, position));
-  return ReadPage(reader, prefix, range, limit);
+  return ReadRows(reader, prefix, RowsAfter(prefix, position), limit);
 }
 
 absl::StatusOr<std::optional<absl::Time>> GetRetentionRun(const store::Reader& reader) {

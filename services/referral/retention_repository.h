@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/store/store.h"
+#include "services/referral/row_page.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
 #include "waypost/referral/v1/retention.pb.h"
 
@@ -39,10 +40,8 @@ absl::StatusOr<std::vector<RetentionRow>> ListDueRetention(const store::Reader& 
                                                            std::string_view after, absl::Time until,
                                                            int limit);
 
-struct RetentionPage {
-  std::vector<std::string> rows;  // each a serialized v1::RetentionEntry, or RetentionReport
-  std::string position;           // where to go on; empty at the end
-};
+// Of serialized v1::RetentionEntry, or RetentionReport.
+using RetentionPage = RowPage;
 // What a body erases, or holds back, before `before`; earliest first. `position` is empty or what a page
 // before returned.
 absl::StatusOr<RetentionPage> ListRetention(const store::Reader& reader, std::string_view body,

@@ -82,22 +82,7 @@ absl::Status HideRightsRequest(store::Writer& writer, std::string_view name) {
 absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::string_view body, bool answered,
                                          std::string_view position, int limit) {
   const std::string prefix = TasksPrefix(body, answered);
-  const store::KeyRange range = position.empty()
-                                    ? store::PrefixRange(prefix)
-                                    : store::PrefixRangeAfter(prefix, base::Cat(prefix, position));
-  TaskPage page;
-  std::string last;
-  const auto at = reader.Scan(range);
-  for (; at->Valid(); at->Next()) {
-    if (static_cast<int>(page.rows.size()) == limit) {
-      page.position = last;
-      break;
-    }
-    page.rows.emplace_back(at->value());
-    last = at->key().substr(prefix.size());
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return page;
+  return ReadRows(reader, prefix, RowsAfter(prefix, position), limit);
 }
 
 absl::StatusOr<std::vector<ReferralRecord>> Chain(const store::Reader& reader, std::string_view name,

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/store/store.h"
+#include "services/referral/row_page.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
 #include "waypost/referral/storage/v1/rights_storage.pb.h"
 
@@ -31,10 +32,8 @@ void PutRightsRequest(store::Writer& writer, const storage::v1::RightsRequestRec
 // Takes it out of the lists of bodies for good: its referral has been protected.
 absl::Status HideRightsRequest(store::Writer& writer, std::string_view name);
 
-struct TaskPage {
-  std::vector<std::string> rows;  // each a serialized v1::RightsTask
-  std::string position;           // where to go on; empty at the end
-};
+// Of serialized v1::RightsTask.
+using TaskPage = RowPage;
 // By when the person asked, oldest first; `position` is empty or what a page before returned.
 absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::string_view body, bool answered,
                                          std::string_view position, int limit);
