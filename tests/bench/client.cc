@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/bench/directory_requests.h"
 #include "tests/bench/load.h"
 #include "tests/bench/requests.h"
 #include "tests/e2e/server_process.h"
@@ -42,6 +43,7 @@ struct Options {
   std::string names_file;  // where submit writes, and disclose reads, names of referrals
   std::string port_file;   // of a server that is being started
   uint32_t reply_bytes = 0;
+  uint64_t bodies = 100'000;  // in the directory that offers are dealt out in, and routes asked of
   waypost::bench::LoadOptions load;
 };
 
@@ -163,6 +165,25 @@ waypost::bench::LoadResult RunList(const Options& options) {
       options.load, [&](int slot, uint64_t, auto done) { caller.Call(slot, serialized, std::move(done)); });
 }
 
+// Fills a directory, or asks it for routes.
+waypost::bench::LoadResult RunDirectory(const Options& options) {
+  const bool asks = options.mode == "routes";
+  Caller caller(options,
+                std::string("/waypost.directory.v1.DirectoryService/") +
+                    (asks                       ? "ResolveRoute"
+                     : options.mode == "bodies" ? "CreateBody"
+                                                : "ImportOffers"),
+                options.token);
+  const auto make = [&](uint64_t number) {
+    if (asks) return waypost::bench::MakeRoute(number, options.bodies).SerializeAsString();
+    if (options.mode == "bodies") return waypost::bench::MakeBody(number).SerializeAsString();
+    return waypost::bench::MakeOffers(number, options.bodies).SerializeAsString();
+  };
+  return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t number, auto done) {
+    caller.Call(slot, make(number), std::move(done));
+  });
+}
+
 // The size of one page of the inbox, to compare an echo of as many bytes with.
 int PrintPageBytes(const Options& options) {
   const auto stub = referral::ReferralService::NewStub(Connect(options).front());
@@ -215,7 +236,8 @@ int main(int argc, char** argv) {
   CLI::App app{"One kind of call, under load."};
   app.add_option("--mode", options.mode)
       ->check(
-          CLI::IsMember({"echo", "submit", "disclose", "list", "page-bytes", "request-bytes", "serving"}));
+          CLI::IsMember({"echo", "submit", "disclose", "list", "bodies", "offers", "routes", "page-bytes",
+                         "request-bytes", "serving"}));
   app.add_option("--port", options.port);
   app.add_option("--channels", options.channels);
   app.add_option("--token", options.token);
@@ -225,6 +247,8 @@ int main(int argc, char** argv) {
   app.add_option("--names-file", options.names_file);
   app.add_option("--port-file", options.port_file);
   app.add_option("--reply-bytes", options.reply_bytes);
+  app.add_option("--bodies", options.bodies);
+  app.add_option("--calls", options.load.calls);
   app.add_option("--in-flight", options.load.in_flight);
   app.add_option("--seconds", options.load.seconds);
   app.add_option("--warm-up", options.load.warm_up_seconds);
@@ -239,7 +263,8 @@ int main(int argc, char** argv) {
   const auto result = options.mode == "echo"       ? RunEcho(options)
                       : options.mode == "submit"   ? RunSubmit(options)
                       : options.mode == "disclose" ? RunDisclose(options)
-                                                   : RunList(options);
+                      : options.mode == "list"     ? RunList(options)
+                                                   : RunDirectory(options);
   std::printf("%s\n", waypost::bench::ToJson(result).c_str());
   return result.errors == 0 ? 0 : 1;
 }

@@ -66,7 +66,7 @@ class Load {
   void Next(int slot) {
     const uint64_t number = next_.fetch_add(1);
     const Clock::time_point due = DueOf(number);
-    if (due >= stop_at_) {
+    if (due >= stop_at_ || (options_.calls > 0 && number >= options_.calls)) {
       live_.fetch_sub(1);
       return;
     }

@@ -18,6 +18,8 @@ struct LoadOptions {
   // Calls a second, evenly spaced; 0: as fast as in_flight allows. A call that is due late is timed from when
   // it was due, so that a stall is not hidden by the calls that were never sent.
   double rate = 0;
+  // Ends after so many, however long they take; 0: after the time.
+  uint64_t calls = 0;
 };
 
 struct LoadResult {

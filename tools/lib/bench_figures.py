@@ -21,6 +21,7 @@ SUBMIT = "SubmitReferral"
 LAG_EVERY_SECONDS = 2
 RELAY_MAY_BE_BEHIND_SECONDS = 60
 PG_CLIENTS = 64
+OFFERS_IN_CALL = 100
 DUE_AT_ONCE = 10_000
 DUE_IN_SECONDS = 60
 
@@ -234,6 +235,56 @@ class Bench:
                                        else "a burst at 256",
                                        p50_ms=round(statistics.median(run["p50_ms"] for run in runs), 2))))
 
+    def import_referrals(self):
+        """A file of referrals against as many seconds of submissions at 64 in flight, in turns, each into an
+        empty node."""
+        rates, submits, echoes = [], [], []
+        for turn in range(self.plan.runs):
+            with self.empty_node() as node:
+                echoes.append(self.echo(64))
+                submits.append(self.submit(node, 64)["per_second"])
+            with self.empty_node() as node:
+                path = bench_import.write_referrals(self.folder, self.plan.imported, turn)
+                seconds, _ = bench_import.run_referrals(node, path)
+                rates.append(self.plan.imported / seconds)
+                path.unlink()
+        self.report.add(Figure("import_referrals", "/s", rates, submits, floor=0.8, conditions=self.conditions(
+            rows=self.plan.imported, reference="SubmitReferral at 64 in flight", format="CSV",
+            includes="reading and checking the file, and the report",
+            echo_64_per_second=round(statistics.median(echoes)))))
+
+    # --- a directory of Europe's size
+
+    def routes(self):
+        """100,000 bodies and 300,000 offers: how long a question for a route takes in the service."""
+        with self.empty_node(bodies=False) as node:
+            token = node.mint(bench_servers.OPERATOR, "operator")
+            began = time.monotonic()
+            self.client.run("bodies", port=node.port, token=token, in_flight=256, calls=self.plan.bodies,
+                            seconds=3600, warm_up=0)
+            self.client.run("offers", port=node.port, token=token, in_flight=8, seconds=3600, warm_up=0,
+                            calls=self.plan.services // OFFERS_IN_CALL, bodies=self.plan.bodies)
+            filled = time.monotonic() - began
+            node.settle()
+            token = node.mint(bench_servers.FROM, "caseworker")
+            runs, shares, echoes = [], [], []
+            for _ in range(self.plan.runs):
+                echoes.append(self.echo(1))
+                before = node.answered_within("ResolveRoute", 0.001)
+                runs.append(self.client.run("routes", port=node.port, token=token, in_flight=1,
+                                            seconds=self.plan.seconds, bodies=self.plan.bodies))
+                after = node.answered_within("ResolveRoute", 0.001)
+                shares.append((after[0] - before[0]) / max(1, after[1] - before[1]))
+        self.report.add(Figure(
+            "route_within_1_ms", "of 1", shares, floor=0.99,
+            conditions=self.conditions(
+                bodies=self.plan.bodies, offers=self.plan.services, in_flight=1,
+                what="share of answers that took the service at most 1 ms, by waypost_request_seconds",
+                filled_in_seconds=round(filled), per_second=round(statistics.median(r["per_second"] for r in runs)),
+                client_p50_ms=round(statistics.median(r["p50_ms"] for r in runs), 2),
+                client_p99_ms=round(statistics.median(r["p99_ms"] for r in runs), 2),
+                echo_per_second=round(statistics.median(echoes)))))
+
     # --- clocks
 
     def clocks(self):
@@ -342,6 +393,10 @@ class Bench:
             self.latency()
         if self.wanted("import"):
             self.import_offers()
+        if self.wanted("rows"):
+            self.import_referrals()
+        if self.wanted("routes"):
+            self.routes()
         if self.wanted("clocks"):
             self.clocks()
         if self.wanted("loaded"):

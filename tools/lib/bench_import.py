@@ -1,5 +1,6 @@
 """The import of HSDS services: a package as a public directory publishes it, made anew each time."""
 
+import csv
 import json
 import os
 import subprocess
@@ -67,3 +68,42 @@ def run(node, package, mapping):
     if done.returncode != 0 or " of " not in done.stderr:
         sys.exit(f"the import failed or told no progress: {done.stderr[-2000:]}")
     return seconds, json.loads(done.stdout.splitlines()[-1])
+
+
+# --- referrals
+
+_COLUMNS = ("case", "own_reference", "theme", "priority", "receiving_body", "referring_unit", "territory",
+            "age_band", "language", "interpreter_language", "agreement", "secrecy_release", "purpose",
+            "referring_article_6", "referring_law", "receiving_article_6", "receiving_law", "retention_rule",
+            "informed_how", "informed_language", "screening", "given_name", "family_name", "birth_date",
+            "contact", "needs", "reason")
+_SAME_FOR_ALL = ("language", "normal", TO, f"{FROM}/units/intake", "ES300", "25-to-39", "prs", "prs", "agreed",
+                 "not-bound", "deliver-service", "public-task", "es/ley-7-1985/art-25", "public-task",
+                 "es/ley-7-1985/art-25", "es/ley-39-2015/art-17", "in-person", "prs",
+                 "Needs a beginners' course in the morning; no Latin script yet.", "Invented")
+_TEXTS = ("1990-03-21", "+34 600 000 000",
+          "Spanish from the first letter; wants to work as a tailor, which was her trade for nine years.",
+          "Arrived in spring; the municipal course is full until autumn.")
+
+
+def write_referrals(folder, rows, run):
+    """A file of so many referrals, each as the client's submissions are, with a name of its own."""
+    path = folder / f"cases-{run}.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(_COLUMNS)
+        for number in range(rows):
+            out.writerow((number, f"IMP-{run}-{number:012}", *_SAME_FOR_ALL, f"Person {number:06}", *_TEXTS))
+    return path
+
+
+def run_referrals(node, path):
+    """Imports the file with the command line tool; returns (seconds, what it says)."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [node.programs / "waypost", "--server", f"127.0.0.1:{node.port}", "--output", "json", "referral",
+         "import", path],
+        env={**os.environ, "WAYPOST_TOKEN": node.tokens[FROM]}, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"the import of referrals failed: {done.stdout[-1000:]} {done.stderr[-2000:]}")
+    return time.monotonic() - began, json.loads(done.stdout.splitlines()[-1])

@@ -196,6 +196,15 @@ class Node:
         return max(float(v) for v in re.findall(r"^waypost_relay_lag_seconds{[^}]*} (\S+)$", self.metrics(),
                                                 re.MULTILINE))
 
+    def answered_within(self, method, seconds):
+        """(how many calls of a method were answered within so many seconds, how many in all)"""
+        text = self.metrics()
+        def value(pattern):
+            found = re.search(pattern, text, re.MULTILINE)
+            return float(found.group(1)) if found else 0.0
+        return (value(rf'^waypost_request_seconds_bucket{{[^}}]*method="{method}"[^}}]*le="{seconds}"}} (\S+)$'),
+                value(rf'^waypost_request_seconds_count{{[^}}]*method="{method}"[^}}]*}} (\S+)$'))
+
     def clocks_fired(self):
         return float(re.search(r'^waypost_clocks_total{[^}]*result="fired"[^}]*} (\S+)$', self.metrics(),
                                re.MULTILINE)[1])
