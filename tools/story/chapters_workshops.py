@@ -58,6 +58,56 @@ def _first_in(cast, group, state):
     return answer.message.get("enrolments", [{}])[0].get("name", "")
 
 
+def _attend(report, cast, learner):
+    """What is recorded of somebody who attends: dates and levels, and no remarks."""
+    who = cast.pont_supervisor
+    answer = who.tell("enrolment", "assess", learner, "--placement-test", "--cefr-level", "a1",
+                      "--level", "FLE1")
+    report.check("a placement test is recorded, with its level", answer.ok
+                 and answer.message["assessments"][-1].get("placementTest"), str(answer))
+    answer = who.call(ENROLMENT, "RecordAttendance", {
+        "name": learner, "requestId": request_id(),
+        "days": [{"date": today(), "status": "ATTENDANCE_STATUS_PRESENT"}]})
+    report.check("that she was there today, too", answer.ok, str(answer))
+    answer = who.call(ENROLMENT, "PauseEnrolment", {"name": learner, "requestId": request_id(),
+                                                    "reviewTime": in_days(30)})
+    report.equal("she pauses, and keeps the place", answer.message.get("state"), "ENROLMENT_STATE_PAUSED")
+    answer = who.call(ENROLMENT, "ResumeEnrolment", {"name": learner, "requestId": request_id()})
+    report.equal("she comes back", answer.message.get("state"), "ENROLMENT_STATE_ATTENDING")
+
+
+def _move_up(report, cast, late):
+    """Somebody leaves FLE2; a learner of FLE1 whose test says so moves up, and her place is free."""
+    who = cast.pont_supervisor
+    answer = who.call(ENROLMENT, "LeaveEnrolment", {
+        "name": _first_in(cast, "fle2", "PLACED"), "requestId": request_id(),
+        "reason": "LEAVE_REASON_NEVER_STARTED", "destination": "LEAVE_DESTINATION_UNKNOWN"})
+    report.check("one of FLE2 never came: a place is free", answer.ok, str(answer))
+    learner = _first_in(cast, "fle1", "PLACED")
+    answer = who.call(ENROLMENT, "RecordAssessment", {
+        "name": learner, "requestId": request_id(),
+        "assessment": {"date": today(), "placementTest": True, "cefrLevel": "CEFR_LEVEL_A2",
+                       "level": "FLE2"}})
+    report.check("a learner of FLE1 is tested: A2", answer.ok, str(answer))
+    answer = who.tell("enrolment", "move", learner, "--group", "fle2")
+    report.equal("she moves up to FLE2", answer.message.get("groupId"), "fle2")
+    answer = who.call(REFERRAL, "AcceptReferral", {"name": late, "offer": _OFFER, "requestId": request_id(),
+                                                   "places": [{"person": 1, "groupId": "fle1"}]})
+    report.check("who was refused before gets her place", answer.ok, str(answer))
+    taken = {group: _list_of(who, group).get("taken", 0) for group in _GROUPS}
+    report.equal("every place is taken again", taken, _GROUPS)
+
+
+def _publish_criteria(report, cast):
+    criteria = ["PRIORITY", "MINORS_FIRST", "WAITING_SINCE"]
+    answer = cast.pont_supervisor.call(ENROLMENT, "SetWaitingListCriteria", {
+        "name": f"{_OFFER}/groups/entry/waitingList", "requestId": request_id(),
+        "criteria": ["WAITING_LIST_CRITERION_" + each for each in criteria]})
+    report.check("the criteria are published: priority, minors first, time of waiting", answer.ok, str(answer))
+    seen = cast.metropole.tell("waiting-list", "criteria", _OFFER, "entry").message.get("criteria", [])
+    report.equal("anybody may read them", [c.removeprefix("WAITING_LIST_CRITERION_") for c in seen], criteria)
+
+
 def _leave(report, cast):
     """Somebody begins, reaches her goal and leaves; returns who is first on the list then."""
     learner = _first_in(cast, "entry", "PLACED")
@@ -66,6 +116,7 @@ def _leave(report, cast):
     answer = cast.pont_supervisor.call(ENROLMENT, "StartEnrolment", {
         "name": learner, "requestId": request_id(), "outcomes": [{"person": 1, "outcome": outcome}]})
     report.check("she begins, and with that her referral is completed", answer.ok, str(answer))
+    _attend(report, cast, learner)
     answer = cast.pont_supervisor.call(ENROLMENT, "LeaveEnrolment", {
         "name": learner, "requestId": request_id(), "reason": "LEAVE_REASON_GOAL_REACHED",
         "destination": "LEAVE_DESTINATION_VOCATIONAL_TRAINING"})
@@ -82,7 +133,10 @@ def full(report, cast, desk, run):
     answer = desk.send(cast.pont_supervisor, "AcceptReferral",
                        {"name": late, "offer": _OFFER, "places": [{"person": 1, "groupId": "fle1"}]})
     desk.refused("no place is sold twice", answer, "FAILED_PRECONDITION", "NO_PLACE_FREE")
-    report.step("Pont-de-Claix, supervisor", "puts whoever comes now on the list")
+    report.step("Pont-de-Claix, supervisor", "moves a learner to another level")
+    _move_up(report, cast, late)
+    report.step("Pont-de-Claix, supervisor", "publishes the criteria, and puts whoever comes now on the list")
+    _publish_criteria(report, cast)
     _queue(report, cast, run)
     report.step("Pont-de-Claix, supervisor", "sees a learner of the entry group through, who then leaves")
     first = _leave(report, cast)

@@ -20,6 +20,7 @@ import time
 import cases
 import chapters_audit
 import chapters_directory
+import chapters_everyday
 import chapters_intake
 import chapters_protected
 import chapters_referral
@@ -78,6 +79,8 @@ def play(report, tool, folder):
         heard = listener.changes(lambda got: any(c["referral"] == completed for c in got), seconds=5)
     finally:
         listener.stop()
+    chapters_everyday.asked_first(report, cast)
+    chapters_everyday.from_the_queue(report, cast, desk, run)
     chapters_referral.declined(report, cast, desk, run)
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
     chapters_referral.waited_for(report, cast, desk, run)
