@@ -248,10 +248,12 @@ class Bench:
                 seconds, _ = bench_import.run_referrals(node, path)
                 rates.append(self.plan.imported / seconds)
                 path.unlink()
-        self.report.add(Figure("import_referrals", "/s", rates, submits, floor=0.8, conditions=self.conditions(
-            rows=self.plan.imported, reference="SubmitReferral at 64 in flight", format="CSV",
-            includes="reading and checking the file, and the report",
-            echo_64_per_second=round(statistics.median(echoes)))))
+        self.report.add(Figure(
+            "import_referrals", "/s", rates, submits, floor=0.8,
+            conditions=self.conditions(
+                rows=self.plan.imported, reference="SubmitReferral at 64 in flight", format="CSV",
+                includes="reading and checking the file, and the report",
+                echo_64_per_second=round(statistics.median(echoes)))))
 
     # --- a directory of Europe's size
 
@@ -280,7 +282,8 @@ class Bench:
             conditions=self.conditions(
                 bodies=self.plan.bodies, offers=self.plan.services, in_flight=1,
                 what="share of answers that took the service at most 1 ms, by waypost_request_seconds",
-                filled_in_seconds=round(filled), per_second=round(statistics.median(r["per_second"] for r in runs)),
+                filled_in_seconds=round(filled),
+                per_second=round(statistics.median(r["per_second"] for r in runs)),
                 client_p50_ms=round(statistics.median(r["p50_ms"] for r in runs), 2),
                 client_p99_ms=round(statistics.median(r["p99_ms"] for r in runs), 2),
                 echo_per_second=round(statistics.median(echoes)))))

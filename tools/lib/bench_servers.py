@@ -202,8 +202,9 @@ class Node:
         def value(pattern):
             found = re.search(pattern, text, re.MULTILINE)
             return float(found.group(1)) if found else 0.0
-        return (value(rf'^waypost_request_seconds_bucket{{[^}}]*method="{method}"[^}}]*le="{seconds}"}} (\S+)$'),
-                value(rf'^waypost_request_seconds_count{{[^}}]*method="{method}"[^}}]*}} (\S+)$'))
+        labels = rf'[^}}]*method="{method}"[^}}]*'
+        return (value(rf'^waypost_request_seconds_bucket{{{labels}le="{seconds}"}} (\S+)$'),
+                value(rf'^waypost_request_seconds_count{{{labels}}} (\S+)$'))
 
     def clocks_fired(self):
         return float(re.search(r'^waypost_clocks_total{[^}]*result="fired"[^}]*} (\S+)$', self.metrics(),

@@ -15,7 +15,8 @@ def asked_first(report, cast):
                 "Codes alone: nobody is named, and there is no field for a text.")
     answer = cast.fuenlabrada.tell(
         "enquiries", "ask", "--id", uuid.uuid4().hex, "--body", "bodies/fr-pont-de-claix",
-        "--theme", "language", "--territory", cases.PONT_DE_CLAIX, "--age-band", "25-to-39", "--language", "prs", "--household", "4")
+        "--theme", "language", "--territory", cases.PONT_DE_CLAIX, "--age-band", "25-to-39",
+        "--language", "prs", "--household", "4")
     report.check("it is asked", answer.ok, str(answer))
     name = answer.message.get("name", "")
     listed = cast.pont.tell("enquiries", "list", "--box", "to-answer").message

@@ -103,7 +103,7 @@ def _publish_criteria(report, cast):
     answer = cast.pont_supervisor.call(ENROLMENT, "SetWaitingListCriteria", {
         "name": f"{_OFFER}/groups/entry/waitingList", "requestId": request_id(),
         "criteria": ["WAITING_LIST_CRITERION_" + each for each in criteria]})
-    report.check("the criteria are published: priority, minors first, time of waiting", answer.ok, str(answer))
+    report.check("the criteria are published: priority, minors first, then time", answer.ok, str(answer))
     seen = cast.metropole.tell("waiting-list", "criteria", _OFFER, "entry").message.get("criteria", [])
     report.equal("anybody may read them", [c.removeprefix("WAITING_LIST_CRITERION_") for c in seen], criteria)
 
