@@ -60,7 +60,6 @@ constexpr Row kTable[] = {
     {"UpdateBody", "memberships", ".......+..", ".......+..", ".......+.."},
     {"UpdateBody", "territories", ".......+..", ".......+..", ".......+.."},
     {"UpdateBody", "competences", ".......+..", ".......+..", ".......+.."},
-    {"UpdateBody", "enforcement", ".......+..", ".......+..", ".......+.."},
     {"UpdateBody", "approval_required", ".......+..", ".......+..", ".......+.."},
     // Units and offers are kept by the supervisors of their body: not even by the operator.
     {"CreateUnit", "", ".+........", "..........", ".........."},
@@ -125,7 +124,7 @@ constexpr std::string_view kEveryField =
     "body { display_name { text { key: 'es' value: 'y' } original_language: 'es' } website: 'https://x.eu' "
     "contacts { interlocutor { title: 'Acogida' email: 'a@b.eu' } } kind: BODY_KIND_REGION "
     "level: LEVEL_REGIONAL parent: 'bodies/es-node' memberships { association: 'bodies/es-association' } "
-    "calendar { zone: 'Europe/Madrid' working_days: WEEKDAY_MONDAY } territories: 'ES3' enforcement: true "
+    "calendar { zone: 'Europe/Madrid' working_days: WEEKDAY_MONDAY } territories: 'ES3' "
     "approval_required: true "
     "competences { theme: THEME_HOUSING function: COMPETENCE_FUNCTION_PROVIDE territory: 'ES300' } }";
 

@@ -243,7 +243,7 @@ std::string TaskKey(std::string_view body_id, const v1::DirectoryTask& task) {
         .Int(DayNumber(task.since_date()))
         .Uint(kind)
         .Text(OfferId(task.resource()))
-        .Text(task.group_id())
+        .Text(task.kind() == v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE ? task.language() : task.group_id())
         .Take();
   }
   KeyBuilder key(TaskEndPrefix(body_id));
@@ -265,7 +265,8 @@ absl::StatusOr<v1::DirectoryTask> TaskOfKey(std::string_view body_id, bool ends,
   task.set_since_date(DateOf(DayOfNumber(ends ? day - kTaskAheadDays : day)));
   if (!ends) {
     WAYPOST_ASSIGN_OR_RETURN(const std::string offer, rest.Text());
-    WAYPOST_ASSIGN_OR_RETURN(*task.mutable_group_id(), rest.Text());
+    const bool is_review = task.kind() == v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE;
+    WAYPOST_ASSIGN_OR_RETURN(*(is_review ? task.mutable_language() : task.mutable_group_id()), rest.Text());
     task.set_resource(OfferName(offer));
     return task;
   }
@@ -642,6 +643,15 @@ class References {
   error::FieldViolations violations_;
 };
 
+// A body that comes to have part in cases: an enforcement body does not.
+absl::Status FindWhoTakesCases(References& references, std::string_view field, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const auto body, references.Find<v1::Body>(field, name));
+  if (body && body->resource.enforcement()) {
+    references.Add(field, "is an enforcement body, which takes no part in cases");
+  }
+  return absl::OkStatus();
+}
+
 // How many bodies stand in line above `body`; nullopt, with a violation, where it would be above itself, or
 // where they are too many or one of them does not exist.
 absl::StatusOr<std::optional<int>> CountAbove(References& references, const v1::Body& body) {
@@ -982,8 +992,7 @@ absl::Status DirectoryRepository::CheckReferences(const Reader& reader, const v1
 absl::Status DirectoryRepository::CheckNew(const Reader& reader,
                                            const v1::CoordinationAgreement& agreement) const {
   References references(reader);
-  WAYPOST_RETURN_IF_ERROR(
-      references.Find<v1::Body>("coordination_agreement.body", agreement.body()).status());
+  WAYPOST_RETURN_IF_ERROR(FindWhoTakesCases(references, "coordination_agreement.body", agreement.body()));
   WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, agreement, references.violations()));
   WAYPOST_RETURN_IF_ERROR(references.ToStatus());
   const std::string prefix = AgreementPlacePrefix(agreement.theme(), agreement.territory());
@@ -1005,10 +1014,8 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader, const v1::Succe
   WAYPOST_RETURN_IF_ERROR(
       references.Find<v1::Body>("succession.predecessor", succession.predecessor()).status());
   for (int i = 0; i < succession.shares_size(); ++i) {
-    WAYPOST_RETURN_IF_ERROR(references
-                                .Find<v1::Body>(base::Cat(At("succession.shares", i), ".successor"),
-                                                succession.shares(i).successor())
-                                .status());
+    WAYPOST_RETURN_IF_ERROR(FindWhoTakesCases(references, base::Cat(At("succession.shares", i), ".successor"),
+                                              succession.shares(i).successor()));
     for (int j = 0; j < succession.shares(i).units_size(); ++j) {
       const v1::UnitSuccession& unit = succession.shares(i).units(j);
       const std::string path = At(base::Cat(At("succession.shares", i), ".units"), j);

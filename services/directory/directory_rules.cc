@@ -30,9 +30,8 @@ Paths SupervisorBodyPaths() {
   return {"display_name", "languages", "contacts", "website", "calendar"};
 }
 Paths BodyPaths() {
-  return {"display_name", "languages",   "contacts",    "website",     "kind",        "level",
-          "parent",       "memberships", "territories", "competences", "enforcement", "approval_required",
-          "calendar"};
+  return {"display_name", "languages",   "contacts",    "website",           "kind",    "level", "parent",
+          "memberships",  "territories", "competences", "approval_required", "calendar"};
 }
 Paths UnitPaths() {
   return {"display_name", "kind", "themes", "languages", "contact", "status", "calendar", "duty_hours"};
@@ -41,9 +40,9 @@ Paths ProgrammePaths() {
   return {"display_name", "partners", "funders"};
 }
 Paths OfferPaths() {
-  return {"programme",    "theme",       "display_name",      "description", "review_date",
-          "territories",  "eligibility", "languages",         "schedule",    "groups",
-          "assured_date", "status",      "required_documents"};
+  return {"programme",    "theme",       "display_name",       "description",        "review_date",
+          "territories",  "eligibility", "languages",          "schedule",           "groups",
+          "assured_date", "status",      "required_documents", "translation_reviews"};
 }
 
 // Which fields of a resource a check is about: all of a new one, those of the mask of an update.
@@ -292,6 +291,22 @@ void CheckOfferTexts(const Fields& fields, const v1::Offer& offer, FieldViolatio
   }
 }
 
+// Each language once, each with a day. That there are texts in it is checked of the whole offer.
+void CheckTranslationReviews(const std::string& field, const v1::Offer& offer, FieldViolations& violations) {
+  if (!CheckCount(field, offer.translation_reviews_size(), static_cast<int>(kMaxLanguagesOfText), violations))
+    return;
+  std::set<std::string_view> seen;
+  for (int i = 0; i < offer.translation_reviews_size(); ++i) {
+    const v1::TranslationReview& review = offer.translation_reviews(i);
+    CheckDate(base::Cat(At(field, i), ".review_date"), review.review_date(), /*required=*/true, violations);
+    if (!IsLanguageTag(review.language())) {
+      violations.Add(base::Cat(At(field, i), ".language"), "must be a BCP 47 tag");
+    } else if (!seen.insert(review.language()).second) {
+      violations.Add(base::Cat(At(field, i), ".language"), "is there twice");
+    }
+  }
+}
+
 void CheckOffer(const Fields& fields, const v1::Offer& offer, FieldViolations& violations) {
   CheckOfferTexts(fields, offer, violations);
   if (fields.Has("provider")) {
@@ -305,6 +320,9 @@ void CheckOffer(const Fields& fields, const v1::Offer& offer, FieldViolations& v
   if (fields.Has("kind")) CheckEnum(fields.Path("kind"), offer.kind(), v1::OfferKind_IsValid, violations);
   if (fields.Has("review_date")) {
     CheckDate(fields.Path("review_date"), offer.review_date(), /*required=*/false, violations);
+  }
+  if (fields.Has("translation_reviews")) {
+    CheckTranslationReviews(fields.Path("translation_reviews"), offer, violations);
   }
   if (fields.Has("territories")) {
     if (offer.territories().empty()) violations.Add(fields.Path("territories"), "is required");
@@ -324,9 +342,22 @@ void CheckOffer(const Fields& fields, const v1::Offer& offer, FieldViolations& v
     CheckEnum(fields.Path("status"), offer.status(), v1::OfferStatus_IsValid, violations);
 }
 
+// Of texts that are there, which an update does not repeat.
+void CheckReviewedLanguages(const v1::Offer& offer, FieldViolations& violations) {
+  for (int i = 0; i < offer.translation_reviews_size(); ++i) {
+    const std::string& language = offer.translation_reviews(i).language();
+    if (offer.display_name().text().contains(language) || offer.description().text().contains(language)) {
+      continue;
+    }
+    violations.Add(base::Cat(At("offer.translation_reviews", i), ".language"),
+                   "is a language in which the offer has neither name nor description");
+  }
+}
+
 // The groups must suit the kind, which an update does not repeat; and nobody confirms an offer ahead of time.
 absl::Status CheckWhole(const v1::Offer& offer, absl::Time now) {
   FieldViolations violations;
+  CheckReviewedLanguages(offer, violations);
   const bool enrolment = offer.kind() == v1::OFFER_KIND_ENROLMENT;
   if (enrolment && offer.groups().empty()) violations.Add("offer.groups", "is required for an enrolment");
   if (!enrolment && offer.groups_size() > 1)

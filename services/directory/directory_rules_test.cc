@@ -554,7 +554,7 @@ TEST(NeedsOperator, ForEverythingButTheBodysOwnFields) {
   const std::set<std::string_view> own = {"display_name", "languages", "contacts", "website", "calendar"};
   for (const std::string_view path :
        {"display_name", "languages", "contacts", "website", "kind", "level", "parent", "memberships",
-        "territories", "competences", "enforcement", "approval_required", "calendar"}) {
+        "territories", "competences", "approval_required", "calendar"}) {
     v1::UpdateBodyRequest request;
     request.mutable_body()->set_name("bodies/aa");
     request.mutable_update_mask()->add_paths("languages");

@@ -41,6 +41,7 @@ using policy::Role;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 using Stub = v1::DirectoryService::Stub;
 
@@ -433,6 +434,43 @@ TEST_F(DirectoryServiceTest, ListingsGoPageByPageAndATokenIsForItsQueryAlone) {
   EXPECT_EQ(Reason(Call(stranger_, &Stub::ListBodies, request)), "PAGE_TOKEN_INVALID");
   request.clear_kind();
   EXPECT_EQ(Reason(Call(caseworker_, &Stub::ListBodies, request)), "PAGE_TOKEN_INVALID");
+}
+
+TEST_F(DirectoryServiceTest, AnEnforcementBodyTakesNoPartInCases) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  ASSERT_TRUE(CreateBody("es-police", "enforcement: true").ok());
+  const auto agreement = Parse<v1::CreateCoordinationAgreementRequest>(
+      "coordination_agreement_id: 'aa' coordination_agreement { theme: THEME_HOUSING territory: 'ES300' "
+      "body: 'bodies/es-police' reference: 'Convenio 1' period { start_date: '2026-01-01' } }");
+  EXPECT_THAT(error::ViolationsOf(Call(operator_, &Stub::CreateCoordinationAgreement, agreement).status()),
+              ElementsAre(StartsWith("coordination_agreement.body: is an enforcement body")));
+  const auto succession = Parse<v1::CreateSuccessionRequest>(
+      "succession_id: 'aa' succession { predecessor: 'bodies/es-fuenlabrada' kind: SUCCESSION_KIND_MERGED "
+      "period { start_date: '2026-12-01' } reference: 'Ley 1' shares { successor: 'bodies/es-police' } }");
+  EXPECT_THAT(error::ViolationsOf(Call(operator_, &Stub::CreateSuccession, succession).status()),
+              ElementsAre(StartsWith("succession.shares[0].successor: is an enforcement body")));
+  // Nobody who reads cases becomes one.
+  EXPECT_EQ(
+      Reason(Call(operator_, &Stub::UpdateBody,
+                  Parse<v1::UpdateBodyRequest>("body { name: 'bodies/es-fuenlabrada' enforcement: true } "
+                                               "update_mask { paths: 'enforcement' }"))),
+      "INVALID_FIELD");
+}
+
+TEST_F(DirectoryServiceTest, ATranslationIsLookedThroughByItself) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  EXPECT_THAT(
+      error::ViolationsOf(
+          CreateOffer("flats", "translation_reviews { language: 'xx' review_date: '2027-01-01' }").status()),
+      ElementsAre(StartsWith("offer.translation_reviews[0].language: ")));
+  ASSERT_TRUE(CreateOffer("flats", "translation_reviews { language: 'es' review_date: '2025-01-01' }").ok());
+  v1::ListDirectoryTasksRequest request;
+  request.set_body("bodies/es-fuenlabrada");
+  const auto tasks = Call(supervisor_, &Stub::ListDirectoryTasks, request);
+  ASSERT_TRUE(tasks.ok()) << tasks.status();
+  ASSERT_EQ(tasks->tasks_size(), 1);
+  EXPECT_EQ(tasks->tasks(0).kind(), v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE);
+  EXPECT_EQ(tasks->tasks(0).language(), "es");
 }
 
 TEST_F(DirectoryServiceTest, ProgrammesAndAgreements) {

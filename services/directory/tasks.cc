@@ -64,6 +64,12 @@ std::vector<v1::DirectoryTask> TasksOf(const v1::Offer& offer) {
   if (review && *review < kLastDay) {
     tasks.push_back(Task(v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE, offer.name(), *review + 1));
   }
+  for (const v1::TranslationReview& each : offer.translation_reviews()) {
+    const auto day = ParseDate(each.review_date());
+    if (!day || *day >= kLastDay) continue;
+    tasks.push_back(Task(v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE, offer.name(), *day + 1));
+    tasks.back().set_language(each.language());
+  }
   if (!active) return tasks;
   for (const v1::OfferGroup& group : offer.groups()) {
     const std::optional<absl::CivilDay> stale = StaleFrom(group);

@@ -1,11 +1,15 @@
 // What somebody has to see to, and since when: everything here becomes true by time alone, so it is worked
 // out when a resource is written, and kept under the day on which it becomes true. Pure; thread-safe.
 //
-//   OFFER_ASSURANCE_OVERDUE   the day after the year since assured_date, or the day on which the offer was
-//   made OFFER_REVIEW_DUE          the day after review_date CAPACITY_STALE            the first day on which
-//   the report is stale from beginning to end COMPETENCE_ENDING         kTaskAheadDays before its last day,
-//   until that day AGREEMENT_ENDING          the same PROGRAMME_ENDING          kTaskAheadDays before its
-//   last day, until the offer is defunct or under another one
+// OFFER_ASSURANCE_OVERDUE: the day after the year since assured_date, or the day on which the offer was made.
+//
+// OFFER_REVIEW_DUE: the day after review_date, and the day after that of each translation.
+//
+// CAPACITY_STALE: the first day on which the report is stale from beginning to end.
+//
+// COMPETENCE_ENDING, AGREEMENT_ENDING: kTaskAheadDays before the last day, until that day.
+//
+// PROGRAMME_ENDING: kTaskAheadDays before its last day, until the offer is defunct or under another one.
 #ifndef WAYPOST_SERVICES_DIRECTORY_TASKS_H_
 #define WAYPOST_SERVICES_DIRECTORY_TASKS_H_
 

@@ -31,7 +31,8 @@ std::vector<std::string> Words(const std::vector<v1::DirectoryTask>& tasks) {
   std::vector<std::string> words;
   for (const v1::DirectoryTask& task : tasks) {
     words.push_back(base::Cat(v1::DirectoryTaskKind_Name(task.kind()).substr(20), " ", task.since_date(),
-                              task.group_id().empty() ? "" : " ", task.group_id()));
+                              task.group_id().empty() ? "" : " ", task.group_id(),
+                              task.language().empty() ? "" : " in ", task.language()));
   }
   return words;
 }
@@ -63,6 +64,14 @@ TEST(Tasks, TextsAreToBeLookedThroughFromTheDayAfterTheirDate) {
   // The last day that there is has no day after it.
   EXPECT_THAT(Words(TasksOf(Offer("assured_date: '2026-03-01' review_date: '9999-12-31'"))),
               ElementsAre("OFFER_ASSURANCE_OVERDUE 2027-03-02"));
+}
+
+TEST(Tasks, ATranslationIsToBeLookedThroughByItself) {
+  EXPECT_THAT(Words(TasksOf(Offer("assured_date: '2026-03-01' review_date: '2026-12-31' "
+                                  "translation_reviews { language: 'uk' review_date: '2026-06-30' } "
+                                  "translation_reviews { language: 'ar' review_date: '9999-12-31' }"))),
+              ElementsAre("OFFER_ASSURANCE_OVERDUE 2027-03-02", "OFFER_REVIEW_DUE 2027-01-01",
+                          "OFFER_REVIEW_DUE 2026-07-01 in uk"));
 }
 
 TEST(Tasks, PlacesAreToBeReportedOnceTheReportIsStaleTheWholeDay) {

@@ -124,6 +124,45 @@ TEST_F(ClockKeeperTest, SilenceIsRemindedEscalatedAndLapses) {
   EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kLapsed}), IsEmpty());
 }
 
+TEST_F(ClockKeeperTest, WhoCoordinatesIsLookedUpWhenAClockRings) {
+  const std::string name = r.Requested();
+  RunNow();
+  RunUntil(DueOf(name) + absl::Minutes(5));
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION), ElementsAre(name));
+  // Its agreement ends; another body is appointed.
+  r.SetCoordinator("coordinationAgreements/madrid-language", kCoordinatingBody, "2025-01-01", "2025-12-31");
+  r.SetCoordinator("coordinationAgreements/madrid-language-2", kFourthBody, "2026-01-01", "");
+  r.Refresh();
+  const absl::Status late =
+      r.Do(r.coordinator, &Stub::RemindReferral, On<v1::RemindReferralRequest>(name)).status();
+  EXPECT_EQ(error::ReasonOf(late), "NOT_COORDINATED");
+  EXPECT_THAT(std::string(late.message()), ::testing::HasSubstr(std::string(kFourthBody)));
+  EXPECT_THAT(Box(r.fourth, v1::BOX_COORDINATION), IsEmpty());
+
+  // Reminded again after as much time as the step has.
+  auto waitlist = On<v1::WaitlistReferralRequest>(name);
+  *waitlist.mutable_review_time() = api::ToTimestamp(r.rig.clock().Now() + 5 * kDay);
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, waitlist));
+  RunUntil(r.rig.clock().Now() + 5 * kDay + absl::Minutes(5));
+  EXPECT_THAT(Box(r.fourth, v1::BOX_COORDINATION), ElementsAre(name));
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION), IsEmpty());
+  r.Refresh();
+  Must(r.Do(r.fourth, &Stub::RemindReferral, On<v1::RemindReferralRequest>(name)));
+  EXPECT_EQ(r.Do(r.coordinator, &Stub::RemindReferral, On<v1::RemindReferralRequest>(name)).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(ClockKeeperTest, AMisdirectedReferralIsOwedAFollowUpWithin72Hours) {
+  const std::string name = r.Requested();
+  auto report = On<v1::ReportMisdirectedRequest>(name);
+  report.set_text("Sent to the wrong town.");
+  Must(r.Do(r.referrer, &Stub::ReportMisdirected, report));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kCancelled}), ElementsAre(name));
+  EXPECT_EQ(DueOf(name), r.rig.clock().Now() + 3 * kDay);
+  Must(r.Do(r.referrer, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(name)));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kCancelled}), IsEmpty());
+}
+
 TEST_F(ClockKeeperTest, AnAnswerInTimeKeepsTheClocksStill) {
   const std::string name = r.Requested();
   RunNow();

@@ -341,8 +341,10 @@ absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& read
                     .groups = std::move(row->groups)};
 }
 
-absl::StatusOr<std::string> DirectoryReplica::Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                                          std::string_view territory, absl::Time now) const {
+absl::StatusOr<std::string> DirectoryReplica::FindCoordinator(const store::Reader& reader,
+                                                              type::v1::Theme theme,
+                                                              std::string_view territory,
+                                                              absl::Time now) const {
   const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
   const std::string today = absl::FormatCivilTime(day);
   for (const std::string_view code : territory::CoveringCodes(territory)) {
@@ -387,7 +389,8 @@ absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& read
   RouteFacts facts;
   WAYPOST_ASSIGN_OR_RETURN(facts.referring, Find(reader, route.referring));
   WAYPOST_ASSIGN_OR_RETURN(facts.receiving, Find(reader, route.receiving));
-  WAYPOST_ASSIGN_OR_RETURN(facts.coordinating_body, Coordinator(reader, route.theme, route.territory, now));
+  WAYPOST_ASSIGN_OR_RETURN(facts.coordinating_body,
+                           FindCoordinator(reader, route.theme, route.territory, now));
   for (const auto& [body, successor] : {std::pair(route.referring, &facts.referring_successor),
                                         std::pair(route.receiving, &facts.receiving_successor)}) {
     WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> found,

@@ -61,10 +61,8 @@ class DirectoryReplica final : public BodyRegistry {
                                                          absl::Time now) const override;
   absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                        absl::Time now) const override;
-  // Who coordinates cases of a theme in a territory on the day of `now`, in UTC: whoever is appointed, or
-  // stands in the place of who was. Empty: nobody is appointed.
-  absl::StatusOr<std::string> Coordinator(const store::Reader& reader, type::v1::Theme theme,
-                                          std::string_view territory, absl::Time now) const;
+  absl::StatusOr<std::string> FindCoordinator(const store::Reader& reader, type::v1::Theme theme,
+                                              std::string_view territory, absl::Time now) const override;
 
   // Durable together: the changes and the cursor after them. Applying them again changes nothing.
   absl::Status Apply(const directory::v1::WatchChangesResponse& changes, absl::Time now);

@@ -69,7 +69,7 @@ class ReplicaTest : public ::testing::Test {
   OfferFacts FindOffer(std::string_view offer) { return *replica_.FindOffer(**store_.Snapshot(), offer); }
   std::string Coordinator(std::string_view territory, type::v1::Theme theme = type::v1::THEME_HOUSING,
                           absl::Time now = kNow) {
-    return *replica_.Coordinator(**store_.Snapshot(), theme, territory, now);
+    return *replica_.FindCoordinator(**store_.Snapshot(), theme, territory, now);
   }
   // The first moment of a day of 2026.
   static absl::Time Day(int month, int day) {

@@ -176,7 +176,9 @@ bool IsMinor(type::v1::AgeBand band) {
 }
 
 bool NeedsApproval(const v1::Person& person) {
-  return person.agreement() == v1::AGREEMENT_REFUSED ||
+  const bool child_opposes =
+      IsMinor(person.age_band()) && person.parental_responsibility().child_view() == v1::CHILD_VIEW_OPPOSES;
+  return child_opposes || person.agreement() == v1::AGREEMENT_REFUSED ||
          person.secrecy_release() == v1::SECRECY_RELEASE_NOT_RELEASED;
 }
 

@@ -125,6 +125,21 @@ TEST(Disclosure, TheOtherBasesNeedNoLaw) {
   }
 }
 
+TEST(Disclosure, AgainstTheViewOfAChildNeedsAGroundAndASecondPerson) {
+  v1::Person child = Filled(testing::CompleteChild(1));
+  child.mutable_parental_responsibility()->set_holders(v1::PARENTAL_HOLDERS_NONE_KNOWN);
+  EXPECT_FALSE(NeedsApproval(child));
+  child.mutable_parental_responsibility()->set_child_view(v1::CHILD_VIEW_OPPOSES);
+  EXPECT_TRUE(NeedsApproval(child));
+  EXPECT_THAT(Missing(child), ElementsAre(StartsWith("p.disclosure.override_ground: ")));
+  child.mutable_disclosure()->set_override_ground(v1::OVERRIDE_GROUND_CHILD_AT_RISK);
+  EXPECT_THAT(Missing(child), IsEmpty());
+  // Of an adult it says nothing.
+  v1::Person adult = Filled(testing::CompletePerson(1));
+  adult.mutable_parental_responsibility()->set_child_view(v1::CHILD_VIEW_OPPOSES);
+  EXPECT_FALSE(NeedsApproval(adult));
+}
+
 TEST(Disclosure, OfAMinorNamesParentalResponsibility) {
   v1::Person child = Filled(testing::CompleteChild(1));
   child.clear_parental_responsibility();

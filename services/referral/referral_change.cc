@@ -476,8 +476,10 @@ absl::Status ReferralChange::RunAsSystem(rpc::Mutation& mutation, const Authoriz
   store::Writer& writer = mutation.writer();
   WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(clockwork_.bodies, writer, command, current));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
+  WAYPOST_ASSIGN_OR_RETURN(const Command filled,
+                           WithCoordinator(clockwork_.bodies, writer, command, current, now));
   WAYPOST_ASSIGN_OR_RETURN(Decision decision,
-                           DecideAsSystem(current, command, {now, clockwork_.clocks, std::move(calendars)}));
+                           DecideAsSystem(current, filled, {now, clockwork_.clocks, std::move(calendars)}));
   if (note.has_value()) {
     WAYPOST_ASSIGN_OR_RETURN(const uint32_t number, TakeNoteNumber(decision.next));
     if (number != note->number()) return rpc::PrepareAgain();

@@ -142,17 +142,21 @@ struct Cancel {
 struct ConfirmCancel {};
 struct RefuseCancel {};
 struct Reminder {
-  storage::v1::Wake why = storage::v1::WAKE_REMIND;  // or of the start, or once more
+  storage::v1::Wake why = storage::v1::WAKE_REMIND;   // or of the start, or once more
+  std::optional<std::string> coordinating_body = {};  // today, as the service knows it from the directory
 };
 struct GiveBackTime {
   PutOff to;
   absl::Time until;  // the end of the last outage that is counted in it
 };
-struct Escalate {};
+struct Escalate {
+  std::optional<std::string> coordinating_body = {};  // as above
+};
 struct Lapse {};
 struct Reopen {
   std::vector<v1::PersonDisclosure> disclosures;
   std::vector<GroupLimit> limits = {};  // what the service knows from the directory
+  std::optional<std::string> coordinating_body = {};
 };
 struct Misdirected {};
 struct Assign {

@@ -173,10 +173,13 @@ class Check {
   absl::Status Look(const command::HandOver& hand_over) {
     return LookAtNew(hand_over.to, "unit", hand_over.to.unit, "offer", hand_over.to.offer);
   }
+  absl::Status Look(const command::Remind&) { return LookAtCoordinator(); }
   absl::Status Look(const command::Rule& rule) {
+    WAYPOST_RETURN_IF_ERROR(LookAtCoordinator());
     return LookAtNew(rule.to, "unit", rule.to.unit, "offer", "");
   }
   absl::Status Look(const command::Assume& assume) {
+    WAYPOST_RETURN_IF_ERROR(LookAtCoordinator());
     return LookAtUnit(assume.to.unit, current_.coordinating_body());
   }
   absl::Status Look(const command::ChangePriority& change);
@@ -185,6 +188,7 @@ class Check {
   absl::Status LookAtNew(const command::NewRecipient& to, std::string_view unit_field, std::string_view unit,
                          std::string_view offer_field, std::string_view offer);
   absl::Status LookAtRecipient(std::string_view body, std::string_view field);
+  absl::Status LookAtCoordinator();
   absl::Status LookAtSuccession(std::string_view body, type::v1::Theme theme, std::string_view territory);
   absl::Status LookAtDesk(std::string_view field, const v1::TelephoneHandover& call, std::string_view body) {
     return named_.Unit(field, call.unit(), body, Named::Desk::kDuty);
@@ -345,11 +349,14 @@ absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
 // Whoever is sent it once more must be active now. Who takes a place again finds the group as it is now.
 absl::StatusOr<Command> Check::Of(const command::Reopen& reopen) {
   WAYPOST_RETURN_IF_ERROR(LookAtSuccession(call_.caller->body, current_.theme(), current_.territory()));
+  command::Reopen filled = reopen;
+  WAYPOST_ASSIGN_OR_RETURN(
+      filled.coordinating_body,
+      bodies_.FindCoordinator(reader_, current_.theme(), current_.territory(), call_.now));
   if (call_.caller->body == current_.referring().body()) {
     WAYPOST_RETURN_IF_ERROR(LookAtRecipient(current_.receiving().body(), "referral.receiving.body"));
-    return Command(reopen);
+    return Command(std::move(filled));
   }
-  command::Reopen filled = reopen;
   for (const v1::PersonPlace& place : current_.places()) {
     WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, place.offer()));
     const GroupFacts* group = facts.FindGroup(place.group_id());
@@ -389,6 +396,17 @@ absl::Status Check::LookAtSuccession(std::string_view body, type::v1::Theme them
   return CheckHasPlace(body, successor.has_value() ? successor->body : "");
 }
 
+// Its agreement may have ended since the referral was sent, or it may have been marked since.
+absl::Status Check::LookAtCoordinator() {
+  const std::string& body = current_.coordinating_body();
+  if (body.empty() || call_.caller->body != body) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const std::string today, bodies_.FindCoordinator(reader_, current_.theme(),
+                                                                            current_.territory(), call_.now));
+  if (today == body) return absl::OkStatus();
+  WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call_.now));
+  return CoordinatesNoLonger(current_.name(), today);
+}
+
 absl::Status Check::LookAtRecipient(std::string_view body, std::string_view field) {
   // It must be known to be active now.
   WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call_.now));
@@ -411,6 +429,19 @@ absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::R
                                       const ReferralRecord& current) {
   Check check(bodies, reader, call, current);
   return std::visit([&check](const auto& kind) { return check.Of(kind); }, command);
+}
+
+absl::StatusOr<Command> WithCoordinator(const BodyRegistry& bodies, const store::Reader& reader,
+                                        const Command& command, const ReferralRecord& current,
+                                        absl::Time now) {
+  Command filled = command;
+  auto* escalate = std::get_if<command::Escalate>(&filled);
+  auto* reminder = std::get_if<command::Reminder>(&filled);
+  if (escalate == nullptr && reminder == nullptr) return filled;
+  WAYPOST_ASSIGN_OR_RETURN(std::string body,
+                           bodies.FindCoordinator(reader, current.theme(), current.territory(), now));
+  (escalate != nullptr ? escalate->coordinating_body : reminder->coordinating_body) = std::move(body);
+  return filled;
 }
 
 namespace {

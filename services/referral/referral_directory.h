@@ -109,6 +109,10 @@ class BodyRegistry {
                                                                  std::string_view body, type::v1::Theme theme,
                                                                  std::string_view territory,
                                                                  absl::Time now) const = 0;
+  // Who coordinates cases of a theme in a territory today, in UTC: whoever is appointed, or stands in the
+  // place of who was. Empty: nobody is appointed.
+  virtual absl::StatusOr<std::string> FindCoordinator(const store::Reader& reader, type::v1::Theme theme,
+                                                      std::string_view territory, absl::Time now) const = 0;
   virtual absl::StatusOr<RouteFacts> FindRoute(const store::Reader& reader, const Route& route,
                                                absl::Time now) const = 0;
 };
@@ -119,6 +123,7 @@ class BodyRegistry {
 //   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE, GROUP_NOT_OPEN, PROGRAMME_ENDED;
 //   - whoever sends, and whoever is to have the case, where another body stands in its place: BODY_SUCCEEDED,
 //     which names it;
+//   - a coordinating body whose agreement has ended, or another has taken its place: NOT_COORDINATED;
 //   - with UNAVAILABLE, while the replica is too old, what is not there or closed: a newer one may know
 //   better.
 //     What it knows as open is taken; that a body is active, alone, has to be known anew.
@@ -127,6 +132,11 @@ class BodyRegistry {
 absl::StatusOr<Command> WithDirectory(const BodyRegistry& bodies, const store::Reader& reader,
                                       const rpc::Call& call, const Command& command,
                                       const ReferralRecord& current);
+
+// A command of the system with what the directory adds to it: who coordinates today.
+absl::StatusOr<Command> WithCoordinator(const BodyRegistry& bodies, const store::Reader& reader,
+                                        const Command& command, const ReferralRecord& current,
+                                        absl::Time now);
 
 // By whose working days the command's clocks run: those of both sides, and of a new recipient. Nothing is
 // looked up for a command that sets no clock. REQUIRES: `command` comes from WithDirectory, or is the

@@ -135,6 +135,12 @@ absl::Status NotCoordinated(std::string_view name) {
                  "has no coordinating body: an agreement on its theme and territory would appoint one");
 }
 
+absl::Status CoordinatesNoLonger(std::string_view name, std::string_view body) {
+  return Refused("NOT_COORDINATED", name,
+                 body.empty() ? "is coordinated by nobody today: the agreement has ended"
+                              : base::Cat("is coordinated by '", body, "' today: the agreement has ended"));
+}
+
 absl::Status CoordinatorIsASide(std::string_view name) {
   return Refused("COORDINATOR_IS_A_SIDE", name, "is with the coordinating body already: deal with it there");
 }

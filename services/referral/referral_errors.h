@@ -58,6 +58,8 @@ absl::Status NoDateProposed(std::string_view name);
 absl::Status NotOverdue(std::string_view name);
 // NOT_COORDINATED: no body is appointed to coordinate it.
 absl::Status NotCoordinated(std::string_view name);
+// The same for who has coordinated it until now; `body` does today (empty: nobody).
+absl::Status CoordinatesNoLonger(std::string_view name, std::string_view body);
 // COORDINATOR_IS_A_SIDE: the coordinating body has the case already.
 absl::Status CoordinatorIsASide(std::string_view name);
 // ALREADY_RULED: that the receiving body is competent.

@@ -54,6 +54,8 @@ inline constexpr int kMaxHopsRuled = 10;
 inline constexpr int kMaxHandOvers = 10;  // of one referral, that nobody took
 inline constexpr int kMaxAppointments = 50;
 inline constexpr uint32_t kMaxNotes = 1'000;
+// A breach of personal data is notified within 72 hours (Article 33(1) GDPR).
+inline constexpr absl::Duration kBreachNoticeWithin = absl::Hours(72);
 inline constexpr absl::Duration kReopenWithin = absl::Hours(24 * 90);
 inline constexpr absl::Duration kMaxReviewAhead = absl::Hours(24 * 366);
 inline constexpr absl::Duration kMaxOfferAhead = absl::Hours(24 * 90);

@@ -31,7 +31,7 @@ enum class Condition : uint8_t { kNone, kExplicitConsent, kSocialProtection };
 enum class Wish : uint8_t { kUnknown, kAgreed, kRefused };
 enum class Secrecy : uint8_t { kUnknown, kNotBound, kReleased, kNotReleased };
 enum class Told : uint8_t { kUnknown, kInOwnLanguage, kInNoLanguage, kNotTold };
-enum class Age : uint8_t { kAdult, kChild, kChildOfUnknownParents };
+enum class Age : uint8_t { kAdult, kChild, kChildWhoOpposes, kChildOfUnknownParents };
 
 struct Facts {
   Why referring = Why::kPublicTask;
@@ -57,7 +57,8 @@ bool OnConsent(const Facts& facts) {
 }
 
 bool AgainstTheWish(const Facts& facts) {
-  return facts.wish == Wish::kRefused || facts.secrecy == Secrecy::kNotReleased;
+  return facts.wish == Wish::kRefused || facts.secrecy == Secrecy::kNotReleased ||
+         facts.age == Age::kChildWhoOpposes;
 }
 
 // In the order of the Regulation: lawfulness (6), consent (7), special categories (9), information (13, 14).
@@ -130,9 +131,10 @@ void SetPerson(const Facts& facts, v1::Person& person) {
   person.set_age_band(child ? type::v1::AGE_BAND_12_TO_15 : type::v1::AGE_BAND_25_TO_39);
   person.clear_parental_responsibility();
   if (child) person.mutable_parental_responsibility()->set_holders(v1::PARENTAL_HOLDERS_NONE_KNOWN);
-  if (facts.age == Age::kChild) {
+  if (facts.age == Age::kChild || facts.age == Age::kChildWhoOpposes) {
     person.mutable_parental_responsibility()->set_conflict(v1::PARENTAL_CONFLICT_NONE);
-    person.mutable_parental_responsibility()->set_child_view(v1::CHILD_VIEW_AGREES);
+    person.mutable_parental_responsibility()->set_child_view(
+        facts.age == Age::kChild ? v1::CHILD_VIEW_AGREES : v1::CHILD_VIEW_OPPOSES);
   }
   person.set_agreement(facts.wish == Wish::kUnknown  ? v1::AGREEMENT_UNSPECIFIED
                        : facts.wish == Wish::kAgreed ? v1::AGREEMENT_AGREED
@@ -192,7 +194,7 @@ TEST(Model, EveryDisclosureIsLawfulOrNotAsTheLawSays) {
   std::vector<Facts> rest = {Facts()};
   Vary(&Facts::secrecy, 4, rest);
   Vary(&Facts::told, 4, rest);
-  Vary(&Facts::age, 3, rest);
+  Vary(&Facts::age, 4, rest);
   v1::Person person = testing::CompletePerson(1);
   person.mutable_disclosure()->add_sections(v1::SECTION_KIND_DETAILS);
   int lawful = 0;
@@ -223,7 +225,7 @@ TEST(Model, EveryDisclosureIsLawfulOrNotAsTheLawSays) {
       if (::testing::Test::HasFatalFailure()) return;
     }
   }
-  EXPECT_EQ(all.size() * rest.size(), 677'376U);
+  EXPECT_EQ(all.size() * rest.size(), 903'168U);
   EXPECT_GT(lawful, 10'000);
 }
 
@@ -260,6 +262,8 @@ const std::vector<Profile>& Profiles() {
       {"not told, with a ground", {.told = Told::kNotTold, .names_ground = true}},
       {"not told, without one", {.told = Told::kNotTold}},
       {"a child", {.age = Age::kChild}},
+      {"a child who opposes it, with a ground", {.names_ground = true, .age = Age::kChildWhoOpposes}},
+      {"a child who opposes it, without one", {.age = Age::kChildWhoOpposes}},
       {"a child of unknown parents", {.age = Age::kChildOfUnknownParents}},
       {"no basis of the receiving body", {.receiving = Why::kNone}},
       {"no law", {.names_laws = false}},

@@ -70,16 +70,7 @@ ReferralRig::ReferralRig(RigOptions options)
   SetBody(kSuspendedBody, directory::v1::BODY_STATUS_SUSPENDED);
   SetBody(kDissolvedBody, directory::v1::BODY_STATUS_DISSOLVED);
   SetBody(kEnforcementBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/true);
-  directory::v1::WatchChangesResponse changes;
-  directory::v1::CoordinationAgreement& agreement = *changes.add_changes()->mutable_coordination_agreement();
-  agreement.set_name("coordinationAgreements/madrid-language");
-  agreement.set_theme(type::v1::THEME_LANGUAGE);
-  agreement.set_territory("ES30");
-  agreement.set_body(Text(kCoordinatingBody));
-  agreement.mutable_period()->set_start_date("2025-01-01");
-  changes.set_next_cursor("agreements");
-  changes.set_up_to_date(true);
-  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
+  SetCoordinator("coordinationAgreements/madrid-language", kCoordinatingBody, "2025-01-01", "");
 
   rig.Serve({&service, &enrolment_service, &intake_service, &statistics_service, &succession_service});
   stub = v1::ReferralService::NewStub(rig.channel());
@@ -113,6 +104,20 @@ directory::v1::WatchChangesResponse ReferralRig::NextChange() {
   changes.set_next_cursor(base::Cat(directory_revision_));
   changes.set_up_to_date(true);
   return changes;
+}
+
+void ReferralRig::SetCoordinator(std::string_view agreement, std::string_view body, std::string_view from,
+                                 std::string_view to) {
+  directory::v1::WatchChangesResponse changes = NextChange();
+  directory::v1::CoordinationAgreement& changed =
+      *changes.mutable_changes(0)->mutable_coordination_agreement();
+  changed.set_name(Text(agreement));
+  changed.set_theme(type::v1::THEME_LANGUAGE);
+  changed.set_territory("ES30");
+  changed.set_body(Text(body));
+  changed.mutable_period()->set_start_date(Text(from));
+  changed.mutable_period()->set_end_date(Text(to));
+  if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 }
 
 void ReferralRig::SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement,

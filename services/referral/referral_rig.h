@@ -136,6 +136,9 @@ class ReferralRig {
   }
 
   // The directory says so of a body from now on.
+  // Appoints who coordinates language courses in ES30; `to` empty: until further notice.
+  void SetCoordinator(std::string_view agreement, std::string_view body, std::string_view from,
+                      std::string_view to);
   void SetBody(std::string_view body, directory::v1::BodyStatus status, bool enforcement = false,
                bool approval_required = false);
   void SetUnit(std::string_view unit, directory::v1::UnitStatus status,

@@ -863,8 +863,14 @@ absl::Status Apply(const command::RefuseCancel&, Step& step) {
   return absl::OkStatus();
 }
 
+// Who coordinates is looked up again whenever it matters: agreements end, and others begin.
+void SetCoordinator(const std::optional<std::string>& found, ReferralRecord& next) {
+  if (found.has_value() && !IsProtected(next)) next.set_coordinating_body(*found);
+}
+
 absl::Status Apply(const command::Reminder& reminder, Step& step) {
   const ReferralRecord& current = step.current;
+  SetCoordinator(reminder.coordinating_body, step.next());
   ReferralRecord& next = step.next();
   const auto now = api::ToTimestamp(step.now);
   if (reminder.why == storage::v1::WAKE_REMIND_AGAIN) {
@@ -895,8 +901,9 @@ absl::Status Apply(const command::GiveBackTime& back, Step& step) {
 }
 
 // Whatever is overdue, and was not escalated before.
-absl::Status Apply(const command::Escalate&, Step& step) {
+absl::Status Apply(const command::Escalate& escalate, Step& step) {
   ReferralRecord& next = step.next();
+  SetCoordinator(escalate.coordinating_body, next);
   if (IsOverdue(step.current, step.now) && !step.current.has_escalate_time()) {
     *next.mutable_escalate_time() = api::ToTimestamp(step.now);
   }
@@ -933,6 +940,7 @@ void ForgetTheEnd(ReferralRecord& next) {
 absl::Status Apply(const command::Reopen& reopen, Step& step) {
   ReferralRecord& next = step.next();
   ForgetTheEnd(next);
+  SetCoordinator(reopen.coordinating_body, next);
   WAYPOST_RETURN_IF_ERROR(ReplaceDisclosures(reopen.disclosures, false, next));
   for (v1::Person& person : *next.mutable_persons()) {
     person.mutable_disclosure()->set_recipient(next.receiving().body());
@@ -968,6 +976,10 @@ absl::Status Apply(const command::Misdirected&, Step& step) {
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
   next.mutable_receiving()->clear_assignee();
   step.decision.effects.Add(Effect::kCloseReceiver);
+  // Whoever should not have had it may have read it: the referring body says what it did about that.
+  if (step.by.actor != Actor::kSystem) {
+    SetDue(next, v1::CLOCK_FOLLOW_UP, v1::PARTY_REFERRING, step.now + kBreachNoticeWithin);
+  }
   if (step.by.actor == Actor::kSystem) {
     next.clear_hand_over_of();  // that referral is being cut itself
     // Its referring body is the one that should never have had the case: what it passed on goes as well.

@@ -837,7 +837,12 @@ TEST(Misdirected, CutsAccessAtOnceFromEveryOpenState) {
     EXPECT_EQ(decision->next.receiver_access(), RECEIVER_ACCESS_CUT);
     EXPECT_EQ(decision->effects, Effects{Effect::kCloseReceiver});
     EXPECT_EQ(decision->next.case_holding_body(), testing::kReferringBody);
-    EXPECT_FALSE(decision->next.has_due());
+    // The breach is the referring body's to deal with, within 72 hours.
+    EXPECT_EQ(decision->next.due().clock(), v1::CLOCK_FOLLOW_UP);
+    EXPECT_EQ(decision->next.due().party(), v1::PARTY_REFERRING);
+    EXPECT_EQ(api::FromTimestamp(decision->next.due().time()), Now() + absl::Hours(72));
+    const ReferralRecord settled = After(kReferring, decision->next, command::SettleFollowUp{});
+    EXPECT_FALSE(settled.has_due());
   }
 }
 

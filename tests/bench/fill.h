@@ -91,6 +91,10 @@ class FillModule final : public runtime::Module {
                                                                      absl::Time now) const override {
       return replica_.FindSuccessor(reader, body, theme, territory, now);
     }
+    absl::StatusOr<std::string> FindCoordinator(const store::Reader& reader, type::v1::Theme theme,
+                                                std::string_view territory, absl::Time now) const override {
+      return replica_.FindCoordinator(reader, theme, territory, now);
+    }
     absl::StatusOr<referral::RouteFacts> FindRoute(const store::Reader& reader, const referral::Route& route,
                                                    absl::Time now) const override {
       return replica_.FindRoute(reader, route, now);
