@@ -89,6 +89,12 @@ inline constexpr int kMaxWaitingEnquiries = 200;
 // Then they are removed, answered or not.
 inline constexpr absl::Duration kEnquiryKept = absl::Hours(24 * 90);
 inline constexpr int kEnquiriesSweptInStep = 500;
+// One that has waited longer is a task of the body that is asked.
+inline constexpr absl::Duration kEnquiryAnsweredWithin = absl::Hours(24 * 7);
+inline constexpr int kEnquiriesMovedInStep = 100;
+// After midnight, before what waits is moved to a successor: longer than a call may take, so that what was
+// asked the day before is among it.
+inline constexpr absl::Duration kEnquiriesMovedAfter = absl::Minutes(5);
 
 // An answer that lists things ends once it is larger than this: a message takes 4 MiB, and nothing listed is
 // larger than 1.5 MiB.

@@ -117,6 +117,13 @@ inline constexpr policy::MethodRule kListEnquiries =
 inline constexpr policy::MethodRule kAnswerEnquiry =
     internal::Change("AnswerEnquiry", {internal::kAskedSide});
 
+// No method: enquiries that wait go to whoever stands in the place of the body that was asked.
+inline constexpr policy::MethodRule kEnquirySuccessions = {
+    .service = internal::kService,
+    .method = "(successions)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+
 inline constexpr policy::MethodRule kListDirectoryTasks = internal::ReadBy(
     "ListDirectoryTasks", {internal::kOperator, internal::kOwnSupervisor, internal::kOwnCaseworker});
 inline constexpr policy::MethodRule kListChanges = internal::Read("ListChanges");

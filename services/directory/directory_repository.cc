@@ -236,13 +236,20 @@ std::string OffersUnderPrefix(std::string_view body_id) {
   return Table("offer.under").Text(body_id).Take();
 }
 
+// Of an offer or an enquiry.
+std::string_view SubjectId(const v1::DirectoryTask& task) {
+  return task.kind() == v1::DIRECTORY_TASK_KIND_ENQUIRY_UNANSWERED
+             ? IdIn(ResourceKind::kEnquiry, task.resource())
+             : OfferId(task.resource());
+}
+
 std::string TaskKey(std::string_view body_id, const v1::DirectoryTask& task) {
   const auto kind = static_cast<uint64_t>(task.kind());
   if (!EndsByItself(task.kind())) {
     return KeyBuilder(TaskPrefix(body_id))
         .Int(DayNumber(task.since_date()))
         .Uint(kind)
-        .Text(OfferId(task.resource()))
+        .Text(SubjectId(task))
         .Text(task.kind() == v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE ? task.language() : task.group_id())
         .Take();
   }
@@ -264,10 +271,11 @@ absl::StatusOr<v1::DirectoryTask> TaskOfKey(std::string_view body_id, bool ends,
   task.set_kind(static_cast<v1::DirectoryTaskKind>(kind));
   task.set_since_date(DateOf(DayOfNumber(ends ? day - kTaskAheadDays : day)));
   if (!ends) {
-    WAYPOST_ASSIGN_OR_RETURN(const std::string offer, rest.Text());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, rest.Text());
     const bool is_review = task.kind() == v1::DIRECTORY_TASK_KIND_OFFER_REVIEW_DUE;
     WAYPOST_ASSIGN_OR_RETURN(*(is_review ? task.mutable_language() : task.mutable_group_id()), rest.Text());
-    task.set_resource(OfferName(offer));
+    const bool enquiry = task.kind() == v1::DIRECTORY_TASK_KIND_ENQUIRY_UNANSWERED;
+    task.set_resource(enquiry ? EnquiryName(id) : OfferName(id));
     return task;
   }
   task.set_end_date(DateOf(DayOfNumber(day)));
@@ -307,6 +315,15 @@ Keys DueKeys(const v1::Offer& offer) {
 }
 Keys DueKeys(const v1::CoordinationAgreement& agreement) {
   return TaskKeys(BodyId(agreement.body()), agreement);
+}
+Keys DueKeys(const v1::Enquiry& enquiry) {
+  return TaskKeys(BodyId(enquiry.body()), enquiry);
+}
+Keys DueKeys(const v1::Succession& succession) {
+  return {KeyBuilder(DueSuccessionsPrefix())
+              .Text(succession.period().start_date())
+              .Text(IdIn(ResourceKind::kSuccession, succession.name()))
+              .Take()};
 }
 template <typename Resource>
 Keys DueKeys(const Resource&) {
@@ -609,7 +626,16 @@ absl::StatusOr<Keys> DueKeysOf(std::string_view bytes) {
   return DueKeys(stored.resource);
 }
 
-constexpr uint32_t kIndexGeneration = 1;
+absl::StatusOr<Keys> DueKeysOfEnquiry(std::string_view bytes) {
+  records::EnquiryRecord record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      record.format_version() != kFormatVersion) {
+    return error::DataLoss("enquiry record");
+  }
+  return DueKeys(record.enquiry());
+}
+
+constexpr uint32_t kIndexGeneration = 2;
 
 std::string IndexProgressKey() {
   return Table("index.progress").Take();
@@ -1127,18 +1153,32 @@ absl::StatusOr<TaskPage> DirectoryRepository::Tasks(const Reader& reader, std::s
   return TaskReader(reader, body, today).Read(position, limit);
 }
 
+absl::StatusOr<std::optional<Successor>> DirectoryRepository::FindSuccessor(const Reader& reader,
+                                                                            std::string_view body,
+                                                                            type::v1::Theme theme,
+                                                                            std::string_view territory,
+                                                                            absl::CivilDay day) const {
+  return directory::FindSuccessor(body, theme, territory, day, [&reader](std::string_view each) {
+    return SuccessionsUnder(reader, SuccessionsFromPrefix(each), kMaxSuccessionsOfBody);
+  });
+}
+
 absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const {
   WAYPOST_ASSIGN_OR_RETURN(std::optional<records::IndexProgress> progress,
                            Read<records::IndexProgress>(writer, IndexProgressKey(), "index progress"));
   if (progress && progress->generation() >= kIndexGeneration) return true;
   if (!progress) progress.emplace();
-  const Keys tables = {Table("agreement").Take(), Table("body").Take(), Table("offer").Take()};
+  // Later tables come last: who is half way through goes on to them.
+  const Keys tables = {Table("agreement").Take(), Table("body").Take(), Table("offer").Take(),
+                       Table("enquiry").Take(), Table("succession").Take()};
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<KeyRange> ranges, RangesAfter(tables, progress->position()));
   Keys keys;  // no walk survives a Put
   const auto take = [&](std::string_view key, std::string_view value) -> absl::StatusOr<size_t> {
     const auto read = key.starts_with(tables[0])   ? DueKeysOf<v1::CoordinationAgreement>(value)
                       : key.starts_with(tables[1]) ? DueKeysOf<v1::Body>(value)
-                                                   : DueKeysOf<v1::Offer>(value);
+                      : key.starts_with(tables[2]) ? DueKeysOf<v1::Offer>(value)
+                      : key.starts_with(tables[3]) ? DueKeysOfEnquiry(value)
+                                                   : DueKeysOf<v1::Succession>(value);
     WAYPOST_RETURN_IF_ERROR(read.status());
     keys.insert(keys.end(), read->begin(), read->end());
     return read->size() * (kMaxAnswerBytes / kIndexEntriesInStep);
@@ -1227,6 +1267,14 @@ absl::StatusOr<uint64_t> PositionOfCursor(std::string_view cursor) {
   if (failure == std::errc() && end == cursor.data() + cursor.size() && CursorOf(position) == cursor)
     return position;
   return error::InvalidField("cursor", "is not a cursor of this directory");
+}
+
+std::vector<std::string> TaskKeysOf(const v1::Enquiry& enquiry) {
+  return DueKeys(enquiry);
+}
+
+std::string DueSuccessionsPrefix() {
+  return Table("succession.due").Take();
 }
 
 }  // namespace waypost::directory

@@ -19,7 +19,9 @@
 //   ("succession.to", body, succession)          successions by which a body took a place
 //   ("offer.under", body, programme, offer)      a body's offers under a programme, those that are defunct
 //   not
-//   ("task", body, day, kind, offer, group)      what a body has to do about an offer from a day on
+//   ("task", body, day, kind, offer, group)      what a body has to do about an offer from a day on; about an
+//                                                enquiry, whose id is in the place of the offer's
+//   ("succession.due", day, succession)          those of which what is not in this repository has not moved
 //   ("task.end", body, day, kind, …)             what of a body ends on a day: theme, function and territory
 //   of
 //                                                a competence; the id of an agreement
@@ -39,6 +41,7 @@
 #define WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +52,9 @@
 #include "absl/time/time.h"
 #include "common/store/store.h"
 #include "services/directory/routing.h"
+#include "services/directory/succession.h"
 #include "waypost/directory/v1/directory.pb.h"
+#include "waypost/directory/v1/enquiry.pb.h"
 #include "waypost/directory/v1/requests.pb.h"
 
 namespace waypost::directory {
@@ -141,6 +146,11 @@ class DirectoryRepository {
   absl::StatusOr<TaskPage> Tasks(const store::Reader& reader, std::string_view body, absl::CivilDay today,
                                  std::string_view position, int limit) const;
 
+  // Who stands in a body's place on a day; nullopt where it keeps it.
+  absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& reader, std::string_view body,
+                                                         type::v1::Theme theme, std::string_view territory,
+                                                         absl::CivilDay day) const;
+
   // Gives rows that were written before there was such a thing what Tasks reads: at most kIndexedInStep of
   // them. Returns true once every row has it. Harmless to repeat.
   absl::StatusOr<bool> CompleteIndexes(store::Writer& writer) const;
@@ -159,6 +169,11 @@ class DirectoryRepository {
   // depend on the caller are not.
   absl::StatusOr<ChangePage> Changes(const store::Reader& reader, uint64_t position, int limit) const;
 };
+
+// The rows that a task has as long as its enquiry waits, which EnquiryRepository writes.
+std::vector<std::string> TaskKeysOf(const v1::Enquiry& enquiry);
+// Where ("succession.due", …) begins, for whoever moves what is due.
+std::string DueSuccessionsPrefix();
 
 // A feed position as a cursor, and back; empty is 0. INVALID_FIELD for what is not a cursor.
 std::string CursorOf(uint64_t position);

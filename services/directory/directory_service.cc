@@ -607,6 +607,11 @@ DirectoryService::Reactor* DirectoryService::Enquire(Context* context, const v1:
           const auto body = repository_.Get<v1::Body>(mutation.writer(), enquiry.body());
           if (absl::IsNotFound(body.status())) return error::InvalidField("enquiry.body", "does not exist");
           WAYPOST_RETURN_IF_ERROR(body.status());
+          WAYPOST_ASSIGN_OR_RETURN(
+              const std::optional<Successor> successor,
+              repository_.FindSuccessor(mutation.writer(), enquiry.body(), enquiry.theme(),
+                                        enquiry.territory(), DayOf(mutation.call().now)));
+          if (successor.has_value()) return AskTheSuccessor(enquiry.body(), successor->body);
           WAYPOST_RETURN_IF_ERROR(CheckMayBeAsked(body->resource));
           WAYPOST_RETURN_IF_ERROR(
               CheckAskedTerritory(mutation.writer(), "enquiry.territory", enquiry.territory()));
@@ -706,7 +711,12 @@ DirectoryService::Reactor* DirectoryService::ListDirectoryTasks(Context* context
         if (body.resource.status() == v1::BODY_STATUS_DISSOLVED) return absl::OkStatus();
         WAYPOST_ASSIGN_OR_RETURN(TaskPage page, repository_.Tasks(reader, body.resource.name(),
                                                                   DayOf(call.now), position, page_size));
-        for (v1::DirectoryTask& task : page.tasks) *response->add_tasks() = std::move(task);
+        for (v1::DirectoryTask& task : page.tasks) {
+          // That there is an enquiry is for its two bodies alone; the operator sees the rest.
+          const bool enquiry = task.kind() == v1::DIRECTORY_TASK_KIND_ENQUIRY_UNANSWERED;
+          if (enquiry && call.caller->body != request->body()) continue;
+          *response->add_tasks() = std::move(task);
+        }
         if (page.next.empty()) return absl::OkStatus();
         WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                                  env_.node.page_tokens.Seal(page.next, scope));

@@ -31,7 +31,9 @@
 #include "common/testing/fakes.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_policy.h"
+#include "services/directory/field_checks.h"
 #include "services/directory/module.h"
+#include "services/directory/tasks.h"
 #include "waypost/event/v1/event.pb.h"
 
 namespace waypost::directory {
@@ -752,6 +754,119 @@ TEST_F(DirectoryServiceTest, TheModuleRemovesEnquiriesThatHaveExpired) {
   clock_.Advance(absl::Seconds(1));
   (*module)->Tick(clock_.Now());
   EXPECT_FALSE(is_there());
+  (*module)->Stop();
+}
+
+TEST_F(DirectoryServiceTest, AnEnquiryThatWaitsForMoreThanAWeekIsATaskOfTheBodyAsked) {
+  ASSERT_TRUE(CreateBody("es-fuenlabrada").ok());
+  const auto ask = [&](char digit) {
+    const std::string id = std::string(1, digit) + "123456789abcdef0123456789abcdef";
+    return Call(stranger_, &Stub::Enquire,
+                Parse<v1::EnquireRequest>(base::Cat("enquiry_id: '", id,
+                                                    "' enquiry { body: 'bodies/es-fuenlabrada' "
+                                                    "theme: THEME_HOUSING territory: 'ES300' }")))
+        ->name();
+  };
+  const std::string answered = ask('0');
+  const std::string forgotten = ask('1');
+  const auto tasks = [&](const std::string& token) {
+    std::vector<std::string> resources;
+    const auto answer = Call(token, &Stub::ListDirectoryTasks,
+                             Parse<v1::ListDirectoryTasksRequest>("body: 'bodies/es-fuenlabrada'"));
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    for (const v1::DirectoryTask& task : answer->tasks()) {
+      EXPECT_EQ(task.kind(), v1::DIRECTORY_TASK_KIND_ENQUIRY_UNANSWERED);
+      resources.push_back(task.resource());
+    }
+    return resources;
+  };
+  clock_.Advance(absl::Hours(24 * 7));
+  EXPECT_THAT(tasks(caseworker_), IsEmpty());
+  clock_.Advance(absl::Hours(24));
+  EXPECT_THAT(tasks(caseworker_), ElementsAre(answered, forgotten));
+  EXPECT_THAT(tasks(supervisor_), ElementsAre(answered, forgotten));
+  EXPECT_THAT(tasks(operator_), IsEmpty()) << "that there is an enquiry is for its two bodies";
+  auto answer = Parse<v1::AnswerEnquiryRequest>("answer { verdict: ENQUIRY_VERDICT_YES }");
+  answer.set_name(answered);
+  ASSERT_TRUE(Call(caseworker_, &Stub::AnswerEnquiry, answer).ok());
+  EXPECT_THAT(tasks(caseworker_), ElementsAre(forgotten));
+  const auto module = MakeModule({.node = node_, .store = store_});
+  ASSERT_TRUE(module.ok()) << module.status();
+  clock_.Advance(kEnquiryKept);
+  (*module)->Tick(clock_.Now());
+  EXPECT_THAT(tasks(caseworker_), IsEmpty()) << "gone";
+  (*module)->Stop();
+}
+
+TEST_F(DirectoryServiceTest, EnquiriesThatWaitGoToWhoeverStandsInThePlaceOfTheBodyAsked) {
+  for (const std::string_view body : {"es-fuenlabrada", "es-getafe", "es-parla"}) {
+    ASSERT_TRUE(CreateBody(body).ok());
+  }
+  const std::string heir = TokenOf("bodies/es-parla", {Role::kCaseworker, Role::kSupervisor});
+  int asked = 0;
+  const auto ask = [&](std::string_view theme) {
+    std::string id = base::Cat(1'000'000 + asked++);
+    id.append(32 - id.size(), 'a');
+    return Call(stranger_, &Stub::Enquire,
+                Parse<v1::EnquireRequest>(
+                    base::Cat("enquiry_id: '", id, "' enquiry { body: 'bodies/es-fuenlabrada' theme: ", theme,
+                              " territory: 'ES300' }")));
+  };
+  const std::string youth = ask("THEME_YOUTH")->name();
+  const std::string answered = ask("THEME_HOUSING")->name();
+  auto answer = Parse<v1::AnswerEnquiryRequest>("answer { verdict: ENQUIRY_VERDICT_YES }");
+  answer.set_name(answered);
+  ASSERT_TRUE(Call(caseworker_, &Stub::AnswerEnquiry, answer).ok());
+  std::vector<std::string> housing;
+  for (int i = 0; i < kEnquiriesMovedInStep + 20; ++i) housing.push_back(ask("THEME_HOUSING")->name());
+  const std::string day = DateOf(DayOf(clock_.Now()) + 1);
+  ASSERT_TRUE(Call(operator_, &Stub::CreateSuccession,
+                   Parse<v1::CreateSuccessionRequest>(
+                       base::Cat("succession_id: 'split' succession { kind: SUCCESSION_KIND_SPLIT "
+                                 "predecessor: 'bodies/es-fuenlabrada' shares { successor: 'bodies/es-parla' "
+                                 "themes: THEME_HOUSING } period { start_date: '",
+                                 day, "' } reference: 'Ley 1/2027' }")))
+                  .ok());
+  const auto module = MakeModule({.node = node_, .store = store_});
+  ASSERT_TRUE(module.ok()) << module.status();
+  const auto waiting = [&](const std::string& token) {
+    v1::ListEnquiriesRequest request;
+    request.set_box(v1::ENQUIRY_BOX_TO_ANSWER);
+    request.set_page_size(500);
+    return Call(token, &Stub::ListEnquiries, request)->enquiries_size();
+  };
+  (*module)->Tick(clock_.Now());
+  EXPECT_EQ(waiting(heir), 0) << "not before its day";
+  ASSERT_TRUE(Call(operator_, &Stub::DissolveBody,
+                   Parse<v1::DissolveBodyRequest>("name: 'bodies/es-fuenlabrada' reason: 'split'"))
+                  .ok());
+  clock_.Advance(absl::Hours(24) + kEnquiriesMovedAfter);
+  const auto refused = ask("THEME_HOUSING");
+  EXPECT_EQ(Reason(refused), "INVALID_FIELD") << "nothing new comes to it";
+  EXPECT_THAT(error::ViolationsOf(refused.status()), ElementsAre(HasSubstr("'bodies/es-parla'")));
+  (*module)->Tick(clock_.Now());
+  EXPECT_LE(waiting(heir), kEnquiriesMovedInStep) << "step by step";
+  for (int tick = 0; tick < 3; ++tick) (*module)->Tick(clock_.Now());
+  EXPECT_EQ(waiting(heir), static_cast<int>(housing.size()));
+  EXPECT_EQ(waiting(caseworker_), 1) << "what nobody took over stays";
+  v1::GetEnquiryRequest get;
+  get.set_name(housing[0]);
+  EXPECT_EQ(Call(stranger_, &Stub::GetEnquiry, get)->body(), "bodies/es-parla");
+  EXPECT_EQ(Reason(Call(caseworker_, &Stub::GetEnquiry, get)), "NOT_FOUND");
+  answer.set_name(housing[0]);
+  ASSERT_TRUE(Call(heir, &Stub::AnswerEnquiry, answer).ok());
+  EXPECT_EQ(waiting(heir), static_cast<int>(housing.size()) - 1);
+  // What was answered is where it was, and the successor's tasks know how long the rest has waited.
+  get.set_name(answered);
+  EXPECT_EQ(Call(stranger_, &Stub::GetEnquiry, get)->body(), "bodies/es-fuenlabrada");
+  clock_.Advance(absl::Hours(24 * 7));
+  EXPECT_EQ(Call(heir, &Stub::ListDirectoryTasks,
+                 Parse<v1::ListDirectoryTasksRequest>("body: 'bodies/es-parla' page_size: 500"))
+                ->tasks_size(),
+            static_cast<int>(housing.size()) - 1);
+  using ::testing::Contains;
+  using ::testing::Property;
+  EXPECT_THAT(EventList(), Contains(Property(&event::v1::Event::type, "directory.enquiry_succeeded")));
   (*module)->Stop();
 }
 

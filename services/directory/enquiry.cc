@@ -114,6 +114,18 @@ absl::StatusOr<v1::Enquiry> AnsweredEnquiry(const v1::Enquiry& current,
   return enquiry;
 }
 
+absl::Status AskTheSuccessor(std::string_view body, std::string_view successor) {
+  return error::InvalidField("enquiry.body", base::Cat("'", successor, "' stands in the place of '", body,
+                                                       "' for this: ask it instead"));
+}
+
+v1::Enquiry SucceededEnquiry(const v1::Enquiry& current, std::string_view successor, absl::Time now) {
+  v1::Enquiry enquiry = current;
+  enquiry.set_body(std::string(successor));
+  *enquiry.mutable_update_time() = api::ToTimestamp(now);
+  return enquiry;
+}
+
 void Show(v1::Enquiry& enquiry, int64_t revision) {
   enquiry.set_etag(api::EtagOf(revision));
 }

@@ -30,6 +30,10 @@ absl::Status CheckMayBeAsked(const v1::Body& body);
 // INVALID_TRANSITION for one that is answered.
 absl::StatusOr<v1::Enquiry> AnsweredEnquiry(const v1::Enquiry& current,
                                             const v1::AnswerEnquiryRequest& request, absl::Time now);
+// INVALID_FIELD: another body stands in the place of the one that is asked.
+absl::Status AskTheSuccessor(std::string_view body, std::string_view successor);
+// What waits is for the successor to answer. REQUIRES: it is not answered.
+v1::Enquiry SucceededEnquiry(const v1::Enquiry& current, std::string_view successor, absl::Time now);
 void Show(v1::Enquiry& enquiry, int64_t revision);
 
 // "OPEN" or "ANSWERED".

@@ -51,11 +51,13 @@ std::vector<std::string> LastingKeys(const v1::Enquiry& enquiry) {
 }
 std::vector<std::string> WaitingKeys(const v1::Enquiry& enquiry) {
   const std::string_view id = IdOf(enquiry);
-  return {KeyBuilder(OfBody("enquiry.to_answer", enquiry.body()))
-              .Time(api::FromTimestamp(enquiry.create_time()))
-              .Text(id)
-              .Take(),
-          KeyBuilder(OfBody("enquiry.waiting", enquiry.enquirer())).Text(id).Take()};
+  std::vector<std::string> keys = TaskKeysOf(enquiry);
+  keys.push_back(KeyBuilder(OfBody("enquiry.to_answer", enquiry.body()))
+                     .Time(api::FromTimestamp(enquiry.create_time()))
+                     .Text(id)
+                     .Take());
+  keys.push_back(KeyBuilder(OfBody("enquiry.waiting", enquiry.enquirer())).Text(id).Take());
+  return keys;
 }
 
 Stored<v1::Enquiry> Write(Writer& writer, v1::Enquiry enquiry, int64_t revision) {
@@ -150,6 +152,34 @@ absl::StatusOr<Stored<v1::Enquiry>> EnquiryRepository::Update(Writer& writer,
     for (const std::string& key : WaitingKeys(before.resource)) writer.Delete(key);
   }
   return Write(writer, std::move(after), before.revision + 1);
+}
+
+absl::StatusOr<Stored<v1::Enquiry>> EnquiryRepository::Move(Writer& writer, const Stored<v1::Enquiry>& before,
+                                                            v1::Enquiry after) const {
+  for (const std::string& key : LastingKeys(before.resource)) writer.Delete(key);
+  for (const std::string& key : WaitingKeys(before.resource)) writer.Delete(key);
+  for (const std::string& key : LastingKeys(after)) writer.Put(key, "");
+  for (const std::string& key : WaitingKeys(after)) writer.Put(key, "");
+  return Write(writer, std::move(after), before.revision + 1);
+}
+
+absl::StatusOr<std::vector<std::string>> EnquiryRepository::ListWaiting(const Reader& reader,
+                                                                        std::string_view body,
+                                                                        std::string_view after, int limit,
+                                                                        std::string& last) const {
+  const std::string prefix = OfBody("enquiry.to_answer", body);
+  std::vector<std::string> names;
+  const std::unique_ptr<Cursor> at =
+      reader.Scan(after.empty() ? store::PrefixRange(prefix) : store::PrefixRangeAfter(prefix, after));
+  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
+    KeyParser rest(at->key().substr(prefix.size()));
+    WAYPOST_RETURN_IF_ERROR(rest.Time().status());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, rest.Text());
+    names.push_back(EnquiryName(id));
+    last = std::string(at->key());
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return names;
 }
 
 absl::StatusOr<Page<v1::Enquiry>> EnquiryRepository::List(const Reader& reader, std::string_view body,

@@ -7,10 +7,13 @@
 //   ("enquiry.sent", body, -time, enquiry)        what a body made, the newest first
 //   ("enquiry.waiting", body, enquiry)            what of it waits for an answer
 //   ("enquiry.expiry", time, enquiry)             when it is to be removed
+//   ("task", body, day, kind, enquiry, "")        that it has waited too long: see directory_repository.h
 #ifndef WAYPOST_SERVICES_DIRECTORY_ENQUIRY_REPOSITORY_H_
 #define WAYPOST_SERVICES_DIRECTORY_ENQUIRY_REPOSITORY_H_
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -42,6 +45,16 @@ class EnquiryRepository {
   absl::StatusOr<Page<v1::Enquiry>> List(const store::Reader& reader, std::string_view body,
                                          v1::EnquiryBox box, absl::Time now, std::string_view position,
                                          int limit) const;
+
+  // The same where the body changes, of one that waits: it is in the boxes of that body from then on.
+  absl::StatusOr<Stored<v1::Enquiry>> Move(store::Writer& writer, const Stored<v1::Enquiry>& before,
+                                           v1::Enquiry after) const;
+
+  // Names of what waits for the answer of `body`, the oldest first, after `after`, a key that was returned in
+  // `last` (empty: from the first), at most `limit`.
+  absl::StatusOr<std::vector<std::string>> ListWaiting(const store::Reader& reader, std::string_view body,
+                                                       std::string_view after, int limit,
+                                                       std::string& last) const;
 
   // True when Sweep would remove something; false also when the store cannot tell.
   bool AnyExpired(const store::Reader& reader, absl::Time now) const;

@@ -8,6 +8,7 @@
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_repository.h"
 #include "services/directory/directory_service.h"
+#include "services/directory/enquiry_mover.h"
 #include "services/directory/enquiry_repository.h"
 
 namespace waypost::directory {
@@ -31,6 +32,7 @@ class DirectoryModule final : public runtime::Module {
     outbox_->Tick(now);
     CompleteIndexes();
     SweepEnquiries(now);
+    MoveEnquiries(now);
   }
 
  private:
@@ -55,10 +57,18 @@ class DirectoryModule final : public runtime::Module {
     }).IgnoreError();
   }
 
+  // The same.
+  void MoveEnquiries(absl::Time now) {
+    const auto reader = outbox_->env().store.Snapshot();
+    if (!reader.ok() || !mover_.AnyDue(**reader, now)) return;
+    mover_.Step(outbox_->env(), now).IgnoreError();
+  }
+
   const std::unique_ptr<runtime::OutboxBase> outbox_;
   DirectoryService service_;
   const DirectoryRepository repository_ = {};
   const EnquiryRepository enquiries_ = {};
+  const EnquiryMover mover_ = {};
   bool has_indexes_ = false;
 };
 

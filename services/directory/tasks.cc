@@ -101,6 +101,12 @@ std::vector<v1::DirectoryTask> TasksOf(const v1::CoordinationAgreement& agreemen
   return tasks;
 }
 
+std::vector<v1::DirectoryTask> TasksOf(const v1::Enquiry& enquiry) {
+  if (enquiry.has_answer()) return {};
+  const absl::Time late = api::FromTimestamp(enquiry.create_time()) + kEnquiryAnsweredWithin;
+  return {Task(v1::DIRECTORY_TASK_KIND_ENQUIRY_UNANSWERED, enquiry.name(), DayOf(late) + 1)};
+}
+
 bool NeedsItsProgramme(const v1::Offer& offer) {
   return !offer.programme().empty() && offer.status() != v1::OFFER_STATUS_DEFUNCT;
 }

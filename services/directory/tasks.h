@@ -10,6 +10,9 @@
 // COMPETENCE_ENDING, AGREEMENT_ENDING: kTaskAheadDays before the last day, until that day.
 //
 // PROGRAMME_ENDING: kTaskAheadDays before its last day, until the offer is defunct or under another one.
+//
+// ENQUIRY_UNANSWERED: the first day on which it has waited for more than kEnquiryAnsweredWithin from beginning
+// to end, until it is answered or gone.
 #ifndef WAYPOST_SERVICES_DIRECTORY_TASKS_H_
 #define WAYPOST_SERVICES_DIRECTORY_TASKS_H_
 
@@ -21,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/time/civil_time.h"
 #include "waypost/directory/v1/directory.pb.h"
+#include "waypost/directory/v1/enquiry.pb.h"
 #include "waypost/directory/v1/requests.pb.h"
 
 namespace waypost::directory {
@@ -33,6 +37,8 @@ absl::Status Check(const v1::ListDirectoryTasksRequest& request);
 std::vector<v1::DirectoryTask> TasksOf(const v1::Offer& offer);
 std::vector<v1::DirectoryTask> TasksOf(const v1::Body& body);
 std::vector<v1::DirectoryTask> TasksOf(const v1::CoordinationAgreement& agreement);
+// Of the body that is asked; nothing once it has answered.
+std::vector<v1::DirectoryTask> TasksOf(const v1::Enquiry& enquiry);
 
 // The offer has to be handed over or closed where its programme ends.
 bool NeedsItsProgramme(const v1::Offer& offer);

@@ -147,6 +147,15 @@ TEST(Tasks, AProgrammeThatEndsIsToldAheadAndEverAfter) {
   EXPECT_TRUE(TaskOfProgramme(programme, absl::CivilDay(2036, 1, 1)));
 }
 
+TEST(Tasks, AnEnquiryIsToBeAnsweredOnceItHasWaitedTheWholeDayForTooLong) {
+  auto enquiry = Parse<v1::Enquiry>("name: 'enquiries/3f2a' body: 'bodies/aa'");
+  *enquiry.mutable_create_time() = api::ToTimestamp(At(absl::CivilDay(2026, 3, 5), 13));
+  EXPECT_THAT(Words(TasksOf(enquiry)), ElementsAre("ENQUIRY_UNANSWERED 2026-03-13"));
+  EXPECT_EQ(TasksOf(enquiry)[0].resource(), "enquiries/3f2a");
+  enquiry.mutable_answer()->set_verdict(v1::ENQUIRY_VERDICT_NO);
+  EXPECT_THAT(TasksOf(enquiry), IsEmpty());
+}
+
 TEST(Tasks, AskForABody) {
   EXPECT_TRUE(Check(Parse<v1::ListDirectoryTasksRequest>("body: 'bodies/aa'")).ok());
   EXPECT_EQ(error::ViolationsOf(Check(Parse<v1::ListDirectoryTasksRequest>("page_size: -1"))).size(), 2u);

@@ -10,6 +10,7 @@
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 #include "common/territory/territory.h"
+#include "services/referral/programme_rows.h"
 #include "services/referral/succession_rows.h"
 
 namespace waypost::referral {
@@ -35,7 +36,7 @@ std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
 }
 // The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Uint(7).Take();
+  return KeyBuilder().Text("dir.cursor").Uint(8).Take();
 }
 
 struct BodyRow {
@@ -174,7 +175,8 @@ absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, 
         .Text(group.cohort_start_date());
   }
   writer.Put(OfferKey(offer.name()), value.key());
-  return absl::OkStatus();
+  return rows::PutOfferUnder(writer, offer.name(), row.has_value() ? row->programme : std::string(),
+                             offer.programme());
 }
 
 struct ProgrammeRow {
@@ -198,7 +200,8 @@ absl::Status PutProgramme(store::Writer& writer, const directory::v1::Programme&
   if (row.revision > revision) return absl::OkStatus();
   writer.Put(ProgrammeKey(programme.name()),
              KeyBuilder().Int(revision).Text(programme.period().end_date()).Take());
-  return absl::OkStatus();
+  if (row.end == programme.period().end_date()) return absl::OkStatus();
+  return rows::AskForWalk(writer, programme.name());
 }
 
 struct Agreement {

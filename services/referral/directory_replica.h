@@ -6,6 +6,7 @@
 //   ("dir.offer", name)                  provider, status, revision, kind, theme, first territory, programme;
 //                                        of each group: id, declared places, first day of its cohort
 //   ("dir.programme", name)              revision, last day
+//   offers of programmes                 see programme_rows.h, which is told of every end that changes
 //   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,
 //                                        revision
 //   successions                          see succession_rows.h

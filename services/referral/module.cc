@@ -8,10 +8,13 @@
 #include "common/runtime/outbox_module.h"
 #include "common/status/errors.h"
 #include "services/referral/clock_keeper.h"
+#include "services/referral/correction_rows.h"
+#include "services/referral/correction_service.h"
 #include "services/referral/directory_replica.h"
 #include "services/referral/enrolment_service.h"
 #include "services/referral/intake_service.h"
 #include "services/referral/key_renewal.h"
+#include "services/referral/programme_keeper.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/retention_keeper.h"
@@ -78,16 +81,18 @@ class ReferralModule final : public runtime::Module {
         service_(outbox_->env(), sealing_, replica_, clocks_),
         enrolments_(outbox_->env(), service_.change().clockwork()),
         intake_(outbox_->env(), sealing_, service_.change()),
+        corrections_(outbox_->env()),
         statistics_(outbox_->env(), PublicationOf(config.statistics())),
         keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())),
         retention_(outbox_->env(), service_.change(), {.erase_rate = config.retention().erase_rate()}),
         successions_(outbox_->env()),
-        mover_(outbox_->env(), service_.change(), sealing_, replica_) {}
+        mover_(outbox_->env(), service_.change(), sealing_, replica_),
+        programmes_(outbox_->env(), service_.change()) {}
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
   std::vector<grpc::Service*> more_services() override {
-    return {&enrolments_, &intake_, &statistics_, &successions_};
+    return {&enrolments_, &intake_, &corrections_, &statistics_, &successions_};
   }
 
   absl::Status Start(const runtime::Peers& peers) override {
@@ -97,10 +102,12 @@ class ReferralModule final : public runtime::Module {
     keeper_.Start();
     retention_.Start();
     mover_.Start();
+    programmes_.Start();
     return absl::OkStatus();
   }
 
   void Stop() override {
+    programmes_.Stop();
     mover_.Stop();
     retention_.Stop();
     keeper_.Stop();
@@ -115,9 +122,22 @@ class ReferralModule final : public runtime::Module {
     if (report.missed == 0) return absl::OkStatus();
     return error::Unavailable("key renewal", "referrals were changed meanwhile; it is tried again");
   }
-  void Tick(absl::Time now) override { outbox_->Tick(now); }
+  void Tick(absl::Time now) override {
+    outbox_->Tick(now);
+    SweepCorrections(now);
+  }
 
  private:
+  // Writes only where there is something to remove. What fails is made up for by the next tick.
+  void SweepCorrections(absl::Time now) {
+    constexpr int kSweptInStep = 500;
+    const auto reader = context_.store.Snapshot();
+    if (!reader.ok() || !rows::AnyCorrectionExpired(**reader, now)) return;
+    store::TransactAndWait(context_.store, [now](store::Writer& writer) {
+      return rows::SweepCorrections(writer, now, kSweptInStep);
+    }).IgnoreError();
+  }
+
   const runtime::ModuleContext context_;
   const ClockTable clocks_;
   const std::unique_ptr<runtime::OutboxBase> outbox_;
@@ -126,11 +146,13 @@ class ReferralModule final : public runtime::Module {
   ReferralService service_;
   EnrolmentService enrolments_;
   IntakeService intake_;
+  CorrectionService corrections_;
   StatisticsService statistics_;
   ClockKeeper keeper_;
   RetentionKeeper retention_;
   SuccessionService successions_;
   SuccessionMover mover_;
+  ProgrammeKeeper programmes_;
   std::optional<DirectoryFollower> follower_;
 };
 

@@ -11,6 +11,7 @@
 #include "common/rpc/mutation.h"
 #include "common/store/keys.h"
 #include "services/referral/clock_keeper.h"
+#include "services/referral/correction_policy.h"
 #include "services/referral/enrolment_policy.h"
 #include "services/referral/intake_policy.h"
 #include "services/referral/referral_policy.h"
@@ -197,6 +198,9 @@ void ProtectedTest::AddFigures(std::map<std::string, Channel>& channels) {
     }
     return shown;
   };
+  channels["ListCorrectionTasks"] = [this](const std::string& token) {
+    return Answer(token, &CorrectionStub::ListCorrectionTasks, v1::ListCorrectionTasksRequest());
+  };
   channels["CheckDuplicates"] = [this](const std::string& token) {
     v1::CheckDuplicatesRequest request;
     v1::PersonToCheck& person = *request.add_persons();
@@ -227,7 +231,7 @@ TEST_F(ProtectedTest, EveryMethodThatAnswersAboutABodyIsTried) {
   for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
     if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
   }
-  for (const policy::MethodRule* rule : {&kCheckDuplicates, &kListStatistics}) {
+  for (const policy::MethodRule* rule : {&kCheckDuplicates, &kListStatistics, &kListCorrectionTasks}) {
     methods.insert(std::string(rule->method));
   }
   for (const std::string& method : methods) {
@@ -267,7 +271,7 @@ TEST_F(ProtectedTest, NoRowOfTheStoreNamesItButItsOwnAndItsReaders) {
   Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
   Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION)));
   // A kind of row that is new here is a decision to make: who lists it, and whom does it tell?
-  const std::set<std::string> known = {"r", "s", "held", "n", "h", "read", "clock"};
+  const std::set<std::string> known = {"r", "s", "held", "n", "h", "read", "clock", "under"};
   for (const std::string& kind : KindsNaming(name, /*in_keys=*/true)) EXPECT_THAT(known, Contains(kind));
   const std::set<std::string> values = {"r", "read", "right", "idem"};
   for (const std::string& kind : KindsNaming(name, /*in_keys=*/false)) EXPECT_THAT(values, Contains(kind));

@@ -9,6 +9,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
+#include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/group_ledger.h"
 #include "services/referral/referral_limits.h"
@@ -253,6 +254,7 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   for (const auto& [name, code] : decision.facts) change.facts.emplace_back(name, code);
   for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
   WAYPOST_RETURN_IF_ERROR(mutation.Publish(as, change));
+  if (!is_new) WAYPOST_RETURN_IF_ERROR(CountDecline(mutation, as, before, next));
   return news;
 }
 
@@ -262,12 +264,10 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
   if (depth > kMaxDepth) return absl::InternalError("a chain of referrals is longer than its hops allow");
   for (const FollowUp& follow_up : follow_ups) {
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(mutation.writer(), follow_up.referral));
-    WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
-                             CalendarsOf(by.bodies, mutation.writer(), follow_up.command, current));
-    WAYPOST_ASSIGN_OR_RETURN(
-        const Decision decision,
-        DecideAsSystem(current, follow_up.command,
-                       {api::NotBefore(mutation.call().now, current), by.clocks, std::move(calendars)}));
+    WAYPOST_ASSIGN_OR_RETURN(const Moment moment, MomentOf(by.bodies, mutation.writer(),
+                                                           api::NotBefore(mutation.call().now, current),
+                                                           by.clocks, follow_up.command, current));
+    WAYPOST_ASSIGN_OR_RETURN(const Decision decision, DecideAsSystem(current, follow_up.command, moment));
     WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
     WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}).status());
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, depth + 1));
@@ -368,10 +368,9 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   const absl::Time now = api::NotBefore(call.now, *current);
   const auto command = WithDirectory(clockwork_.bodies, reader, call, asked.command, *current);
   if (!command.ok()) return prepared;
-  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
-                           CalendarsOf(clockwork_.bodies, reader, *command, *current));
-  absl::StatusOr<Decision> decision =
-      Decide(*current, *command, *as, {now, clockwork_.clocks, std::move(calendars)});
+  WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
+                           MomentOf(clockwork_.bodies, reader, now, clockwork_.clocks, *command, *current));
+  absl::StatusOr<Decision> decision = Decide(*current, *command, *as, moment);
   if (!decision.ok()) return prepared;
   prepared.made = true;
   prepared.revision = current->revision();
@@ -474,12 +473,12 @@ absl::Status ReferralChange::RunAsSystem(rpc::Mutation& mutation, const Authoriz
                                          const ReferralRecord& current, const Command& command,
                                          const std::optional<NoteRecord>& note) {
   store::Writer& writer = mutation.writer();
-  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(clockwork_.bodies, writer, command, current));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
   WAYPOST_ASSIGN_OR_RETURN(const Command filled,
                            WithCoordinator(clockwork_.bodies, writer, command, current, now));
-  WAYPOST_ASSIGN_OR_RETURN(Decision decision,
-                           DecideAsSystem(current, filled, {now, clockwork_.clocks, std::move(calendars)}));
+  WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
+                           MomentOf(clockwork_.bodies, writer, now, clockwork_.clocks, filled, current));
+  WAYPOST_ASSIGN_OR_RETURN(Decision decision, DecideAsSystem(current, filled, moment));
   if (note.has_value()) {
     WAYPOST_ASSIGN_OR_RETURN(const uint32_t number, TakeNoteNumber(decision.next));
     if (number != note->number()) return rpc::PrepareAgain();
@@ -506,9 +505,9 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   WAYPOST_ASSIGN_OR_RETURN(const Command command,
                            WithDirectory(clockwork_.bodies, writer, mutation.call(), asked.command, current));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
-  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(clockwork_.bodies, writer, command, current));
-  WAYPOST_ASSIGN_OR_RETURN(Decision decision,
-                           Decide(current, command, as, {now, clockwork_.clocks, std::move(calendars)}));
+  WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
+                           MomentOf(clockwork_.bodies, writer, now, clockwork_.clocks, command, current));
+  WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, moment));
   if (!asked.name.empty() && NeedsPreparation(asked)) {
     if (!prepared.made || prepared.revision != current.revision()) return rpc::PrepareAgain();
     WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, asked.name));

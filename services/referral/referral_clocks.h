@@ -75,6 +75,15 @@ struct SideCalendars {
 
 const CalendarPtr& CalendarOf(const SideCalendars& calendars, v1::Party party);
 
+// That the programme of an offer ends.
+struct ProgrammeEndFacts {
+  std::string programme;
+  std::string end_date;  // its last day, as in "2026-12-31"
+  absl::Time over;       // when that day is over where the provider is
+};
+// Of the programmes of offers, by offer. An offer whose programme goes on, or has none, is not in it.
+using ProgrammeEnds = std::map<std::string, ProgrammeEndFacts, std::less<>>;
+
 // How often the silent side is reminded again of one missed clock, at most.
 inline constexpr int kMaxRepeatedReminders = 10;
 
@@ -82,12 +91,15 @@ inline constexpr int kMaxRepeatedReminders = 10;
 struct Moment {
   // NOLINTNEXTLINE(google-explicit-constructor): a time says it all where calendars do not matter.
   Moment(absl::Time time) : now(time) {}
-  Moment(absl::Time time, const ClockTable& clocks, SideCalendars sides)
-      : now(time), table(&clocks), calendars(std::move(sides)) {}
+  Moment(absl::Time time, const ClockTable& clocks, SideCalendars sides,
+         std::optional<ProgrammeEnds> ends = std::nullopt)
+      : now(time), table(&clocks), calendars(std::move(sides)), programme_ends(std::move(ends)) {}
 
   absl::Time now;
   const ClockTable* table = &ClockTable::Standard();  // outlives this
   SideCalendars calendars = {};
+  // Nothing: nobody has looked, and what is known of a programme's end stays known.
+  std::optional<ProgrammeEnds> programme_ends = std::nullopt;
 };
 
 // What the clocks do next with a referral, and when.

@@ -87,7 +87,9 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kPlaceHold,
                                                                      Event::kReleaseHold,
                                                                      Event::kEndRetention,
-                                                                     Event::kSucceed};
+                                                                     Event::kSucceed,
+                                                                     Event::kProgrammeEnding,
+                                                                     Event::kProgrammeGoesOn};
 
 template <typename Request>
 GroupChoice ChoiceOf(const Request& request) {

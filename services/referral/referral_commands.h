@@ -209,6 +209,10 @@ struct BodyMove {
 struct Succeed {
   std::vector<BodyMove> moves;  // each of another body
 };
+// The programme of its offer ends, on another day than was known; or it does not end any longer, or the offer
+// is under another one. Which day, the moment says.
+struct ProgrammeEnding {};
+struct ProgrammeGoesOn {};
 // That a person uses a right.
 struct RightUse {
   std::string request;  // as in "rightsRequests/01jd…"
@@ -254,7 +258,8 @@ using Command = std::variant<
     command::AgreeDate, command::RefuseDate, command::RecordAppointment, command::ChangePriority,
     command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
     command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
-    command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention, command::Succeed>;
+    command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention, command::Succeed,
+    command::ProgrammeEnding, command::ProgrammeGoesOn>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);

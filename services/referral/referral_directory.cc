@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/programme_rules.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/waiting_list.h"
 
@@ -495,6 +496,57 @@ absl::StatusOr<SideCalendars> CalendarsOf(const BodyRegistry& bodies, const stor
     WAYPOST_ASSIGN_OR_RETURN(calendars.next, bodies.FindCalendar(reader, to->body, to->unit));
   }
   return calendars;
+}
+
+namespace {
+
+// Offers that a command names, of either referral.
+std::vector<std::string> OffersIn(const Command& command, const ReferralRecord& current) {
+  if (const auto* submit = std::get_if<command::Submit>(&command)) {
+    return {submit->created == nullptr ? std::string() : submit->created->referral.offer()};
+  }
+  if (const auto* waitlist = std::get_if<command::Waitlist>(&command)) return {waitlist->choice.offer};
+  if (const auto* offer = std::get_if<command::OfferPlace>(&command)) return {offer->choice.offer};
+  if (const auto* accept = std::get_if<command::Accept>(&command)) {
+    std::vector<std::string> offers;
+    for (const v1::PersonPlace& place : accept->places) offers.push_back(place.offer());
+    return offers;
+  }
+  if (std::holds_alternative<command::ConfirmForward>(command)) return {current.forward_proposal().offer()};
+  if (const auto* forward = std::get_if<command::ForwardByDuty>(&command)) return {forward->to.offer};
+  if (const auto* hand_over = std::get_if<command::HandOver>(&command)) return {hand_over->to.offer};
+  return {};
+}
+
+}  // namespace
+
+absl::StatusOr<ProgrammeEnds> ProgrammeEndsOf(const BodyRegistry& bodies, const store::Reader& reader,
+                                              const Command& command, const ReferralRecord& current) {
+  std::vector<std::string> offers = OffersNamedIn(current);
+  for (std::string& offer : OffersIn(command, current)) offers.push_back(std::move(offer));
+  ProgrammeEnds ends;
+  for (const std::string& offer : offers) {
+    if (offer.empty() || ends.contains(offer)) continue;
+    WAYPOST_ASSIGN_OR_RETURN(OfferFacts facts, bodies.FindOffer(reader, offer));
+    if (facts.programme_end.empty()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const CalendarPtr calendar, bodies.FindCalendar(reader, facts.provider, {}));
+    const absl::Time over = DayIsOver(facts.programme_end, calendar);
+    if (over == absl::InfiniteFuture()) continue;
+    ends.emplace(offer, ProgrammeEndFacts{.programme = std::move(facts.programme),
+                                          .end_date = std::move(facts.programme_end),
+                                          .over = over});
+  }
+  return ends;
+}
+
+absl::StatusOr<Moment> MomentOf(const BodyRegistry& bodies, const store::Reader& reader, absl::Time now,
+                                const ClockTable& clocks, const Command& command,
+                                const ReferralRecord& current) {
+  WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(bodies, reader, command, current));
+  Moment moment(now, clocks, std::move(calendars));
+  if (SetsNoClock(command)) return moment;
+  WAYPOST_ASSIGN_OR_RETURN(moment.programme_ends, ProgrammeEndsOf(bodies, reader, command, current));
+  return moment;
 }
 
 }  // namespace waypost::referral

@@ -144,6 +144,17 @@ absl::StatusOr<Command> WithCoordinator(const BodyRegistry& bodies, const store:
 absl::StatusOr<SideCalendars> CalendarsOf(const BodyRegistry& bodies, const store::Reader& reader,
                                           const Command& command, const ReferralRecord& current);
 
+// When the programmes end of all offers that the command can leave the referral with, or open another one
+// with. Read of the offers and programmes as the replica has them: a body's day is over by its own calendar.
+absl::StatusOr<ProgrammeEnds> ProgrammeEndsOf(const BodyRegistry& bodies, const store::Reader& reader,
+                                              const Command& command, const ReferralRecord& current);
+
+// The moment of a decision at `now`: by the calendars of CalendarsOf, and with the ends of ProgrammeEndsOf
+// where the command sets a clock. Its table is `clocks`, which outlives it. REQUIRES: as CalendarsOf.
+absl::StatusOr<Moment> MomentOf(const BodyRegistry& bodies, const store::Reader& reader, absl::Time now,
+                                const ClockTable& clocks, const Command& command,
+                                const ReferralRecord& current);
+
 }  // namespace waypost::referral
 
 #endif  // WAYPOST_SERVICES_REFERRAL_REFERRAL_DIRECTORY_H_

@@ -149,6 +149,8 @@ constexpr auto kTable = std::to_array<Transition>({
     {kEnds, Event::kEndRetention, kSystem, Guard::kRetentionOver, kSame},
 
     {kAll, Event::kSucceed, kSystem, Guard::kNone, kSame},
+    {kOpen, Event::kProgrammeEnding, kSystem, Guard::kNone, kSame},
+    {kOpen, Event::kProgrammeGoesOn, kSystem, Guard::kNone, kSame},
 });
 
 struct EventWords {
@@ -220,6 +222,8 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"ERASE", "referral.erased"},
     {"END_RETENTION", "referral.retention_ended"},
     {"SUCCEED", "referral.succeeded"},
+    {"PROGRAMME_ENDING", "referral.programme_ending"},
+    {"PROGRAMME_GOES_ON", "referral.programme_goes_on"},
 }};
 
 // In the order of State.

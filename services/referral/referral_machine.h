@@ -104,8 +104,10 @@ enum class Event : uint8_t {
   kErase,
   kEndRetention,
   kSucceed,
+  kProgrammeEnding,
+  kProgrammeGoesOn,
 };
-inline constexpr int kEventCount = 62;
+inline constexpr int kEventCount = 64;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };

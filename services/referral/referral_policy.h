@@ -187,6 +187,13 @@ inline constexpr policy::MethodRule kSuccessions = {
     .mutation = true,
     .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
 
+// No method: what is open under a programme that ends is to be handed over.
+inline constexpr policy::MethodRule kProgrammes = {
+    .service = policy_internal::kService,
+    .method = "(programmes)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+
 // Rights that travel. Of a rights request the relations are those to the referrals in which the caller's body
 // holds something.
 inline constexpr policy::MethodRule kRecordRightsRequest = policy_internal::ByEither("RecordRightsRequest");

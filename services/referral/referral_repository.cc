@@ -10,6 +10,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
+#include "services/referral/programme_rules.h"
 #include "services/referral/referral_machine.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/retention_repository.h"
@@ -151,6 +152,30 @@ std::vector<IndexRow> IndexRows(const ReferralRecord& record) {
     add(v1::BOX_COORDINATION, coordinating);
   }
   return rows;
+}
+
+std::string UnderPrefix(std::string_view offer) {
+  return KeyBuilder().Text("under").Text(offer).Take();
+}
+
+std::string UnderKey(std::string_view offer, std::string_view name) {
+  return KeyBuilder(UnderPrefix(offer)).Text(IdOfName(name)).Take();
+}
+
+std::vector<std::string> UnderKeys(const ReferralRecord& record) {
+  std::vector<std::string> keys;
+  if (!IsOpen(record.state())) return keys;
+  for (const std::string& offer : OffersNamedIn(record)) keys.push_back(UnderKey(offer, record.name()));
+  return keys;
+}
+
+// Written with every change: what was written before there were such rows has them from then on.
+void MoveUnder(store::Writer& writer, const ReferralRecord* before, const ReferralRecord& next) {
+  const std::vector<std::string> keys = UnderKeys(next);
+  for (const std::string& key : before == nullptr ? std::vector<std::string>() : UnderKeys(*before)) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) writer.Delete(key);
+  }
+  for (const std::string& key : keys) writer.Put(key, "");
 }
 
 // As whom a row is read.
@@ -417,6 +442,25 @@ absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name) {
   return value.has_value();
 }
 
+absl::StatusOr<std::vector<std::string>> ListUnder(const store::Reader& reader, std::string_view offer,
+                                                   std::string_view after, int limit) {
+  const std::string prefix = UnderPrefix(offer);
+  std::vector<std::string> names;
+  const auto at = reader.Scan(after.empty() ? PrefixRange(prefix)
+                                            : store::PrefixRangeAfter(prefix, UnderKey(offer, after)));
+  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    names.push_back(NameOfId(id));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return names;
+}
+
+void PutUnder(store::Writer& writer, const ReferralRecord& record) {
+  MoveUnder(writer, nullptr, record);
+}
+
 void Put(store::Writer& writer, const ReferralRecord* before, const ReferralRecord& next,
          const Summaries& summaries) {
   const std::vector<IndexRow> rows = IndexRows(next);
@@ -438,6 +482,7 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
   if (const std::string clock = ClockKey(next); !clock.empty()) {
     writer.Put(clock, KeyBuilder().Uint(StoredWake(next).wake).Int(next.revision()).Take());
   }
+  MoveUnder(writer, before, next);
   PutRetention(writer, before, next);
 }
 

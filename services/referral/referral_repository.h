@@ -18,6 +18,8 @@
 //   ("next", id, id of a continuation)
 //                                              empty: what continues a referral, hand-overs not taken
 //                                              included
+//   ("under", offer, id)                       empty: open referrals that name an offer; read by the keeper
+//                                              of programmes alone, and so of protected ones, too
 //   ("clock", wake time, id)                   wake and revision: when the clocks look at it next
 //   ("clock.beat")                             when the clocks ran last
 //   ("clock.outage", end)                      begin of a time in which they did not run
@@ -100,6 +102,12 @@ absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, 
 absl::StatusOr<std::vector<std::string>> ListContinuations(const store::Reader& reader, std::string_view name,
                                                            int limit);
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name);
+// Names of the open referrals that name an offer, in order, after `after` (empty: from the first), at most
+// `limit`.
+absl::StatusOr<std::vector<std::string>> ListUnder(const store::Reader& reader, std::string_view offer,
+                                                   std::string_view after, int limit);
+// The rows of one that was written before there were such rows.
+void PutUnder(store::Writer& writer, const storage::v1::ReferralRecord& record);
 
 // A referral's listing rows, as each side may see them.
 struct Summaries {

@@ -54,6 +54,7 @@ ReferralRig::ReferralRig(RigOptions options)
       service(rig.env(), sealing, replica),
       enrolment_service(rig.env(), service.change().clockwork()),
       intake_service(rig.env(), sealing, service.change()),
+      correction_service(rig.env()),
       statistics_service(rig.env(), {}),
       succession_service(rig.env()) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
@@ -72,10 +73,12 @@ ReferralRig::ReferralRig(RigOptions options)
   SetBody(kEnforcementBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/true);
   SetCoordinator("coordinationAgreements/madrid-language", kCoordinatingBody, "2025-01-01", "");
 
-  rig.Serve({&service, &enrolment_service, &intake_service, &statistics_service, &succession_service});
+  rig.Serve({&service, &enrolment_service, &intake_service, &correction_service, &statistics_service,
+             &succession_service});
   stub = v1::ReferralService::NewStub(rig.channel());
   enrolment_stub = v1::EnrolmentService::NewStub(rig.channel());
   intake_stub = v1::IntakeService::NewStub(rig.channel());
+  correction_stub = v1::CorrectionService::NewStub(rig.channel());
   statistics_stub = v1::StatisticsService::NewStub(rig.channel());
   succession_stub = v1::SuccessionService::NewStub(rig.channel());
   referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
@@ -93,6 +96,7 @@ ReferralRig::~ReferralRig() {
   stub.reset();
   enrolment_stub.reset();
   intake_stub.reset();
+  correction_stub.reset();
   statistics_stub.reset();
   succession_stub.reset();
   rig.StopServing();

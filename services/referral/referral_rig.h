@@ -17,6 +17,7 @@
 #include "common/crypto/memory_key_provider.h"
 #include "common/status/errors.h"
 #include "common/testing/service_rig.h"
+#include "services/referral/correction_service.h"
 #include "services/referral/directory_replica.h"
 #include "services/referral/enrolment_service.h"
 #include "services/referral/intake_service.h"
@@ -25,6 +26,7 @@
 #include "services/referral/referral_testing.h"
 #include "services/referral/statistics_service.h"
 #include "services/referral/succession_service.h"
+#include "waypost/referral/v1/correction_service.grpc.pb.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 #include "waypost/referral/v1/statistics_service.grpc.pb.h"
@@ -34,6 +36,7 @@ namespace waypost::referral::testing {
 
 using Stub = v1::ReferralService::Stub;
 using EnrolmentStub = v1::EnrolmentService::Stub;
+using CorrectionStub = v1::CorrectionService::Stub;
 using IntakeStub = v1::IntakeService::Stub;
 using StatisticsStub = v1::StatisticsService::Stub;
 using SuccessionStub = v1::SuccessionService::Stub;
@@ -169,10 +172,12 @@ class ReferralRig {
   ReferralService service;
   EnrolmentService enrolment_service;
   IntakeService intake_service;
+  CorrectionService correction_service;
   StatisticsService statistics_service;
   std::unique_ptr<Stub> stub;
   std::unique_ptr<EnrolmentStub> enrolment_stub;
   std::unique_ptr<IntakeStub> intake_stub;
+  std::unique_ptr<CorrectionStub> correction_stub;
   std::unique_ptr<StatisticsStub> statistics_stub;
   SuccessionService succession_service;
   std::unique_ptr<SuccessionStub> succession_stub;
@@ -196,6 +201,7 @@ class ReferralRig {
     if constexpr (std::is_same_v<Any, Stub>) return *stub;
     if constexpr (std::is_same_v<Any, EnrolmentStub>) return *enrolment_stub;
     if constexpr (std::is_same_v<Any, IntakeStub>) return *intake_stub;
+    if constexpr (std::is_same_v<Any, CorrectionStub>) return *correction_stub;
     if constexpr (std::is_same_v<Any, StatisticsStub>) return *statistics_stub;
     if constexpr (std::is_same_v<Any, SuccessionStub>) return *succession_stub;
   }

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/programme_rules.h"
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
@@ -36,8 +37,10 @@ struct Step {
   const absl::Time now;
   const ClockTable& clocks;
   const SideCalendars& calendars;
+  const std::optional<ProgrammeEnds>& programme_ends;
   Decision decision;
-  bool clock_taken_up = false;  // what is due has a clock that ran before
+  bool clock_taken_up = false;     // what is due has a clock that ran before
+  bool hand_over_goes_on = false;  // what is due is the hand-over that was due, and its clock runs on
 
   ReferralRecord& next() { return decision.next; }
   v1::Side& OwnSide() {
@@ -397,8 +400,8 @@ absl::Status Apply(const command::RequestInformation&, Step& step) {
   ReferralRecord& next = step.next();
   next.set_questions_asked(next.questions_asked() + 1);
   next.set_state_before_question(step.current.state());
-  if (step.current.has_due()) *next.mutable_paused_due() = step.current.due();
-  *next.mutable_paused_clock() = ClockOf(step.current);
+  if (HasNaturalDue(step.current)) *next.mutable_paused_due() = NaturalDue(step.current);
+  *next.mutable_paused_clock() = NaturalClock(step.current);
   *next.mutable_pause_time() = api::ToTimestamp(step.now);
   SetStepDue(step, v1::CLOCK_INFORMATION, v1::PARTY_REFERRING);
   return absl::OkStatus();
@@ -615,9 +618,13 @@ void SendLinked(const HopBy& by, ReferralRecord linked, Step& step) {
   const ReferralRecord nothing;
   const SideCalendars calendars{.referring = hand_over ? step.calendars.receiving : step.calendars.referring,
                                 .receiving = step.calendars.next};
-  Step opening{nothing,   {Actor::kSystem, {}, {}},
-               step.now,  step.clocks,
-               calendars, Decision{.next = std::move(linked), .event = Event::kOpenLinked}};
+  Step opening{nothing,
+               {Actor::kSystem, {}, {}},
+               step.now,
+               step.clocks,
+               calendars,
+               step.programme_ends,
+               Decision{.next = std::move(linked), .event = Event::kOpenLinked}};
   Send(opening);
   opening.next().set_state(kRequested);
   if (by.kind == v1::HOP_KIND_ASSUMED) AcceptAtOnce(opening);
@@ -706,8 +713,8 @@ absl::Status Apply(const command::HandOver& hand_over, Step& step) {
   next.set_hold_reason_before_hand_over(step.current.hold_reason());
   next.set_hold_reason(v1::HOLD_REASON_HAND_OVER);
   next.set_state_before_hand_over(step.current.state());
-  if (step.current.has_due()) *next.mutable_due_before_hand_over() = step.current.due();
-  *next.mutable_clock_before_hand_over() = ClockOf(step.current);
+  if (HasNaturalDue(step.current)) *next.mutable_due_before_hand_over() = NaturalDue(step.current);
+  *next.mutable_clock_before_hand_over() = NaturalClock(step.current);
   SetStepDue(step, v1::CLOCK_REVIEW, v1::PARTY_RECEIVING);
   return OpenLinked(hand_over.to, hand_over.to.unit, hand_over.to.offer, v1::HOP_KIND_HAND_OVER, {}, step);
 }
@@ -842,8 +849,8 @@ absl::Status Apply(const command::Cancel& cancel, Step& step) {
   next.set_cancel_reason(cancel.reason);
   if (next.state() != kCancelRequested) return absl::OkStatus();
   next.set_state_before_cancel(step.current.state());
-  if (step.current.has_due()) *next.mutable_due_before_cancel() = step.current.due();
-  *next.mutable_clock_before_cancel() = ClockOf(step.current);
+  if (HasNaturalDue(step.current)) *next.mutable_due_before_cancel() = NaturalDue(step.current);
+  *next.mutable_clock_before_cancel() = NaturalClock(step.current);
   SetStepDue(step, v1::CLOCK_CANCEL, v1::PARTY_RECEIVING);
   return absl::OkStatus();
 }
@@ -1085,6 +1092,15 @@ absl::Status Apply(const command::Succeed& succeed, Step& step) {
   return absl::OkStatus();
 }
 
+// What is said of the programme is settled with every decision: these two have no other reason.
+absl::Status Apply(const command::ProgrammeEnding&, Step&) {
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::ProgrammeGoesOn&, Step&) {
+  return absl::OkStatus();
+}
+
 // --- Rights that travel ----------------------------------------------------------------------------------
 
 absl::Status Apply(const command::Withdraw& withdraw, Step& step) {
@@ -1229,6 +1245,10 @@ void BringAllForward(Step& step) {
     BringForward(step, step.now, *next.mutable_due_before_hand_over(),
                  *next.mutable_clock_before_hand_over());
   }
+  if (next.has_due_before_programme_end()) {
+    BringForward(step, step.now, *next.mutable_due_before_programme_end(),
+                 *next.mutable_clock_before_programme_end());
+  }
   const absl::Time start = StepDue(step, v1::PARTY_RECEIVING, step.now);
   const bool sooner = next.has_start_due_time() && start < TimeOf(next.start_due_time());
   if (sooner) BeginStartClock(step.now, start, next);
@@ -1337,8 +1357,13 @@ void SettleWake(Step& step) {
   const Event event = step.decision.event;
   const bool differs = next.state() != step.current.state() || !SameDue(next, step.current);
   if (event == Event::kSucceed) return;  // clocks run on as they were
-  if (differs && event != Event::kGiveBackTime) BeginClock(step);
-  KeepStartClock(step.current, next);
+  if (differs && event != Event::kGiveBackTime && !step.hand_over_goes_on) BeginClock(step);
+  // Beneath the hand-over the start may be what is due.
+  if (step.current.due().clock() == v1::CLOCK_HAND_OVER) {
+    KeepStartClock(WithoutHandOver(step.current), next);
+  } else {
+    KeepStartClock(step.current, next);
+  }
   if (!differs && !MovesClocks(event) && next.wake() != storage::v1::WAKE_UNSPECIFIED) return;
   KeepLapseTime(step.clocks, step.calendars, next);
   const NextWake wake = WakeOf(next, step.clocks, step.calendars);
@@ -1350,8 +1375,22 @@ void SettleWake(Step& step) {
   }
 }
 
+// What the end of a programme does to it, whatever was asked.
+void SettleProgramme(Step& step) {
+  const ProgrammeEnds* const ends = step.programme_ends.has_value() ? &*step.programme_ends : nullptr;
+  const ClockOfDue clock = SettleProgrammeEnd(step.current, ends, step.now, step.clock_taken_up, step.next());
+  step.clock_taken_up = clock == ClockOfDue::kTakenUp;
+  step.hand_over_goes_on = clock == ClockOfDue::kGoesOn;
+  const ReferralRecord& next = step.next();
+  const bool says = step.decision.event == Event::kProgrammeEnding && next.has_programme_end();
+  if (!says || IsProtected(next)) return;
+  step.decision.facts.emplace_back("programme", next.programme_end().programme());
+  step.decision.facts.emplace_back("end_date", next.programme_end().end_date());
+}
+
 void SettleOpened(Step& step) {
   ReferralRecord& next = step.next();
+  SettleProgramme(step);
   SettleWake(step);
   next.set_revision(1);
   *next.mutable_update_time() = api::ToTimestamp(step.now);
@@ -1362,6 +1401,7 @@ void Settle(Step& step) {
   ReferralRecord& next = step.next();
   SettleState(step);
   SettleEnd(step);
+  SettleProgramme(step);
   SettleWake(step);
   DateRetention(step.current, step.clocks.retention, step.now, next);
   if (!next.has_due() || next.due().clock() != next.date_proposal().clock()) next.clear_date_proposal();
@@ -1380,8 +1420,13 @@ absl::StatusOr<Decision> Run(const ReferralRecord& current, const Command& comma
   if (const Refusal refusal = RefusalOf(row.guard, current, by.actor, by.pseudonym, at.now)) {
     return refusal(current.name());
   }
-  Step step{current,   by,           std::max(at.now, TimeOf(current.update_time())),
-            *at.table, at.calendars, Decision{.next = current, .event = row.event}};
+  Step step{current,
+            by,
+            std::max(at.now, TimeOf(current.update_time())),
+            *at.table,
+            at.calendars,
+            at.programme_ends,
+            Decision{.next = current, .event = row.event}};
   if (row.target.kind == Target::Kind::kState) step.next().set_state(row.target.state);
   if (row.target.kind == Target::Kind::kPrior) {
     WAYPOST_ASSIGN_OR_RETURN(const State prior, PriorState(current));

@@ -69,6 +69,8 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kReleaseHold, command::ReleaseHold{}},
       {Event::kSucceed,
        command::Succeed{{{.from = std::string(kReceivingBody), .to = std::string(kThirdBody)}}}},
+      {Event::kProgrammeEnding, command::ProgrammeEnding{}},
+      {Event::kProgrammeGoesOn, command::ProgrammeGoesOn{}},
       {Event::kAnswerRight, command::AnswerRight{.use = {std::string(kRightsRequest), 1},
                                                  .answer = v1::RIGHT_ANSWER_RETAINED,
                                                  .law = "es/ley-39-2015/art-17",

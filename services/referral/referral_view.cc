@@ -6,6 +6,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/programme_rules.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
@@ -118,7 +119,9 @@ void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1
 
 void CopyStart(const ReferralRecord& record, v1::Referral& view) {
   if (!IsOpen(record.state())) return;
-  if (record.due().clock() == v1::CLOCK_START) *view.mutable_start_due_time() = record.due().time();
+  if (NaturalDue(record).clock() == v1::CLOCK_START) {
+    *view.mutable_start_due_time() = NaturalDue(record).time();
+  }
   if (record.has_start_due_time()) *view.mutable_start_due_time() = record.start_due_time();
 }
 
@@ -166,6 +169,7 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   const v1::Party own = referring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
   if (record.has_approval() && record.approval().party() == own) *view.mutable_approval() = record.approval();
   view.set_erased(referring ? record.has_referring_erase_time() : record.has_receiving_erase_time());
+  if (record.has_programme_end()) *view.mutable_programme_end() = record.programme_end();
 }
 
 bool IsSide(const policy::Authorized& as) {

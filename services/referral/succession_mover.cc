@@ -13,6 +13,7 @@
 #include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
 #include "prometheus/registry.h"
+#include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/enrolment_repository.h"
 #include "services/referral/referral_limits.h"
@@ -170,6 +171,8 @@ absl::StatusOr<MoverStep> SuccessionMover::Step() {
   move.set_failed(move.failed() + failed);
   const int failed_now = static_cast<int>(move.failed() - failed_before);
   Count(move, static_cast<int>(plans.size()) - failed);
+  // With the last batch of a walk: what else was the body's.
+  if (static_cast<int>(names.size()) < options_.batch) WAYPOST_RETURN_IF_ERROR(GiveAway(move, now));
   WAYPOST_RETURN_IF_ERROR(Note(std::move(move), names, now));
   return MoverStep{.looked_at = static_cast<int>(names.size()),
                    .moved = static_cast<int>(plans.size()) - failed,
@@ -304,6 +307,35 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
   // What is protected is in no number that somebody reads.
   if (!IsProtected(current)) move->set_moved(move->moved() + 1);
   rows::PutMove(writer, *move);
+  return absl::OkStatus();
+}
+
+// Correction tasks of a body that is no more. One that is there still keeps its entries, and its tasks.
+absl::Status SuccessionMover::GiveAway(const SuccessionMoveRecord& move, absl::Time now) {
+  {
+    WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(*reader, now));
+    WAYPOST_ASSIGN_OR_RETURN(const bool no_more,
+                             rows::IsNoMore(*reader, move.predecessor(), move.succession(), day));
+    if (!no_more) return absl::OkStatus();
+  }
+  for (int given = options_.batch; given == options_.batch;) {
+    absl::Status done;
+    absl::BlockingCounter left(1);
+    rpc::SystemChange(
+        env_, kSuccessions, now,
+        [&](rpc::Mutation& mutation) -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(
+              given, GiveAwayCorrections(mutation, bodies_, move.predecessor(), options_.batch));
+          return absl::OkStatus();
+        },
+        [&](const absl::Status& status) {
+          done = status;
+          left.DecrementCount();
+        });
+    left.Wait();
+    WAYPOST_RETURN_IF_ERROR(done);
+  }
   return absl::OkStatus();
 }
 

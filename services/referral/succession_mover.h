@@ -84,6 +84,7 @@ class SuccessionMover {
   absl::Status Note(storage::v1::SuccessionMoveRecord move, const std::vector<std::string>& names,
                     absl::Time now);
 
+  absl::Status GiveAway(const storage::v1::SuccessionMoveRecord& move, absl::Time now);
   void Count(const storage::v1::SuccessionMoveRecord& move, int moved);
 
   const rpc::Environment& env_;

@@ -3,9 +3,10 @@
 
 Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays: the
 directory of the papers, the way to a service, a family of four with an interpreter need, a decline, a
-forward, a waiting list, silence that escalates, a protected member of a family, a file of referrals and a
-month in figures, a person who moves from Livadia to Athens to Vienna, a municipality that merges, the audit
-log and its proofs, an erasure. Each step says what happened and checks it.
+forward, a waiting list, silence that escalates, a protected member of a family, a programme that ends, what
+declines say about the directory, a file of referrals and a month in figures, a person who moves from Livadia
+to Athens to Vienna, a municipality that merges, the audit log and its proofs, an erasure. Each step says what
+happened and checks it.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import chapters_audit
 import chapters_directory
 import chapters_everyday
 import chapters_intake
+import chapters_programmes
 import chapters_protected
 import chapters_referral
 import chapters_rights
@@ -87,6 +89,8 @@ def play(report, tool, folder):
     chapters_workshops.full(report, cast, desk, run)
     chapters_silence.silence(report, cast, desk, run)
     chapters_protected.one_protected_member(report, cast, desk, run)
+    chapters_programmes.ends(report, cast, desk, run)
+    chapters_programmes.corrected(report, cast, desk, run)
     chapters_intake.many_at_once(report, cast, desk, folder)
     chapters_rights.WhoMoves(report, cast, desk, run).play()
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))

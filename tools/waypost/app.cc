@@ -95,6 +95,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddRouteCommand(*app, session);
   AddReferralCommands(*app, session);
   AddWaitingListCommands(*app, session);
+  AddCorrectionCommands(*app, session);
   AddStatisticsCommand(*app, session);
   AddRightsCommands(*app, session);
   AddRetentionCommands(*app, session);

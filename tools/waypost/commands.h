@@ -22,6 +22,7 @@ void AddWaitingListCommands(CLI::App& root, Session& session);
 void AddRetentionCommands(CLI::App& root, Session& session);
 void AddRightsCommands(CLI::App& root, Session& session);
 void AddEnrolmentCommands(CLI::App& root, Session& session);
+void AddCorrectionCommands(CLI::App& root, Session& session);
 void AddStatisticsCommand(CLI::App& root, Session& session);
 void AddAuditCommands(CLI::App& root, Session& session);
 void AddReflectionCommand(CLI::App& root, Session& session);

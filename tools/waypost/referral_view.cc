@@ -56,6 +56,10 @@ absl::Status ShowChange(Session& session, const google::protobuf::Message& messa
       << referral.revision() << ", etag " << Printable(referral.etag()) << ")\n";
   const std::string due = DueWords(referral.due(), session.env().clock.Now(), session.zone());
   if (!due.empty()) out << "  due: " << due << '\n';
+  if (referral.has_programme_end()) {
+    out << "  ends with its programme: " << Printable(referral.programme_end().programme()) << ", "
+        << Printable(referral.programme_end().end_date()) << '\n';
+  }
   if (referral.has_protection()) out << "  protected: for its named readers alone\n";
   if (!referral.forwarded_to().empty()) out << "  goes on as: " << Printable(referral.forwarded_to()) << '\n';
   if (!referral.allowed_actions().empty()) out << "  next: " << Joined(referral.allowed_actions()) << '\n';

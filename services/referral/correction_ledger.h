@@ -1,0 +1,33 @@
+// Correction tasks in the transaction of what opens, adds to, moves or drops them, with their events.
+#ifndef WAYPOST_SERVICES_REFERRAL_CORRECTION_LEDGER_H_
+#define WAYPOST_SERVICES_REFERRAL_CORRECTION_LEDGER_H_
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/policy/policy.h"
+#include "common/rpc/mutation.h"
+#include "services/referral/correction_rules.h"
+#include "services/referral/referral_directory.h"
+
+namespace waypost::referral {
+
+// Writes a task that was `before` (null: it is new) as `next`, and says so. REQUIRES: `as` was authorized in
+// this run.
+absl::Status WriteCorrection(rpc::Mutation& mutation, const policy::Authorized& as,
+                             const storage::v1::CorrectionRecord* before,
+                             const storage::v1::CorrectionRecord& next, std::string_view event);
+
+// Counts a step from one record of a referral to the next, where it is a decline that counts.
+absl::Status CountDecline(rpc::Mutation& mutation, const policy::Authorized& as,
+                          const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
+
+// Gives at most `limit` open tasks of a body that is no more away: one about an offer goes with the offer,
+// one about anything else is about an entry that is no more, and is dropped. How many they were. Authorizes.
+absl::StatusOr<int> GiveAwayCorrections(rpc::Mutation& mutation, const BodyRegistry& bodies,
+                                        std::string_view predecessor, int limit);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_CORRECTION_LEDGER_H_

@@ -1,0 +1,30 @@
+// Who may call what of the service of correction tasks: supervisors, who keep the offers of their body, and
+// the operator, who keeps bodies; of their own body.
+#ifndef WAYPOST_SERVICES_REFERRAL_CORRECTION_POLICY_H_
+#define WAYPOST_SERVICES_REFERRAL_CORRECTION_POLICY_H_
+
+#include <array>
+
+#include "common/policy/policy.h"
+
+namespace waypost::referral {
+
+inline constexpr policy::MethodRule kListCorrectionTasks = {
+    .service = "waypost.referral.v1.CorrectionService",
+    .method = "ListCorrectionTasks",
+    .grants = {
+        policy::Grant{{policy::Role::kSupervisor, policy::Role::kOperator}, {policy::Relation::kOwnBody}}}};
+
+inline constexpr policy::MethodRule kSettleCorrectionTask = {
+    .service = "waypost.referral.v1.CorrectionService",
+    .method = "SettleCorrectionTask",
+    .mutation = true,
+    .grants = {
+        policy::Grant{{policy::Role::kSupervisor, policy::Role::kOperator}, {policy::Relation::kOwnBody}}}};
+
+// Every method, for the tests and the reference.
+inline constexpr std::array kCorrectionMethodRules = {&kListCorrectionTasks, &kSettleCorrectionTask};
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_CORRECTION_POLICY_H_

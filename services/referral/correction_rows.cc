@@ -1,0 +1,152 @@
+#include "services/referral/correction_rows.h"
+
+#include <memory>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "common/store/keys.h"
+#include "services/referral/row_page.h"
+
+namespace waypost::referral::rows {
+namespace {
+
+using storage::v1::CorrectionRecord;
+using store::KeyBuilder;
+using store::KeyParser;
+
+constexpr std::string_view kNamePrefix = "correctionTasks/";
+
+std::string_view IdOf(std::string_view name) {
+  if (name.substr(0, kNamePrefix.size()) == kNamePrefix) name.remove_prefix(kNamePrefix.size());
+  return name;
+}
+
+std::string RecordKey(std::string_view name) {
+  return KeyBuilder().Text("corr").Text(IdOf(name)).Take();
+}
+
+std::string OpenKey(const CorrectionKey& key) {
+  KeyBuilder builder;
+  builder.Text("corr.open").Text(key.body).Uint(key.reason).Text(key.offer);
+  if (key.offer.empty()) builder.Uint(key.theme).Text(key.territory);
+  return builder.Take();
+}
+
+std::string ListPrefix(std::string_view body, bool settled) {
+  return KeyBuilder().Text("corr.list").Text(body).Uint(settled ? 1 : 0).Take();
+}
+
+std::string ListKey(const CorrectionRecord& record) {
+  return KeyBuilder(ListPrefix(record.body(), IsSettled(record)))
+      .Time(api::FromTimestamp(record.first_time()))
+      .Text(IdOf(record.name()))
+      .Take();
+}
+
+std::string SettledPrefix() {
+  return KeyBuilder().Text("corr.settled").Take();
+}
+
+std::string SettledKey(const CorrectionRecord& record) {
+  return KeyBuilder(SettledPrefix())
+      .Time(api::FromTimestamp(record.settle_time()))
+      .Text(IdOf(record.name()))
+      .Take();
+}
+
+bool IsGone(const CorrectionRecord& record, absl::Time now) {
+  return IsSettled(record) && api::FromTimestamp(record.settle_time()) + kSettledKept <= now;
+}
+
+absl::StatusOr<CorrectionRecord> Read(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(RecordKey(name)));
+  if (!value.has_value()) return error::NotFound(name);
+  CorrectionRecord record;
+  if (!record.ParseFromString(*value)) return error::DataLoss("a correction task");
+  return record;
+}
+
+// Of what was settled so long ago that it is to be removed.
+store::KeyRange GoneRange(absl::Time now) {
+  return {.begin = SettledPrefix(),
+          .end = KeyBuilder(SettledPrefix()).Time(now - kSettledKept + absl::Microseconds(1)).Take()};
+}
+
+}  // namespace
+
+std::string CorrectionNameOfId(std::string_view id) {
+  return base::Cat(kNamePrefix, id);
+}
+
+absl::StatusOr<CorrectionRecord> GetCorrection(const store::Reader& reader, std::string_view name,
+                                               absl::Time now) {
+  WAYPOST_ASSIGN_OR_RETURN(CorrectionRecord record, Read(reader, name));
+  if (IsGone(record, now)) return error::NotFound(name);
+  return record;
+}
+
+absl::StatusOr<std::optional<CorrectionRecord>> FindCorrection(const store::Reader& reader,
+                                                               const CorrectionKey& key) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> name, reader.Get(OpenKey(key)));
+  if (!name.has_value()) return std::nullopt;
+  WAYPOST_ASSIGN_OR_RETURN(CorrectionRecord record, Read(reader, *name));
+  return record;
+}
+
+void PutCorrection(store::Writer& writer, const CorrectionRecord* before, const CorrectionRecord* next) {
+  if (before != nullptr) {
+    writer.Delete(ListKey(*before));
+    writer.Delete(IsSettled(*before) ? SettledKey(*before) : OpenKey(KeyOf(*before)));
+    if (next == nullptr) writer.Delete(RecordKey(before->name()));
+  }
+  if (next == nullptr) return;
+  writer.Put(RecordKey(next->name()), next->SerializeAsString());
+  writer.Put(ListKey(*next), next->name());
+  if (IsSettled(*next)) {
+    writer.Put(SettledKey(*next), "");
+  } else {
+    writer.Put(OpenKey(KeyOf(*next)), next->name());
+  }
+}
+
+absl::StatusOr<CorrectionPage> ListCorrections(const store::Reader& reader, std::string_view body,
+                                               bool settled, absl::Time now, std::string_view position,
+                                               int limit) {
+  const std::string prefix = ListPrefix(body, settled);
+  WAYPOST_ASSIGN_OR_RETURN(RowPage rows, ReadRows(reader, prefix, RowsAfter(prefix, position), limit));
+  CorrectionPage page{.tasks = {}, .position = std::move(rows.position)};
+  for (const std::string& name : rows.rows) {
+    WAYPOST_ASSIGN_OR_RETURN(CorrectionRecord record, Read(reader, name));
+    if (!IsGone(record, now)) page.tasks.push_back(std::move(record));
+  }
+  return page;
+}
+
+bool AnyCorrectionExpired(const store::Reader& reader, absl::Time now) {
+  return reader.Scan(GoneRange(now))->Valid();
+}
+
+absl::Status SweepCorrections(store::Writer& writer, absl::Time now, int limit) {
+  const std::string prefix = SettledPrefix();
+  std::vector<std::string> names;  // no walk survives a Delete
+  {
+    const std::unique_ptr<store::Cursor> at = writer.Scan(GoneRange(now));
+    for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
+      KeyParser rest(at->key().substr(prefix.size()));
+      WAYPOST_RETURN_IF_ERROR(rest.Time().status());
+      WAYPOST_ASSIGN_OR_RETURN(const std::string id, rest.Text());
+      names.push_back(CorrectionNameOfId(id));
+    }
+    WAYPOST_RETURN_IF_ERROR(at->status());
+  }
+  for (const std::string& name : names) {
+    WAYPOST_ASSIGN_OR_RETURN(const CorrectionRecord record, Read(writer, name));
+    PutCorrection(writer, &record, nullptr);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace waypost::referral::rows

@@ -1,0 +1,100 @@
+#include "services/referral/correction_service.h"
+
+#include <string>
+
+#include "common/api/names.h"
+#include "common/api/page_token.h"
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/mutate.h"
+#include "common/status/errors.h"
+#include "services/referral/correction_ledger.h"
+#include "services/referral/correction_policy.h"
+#include "services/referral/correction_rows.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_view.h"
+
+namespace waypost::referral {
+namespace {
+
+using storage::v1::CorrectionRecord;
+
+absl::Status Validate(const v1::ListCorrectionTasksRequest& request) {
+  error::FieldViolations wrong;
+  if (request.page_size() < 0) wrong.Add("page_size", "must not be negative");
+  if (request.page_token().size() > kMaxPageTokenBytes) {
+    wrong.Add("page_token", "is none that was returned to you");
+  }
+  return wrong.ToStatus();
+}
+
+absl::Status Validate(const v1::SettleCorrectionTaskRequest& request) {
+  constexpr size_t kMaxEtagBytes = 64;
+  error::FieldViolations wrong;
+  if (!api::IsName(request.name(), {"correctionTasks"})) {
+    wrong.Add("name", "must be the name of a correction task, 'correctionTasks/{id}'");
+  }
+  if (request.etag().size() > kMaxEtagBytes) wrong.Add("etag", "is none that was returned to you");
+  if (request.finding() == v1::CORRECTION_FINDING_UNSPECIFIED) wrong.Add("finding", "is required");
+  if (!v1::CorrectionFinding_IsValid(request.finding())) wrong.Add("finding", "must be a known value");
+  return wrong.ToStatus();
+}
+
+// Picks the validator of the request's type.
+constexpr auto kValidate = [](const auto& request) { return Validate(request); };
+
+policy::Relations RelationsTo(const CorrectionRecord& task, const policy::Caller& caller) {
+  return caller.body == task.body() ? RelationsToOwnBody() : policy::Relations();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* CorrectionService::ListCorrectionTasks(
+    grpc::CallbackServerContext* context, const v1::ListCorrectionTasksRequest* request,
+    v1::ListCorrectionTasksResponse* response) {
+  return rpc::Query(
+      env_, context, kListCorrectionTasks, kValidate, *request,
+      [this, request, response](const rpc::Call& call, const store::Reader& reader) -> absl::Status {
+        const std::string& body = call.caller->body;
+        WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), body).status());
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+        const api::PageScope scope{.body = body,
+                                   .actor = call.caller->actor,
+                                   .method = call.rule.method,
+                                   .query = request->settled() ? "settled" : "open"};
+        WAYPOST_ASSIGN_OR_RETURN(const std::string position,
+                                 env_.node.page_tokens.Open(request->page_token(), scope));
+        WAYPOST_ASSIGN_OR_RETURN(
+            const rows::CorrectionPage page,
+            rows::ListCorrections(reader, body, request->settled(), call.now, position, page_size));
+        for (const CorrectionRecord& task : page.tasks) *response->add_tasks() = ToCorrectionTask(task);
+        if (page.position.empty()) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                 env_.node.page_tokens.Seal(page.position, scope));
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* CorrectionService::SettleCorrectionTask(
+    grpc::CallbackServerContext* context, const v1::SettleCorrectionTaskRequest* request,
+    v1::CorrectionTask* response) {
+  return rpc::Mutate(
+      env_, context, kSettleCorrectionTask, kValidate, *request, response,
+      [request, response](rpc::Mutation& mutation) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(
+            const CorrectionRecord current,
+            rows::GetCorrection(mutation.writer(), request->name(), mutation.call().now));
+        WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
+                                 mutation.Authorize({.name = current.name(),
+                                                     .relations = RelationsTo(current, mutation.caller()),
+                                                     .revision = current.revision(),
+                                                     .etag = request->etag()}));
+        WAYPOST_ASSIGN_OR_RETURN(const CorrectionRecord next,
+                                 Settled(current, request->finding(), mutation.call().now));
+        WAYPOST_RETURN_IF_ERROR(WriteCorrection(mutation, as, &current, next, "correction.settled"));
+        *response = ToCorrectionTask(next);
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,187 @@
+#include "services/referral/programme_keeper.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "absl/synchronization/blocking_counter.h"
+#include "common/base/status_macros.h"
+#include "common/base/thread_name.h"
+#include "common/rpc/mutation.h"
+#include "common/rpc/system_change.h"
+#include "prometheus/registry.h"
+#include "services/referral/programme_rules.h"
+#include "services/referral/referral_policy.h"
+#include "services/referral/referral_protection.h"
+#include "services/referral/referral_repository.h"
+
+namespace waypost::referral {
+namespace {
+
+constexpr absl::Duration kIdle = absl::Seconds(1);
+constexpr std::string_view kProgrammesPrefix = "programmes/";
+
+prometheus::Gauge& GaugeOf(const rpc::Environment& env, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(*env.node.metrics.registry()).Add({});
+}
+
+}  // namespace
+
+ProgrammeKeeper::ProgrammeKeeper(const rpc::Environment& env, ReferralChange& change,
+                                 ProgrammeKeeperOptions options)
+    : env_(env),
+      change_(change),
+      options_(options),
+      changed_(prometheus::BuildCounter()
+                   .Name("waypost_programme_marked_total")
+                   .Help("Referrals of which it was noted that a programme ends, or does not any longer")
+                   .Register(*env.node.metrics.registry())
+                   .Add({})),
+      walking_(GaugeOf(env, "waypost_programme_walking",
+                       "1 while what is open under programmes is looked at, otherwise 0")),
+      failed_(GaugeOf(env, "waypost_programme_failed",
+                      "Referrals that could not be looked at in this walk, and are tried again")) {}
+
+ProgrammeKeeper::~ProgrammeKeeper() {
+  Stop();
+}
+
+void ProgrammeKeeper::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void ProgrammeKeeper::Stop() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void ProgrammeKeeper::Run() {
+  base::NameThisThread("programmes");
+  while (true) {
+    const absl::Time began = env_.node.clock.Now();
+    const absl::StatusOr<ProgrammeStep> step = Step();
+    absl::Duration rest = kIdle;
+    if (step.ok() && step->more) {
+      rest = absl::Seconds(static_cast<double>(step->looked_at) / options_.rate) -
+             (env_.node.clock.Now() - began);
+    }
+    const absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::clamp(rest, absl::ZeroDuration(), kIdle));
+    if (stopping_) return;
+  }
+}
+
+absl::StatusOr<ProgrammeStep> ProgrammeKeeper::Step() {
+  const absl::Time now = env_.node.clock.Now();
+  // Later than it ever waits: the clock was put back since.
+  if (not_before_ > now + options_.retry_after) not_before_ = absl::InfinitePast();
+  if (now < not_before_) return ProgrammeStep{};
+  WAYPOST_RETURN_IF_ERROR(AskForFirst());
+  std::optional<rows::ProgrammeWalk> walk;
+  {
+    WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+    WAYPOST_ASSIGN_OR_RETURN(walk, rows::NextWalk(*reader, turn_));
+  }
+  walking_.Set(walk.has_value() ? 1 : 0);
+  if (!walk.has_value()) return ProgrammeStep{};
+  const bool programme = walk->resource.starts_with(kProgrammesPrefix);
+  return programme ? WalkProgramme(*std::move(walk)) : WalkReferrals(*std::move(walk), now);
+}
+
+// What was sent before there was a row for it.
+absl::Status ProgrammeKeeper::AskForFirst() {
+  if (asked_for_first_) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+  WAYPOST_ASSIGN_OR_RETURN(const bool lacks, rows::LacksFirstWalk(*reader));
+  if (lacks) {
+    WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(
+        env_.store, [](store::Writer& writer) { return rows::AskForFirstWalk(writer); }));
+  }
+  asked_for_first_ = true;
+  return absl::OkStatus();
+}
+
+// Asks for a walk of each of its offers.
+absl::StatusOr<ProgrammeStep> ProgrammeKeeper::WalkProgramme(rows::ProgrammeWalk walk) {
+  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(env_.store, [&](store::Writer& writer) -> absl::Status {
+    WAYPOST_ASSIGN_OR_RETURN(
+        const std::vector<std::string> offers,
+        rows::ListOffersUnder(writer, walk.resource, walk.record.after(), options_.batch));
+    for (const std::string& offer : offers) WAYPOST_RETURN_IF_ERROR(rows::AskForWalk(writer, offer));
+    rows::ProgrammeWalk next = walk;
+    if (!offers.empty()) next.record.set_after(offers.back());
+    return rows::NoteWalk(writer, next, static_cast<int>(offers.size()) < options_.batch).status();
+  }));
+  return ProgrammeStep{.more = true};
+}
+
+absl::StatusOr<ProgrammeStep> ProgrammeKeeper::WalkReferrals(rows::ProgrammeWalk walk, absl::Time now) {
+  const bool all = walk.resource == rows::kAllReferrals;
+  std::vector<std::string> names;
+  {
+    WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
+    const std::string& after = walk.record.after();
+    WAYPOST_ASSIGN_OR_RETURN(names, all ? rows::ListNames(*reader, after, options_.batch)
+                                        : rows::ListUnder(*reader, walk.resource, after, options_.batch));
+  }
+  ProgrammeStep step = Look(names, all, now);
+  changed_.Increment(step.changed);
+  walk.record.set_failed(walk.record.failed() + step.failed);
+  failed_.Set(static_cast<double>(walk.record.failed()));
+  const bool walked = static_cast<int>(names.size()) < options_.batch;
+  if (!names.empty()) walk.record.set_after(names.back());
+  const bool again = walked && walk.record.failed() > 0;
+  if (again) {
+    walk.record.clear_after();
+    walk.record.clear_failed();
+    not_before_ = now + options_.retry_after;
+  }
+  if (walked) turn_ = walk.resource;
+  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(env_.store, [&](store::Writer& writer) {
+    return rows::NoteWalk(writer, walk, walked && !again).status();
+  }));
+  return step;
+}
+
+ProgrammeStep ProgrammeKeeper::Look(const std::vector<std::string>& names, bool index, absl::Time now) {
+  std::atomic<int> changed = 0;
+  std::atomic<int> failed = 0;
+  absl::BlockingCounter left(static_cast<int>(names.size()));
+  for (const std::string& name : names) {
+    auto did = std::make_shared<bool>(false);
+    rpc::SystemChange(
+        env_, kProgrammes, now,
+        [this, &name, index, did](rpc::Mutation& mutation) { return LookAtOne(mutation, name, index, *did); },
+        [&, did](const absl::Status& status) {
+          if (!status.ok()) ++failed;
+          if (status.ok() && *did) ++changed;
+          left.DecrementCount();
+        });
+  }
+  left.Wait();
+  return {.looked_at = static_cast<int>(names.size()), .changed = changed, .failed = failed, .more = true};
+}
+
+absl::Status ProgrammeKeeper::LookAtOne(rpc::Mutation& mutation, const std::string& name, bool index,
+                                        bool& changed) {
+  changed = false;
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(writer, name));
+  if (index) rows::PutUnder(writer, current);
+  WAYPOST_ASSIGN_OR_RETURN(const ProgrammeEnds ends, ProgrammeEndsOf(change_.clockwork().bodies, writer,
+                                                                     command::ProgrammeEnding{}, current));
+  const std::optional<Command> command = WhatEnds(current, ends);
+  if (!command.has_value()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
+                           mutation.Authorize({.name = name, .relations = {policy::Relation::kAnyone}}));
+  WAYPOST_RETURN_IF_ERROR(change_.RunAsSystem(mutation, as, current, *command));
+  // What is protected is in no number that somebody reads.
+  changed = !IsProtected(current);
+  return absl::OkStatus();
+}
+
+}  // namespace waypost::referral

@@ -1,0 +1,398 @@
+// Programmes that end, over gRPC on the real store: what is marked, what is due then, and what an outage, a
+// hand-over in between or another day does.
+#include "services/referral/programme_keeper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/api/resource.h"
+#include "common/base/strings.h"
+#include "common/store/keys.h"
+#include "services/referral/clock_keeper.h"
+#include "services/referral/programme_rules.h"
+#include "services/referral/referral_rig.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT(google-build-using-namespace): the rig is all that is used
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr absl::Duration kDay = absl::Hours(24);
+constexpr std::string_view kEstia = "programmes/estia";
+constexpr std::string_view kFlats = "offers/flats";
+constexpr std::string_view kGroups = "offers/asl";
+
+absl::Time Over(std::string_view day) {
+  return DayIsOver(day, nullptr);
+}
+
+class ProgrammeKeeperTest : public ::testing::Test {
+ protected:
+  ProgrammeKeeperTest() {
+    r.SetProgramme(kEstia, "");
+    r.SetOfferOf(kEstia, kFlats, kReceivingBody);
+    LookAtAll();
+  }
+
+  ProgrammeKeeper& Keeper() {
+    if (keeper_ == nullptr) Restart();
+    return *keeper_;
+  }
+  // As after a start of the process.
+  void Restart(int batch = 64) {
+    keeper_ = std::make_unique<ProgrammeKeeper>(r.rig.env(), r.service.change(),
+                                                ProgrammeKeeperOptions{.batch = batch});
+  }
+  // Until nothing is left to be looked at.
+  int LookAtAll() {
+    int changed = 0;
+    for (int steps = 0; steps < 1000; ++steps) {
+      const auto step = Keeper().Step();
+      EXPECT_TRUE(step.ok()) << step.status();
+      if (!step.ok() || !step->more) return changed;
+      EXPECT_EQ(step->failed, 0);
+      changed += step->changed;
+    }
+    ADD_FAILURE() << "the walk does not end";
+    return changed;
+  }
+
+  std::string Submit(std::string_view offer = kFlats) {
+    v1::SubmitReferralRequest request = r.NewReferral();
+    request.mutable_referral()->set_offer(std::string(offer));
+    return Must(r.Do(r.referrer, &Stub::SubmitReferral, request)).name();
+  }
+  std::string Begin(std::string_view offer = kFlats) {
+    const std::string name = Submit(offer);
+    Must(r.Do(r.receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+    return Must(r.Do(r.receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(name))).name();
+  }
+  // In the words of the directory's change.
+  void Ends(std::string_view day) { r.SetProgramme(kEstia, day); }
+  absl::Time DueOf(const std::string& name) { return api::FromTimestamp(r.Record(name).due().time()); }
+  bool HandOverDue(const std::string& name) { return r.Record(name).due().clock() == v1::CLOCK_HAND_OVER; }
+  std::vector<std::string> EventsOf(const std::string& name) {
+    std::vector<std::string> events;
+    for (const auto& entry : r.History(name)) events.push_back(entry.event());
+    return events;
+  }
+  std::vector<std::string> Box(const std::string& token, v1::Box box) {
+    v1::ListReferralsRequest request;
+    request.set_box(box);
+    std::vector<std::string> names;
+    const auto page = Must(r.Do(token, &Stub::ListReferrals, request));
+    for (const auto& row : page.referrals()) names.push_back(row.name());
+    return names;
+  }
+  void RunClocksUntil(absl::Time until) {
+    ClockKeeper clocks(r.rig.env(), r.service.change(), KeeperOptions());
+    while (r.rig.clock().Now() < until) {
+      r.rig.clock().Advance(std::min(until - r.rig.clock().Now(), absl::Minutes(4)));
+      for (bool more = true; more;) more = Must(clocks.Step()).more;
+    }
+  }
+
+  ReferralRig r;
+  std::unique_ptr<ProgrammeKeeper> keeper_;
+};
+
+TEST_F(ProgrammeKeeperTest, WhatIsOpenUnderItIsToBeHandedOverByItsLastDay) {
+  const std::string begun = Begin();
+  const std::string other = Begin(kOffer);
+  const std::string asked = Submit();
+  const std::string ended = Submit();
+  Must(r.Do(r.receiver, &Stub::DeclineReferral, r.Decline(ended)));
+  EXPECT_FALSE(r.Record(begun).has_due());
+  Ends("2026-05-10");
+  EXPECT_EQ(LookAtAll(), 2);
+  EXPECT_EQ(LookAtAll(), 0) << "once";
+  ASSERT_TRUE(HandOverDue(begun));
+  EXPECT_EQ(DueOf(begun), Over("2026-05-10"));
+  EXPECT_TRUE(HandOverDue(asked)) << "undecided in fourteen days, and it ends in six";
+  EXPECT_EQ(EventsOf(begun).back(), "PROGRAMME_ENDING");
+  const event::v1::Event event = r.EventsOf(begun).back();
+  EXPECT_EQ(event.type(), "referral.programme_ending");
+  EXPECT_EQ(event.facts().at("programme"), kEstia);
+  EXPECT_EQ(event.facts().at("end_date"), "2026-05-10");
+  for (const std::string& token : {r.referrer, r.receiver}) {
+    const v1::Referral shown = Must(r.Get(token, begun));
+    EXPECT_EQ(shown.programme_end().programme(), kEstia);
+    EXPECT_EQ(shown.programme_end().end_date(), "2026-05-10");
+    EXPECT_EQ(shown.due().clock(), v1::CLOCK_HAND_OVER);
+    EXPECT_EQ(shown.due().party(), v1::PARTY_RECEIVING);
+  }
+  EXPECT_FALSE(Must(r.Get(r.coordinator, begun)).has_programme_end()) << "of the two sides";
+  for (const std::string& name : {other, ended}) {
+    EXPECT_FALSE(r.Record(name).has_programme_end());
+    EXPECT_THAT(EventsOf(name), Not(Contains("PROGRAMME_ENDING")));
+  }
+}
+
+TEST_F(ProgrammeKeeperTest, ItsDayIsOverWhereTheReceivingBodyIs) {
+  const std::string begun = Begin();
+  directory::v1::WatchChangesResponse changes;
+  directory::v1::Change& change = *changes.add_changes();
+  change.set_revision(1'000);
+  directory::v1::Body& body = *change.mutable_body();
+  body.set_name(std::string(kReceivingBody));
+  body.set_status(directory::v1::BODY_STATUS_ACTIVE);
+  body.mutable_calendar()->set_zone("Europe/Madrid");
+  for (int day = directory::v1::WEEKDAY_MONDAY; day <= directory::v1::WEEKDAY_FRIDAY; ++day) {
+    body.mutable_calendar()->add_working_days(static_cast<directory::v1::Weekday>(day));
+  }
+  changes.set_next_cursor("madrid");
+  changes.set_up_to_date(true);
+  ASSERT_TRUE(r.replica.Apply(changes, r.rig.clock().Now()).ok());
+  Ends("2026-05-10");
+  LookAtAll();
+  EXPECT_EQ(DueOf(begun), absl::FromCivil(absl::CivilSecond(2026, 5, 10, 22, 0, 0), absl::UTCTimeZone()));
+}
+
+TEST_F(ProgrammeKeeperTest, AnEndThatWasPlannedFromTheStartIsKnownFromTheStart) {
+  Ends("2026-12-31");
+  LookAtAll();
+  const std::string asked = Submit();
+  EXPECT_EQ(r.Record(asked).programme_end().end_date(), "2026-12-31") << "as it was sent";
+  EXPECT_EQ(r.Record(asked).due().clock(), v1::CLOCK_ACKNOWLEDGE) << "which is due before";
+  EXPECT_THAT(EventsOf(asked), ElementsAre("SUBMIT"));
+  const std::string begun = Begin();
+  EXPECT_EQ(DueOf(begun), Over("2026-12-31"));
+  EXPECT_EQ(LookAtAll(), 0);
+}
+
+TEST_F(ProgrammeKeeperTest, EndedPutOffAndEndedAgain) {
+  const std::string begun = Begin();
+  Ends("2026-05-10");
+  EXPECT_EQ(LookAtAll(), 1);
+  r.rig.clock().Advance(kDay);
+  r.Refresh();
+  Ends("");
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_FALSE(r.Record(begun).has_due());
+  EXPECT_FALSE(r.Record(begun).has_programme_end());
+  Ends("2026-06-30");
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_EQ(DueOf(begun), Over("2026-06-30"));
+  Ends("2026-07-31");
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_EQ(DueOf(begun), Over("2026-07-31"));
+  EXPECT_THAT(EventsOf(begun), ElementsAre("SUBMIT", "ACCEPT", "START", "PROGRAMME_ENDING",
+                                           "PROGRAMME_GOES_ON", "PROGRAMME_ENDING", "PROGRAMME_ENDING"));
+}
+
+TEST_F(ProgrammeKeeperTest, AnOfferThatComesUnderAnotherProgrammeTakesTheMarkAway) {
+  const std::string begun = Begin();
+  const std::string asked = Submit();
+  Ends("2026-05-10");
+  LookAtAll();
+  r.SetOfferOf("programmes/rising", kFlats, kReceivingBody);
+  // Whoever comes before the walk sees it so as well.
+  Must(r.Do(r.receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(asked)));
+  EXPECT_FALSE(r.Record(asked).has_programme_end());
+  EXPECT_EQ(r.Record(asked).due().clock(), v1::CLOCK_DECIDE);
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_FALSE(r.Record(begun).has_due());
+  r.SetProgramme("programmes/rising", "2026-05-20");
+  EXPECT_EQ(LookAtAll(), 2);
+  EXPECT_EQ(r.Record(begun).programme_end().programme(), "programmes/rising");
+  // Its own programme is not asked any longer.
+  Ends("2026-05-06");
+  EXPECT_EQ(LookAtAll(), 0);
+}
+
+TEST_F(ProgrammeKeeperTest, ByTheListAndByThePlaceAsWellAsByWhatWasAskedFor) {
+  r.SetGroups(kGroups, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {{"alpha", 5}});
+  const std::string waits = r.Requested();
+  auto waitlist = On<v1::WaitlistReferralRequest>(waits);
+  waitlist.set_offer(std::string(kGroups));
+  waitlist.set_group_id("alpha");
+  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + 30 * kDay);
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, waitlist));
+  const std::string placed = r.Requested();
+  auto accept = On<v1::AcceptReferralRequest>(placed);
+  accept.set_offer(std::string(kGroups));
+  accept.add_places()->set_person(1);
+  accept.mutable_places(0)->set_group_id("alpha");
+  Must(r.Do(r.receiver, &Stub::AcceptReferral, accept));
+  directory::v1::WatchChangesResponse changes;
+  directory::v1::Change& change = *changes.add_changes();
+  change.set_revision(1'000);
+  directory::v1::Offer& offer = *change.mutable_offer();
+  offer.set_name(std::string(kGroups));
+  offer.set_provider(std::string(kReceivingBody));
+  offer.set_status(directory::v1::OFFER_STATUS_ACTIVE);
+  offer.set_kind(directory::v1::OFFER_KIND_ONE_OFF);
+  offer.set_programme(std::string(kEstia));
+  offer.add_groups()->set_group_id("alpha");
+  offer.mutable_groups(0)->set_permanent(true);
+  changes.set_next_cursor("asl");
+  changes.set_up_to_date(true);
+  ASSERT_TRUE(r.replica.Apply(changes, r.rig.clock().Now()).ok());
+  Ends("2026-05-10");
+  EXPECT_EQ(LookAtAll(), 2);
+  EXPECT_TRUE(HandOverDue(waits));
+  EXPECT_TRUE(HandOverDue(placed));
+}
+
+TEST_F(ProgrammeKeeperTest, SilenceIsRemindedAndEscalatedAndEndsNothing) {
+  const std::string begun = Begin();
+  Ends("2026-05-20");
+  LookAtAll();
+  RunClocksUntil(Over("2026-05-20"));
+  EXPECT_EQ(EventsOf(begun).back(), "REMINDER");
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), IsEmpty());
+  RunClocksUntil(Over("2026-05-20") + absl::Minutes(5));
+  EXPECT_EQ(EventsOf(begun).back(), "ESCALATE");
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), ElementsAre(begun));
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION), ElementsAre(begun));
+  RunClocksUntil(Over("2026-05-20") + 3 * kDay);
+  EXPECT_EQ(r.Record(begun).state(), kInProgress);
+  // What is in order by then is handed over all the same.
+  r.Refresh();
+  Must(r.Do(r.receiver, &Stub::HandOverReferral, r.ToBody<v1::HandOverReferralRequest>(begun, kThirdBody)));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE), IsEmpty());
+  EXPECT_EQ(r.Record(begun).due().clock(), v1::CLOCK_REVIEW);
+}
+
+TEST_F(ProgrammeKeeperTest, AHandOverADeclineAnEndAndACancellationSettleIt) {
+  const std::string handed = Begin();
+  const std::string done = Begin();
+  const std::string refused = Submit();
+  const std::string cancelled = Submit();
+  Ends("2026-05-10");
+  EXPECT_EQ(LookAtAll(), 4);
+  Must(r.Do(r.receiver, &Stub::CompleteReferral, r.Complete(done)));
+  Must(r.Do(r.receiver, &Stub::DeclineReferral, r.Decline(refused)));
+  auto cancel = On<v1::CancelReferralRequest>(cancelled);
+  cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
+  Must(r.Do(r.referrer, &Stub::CancelReferral, cancel));
+  const auto linked = Must(
+      r.Do(r.receiver, &Stub::HandOverReferral, r.ToBody<v1::HandOverReferralRequest>(handed, kThirdBody)));
+  Must(r.Do(r.third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(linked.forwarded_to())));
+  EXPECT_EQ(r.Record(handed).state(), kForwarded);
+  for (const std::string& name : {handed, done, refused, cancelled}) {
+    EXPECT_FALSE(r.Record(name).has_programme_end()) << name;
+    EXPECT_FALSE(HandOverDue(name)) << name;
+  }
+  EXPECT_FALSE(r.Record(linked.forwarded_to()).has_programme_end()) << "not under an offer of it";
+  // No row of it is left: another end of the programme costs nothing.
+  EXPECT_THAT(Must(rows::ListUnder(**r.rig.store().Snapshot(), kFlats, "", 10)), IsEmpty());
+}
+
+TEST_F(ProgrammeKeeperTest, OpenedAgainItIsUnderTheProgrammeAgain) {
+  const std::string name = Begin();
+  Must(r.Do(r.receiver, &Stub::CompleteReferral, r.Complete(name)));
+  Ends("2026-05-10");
+  EXPECT_EQ(LookAtAll(), 0);
+  auto reopen = On<v1::ReopenReferralRequest>(name);
+  reopen.set_text("it was not over");
+  Must(r.Do(r.receiver, &Stub::ReopenReferral, reopen));
+  EXPECT_TRUE(HandOverDue(name));
+}
+
+TEST_F(ProgrammeKeeperTest, AProtectedReferralIsMarkedAndItsEventNamesNothing) {
+  v1::SubmitReferralRequest request = r.NewReferral();
+  request.mutable_referral()->set_offer(std::string(kFlats));
+  v1::Protection& protection = *request.mutable_referral()->mutable_protection();
+  protection.set_ground(v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
+  protection.add_receiving_readers("p-raul");
+  const std::string name = Must(r.Do(r.referring_caseworker, &Stub::SubmitReferral, request)).name();
+  Ends("2026-05-10");
+  EXPECT_EQ(LookAtAll(), 0) << "in no number";
+  EXPECT_TRUE(HandOverDue(name));
+  EXPECT_EQ(Must(r.Get(r.receiving_caseworker, name)).programme_end().programme(), kEstia);
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND");
+  EXPECT_THAT(r.EventsOf(name), IsEmpty()) << "sealed";
+  EXPECT_TRUE(r.rig.Events().back().facts().empty());
+}
+
+TEST_F(ProgrammeKeeperTest, FiveHundredAreWalkedInBatchesWhateverStopsIt) {
+  std::vector<std::string> names;
+  names.reserve(500);
+  for (int i = 0; i < 500; ++i) names.push_back(Submit());
+  Ends("2026-05-10");
+  Restart(/*batch=*/64);
+  int changed = 0;
+  int walked = 0;
+  for (int steps = 0; steps < 100; ++steps) {
+    const auto step = Must(Keeper().Step());
+    if (!step.more) break;
+    EXPECT_LE(step.looked_at, 64);
+    changed += step.changed;
+    walked += step.looked_at;
+    // A crash after a batch: another process goes on where it was.
+    if (steps % 3 == 2) Restart(64);
+  }
+  EXPECT_EQ(changed, 500);
+  EXPECT_EQ(walked, 500) << "and looks at none twice";
+  for (const std::string& name : names) ASSERT_TRUE(HandOverDue(name)) << name;
+  // Put off in the middle of a walk: it begins anew, and none is left as it was.
+  Ends("2026-06-10");
+  Must(Keeper().Step());
+  Must(Keeper().Step());
+  Ends("2026-12-31");
+  LookAtAll();
+  for (const std::string& name : names) {
+    ASSERT_EQ(r.Record(name).programme_end().end_date(), "2026-12-31") << name;
+    ASSERT_EQ(r.Record(name).due().clock(), v1::CLOCK_ACKNOWLEDGE) << name;
+  }
+}
+
+TEST_F(ProgrammeKeeperTest, BesideHandOversAndSubmissionsEveryOneIsMarkedOrSettled) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 40; ++i) names.push_back(Begin());
+  Ends("2026-05-10");
+  Restart(/*batch=*/4);
+  std::vector<std::string> later;
+  std::thread people([&] {
+    for (size_t i = 0; i < names.size(); i += 2) {
+      Must(r.Do(r.receiver, &Stub::HandOverReferral,
+                r.ToBody<v1::HandOverReferralRequest>(names[i], kThirdBody)));
+      later.push_back(Submit());
+    }
+  });
+  LookAtAll();
+  people.join();
+  LookAtAll();
+  for (size_t i = 0; i < names.size(); ++i) {
+    const ReferralRecord record = r.Record(names[i]);
+    EXPECT_TRUE(record.has_programme_end()) << "of both: one that waits for an answer is under it still";
+    EXPECT_EQ(record.hand_over_pending(), i % 2 == 0);
+    EXPECT_EQ(record.due().clock(), i % 2 == 0 ? v1::CLOCK_REVIEW : v1::CLOCK_HAND_OVER);
+    // One that was handed over first is marked with the hand-over.
+    EXPECT_LE(std::ranges::count(EventsOf(names[i]), "PROGRAMME_ENDING"), 1);
+  }
+  for (const std::string& name : later) EXPECT_TRUE(r.Record(name).has_programme_end());
+}
+
+TEST_F(ProgrammeKeeperTest, WhatWasSentBeforeThereWereRowsIsFoundByTheFirstWalk) {
+  const std::string begun = Begin();
+  std::vector<std::string> gone;
+  for (const auto& [key, value] : r.rig.Dump()) {
+    store::KeyParser parser(key);
+    const std::string kind = Must(parser.Text());
+    if (kind == "under" || kind == "prog.first") gone.push_back(key);
+  }
+  ASSERT_EQ(gone.size(), 2U);
+  ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                for (const std::string& key : gone) writer.Delete(key);
+                return absl::OkStatus();
+              }).ok());
+  Ends("2026-05-10");
+  Restart();
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_TRUE(HandOverDue(begun));
+  EXPECT_THAT(Must(rows::ListUnder(**r.rig.store().Snapshot(), kFlats, "", 10)), ElementsAre(begun));
+}
+
+}  // namespace
+}  // namespace waypost::referral

@@ -1,0 +1,112 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+
+#include "common/base/strings.h"
+#include "common/rpc/server.h"
+#include "nlohmann/json.hpp"
+#include "tools/waypost/cli_test_util.h"
+#include "waypost/referral/v1/correction_service.grpc.pb.h"
+
+namespace waypost::cli {
+namespace {
+
+namespace pb = referral::v1;
+using ::testing::HasSubstr;
+using testing::Runner;
+using testing::RunResult;
+
+constexpr char kTask[] = "correctionTasks/01jd0000000000000000000004";
+
+// One task about an offer, and one about a competence.
+class FakeCorrections final : public pb::CorrectionService::Service {
+ public:
+  grpc::Status ListCorrectionTasks(grpc::ServerContext*, const pb::ListCorrectionTasksRequest* request,
+                                   pb::ListCorrectionTasksResponse* response) override {
+    const std::lock_guard lock(mutex_);
+    listed_ = *request;
+    pb::CorrectionTask& offer = *response->add_tasks();
+    offer.set_name(kTask);
+    offer.set_reason(pb::DECLINE_REASON_NO_CAPACITY);
+    offer.set_offer("offers/flats");
+    offer.set_theme(type::v1::THEME_HOUSING);
+    offer.set_decline_count(3);
+    offer.mutable_first_time()->set_seconds(1'777'888'800);
+    pb::CorrectionTask& competence = *response->add_tasks();
+    competence.set_reason(pb::DECLINE_REASON_NOT_COMPETENT);
+    competence.set_theme(type::v1::THEME_YOUTH);
+    competence.set_territory("ES300");
+    return grpc::Status::OK;
+  }
+  grpc::Status SettleCorrectionTask(grpc::ServerContext*, const pb::SettleCorrectionTaskRequest* request,
+                                    pb::CorrectionTask* response) override {
+    const std::lock_guard lock(mutex_);
+    settled_ = *request;
+    response->set_name(request->name());
+    response->set_finding(request->finding());
+    return grpc::Status::OK;
+  }
+  pb::ListCorrectionTasksRequest listed() const {
+    const std::lock_guard lock(mutex_);
+    return listed_;
+  }
+  pb::SettleCorrectionTaskRequest settled() const {
+    const std::lock_guard lock(mutex_);
+    return settled_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  pb::ListCorrectionTasksRequest listed_;
+  pb::SettleCorrectionTaskRequest settled_;
+};
+
+class CorrectionCommandsTest : public ::testing::Test {
+ protected:
+  CorrectionCommandsTest() {
+    auto started = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&corrections_});
+    if (!started.ok()) std::abort();
+    server_ = *std::move(started);
+    server_->SetServing(true);
+  }
+
+  RunResult Run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "corrections");
+    arguments.insert(arguments.end(), {"--server", base::Cat("127.0.0.1:", server_->port())});
+    return runner_.Run(arguments);
+  }
+
+  FakeCorrections corrections_;
+  Runner runner_;
+
+ private:
+  std::unique_ptr<rpc::Server> server_;
+};
+
+TEST_F(CorrectionCommandsTest, ListsTheEntriesToLookAt) {
+  const RunResult open = Run({"list"});
+  ASSERT_EQ(open.code, ExitCode::kOk) << open.err;
+  EXPECT_FALSE(corrections_.listed().settled());
+  EXPECT_THAT(open.out, HasSubstr("declared capacity"));
+  EXPECT_THAT(open.out, HasSubstr("offers/flats"));
+  EXPECT_THAT(open.out, HasSubstr("competence"));
+  EXPECT_THAT(open.out, HasSubstr("youth in ES300"));
+  ASSERT_EQ(Run({"list", "--settled"}).code, ExitCode::kOk);
+  EXPECT_TRUE(corrections_.listed().settled());
+}
+
+TEST_F(CorrectionCommandsTest, SettlesOne) {
+  EXPECT_EQ(Run({"settle", kTask}).code, ExitCode::kUsage) << "what was found has to be said";
+  const RunResult result = Run({"settle", kTask, "--finding", "entry-right", "--output", "json"});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_EQ(corrections_.settled().name(), kTask);
+  EXPECT_EQ(corrections_.settled().finding(), pb::CORRECTION_FINDING_ENTRY_RIGHT);
+  EXPECT_FALSE(corrections_.settled().request_id().empty());
+  EXPECT_EQ(nlohmann::json::parse(result.out)["finding"], "CORRECTION_FINDING_ENTRY_RIGHT");
+}
+
+}  // namespace
+}  // namespace waypost::cli
