@@ -58,6 +58,33 @@ TEST(NewId, IsAnIdAndSortsByTime) {
   }
 }
 
+TEST(NewIdOf, IsOfItsOwnerAloneAndSaysWhenItWasMade) {
+  waypost::testing::FakeRandom random;
+  const absl::Time made = absl::FromUnixMillis(1'800'000'000'123);
+  const std::string id = NewIdOf(made, random, "bodies/es-x");
+  EXPECT_TRUE(IsId(id)) << id;
+  EXPECT_EQ(id.size(), 26U);
+  EXPECT_EQ(TimeOfIdOf(id, "bodies/es-x"), made);
+  EXPECT_EQ(TimeOfIdOf(id, "bodies/es-y"), std::nullopt);
+  EXPECT_NE(NewIdOf(made, random, "bodies/es-x"), id);
+  for (size_t i = 0; i < id.size(); ++i) {
+    for (const char other : {'i', 'l', 'o', 'u', 'A', '-', ' '}) {
+      std::string wrong = id;
+      wrong[i] = other;
+      EXPECT_EQ(TimeOfIdOf(wrong, "bodies/es-x"), std::nullopt) << wrong;
+    }
+  }
+  EXPECT_EQ(TimeOfIdOf(id.substr(1), "bodies/es-x"), std::nullopt);
+  EXPECT_EQ(TimeOfIdOf(id + "0", "bodies/es-x"), std::nullopt);
+  EXPECT_EQ(TimeOfIdOf("", "bodies/es-x"), std::nullopt);
+}
+
+// The mark that docs/reference/referral-names.md shows.
+TEST(NewIdOf, MarksAnOwnerAsItIsDocumented) {
+  waypost::testing::FakeRandom random;
+  EXPECT_EQ(NewIdOf(absl::UnixEpoch(), random, "bodies/es-fuenlabrada").substr(18), "4mrzw8gt");
+}
+
 TEST(Etag, MatchesItsRevisionAlone) {
   EXPECT_TRUE(CheckEtag("referrals/1", EtagOf(3), 3).ok());
   EXPECT_TRUE(CheckEtag("referrals/1", "", 3).ok());

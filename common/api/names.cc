@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "common/base/strings.h"
+#include "common/crypto/hash.h"
 #include "common/status/errors.h"
 
 namespace waypost::api {
@@ -15,6 +16,22 @@ bool IsLowerOrDigit(char c) {
 
 // Crockford's base 32 without i, l, o and u, which people misread.
 constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr size_t kTimeCharacters = 10;
+constexpr size_t kRandomCharacters = 16;
+constexpr size_t kMarkCharacters = 8;
+
+// The owner's part of an id that a client makes: 40 bits, five to a character, the highest first.
+std::string MarkOf(std::string_view owner) {
+  const std::string hash = crypto::Sha256(base::Cat("waypost-id\n", owner));
+  uint64_t bits = 0;
+  for (size_t i = 0; i < 5; ++i) bits = bits << 8 | static_cast<unsigned char>(hash[i]);
+  std::string mark(kMarkCharacters, '0');
+  for (size_t i = kMarkCharacters; i > 0; --i) {
+    mark[i - 1] = kAlphabet[bits & 31];
+    bits >>= 5;
+  }
+  return mark;
+}
 
 std::optional<std::vector<std::string>> SplitName(std::string_view name,
                                                   const std::vector<std::string_view>& collections) {
@@ -61,19 +78,34 @@ bool IsName(std::string_view name, const std::vector<std::string_view>& collecti
 }
 
 std::string NewId(absl::Time now, base::Random& random) {
-  constexpr int kTimeCharacters = 10;
-  constexpr int kRandomCharacters = 16;
   std::string id(kTimeCharacters + kRandomCharacters, '0');
   auto millis = static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMillis(now)));
-  for (int i = kTimeCharacters - 1; i >= 0; --i) {
-    id[i] = kAlphabet[millis & 31];
+  for (size_t i = kTimeCharacters; i > 0; --i) {
+    id[i - 1] = kAlphabet[millis & 31];
     millis >>= 5;
   }
   const std::string bytes = random.Bytes(kRandomCharacters);
-  for (int i = 0; i < kRandomCharacters; ++i) {
+  for (size_t i = 0; i < kRandomCharacters; ++i) {
     id[kTimeCharacters + i] = kAlphabet[static_cast<unsigned char>(bytes[i]) & 31];
   }
   return id;
+}
+
+std::string NewIdOf(absl::Time now, base::Random& random, std::string_view owner) {
+  std::string id = NewId(now, random);
+  return id.replace(id.size() - kMarkCharacters, kMarkCharacters, MarkOf(owner));
+}
+
+std::optional<absl::Time> TimeOfIdOf(std::string_view id, std::string_view owner) {
+  if (id.size() != kTimeCharacters + kRandomCharacters) return std::nullopt;
+  uint64_t millis = 0;
+  for (size_t i = 0; i < id.size(); ++i) {
+    const size_t digit = kAlphabet.find(id[i]);
+    if (digit == std::string_view::npos) return std::nullopt;
+    if (i < kTimeCharacters) millis = millis << 5 | digit;
+  }
+  if (id.substr(id.size() - kMarkCharacters) != MarkOf(owner)) return std::nullopt;
+  return absl::FromUnixMillis(static_cast<int64_t>(millis));
 }
 
 }  // namespace waypost::api

@@ -2,6 +2,7 @@
 #ifndef WAYPOST_COMMON_API_NAMES_H_
 #define WAYPOST_COMMON_API_NAMES_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,13 @@ bool IsName(std::string_view name, const std::vector<std::string_view>& collecti
 // A new id: 26 characters, of which the first ten are the time in milliseconds and the rest 80 random bits,
 // so that ids made later sort later (the layout of ULID, in lower case).
 std::string NewId(absl::Time now, base::Random& random);
+
+// An id that a client makes for what is `owner`'s ("bodies/es-x"): as NewId, but its last eight characters
+// are the owner's mark. Nobody can use, or try, a name that is another owner's: that one is in use is told to
+// nobody who did not make it. docs/reference/referral-names.md has the rule, for clients.
+std::string NewIdOf(absl::Time now, base::Random& random, std::string_view owner);
+// When such an id of this owner was made, as it says; nothing for any other text.
+std::optional<absl::Time> TimeOfIdOf(std::string_view id, std::string_view owner);
 
 }  // namespace waypost::api
 

@@ -1,5 +1,6 @@
 #include "common/identity/jws.h"
 
+#include <openssl/evp.h>
 #include <rhonabwy.h>
 
 #include <array>
@@ -13,6 +14,8 @@
 #include "common/base/abseil.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/crypto/hash.h"
+#include "common/crypto/openssl.h"
 #include "common/identity/base64url.h"
 #include "common/identity/strict_json.h"
 #include "common/status/errors.h"
@@ -174,6 +177,29 @@ absl::StatusOr<PrivateKey> PrivateKey::Generate(Algorithm algorithm, std::string
     return error::Unavailable("the key generator", "it failed");
   }
   return Parse(WithWholeCoordinates(TextOf(secret.get())));
+}
+
+absl::StatusOr<PrivateKey> PrivateKey::FromEd25519Seed(std::string_view seed) {
+  constexpr size_t kBytes = 32;
+  constexpr size_t kKidCharacters = 16;
+  if (seed.size() != kBytes) return KeyRefused("an Ed25519 key is made from 32 bytes");
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, crypto::internal::Bytes(seed), seed.size()),
+      EVP_PKEY_free);
+  std::string open(kBytes, '\0');
+  size_t size = open.size();
+  if (key == nullptr ||
+      EVP_PKEY_get_raw_public_key(key.get(), reinterpret_cast<unsigned char*>(open.data()), &size) != 1 ||
+      size != kBytes) {
+    return KeyRefused("the public half cannot be made");
+  }
+  const json jwk = {{"kty", "OKP"},
+                    {"crv", "Ed25519"},
+                    {"x", EncodeBase64Url(open)},
+                    {"d", EncodeBase64Url(seed)},
+                    {"alg", AlgorithmName(Algorithm::kEdDsa)},
+                    {"kid", EncodeBase64Url(crypto::Sha256(open)).substr(0, kKidCharacters)}};
+  return Parse(jwk.dump());
 }
 
 absl::StatusOr<PrivateKey> PrivateKey::Parse(std::string_view jwk) {

@@ -32,11 +32,14 @@ absl::StatusOr<Jws> ParseJws(std::string_view token);
 // True when `key` may be used with the token's algorithm and its signature over the token holds. Thread-safe.
 bool SignatureHolds(const Jws& jws, const SigningKey& key);
 
-// A private key of an issuer, for ES256 (demo issuer, tests) or the other algorithms (tests). Immutable,
-// thread-safe.
+// A private key of an issuer, for ES256 (demo issuer, tests), EdDSA (receipts) or the other algorithms
+// (tests). Immutable, thread-safe.
 class PrivateKey {
  public:
   static absl::StatusOr<PrivateKey> Generate(Algorithm algorithm, std::string_view kid);
+  // An Ed25519 key, the same for the same 32 bytes, with a kid that follows from its public half.
+  // INVALID_ARGUMENT for another size.
+  static absl::StatusOr<PrivateKey> FromEd25519Seed(std::string_view seed);
   // INVALID_ARGUMENT unless `jwk` is what Serialize returned.
   static absl::StatusOr<PrivateKey> Parse(std::string_view jwk);
 

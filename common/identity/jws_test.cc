@@ -54,6 +54,30 @@ TEST(Jws, AgreesWithAPublishedKey) {
   EXPECT_TRUE(SignatureHolds(*jws, PublicHalf(*key)));
 }
 
+TEST(Jws, AKeyIsTheSameForTheSameSeed) {
+  // RFC 8032, section 7.1, test 1.
+  std::string seed;
+  for (const int byte :
+       {0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+        0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60}) {
+    seed.push_back(static_cast<char>(byte));
+  }
+  const auto key = PrivateKey::FromEd25519Seed(seed);
+  ASSERT_TRUE(key.ok()) << key.status();
+  EXPECT_NE(key->public_jwk().find("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"), std::string::npos);
+  EXPECT_EQ(key->public_jwk().find("\"d\""), std::string::npos);
+  EXPECT_EQ(PrivateKey::FromEd25519Seed(seed)->Serialize(), key->Serialize());
+  const auto token = key->Sign("{}");
+  ASSERT_TRUE(token.ok());
+  EXPECT_EQ(*key->Sign("{}"), *token) << "a signature of Ed25519 is always the same";
+  EXPECT_TRUE(SignatureHolds(*ParseJws(*token), PublicHalf(*key)));
+  seed[0] ^= 1;
+  EXPECT_NE(PrivateKey::FromEd25519Seed(seed)->kid(), key->kid());
+  for (const std::string& wrong : {std::string(), seed.substr(1), seed + "x"}) {
+    EXPECT_EQ(PrivateKey::FromEd25519Seed(wrong).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
 // One key in a hundred has a coordinate that begins with a zero.
 TEST(Jws, KeysWithLeadingZerosWork) {
   const struct {

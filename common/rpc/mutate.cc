@@ -193,6 +193,24 @@ void RunQuery(std::unique_ptr<UnaryCall> call, QueryBody body) {
   if (!taken) (*shared)->Answer(error::Overloaded("reads"));
 }
 
+void RunQueryNoting(std::unique_ptr<UnaryCall> call, const policy::MethodRule& note_rule, NotingBody body) {
+  Executor& executor = call->env.node.executor;
+  auto shared = std::make_shared<std::unique_ptr<UnaryCall>>(std::move(call));
+  const bool taken = executor.Submit([shared, &note_rule, body = std::move(body)]() mutable {
+    UnaryCall& running = **shared;
+    if (running.pending.DeadlinePassed()) return running.Answer(error::DeadlinePassed());
+    const auto snapshot = running.env.store.Snapshot();
+    if (!snapshot.ok()) return running.Answer(snapshot.status());
+    SystemBody note;
+    const Call& read = running.pending.call();
+    const absl::Status status = body(read, **snapshot, note);
+    if (!status.ok() || note == nullptr) return running.Answer(status);
+    SystemChange(running.env, note_rule, read.now, std::move(note),
+                 [shared](const absl::Status&) { (*shared)->Answer(absl::OkStatus()); });
+  });
+  if (!taken) (*shared)->Answer(error::Overloaded("reads"));
+}
+
 void RunDisclose(std::unique_ptr<UnaryCall> call, DiscloseBody body) {
   const Environment& env = call->env;
   auto running = std::make_shared<RunningDisclosure>(std::move(call), std::move(body));

@@ -10,6 +10,8 @@
 //                returns PrepareAgain(), and both run again
 //   Apply        a change whose idempotency the service keeps itself (by event id, say): no request_id
 //   Query        a read: body(const Call&, const store::Reader&) on the executor, over a snapshot
+//   QueryNoting  the same, where having been read is to be noted: what the body leaves in its SystemBody is
+//                carried out before the answer. A note that fails fails no read: it is left to the next one
 //   Disclose     a read that opens personal data: body(Mutation&) re-checks authority and publishes the
 //                access in a transaction, and returns what to do once that is durable, on the executor
 //
@@ -36,12 +38,14 @@
 #include "common/rpc/call.h"
 #include "common/rpc/environment.h"
 #include "common/rpc/mutation.h"
+#include "common/rpc/system_change.h"
 #include "google/protobuf/message.h"
 
 namespace waypost::rpc {
 
 using MutationBody = absl::AnyInvocable<absl::Status(Mutation&)>;
 using QueryBody = absl::AnyInvocable<absl::Status(const Call&, const store::Reader&)>;
+using NotingBody = absl::AnyInvocable<absl::Status(const Call&, const store::Reader&, SystemBody&)>;
 // Fills the response; runs on the executor, once the access is durable.
 using Opening = absl::AnyInvocable<absl::Status() &&>;
 using DiscloseBody = absl::AnyInvocable<absl::StatusOr<Opening>(Mutation&)>;
@@ -80,6 +84,7 @@ void RunUnprepared(std::unique_ptr<UnaryCall> call, const google::protobuf::Mess
                    std::string_view request_id, google::protobuf::Message* response, absl::Status failure);
 void RunApply(std::unique_ptr<UnaryCall> call, MutationBody body);
 void RunQuery(std::unique_ptr<UnaryCall> call, QueryBody body);
+void RunQueryNoting(std::unique_ptr<UnaryCall> call, const policy::MethodRule& note_rule, NotingBody body);
 void RunDisclose(std::unique_ptr<UnaryCall> call, DiscloseBody body);
 
 }  // namespace internal
@@ -159,6 +164,23 @@ grpc::ServerUnaryReactor* Query(const Environment& env, grpc::CallbackServerCont
   if (status.ok()) status = validate(request);
   if (status.ok()) {
     internal::RunQuery(std::move(call), QueryBody(std::move(body)));
+  } else {
+    call->Answer(status);
+  }
+  return reactor;
+}
+
+// `note_rule`: of the system; outlives the server.
+template <typename Request, typename Validate, typename Body>
+grpc::ServerUnaryReactor* QueryNoting(const Environment& env, grpc::CallbackServerContext* context,
+                                      const policy::MethodRule& rule, const policy::MethodRule& note_rule,
+                                      const Validate& validate, const Request& request, Body body) {
+  auto call = std::make_unique<internal::UnaryCall>(env, context, rule);
+  grpc::ServerUnaryReactor* reactor = call->reactor;
+  absl::Status status = call->Admit();
+  if (status.ok()) status = validate(request);
+  if (status.ok()) {
+    internal::RunQueryNoting(std::move(call), note_rule, NotingBody(std::move(body)));
   } else {
     call->Answer(status);
   }

@@ -1,22 +1,20 @@
 #include "services/referral/intake_service.h"
 
-#include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "common/api/names.h"
-#include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/rpc/mutate.h"
 #include "common/rpc/mutate_batch.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
+#include "services/referral/duplicate_search.h"
 #include "services/referral/intake_policy.h"
 #include "services/referral/person_lookup.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_names.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_validation.h"
 #include "services/referral/referral_view.h"
@@ -48,52 +46,14 @@ absl::Status CheckPersons(const v1::CheckDuplicatesRequest& request) {
   return wrong.ToStatus();
 }
 
-// A referral that ended long ago is no duplicate.
-bool IsRecent(const ReferralRecord& record, absl::Time now) {
-  return !record.has_end_time() || now <= api::FromTimestamp(record.end_time()) + kDuplicateWithin;
-}
-
-bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
-  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
-}
-
-// What one person is looked up by.
-struct Search {
-  uint32_t person_index = 0;
-  v1::DuplicateStrength strength = v1::DUPLICATE_STRENGTH_UNSPECIFIED;
-  std::vector<std::string> lookups;
-};
-
 absl::StatusOr<std::vector<Search>> SearchesOf(Sealing& sealing, std::string_view body,
                                                const v1::CheckDuplicatesRequest& request) {
   std::vector<Search> searches;
   for (int i = 0; i < request.persons_size(); ++i) {
-    v1::PersonDetails details = DetailsOf(request.persons(i));
-    const auto index = static_cast<uint32_t>(i);
-    WAYPOST_ASSIGN_OR_RETURN(auto same, sealing.PersonLookupsOf(body, details));
-    searches.push_back({index, v1::DUPLICATE_STRENGTH_SAME, std::move(same)});
-    const std::optional<std::string> swapped = SwappedDate(details.birth_date());
-    if (!swapped.has_value()) continue;
-    details.set_birth_date(*swapped);
-    WAYPOST_ASSIGN_OR_RETURN(auto others, sealing.PersonLookupsOf(body, details));
-    searches.push_back({index, v1::DUPLICATE_STRENGTH_DATE_SWAPPED, std::move(others)});
+    WAYPOST_RETURN_IF_ERROR(
+        AddSearches(sealing, body, static_cast<uint32_t>(i), DetailsOf(request.persons(i)), searches));
   }
   return searches;
-}
-
-// Who answers a search, newest first. While keys are rotated some rows are under the one and some under the
-// other.
-absl::StatusOr<std::vector<rows::FoundPerson>> FindAll(const store::Reader& reader, std::string_view body,
-                                                       const Search& search) {
-  std::vector<rows::FoundPerson> found;
-  for (const std::string& lookup : search.lookups) {
-    WAYPOST_ASSIGN_OR_RETURN(auto more, rows::FindByPerson(reader, body, lookup, kMaxDuplicatesLookedAt));
-    for (rows::FoundPerson& person : more) found.push_back(std::move(person));
-  }
-  std::sort(found.begin(), found.end(), [](const rows::FoundPerson& a, const rows::FoundPerson& b) {
-    return std::pair(a.referral, a.person) > std::pair(b.referral, b.person);  // names begin with their time
-  });
-  return found;
 }
 
 // One run in the transaction: finds, records each look, and fills the answer.
@@ -103,17 +63,17 @@ class DuplicateCheck {
       : mutation_(mutation), as_(as), response_(response) {}
 
   absl::Status Run(const Search& search) {
-    const std::string& body = mutation_.caller().body;
-    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(mutation_.writer(), body, search));
-    if (search.person_index != person_index_) shown_ = 0;
-    person_index_ = search.person_index;
+    rows::PersonFinder finder(mutation_.writer(), mutation_.caller().body);
+    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search));
+    if (search.person != person_index_) shown_ = 0;
+    person_index_ = search.person;
     for (const rows::FoundPerson& person : found) {
       if (shown_ >= kMaxDuplicatesOfPerson) return absl::OkStatus();
       WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation_.writer(), person.referral));
-      if (!IsRecent(record, mutation_.call().now) || !MayRead(record, mutation_.caller())) continue;
-      WAYPOST_RETURN_IF_ERROR(Record(record));
+      if (!IsShownAsDuplicate(record, mutation_.call())) continue;
+      WAYPOST_RETURN_IF_ERROR(RecordFound(mutation_, as_, record));
       v1::DuplicateMatch& match = *response_.add_matches();
-      match.set_person_index(search.person_index);
+      match.set_person_index(search.person);
       *match.mutable_referral() = ToSummary(record, mutation_.caller());
       match.set_person(person.person);
       match.set_strength(search.strength);
@@ -123,17 +83,6 @@ class DuplicateCheck {
   }
 
  private:
-  absl::Status Record(const ReferralRecord& record) {
-    const std::vector<std::string> parties = {record.referring().body()};
-    return mutation_.Publish(as_, {.type = "referral.duplicate_found",
-                                   .resource = record.name(),
-                                   .revision = record.revision(),
-                                   .time = mutation_.call().now,
-                                   .parties = {parties.begin(), parties.end()},
-                                   .access = true,
-                                   .purpose = v1::Purpose_Name(v1::PURPOSE_COORDINATE_CASE)});
-  }
-
   rpc::Mutation& mutation_;
   const Authorized& as_;
   v1::CheckDuplicatesResponse& response_;
@@ -190,9 +139,11 @@ absl::StatusOr<rpc::MutationBody> IntakeService::PrepareRow(const rpc::Call& cal
     return error::InvalidField("name", "a draft is sent by itself: SubmitReferral");
   WAYPOST_RETURN_IF_ERROR(Validate(request));
   Asked asked;
+  asked.client_name = request.referral().name();
   asked.sections = &request.sections();
   asked.own_reference = request.own_reference();
-  asked.command = SubmitOf(request, rows::NameOfId(api::NewId(env_.node.clock.Now(), env_.node.random)));
+  WAYPOST_ASSIGN_OR_RETURN(std::string name, NameFor(env_, call, request.referral()));
+  asked.command = SubmitOf(request, std::move(name));
   const Sides sides{.referring = call.caller->body, .receiving = request.referral().receiving().body()};
   WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.PrepareNew(call, asked, sides));
   return rpc::MutationBody(

@@ -148,6 +148,103 @@ TEST_F(IntakeTest, AMatchIsRecordedAsALook) {
   EXPECT_EQ(looks(), 1);
 }
 
+TEST_F(IntakeTest, WhoIsReferredIsTakenForSomebodyReferredBefore) {
+  const std::string first = Refer("Olena", "Koval", "1990-03-04");
+  const std::string swapped = Refer("Olena", "Koval", "1990-04-03");
+  const auto looks = [&](std::string_view name) {
+    int count = 0;
+    for (const auto& event : EventsOf(name)) count += event.type() == "referral.duplicate_found" ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(looks(first), 1) << "as swapped was sent";
+  auto again = NewReferral(2);
+  v1::PersonDetails& details = *again.mutable_sections(1)->mutable_details();
+  details.set_given_name("KOVAL");
+  details.set_family_name("Olena");
+  details.set_birth_date("1990-03-04");
+  again.set_request_id("sent-again");
+  const auto sent = Must(Do(referrer, &Stub::SubmitReferral, again));
+  ASSERT_EQ(sent.possible_duplicates_size(), 2);
+  EXPECT_EQ(sent.possible_duplicates(0).person(), 2U);
+  EXPECT_EQ(sent.possible_duplicates(0).referral(), first);
+  EXPECT_EQ(sent.possible_duplicates(0).referral_person(), 1U);
+  EXPECT_EQ(sent.possible_duplicates(0).strength(), v1::DUPLICATE_STRENGTH_SAME);
+  EXPECT_EQ(sent.possible_duplicates(1).referral(), swapped);
+  EXPECT_EQ(sent.possible_duplicates(1).strength(), v1::DUPLICATE_STRENGTH_DATE_SWAPPED);
+  EXPECT_EQ(looks(first), 2);
+  // The same call again is the same answer, and no other look.
+  EXPECT_EQ(Must(Do(referrer, &Stub::SubmitReferral, again)).SerializeAsString(), sent.SerializeAsString());
+  EXPECT_EQ(looks(first), 2);
+  EXPECT_EQ(Must(Get(referrer, sent.name())).possible_duplicates_size(), 0) << "it is told once";
+}
+
+TEST_F(IntakeTest, DraftsAndRowsAreToldOfToo) {
+  const std::string first = Refer("Olena", "Koval", "1990-03-04");
+  v1::CreateReferralRequest draft = NewDraft();
+  v1::PersonDetails& details = *draft.mutable_sections(0)->mutable_details();
+  details.set_given_name("Olena");
+  details.set_family_name("Koval");
+  details.set_birth_date("1990-03-04");
+  const auto made = Must(Do(referrer, &Stub::CreateReferral, draft));
+  ASSERT_EQ(made.possible_duplicates_size(), 1);
+  EXPECT_EQ(made.possible_duplicates(0).referral(), first);
+  const auto sent = Must(Do(referrer, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(made.name())));
+  ASSERT_EQ(sent.possible_duplicates_size(), 1) << "and not of itself";
+  EXPECT_EQ(sent.possible_duplicates(0).referral(), first);
+  v1::BatchSubmitReferralsRequest batch;
+  v1::SubmitReferralRequest& row = *batch.add_requests();
+  row = NewReferral();
+  row.set_request_id("row-of-somebody");
+  *row.mutable_sections(0)->mutable_details() = details;
+  const auto rows = Must(Do(referrer, &IntakeStub::BatchSubmitReferrals, batch));
+  ASSERT_EQ(rows.results_size(), 1);
+  EXPECT_EQ(rows.results(0).referral().possible_duplicates_size(), 2);
+}
+
+TEST_F(IntakeTest, NobodyIsToldOfWhatTheyMayNotReadNorOfMoreThanTen) {
+  Refer("Olena", "Koval", "1990-03-04");
+  v1::SubmitReferralRequest other = NewReferral();
+  v1::PersonDetails& details = *other.mutable_sections(0)->mutable_details();
+  details.set_given_name("Olena");
+  details.set_family_name("Koval");
+  details.set_birth_date("1990-03-04");
+  other.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
+  const std::string colleague =
+      rig.TokenOf(kReferringBody, {Role::kCaseworker}, {std::string(kOtherReferringUnit)}, "p-other");
+  EXPECT_EQ(Must(Do(colleague, &Stub::SubmitReferral, other)).possible_duplicates_size(), 0);
+  // Of another body's people nobody hears.
+  other.mutable_referral()->mutable_referring()->clear_unit();
+  other.mutable_referral()->mutable_receiving()->set_body(std::string(kFourthBody));
+  other.mutable_referral()->mutable_receiving()->clear_unit();
+  other.mutable_referral()->clear_offer();
+  other.mutable_referral()->mutable_persons(0)->mutable_disclosure()->clear_recipient();
+  const auto elsewhere = Do(third, &Stub::SubmitReferral, other);
+  ASSERT_EQ(ReasonOf(elsewhere), "OK");
+  EXPECT_EQ(elsewhere->possible_duplicates_size(), 0);
+  for (int i = 0; i < 12; ++i) Refer("Olena", "Koval", "1990-03-04");
+  v1::SubmitReferralRequest last = NewReferral();
+  *last.mutable_sections(0)->mutable_details() = details;
+  EXPECT_EQ(Must(Do(referrer, &Stub::SubmitReferral, last)).possible_duplicates_size(), 10);
+}
+
+TEST_F(IntakeTest, WithAProtectedReferralNobodyIsLookedForAndItIsNoDuplicate) {
+  const std::string first = Refer("Olena", "Koval", "1990-03-04");
+  v1::SubmitReferralRequest request = NewReferral();
+  v1::PersonDetails& details = *request.mutable_sections(0)->mutable_details();
+  details.set_given_name("Olena");
+  details.set_family_name("Koval");
+  details.set_birth_date("1990-03-04");
+  request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  const size_t events = EventsOf(first).size();
+  const auto sent = Must(Do(referring_caseworker, &Stub::SubmitReferral, request));
+  EXPECT_EQ(sent.possible_duplicates_size(), 0);
+  EXPECT_EQ(EventsOf(first).size(), events) << "a look at it would tell when";
+  request.mutable_referral()->clear_protection();
+  const auto open = Must(Do(referring_caseworker, &Stub::SubmitReferral, request));
+  ASSERT_EQ(open.possible_duplicates_size(), 1);
+  EXPECT_EQ(open.possible_duplicates(0).referral(), first);
+}
+
 TEST_F(IntakeTest, WhatIsWrongIsSaidWithoutTheName) {
   const auto refused = [&](const v1::CheckDuplicatesRequest& request, std::string_view field) {
     const auto answer = Check(referrer, request);

@@ -15,6 +15,7 @@
 #include "services/referral/intake_service.h"
 #include "services/referral/key_renewal.h"
 #include "services/referral/programme_keeper.h"
+#include "services/referral/receipt_signature.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/retention_keeper.h"
@@ -72,13 +73,15 @@ Publication PublicationOf(const config::v1::NodeConfig::Statistics& given) {
 class ReferralModule final : public runtime::Module {
  public:
   ReferralModule(const runtime::ModuleContext& context, crypto::BodyKeys& keys,
-                 const config::v1::NodeConfig& config, std::unique_ptr<runtime::OutboxBase> outbox)
+                 const config::v1::NodeConfig& config, std::unique_ptr<runtime::OutboxBase> outbox,
+                 ReceiptSigner signer)
       : context_(context),
         clocks_(TableOf(config.clocks(), config.retention())),
         outbox_(std::move(outbox)),
         sealing_(keys, context.node.random),
+        signer_(std::move(signer)),
         replica_(context.store),
-        service_(outbox_->env(), sealing_, replica_, clocks_),
+        service_(outbox_->env(), sealing_, replica_, signer_, clocks_),
         enrolments_(outbox_->env(), service_.change().clockwork()),
         intake_(outbox_->env(), sealing_, service_.change()),
         corrections_(outbox_->env()),
@@ -142,6 +145,7 @@ class ReferralModule final : public runtime::Module {
   const ClockTable clocks_;
   const std::unique_ptr<runtime::OutboxBase> outbox_;
   Sealing sealing_;
+  const ReceiptSigner signer_;
   DirectoryReplica replica_;
   ReferralService service_;
   EnrolmentService enrolments_;
@@ -162,7 +166,8 @@ absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::Modul
                                                             crypto::BodyKeys& keys,
                                                             const config::v1::NodeConfig& config) {
   WAYPOST_ASSIGN_OR_RETURN(auto outbox, runtime::OutboxBase::Open(context, "referral"));
-  return std::make_unique<ReferralModule>(context, keys, config, std::move(outbox));
+  WAYPOST_ASSIGN_OR_RETURN(ReceiptSigner signer, ReceiptSigner::Make(keys.provider()));
+  return std::make_unique<ReferralModule>(context, keys, config, std::move(outbox), std::move(signer));
 }
 
 }  // namespace waypost::referral

@@ -32,6 +32,7 @@ enum class Who {
   kOwnSupervisors,     // supervisors, of their own body
   kOwnBody,            // supervisors and caseworkers, of their own body
   kOwnBoxes,           // these, and safeguarding officers
+  kAnybody,            // with a token
   kAnyReferrer,        // supervisors, and caseworkers of the unit, of whatever body makes the referral
 };
 
@@ -76,6 +77,7 @@ bool SidesMatch(Who who, Part part) {
 // The table's meaning.
 Answer Expected(Who who, Role role, Part part) {
   const bool works = role == Role::kSupervisor || role == Role::kCaseworker;
+  if (who == Who::kAnybody) return Answer::kAllowed;
   if (who == Who::kOwnSupervisors) return role == Role::kSupervisor ? Answer::kAllowed : Answer::kDenied;
   if (who == Who::kOwnBoxes && role == Role::kSafeguardingOfficer) return Answer::kAllowed;
   if (who == Who::kOwnBody || who == Who::kOwnBoxes) return works ? Answer::kAllowed : Answer::kDenied;
@@ -332,6 +334,8 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
     AddRead<v1::FindByOwnReferenceRequest, v1::FindByOwnReferenceResponse>(
         "FindByOwnReference", Who::kOwnBody, &Stub::FindByOwnReference,
         [](auto& request, const std::string&) { request.set_own_reference("none"); });
+    AddRead<v1::ListReceiptKeysRequest, v1::ListReceiptKeysResponse>(
+        "ListReceiptKeys", Who::kAnybody, &Stub::ListReceiptKeys, [](auto&, const std::string&) {});
     methods_.push_back(
         {"WatchReferrals", Who::kOwnBody, [this](const std::string& token, const std::string&) {
            grpc::ClientContext context;
@@ -418,10 +422,10 @@ TEST_F(AuthorityTest, EveryMethodRoleAndPart) {
         EXPECT_EQ(AnswerOf(status), expected)
             << method.name << " as " << policy::RoleName(static_cast<Role>(role)) << ", part "
             << static_cast<int>(part) << ": expected " << NameOf(expected) << ", got " << status;
-        const bool is_change = method.who != Who::kAnyReferrer && method.who != Who::kOwnBody &&
-                               method.who != Who::kOwnBoxes && method.who != Who::kOwnSupervisors &&
-                               method.who != Who::kHolders && method.who != Who::kEitherAndAlerted &&
-                               method.who != Who::kReaders;
+        const bool is_change = method.who != Who::kAnyReferrer && method.who != Who::kAnybody &&
+                               method.who != Who::kOwnBody && method.who != Who::kOwnBoxes &&
+                               method.who != Who::kOwnSupervisors && method.who != Who::kHolders &&
+                               method.who != Who::kEitherAndAlerted && method.who != Who::kReaders;
         if (expected == Answer::kAllowed && is_change) {
           EXPECT_EQ(error::ReasonOf(status), "ETAG_MISMATCH") << method.name;
         } else if (expected == Answer::kAllowed) {
@@ -474,7 +478,7 @@ TEST_F(AuthorityTest, AnothersReferralLooksJustLikeOneThatDoesNotExist) {
     for (const Method& method : methods_) {
       const bool own =
           method.who == Who::kOwnBody || method.who == Who::kOwnBoxes || method.who == Who::kOwnSupervisors;
-      if (own || method.who == Who::kAnyReferrer) continue;
+      if (own || method.who == Who::kAnyReferrer || method.who == Who::kAnybody) continue;
       const auto same = [&](const std::string& token, const std::string& name) {
         const absl::Status hidden = method.call(token, name);
         EXPECT_EQ(hidden.code(), absl::StatusCode::kNotFound) << method.name << " " << hidden;
@@ -517,7 +521,8 @@ TEST_F(AuthorityTest, AProtectedReferralLooksJustLikeOneThatDoesNotExist) {
         const std::string token = TokenFor(static_cast<Role>(role), part);
         for (const Method& method : methods_) {
           const bool own = method.who == Who::kOwnBody || method.who == Who::kOwnBoxes ||
-                           method.who == Who::kOwnSupervisors || method.who == Who::kAnyReferrer;
+                           method.who == Who::kOwnSupervisors || method.who == Who::kAnyReferrer ||
+                           method.who == Who::kAnybody;
           if (own) continue;
           const std::string hidden = Shaped(Shape(method.call(token, name), name), RightsOf(name));
           const std::string shown = Shaped(Shape(method.call(token, nothing), nothing), RightsOf(nothing));

@@ -7,11 +7,13 @@
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/crypto/hash.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/group_ledger.h"
+#include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
@@ -224,10 +226,28 @@ absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
 
 enum class DoneBy { kCaller, kSystem };
 
-// Row, history and event of one decided referral.
+// The receipts that come with a caller's change: a sending is received, and what somebody of the receiving
+// body does with it has been delivered.
+std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commitments& sent,
+                                               Decision& decision) {
+  std::vector<v1::TransportReceipt> receipts;
+  ReferralRecord& next = decision.next;
+  const absl::Time now = api::FromTimestamp(next.update_time());
+  if (IsSending(decision.event, next)) {
+    receipts.push_back(BeginReceipts(crypto::Sha256(ContentText(next, sent)), now, next));
+  }
+  if (as.caller().body != next.receiving().body()) return receipts;
+  const auto delivered = AddReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, now, next);
+  if (delivered.has_value()) receipts.push_back(*delivered);
+  return receipts;
+}
+
+// Row, history and event of one decided referral. `sent`: commitments to what is sent with it, if it is.
 absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy by,
-                                        const ReferralRecord& before, const Decision& decision,
-                                        const std::vector<std::pair<std::string, std::string>>& commitments) {
+                                        const ReferralRecord& before, Decision& decision,
+                                        const Commitments& commitments, const Commitments& sent) {
+  std::vector<v1::TransportReceipt> receipts;
+  if (by == DoneBy::kCaller) receipts = TakeReceipts(as, sent, decision);
   const ReferralRecord& next = decision.next;
   const bool is_new = before.state() == kNothing;
   GroupNews news;
@@ -251,10 +271,17 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   // Revisions of a name begin at 1; the ones before are under the name that everybody knew.
   if (change.sealed) change.revision -= next.protected_since_revision() - 1;
   for (const auto& [name, value] : commitments) change.commitments.emplace_back(name, value);
+  // What is received is told with the event that sends it: an event of its own would be as much work again.
+  for (const v1::TransportReceipt& receipt : receipts) {
+    if (receipt.kind() != v1::TRANSPORT_RECEIPT_KIND_RECEIVED) continue;
+    change.facts.emplace_back("transport_receipt", ReceiptKindName(receipt.kind()));
+    change.commitments.emplace_back("content", receipt.content_hash());
+  }
   for (const auto& [name, code] : decision.facts) change.facts.emplace_back(name, code);
   for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
   WAYPOST_RETURN_IF_ERROR(mutation.Publish(as, change));
   if (!is_new) WAYPOST_RETURN_IF_ERROR(CountDecline(mutation, as, before, next));
+  WAYPOST_RETURN_IF_ERROR(PublishReceipts(mutation, as, next, receipts));
   return news;
 }
 
@@ -267,9 +294,9 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
     WAYPOST_ASSIGN_OR_RETURN(const Moment moment, MomentOf(by.bodies, mutation.writer(),
                                                            api::NotBefore(mutation.call().now, current),
                                                            by.clocks, follow_up.command, current));
-    WAYPOST_ASSIGN_OR_RETURN(const Decision decision, DecideAsSystem(current, follow_up.command, moment));
+    WAYPOST_ASSIGN_OR_RETURN(Decision decision, DecideAsSystem(current, follow_up.command, moment));
     WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
-    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}).status());
+    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}, {}).status());
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, depth + 1));
   }
   return absl::OkStatus();
@@ -301,17 +328,51 @@ absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const Re
       WriteContent(mutation.writer(), Is::kNew, linked, linked.referring().body(), content));
   Decision opened{.next = linked, .event = Event::kOpenLinked};
   opened.counted = CountOpened(opened.next);
-  return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments).status();
+  return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments,
+                       content.commitments)
+      .status();
+}
+
+// What is created as the request gives it; null where nothing is.
+const v1::Referral* CreatedBy(const Command& command) {
+  if (const auto* create = std::get_if<command::Create>(&command)) return &create->referral;
+  const auto* submit = std::get_if<command::Submit>(&command);
+  return submit != nullptr && submit->created != nullptr ? &submit->created->referral : nullptr;
+}
+
+bool MakesProtected(const Command& command) {
+  const v1::Referral* const created = CreatedBy(command);
+  return created != nullptr && created->has_protection();
+}
+
+// A name that carries the mark of the caller's body was made by that body, or by nobody.
+absl::Status CheckNotTaken(const store::Reader& reader, const Asked& asked) {
+  if (asked.client_name.empty()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const bool taken, rows::Has(reader, asked.client_name));
+  return taken ? error::AlreadyExists(asked.client_name) : absl::OkStatus();
+}
+
+// Of a referral that exists and is sent: what was sealed when it was written.
+absl::Status PrepareSending(const rpc::Call& call, const store::Reader& reader, const ReferralRecord& current,
+                            const rows::Holdings& holdings, Prepared& prepared) {
+  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, current.name()));
+  for (const storage::v1::SectionRecord& section : sections) {
+    prepared.sent.emplace_back(base::Cat(section.person(), ".", SectionName(section.section())),
+                               section.commitment());
+  }
+  if (current.state() != v1::REFERRAL_STATE_DRAFT || IsProtected(current)) return absl::OkStatus();
+  // No key is opened for it: who was written with day and month changed over was told with the draft.
+  for (const rows::PersonLookup& lookup : holdings.person_lookups()) {
+    if (lookup.body != call.caller->body) continue;
+    prepared.searches.push_back({lookup.person, v1::DUPLICATE_STRENGTH_SAME, {lookup.lookup}});
+  }
+  return absl::OkStatus();
 }
 
 policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked,
                                const policy::Caller& caller) {
   if (current.state() != kNothing) return RelationsOf(current, caller);
-  const v1::Referral* referral = nullptr;
-  if (const auto* create = std::get_if<command::Create>(&asked.command)) referral = &create->referral;
-  if (const auto* submit = std::get_if<command::Submit>(&asked.command)) {
-    if (submit->created != nullptr) referral = &submit->created->referral;
-  }
+  const v1::Referral* const referral = CreatedBy(asked.command);
   if (referral == nullptr) return RelationsToNew("", false, caller);
   return RelationsToNew(referral->referring().unit(), referral->has_protection(), caller);
 }
@@ -328,9 +389,9 @@ std::string FeedOf(std::string_view body) {
 }
 
 absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
-                              const ReferralRecord& before, const Decision& decision) {
+                              const ReferralRecord& before, Decision decision) {
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), before, decision));
-  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kCaller, before, decision, {}).status());
+  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kCaller, before, decision, {}, {}).status());
   return RunFollowUps(mutation, as, by, decision.follow_ups, 0);
 }
 
@@ -344,7 +405,8 @@ bool ReferralChange::NeedsPreparation(const Asked& asked) {
 
 absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const Asked& asked,
                                                     const Sides& sides) {
-  Prepared prepared{.made = true};
+  Prepared prepared;
+  prepared.made = true;
   const std::string name = std::visit(
       [](const auto& command) -> std::string {
         using Kind = std::decay_t<decltype(command)>;
@@ -355,6 +417,11 @@ absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const
       asked.command);
   WAYPOST_ASSIGN_OR_RETURN(prepared.content,
                            sealing_.SealNew(name, sides, *asked.sections, asked.own_reference, call.now));
+  if (MakesProtected(asked.command)) return prepared;
+  for (const v1::PersonSections& person : *asked.sections) {
+    WAYPOST_RETURN_IF_ERROR(
+        AddSearches(sealing_, call.caller->body, person.person(), person.details(), prepared.searches));
+  }
   return prepared;
 }
 
@@ -376,6 +443,9 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   prepared.revision = current->revision();
   WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, asked.name));
   prepared.based_on = holdings.wraps();
+  if (IsSending(decision->event, decision->next)) {
+    WAYPOST_RETURN_IF_ERROR(PrepareSending(call, reader, *current, holdings, prepared));
+  }
   WAYPOST_RETURN_IF_ERROR(PrepareKeys(call, reader, asked, *current, *decision, prepared));
   return prepared;
 }
@@ -485,7 +555,7 @@ absl::Status ReferralChange::RunAsSystem(rpc::Mutation& mutation, const Authoriz
     rows::PutNote(writer, decision.next.name(), *note);
   }
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
-  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}).status());
+  WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}, {}).status());
   return RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0);
 }
 
@@ -502,6 +572,9 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
                           .relations = RelationsFor(current, asked, mutation.caller()),
                           .revision = current.revision(),
                           .etag = asked.etag}));
+  WAYPOST_RETURN_IF_ERROR(CheckNotTaken(writer, asked));
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<v1::PossibleDuplicate> duplicates,
+                           FindPossible(writer, mutation.call(), asked.name, prepared.searches));
   WAYPOST_ASSIGN_OR_RETURN(const Command command,
                            WithDirectory(clockwork_.bodies, writer, mutation.call(), asked.command, current));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
@@ -522,8 +595,9 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
   WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown, decision.next,
                                        mutation.caller().body, prepared.content));
+  const Commitments& sent = asked.name.empty() ? prepared.content.commitments : prepared.sent;
   const absl::StatusOr<GroupNews> news =
-      WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments);
+      WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments, sent);
   // A newer replica may know of more places.
   if (error::ReasonOf(news.status()) == "NO_PLACE_FREE") {
     WAYPOST_RETURN_IF_ERROR(clockwork_.bodies.CheckFresh(now));
@@ -538,6 +612,7 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
   }
   FillReferral(decision.next, as, now, response);
   if (as.Is(policy::Relation::kReceiving)) response.set_next_on_list(news->next_on_list);
+  WAYPOST_RETURN_IF_ERROR(TellPossible(mutation, as, duplicates, response));
   return FillGroups(writer, decision.next, as, response);
 }
 

@@ -13,8 +13,10 @@
 #include "absl/time/time.h"
 #include "common/policy/policy.h"
 #include "common/rpc/mutation.h"
+#include "services/referral/duplicate_search.h"
 #include "services/referral/referral_commands.h"
 #include "services/referral/referral_directory.h"
+#include "services/referral/referral_receipts.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_rules.h"
 #include "services/referral/referral_sealing.h"
@@ -25,6 +27,8 @@ namespace waypost::referral {
 // What a request asks, apart from who asks.
 struct Asked {
   std::string name;  // empty: a referral is created
+  // Of one that is created: its client made this name, which may be taken. Empty: the service made it.
+  std::string client_name = {};
   std::string etag;
   Command command;
   std::string text;  // becomes a note
@@ -42,6 +46,10 @@ struct Prepared {
   SealedContent content = {};       // of the referral itself
   std::optional<storage::v1::NoteRecord> note = std::nullopt;
   SealedContent linked = {};  // of a referral that it opens
+  // Of a referral that exists and is sent: its commitments, for the content hash.
+  Commitments sent = {};
+  // By what people are found who were referred before.
+  std::vector<Search> searches = {};
 };
 
 // By what the clocks of a referral run: the working days that the directory knows, and the table of a node.
@@ -61,7 +69,7 @@ absl::Status CarryOut(rpc::Mutation& mutation, const policy::Authorized& as, con
 // What a caller's decision says, where it needs no keys and gives no text: deletions, row, groups,
 // enrolments, history, event, and what follows in other referrals.
 absl::Status CarryOutOfCaller(rpc::Mutation& mutation, const policy::Authorized& as, const Clockwork& by,
-                              const ReferralRecord& before, const Decision& decision);
+                              const ReferralRecord& before, Decision decision);
 
 // Thread-safe.
 class ReferralChange {

@@ -94,6 +94,15 @@ inline constexpr absl::Duration kDuplicateWithin = absl::Hours(24 * 366);  // of
 inline constexpr int kMaxDuplicatesOfPerson = 10;
 inline constexpr int kMaxDuplicatesLookedAt = 50;  // under one lookup
 
+inline constexpr int kMaxPossibleDuplicates = 10;  // told with one referral that is made
+
+// Names that clients make: how long before it is sent, and how far ahead a clock may be.
+inline constexpr absl::Duration kMaxNameAge = absl::Hours(24 * 90);
+inline constexpr absl::Duration kMaxNameAhead = absl::Hours(24);
+
+// Transport receipts kept with a referral: those of the ten sendings before are in the log alone.
+inline constexpr int kMaxReceipts = 30;
+
 // Referrals sent in one call.
 inline constexpr int kMaxBatchRows = 500;
 

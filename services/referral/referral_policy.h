@@ -27,6 +27,15 @@ using policy::Role;
 
 inline constexpr std::string_view kService = "waypost.referral.v1.ReferralService";
 inline constexpr Relations kSides = {Relation::kReferring, Relation::kReceiving};
+inline constexpr policy::Roles kEveryRole = {Role::kCaseworker,
+                                             Role::kSupervisor,
+                                             Role::kSafeguardingOfficer,
+                                             Role::kConsultationOfficer,
+                                             Role::kFundingOfficer,
+                                             Role::kEvaluator,
+                                             Role::kAuditor,
+                                             Role::kOperator,
+                                             Role::kService};
 inline constexpr Relations kOwnHands = {Relation::kUnitMember, Relation::kAssignee};
 
 // A change by one of these sides.
@@ -216,6 +225,19 @@ inline constexpr policy::MethodRule kRetention = {
     .mutation = true,
     .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
 
+// The keys by which receipts are checked: everybody who may call anything.
+inline constexpr policy::MethodRule kListReceiptKeys = {
+    .service = policy_internal::kService,
+    .method = "ListReceiptKeys",
+    .mutation = false,
+    .grants = {policy::Grant{policy_internal::kEveryRole, {policy::Relation::kAnyone}}}};
+// No method: that a referral was shown to the body that it came to.
+inline constexpr policy::MethodRule kReceipts = {
+    .service = policy_internal::kService,
+    .method = "(receipts)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+
 // Every method, for the tests and the reference.
 inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kGetReferral,          &kListReferralHistory,
@@ -245,7 +267,7 @@ inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kReleaseLegalHold,     &kSettleFollowUp,
     &kRemindReferral,       &kRuleOnCompetence,
     &kAssumeResponsibility, &kListRetention,
-    &kListRetentionReports,
+    &kListRetentionReports, &kListReceiptKeys,
 });
 
 // The method that causes each event. The system's events have none, nor has what comes later.

@@ -24,6 +24,7 @@ using policy::Role;
 //   "read R r c"   as open, and the coordinating body's supervisor
 //   "own"          a supervisor or caseworker of the body
 //   "boxes"        as own, and a safeguarding officer of the body
+//   "anybody"      whoever may call anything
 //   "own supervisor"
 //                  a supervisor of the body
 const std::map<std::string, std::string>& Expected() {
@@ -83,6 +84,7 @@ const std::map<std::string, std::string>& Expected() {
       {"ReleaseLegalHold", "supervisor"},
       {"ListRetention", "own supervisor"},
       {"ListRetentionReports", "own supervisor"},
+      {"ListReceiptKeys", "anybody"},
   };
   return *expected;
 }
@@ -112,6 +114,7 @@ bool MayByWords(const std::string& words, Role role, Relations relations) {
   if (words == "open") return open;
   if (words == "read") return open || (relations.Has(Relation::kCoordinating) && role == Role::kSupervisor);
   if (words == "coordinator") return relations.Has(Relation::kCoordinating) && role == Role::kSupervisor;
+  if (words == "anybody") return relations.Has(Relation::kAnyone);
   if (words == "own supervisor") return relations.Has(Relation::kOwnBody) && role == Role::kSupervisor;
   if (words == "boxes" && role == Role::kSafeguardingOfficer) return relations.Has(Relation::kOwnBody);
   if (words == "own" || words == "boxes") {
@@ -150,9 +153,9 @@ TEST(Policy, ManyRolesAllowWhatOneOfThemDoes) {
 
 TEST(Policy, ChangesNeedARequestId) {
   const std::set<std::string_view> reads = {
-      "GetReferral",  "ListReferralHistory", "ListReferrals",       "WatchReferrals",   "FindByOwnReference",
-      "ListNotes",    "DiscloseReferral",    "DiscloseNotes",       "GetRightsRequest", "ListRightsRequests",
-      "ExportPerson", "ListRetention",       "ListRetentionReports"};
+      "GetReferral",  "ListReferralHistory", "ListReferrals",        "WatchReferrals",   "FindByOwnReference",
+      "ListNotes",    "DiscloseReferral",    "DiscloseNotes",        "GetRightsRequest", "ListRightsRequests",
+      "ExportPerson", "ListRetention",       "ListRetentionReports", "ListReceiptKeys"};
   for (const policy::MethodRule* rule : kMethodRules) {
     EXPECT_EQ(rule->mutation, !reads.contains(rule->method)) << rule->method;
   }

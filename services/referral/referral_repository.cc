@@ -491,6 +491,10 @@ void PutRetention(store::Writer& writer, const ReferralRecord* before, const Ref
   writer.Put(RecordKey(next.name()), next.SerializeAsString());
 }
 
+void PutReceipts(store::Writer& writer, const ReferralRecord& record) {
+  writer.Put(RecordKey(record.name()), record.SerializeAsString());
+}
+
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
                                 int limit) {
   BoxReader rows(reader, query, position, static_cast<size_t>(limit));
@@ -671,19 +675,20 @@ absl::StatusOr<std::vector<std::string>> FindByLookup(const store::Reader& reade
   return names;
 }
 
-absl::StatusOr<std::vector<FoundPerson>> FindByPerson(const store::Reader& reader, std::string_view body,
-                                                      std::string_view lookup, int limit) {
-  const std::string prefix = PersonPrefix(body, lookup);
-  std::vector<FoundPerson> found;
-  const auto at = reader.Scan(PrefixRange(prefix));
-  for (; at->Valid() && static_cast<int>(found.size()) < limit; at->Next()) {
-    KeyParser parser(at->key().substr(prefix.size()));
+PersonFinder::PersonFinder(const store::Reader& reader, std::string_view body)
+    : body_(body), at_(reader.Scan(PrefixRange(KeyBuilder().Text("dup").Text(body).Take()))) {}
+
+absl::Status PersonFinder::Find(std::string_view lookup, int limit, std::vector<FoundPerson>& found) {
+  const std::string prefix = PersonPrefix(body_, lookup);
+  at_->Seek(prefix);
+  for (int i = 0; i < limit && at_->Valid() && at_->key().substr(0, prefix.size()) == prefix; ++i) {
+    KeyParser parser(at_->key().substr(prefix.size()));
     WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
     WAYPOST_ASSIGN_OR_RETURN(const uint64_t person, parser.Uint());
     found.push_back({.referral = NameOfId(Reversed(id)), .person = static_cast<uint32_t>(person)});
+    at_->Next();
   }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return found;
+  return at_->status();
 }
 
 absl::Status DeleteNotesOf(store::Writer& writer, std::string_view name, std::string_view body) {

@@ -28,6 +28,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -124,6 +125,9 @@ void Put(store::Writer& writer, const storage::v1::ReferralRecord* before,
 void PutRetention(store::Writer& writer, const storage::v1::ReferralRecord* before,
                   const storage::v1::ReferralRecord& next);
 
+// The same of a record that differs in nothing but its receipts: it keeps its revision.
+void PutReceipts(store::Writer& writer, const storage::v1::ReferralRecord& record);
+
 // By due time, then id; `position` is empty or what a page before returned. LIMIT_EXCEEDED where all units
 // are asked for and there are rows of more than kMaxUnitsMerged.
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
@@ -194,9 +198,20 @@ struct FoundPerson {
   std::string referral;
   uint32_t person = 0;
 };
-// Who `body` has under a lookup of a person, newest first, at most `limit`.
-absl::StatusOr<std::vector<FoundPerson>> FindByPerson(const store::Reader& reader, std::string_view body,
-                                                      std::string_view lookup, int limit);
+// Finds whom `body` has under lookups of persons, by one walk over its rows: a leap costs less than a new
+// walk. Used before anything is written. Not thread-safe.
+class PersonFinder {
+ public:
+  // `reader` must outlive this.
+  PersonFinder(const store::Reader& reader, std::string_view body);
+
+  // Adds them, newest first, at most `limit`.
+  absl::Status Find(std::string_view lookup, int limit, std::vector<FoundPerson>& found);
+
+ private:
+  std::string body_;
+  std::unique_ptr<store::Cursor> at_;
+};
 
 // The notes of one body that it alone can open.
 absl::Status DeleteNotesOf(store::Writer& writer, std::string_view name, std::string_view body);

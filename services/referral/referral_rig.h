@@ -168,6 +168,7 @@ class ReferralRig {
   crypto::MemoryKeyProvider key_provider;
   crypto::BodyKeys keys;
   Sealing sealing;
+  ReceiptSigner signer;
   DirectoryReplica replica;
   ReferralService service;
   EnrolmentService enrolment_service;

@@ -407,11 +407,18 @@ absl::Status Sealing::AddPersonLookup(std::string_view body, uint32_t person,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> Sealing::PersonLookupsOf(std::string_view body,
-                                                                  const v1::PersonDetails& details) {
-  const std::optional<std::string> text = LookupTextOf(details);
-  if (!text.has_value()) return std::vector<std::string>();
-  return keys_.LookupCandidates(body, kPersonKind, *text);
+absl::StatusOr<Sealing::PersonLookups> Sealing::PersonLookupsOf(std::string_view body,
+                                                                const v1::PersonDetails& details) {
+  PersonLookups lookups;
+  std::optional<std::string> text = LookupTextOf(details);
+  if (!text.has_value()) return lookups;
+  WAYPOST_ASSIGN_OR_RETURN(lookups.same, keys_.LookupCandidates(body, kPersonKind, *text));
+  const std::optional<std::string> swapped = SwappedDate(details.birth_date());
+  if (!swapped.has_value()) return lookups;
+  // The date is the end of it.
+  text->replace(text->size() - swapped->size(), swapped->size(), *swapped);
+  WAYPOST_ASSIGN_OR_RETURN(lookups.swapped, keys_.LookupCandidates(body, kPersonKind, *text));
+  return lookups;
 }
 
 absl::StatusOr<std::vector<rows::PersonLookup>> Sealing::RenewPersonLookups(

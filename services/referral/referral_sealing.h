@@ -122,8 +122,11 @@ class Sealing {
   absl::StatusOr<std::vector<std::string>> LookupsOf(std::string_view body, std::string_view own_reference);
 
   // What to look a person up by: one for each live key. Empty where the details do not suffice.
-  absl::StatusOr<std::vector<std::string>> PersonLookupsOf(std::string_view body,
-                                                           const v1::PersonDetails& details);
+  struct PersonLookups {
+    std::vector<std::string> same;
+    std::vector<std::string> swapped;  // with day and month of the birth date changed over
+  };
+  absl::StatusOr<PersonLookups> PersonLookupsOf(std::string_view body, const v1::PersonDetails& details);
   // Those of `lookups` that are under a retired key, renewed. REQUIRES: `sections` are all of the referral.
   absl::StatusOr<std::vector<rows::PersonLookup>> RenewPersonLookups(
       std::string_view name, const std::vector<Wrap>& wraps,

@@ -18,7 +18,9 @@
 #include "common/rpc/watch.h"
 #include "common/status/errors.h"
 #include "services/referral/group_ledger.h"
+#include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_names.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
@@ -258,14 +260,16 @@ ReferralService::Reactor* ReferralService::ChangeNew(Context* context, const pol
       env_, context, rule, kValidate, request, response,
       [&, this](const Call& call) -> absl::StatusOr<rpc::MutationBody> {
         Asked asked;
+        asked.client_name = request.referral().name();
         asked.sections = &request.sections();
         asked.own_reference = request.own_reference();
         Sides sides{.referring = call.caller->body, .receiving = {}};
+        WAYPOST_ASSIGN_OR_RETURN(std::string name, NameFor(env_, call, request.referral()));
         if constexpr (std::is_same_v<Request, v1::SubmitReferralRequest>) {
-          asked.command = SubmitOf(request, NewName());
+          asked.command = SubmitOf(request, std::move(name));
           sides.receiving = request.referral().receiving().body();
         } else {
-          asked.command = CommandOf(request, NewName());
+          asked.command = CommandOf(request, std::move(name));
         }
         WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.PrepareNew(call, asked, sides));
         return rpc::MutationBody([this, asked = std::move(asked), response,
@@ -278,13 +282,30 @@ ReferralService::Reactor* ReferralService::ChangeNew(Context* context, const pol
 ReferralService::Reactor* ReferralService::GetReferral(Context* context,
                                                        const v1::GetReferralRequest* request,
                                                        v1::Referral* response) {
-  return rpc::Query(env_, context, kGetReferral, kValidate, *request,
-                    [request, response](const Call& call, const store::Reader& reader) -> absl::Status {
-                      WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
-                      *response = ToReferral(found.record, found.as, call.now);
-                      WAYPOST_RETURN_IF_ERROR(FillCaseHolder(reader, found.record, *response));
-                      return FillGroups(reader, found.record, found.as, *response);
-                    });
+  return rpc::QueryNoting(env_, context, kGetReferral, kReceipts, kValidate, *request,
+                          [this, request, response](const Call& call, const store::Reader& reader,
+                                                    rpc::SystemBody& note) -> absl::Status {
+                            WAYPOST_ASSIGN_OR_RETURN(const Readable found,
+                                                     Read(call, reader, request->name()));
+                            *response = ToReferral(found.record, found.as, call.now);
+                            WAYPOST_RETURN_IF_ERROR(FillCaseHolder(reader, found.record, *response));
+                            WAYPOST_RETURN_IF_ERROR(FillGroups(reader, found.record, found.as, *response));
+                            WAYPOST_RETURN_IF_ERROR(signer_.Sign(*response));
+                            if (IsDeliveredTo(found.as, found.record)) note = Delivering(found.record.name());
+                            return absl::OkStatus();
+                          });
+}
+
+ReferralService::Reactor* ReferralService::ListReceiptKeys(Context* context,
+                                                           const v1::ListReceiptKeysRequest* request,
+                                                           v1::ListReceiptKeysResponse* response) {
+  return rpc::Query(
+      env_, context, kListReceiptKeys, kValidate, *request,
+      [this, response](const Call& call, const store::Reader&) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, "the keys of receipts").status());
+        for (v1::ReceiptKey& key : signer_.keys()) *response->add_keys() = std::move(key);
+        return absl::OkStatus();
+      });
 }
 
 ReferralService::Reactor* ReferralService::ListReferrals(Context* context,
@@ -456,6 +477,7 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
         WAYPOST_ASSIGN_OR_RETURN(look.sections, rows::ListSections(mutation.writer(), request->name()));
         WAYPOST_RETURN_IF_ERROR(PublishLook(mutation, as, record, "referral.disclosed", request->purpose()));
+        if (as.Is(Relation::kReceiving)) WAYPOST_RETURN_IF_ERROR(RecordReading(mutation, as, record));
         return rpc::Opening([this, request, response, body, kinds = std::move(kinds),
                              look = std::move(look)]() -> absl::Status {
           WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys,

@@ -8,6 +8,7 @@
 
 #include "common/rpc/arena_messages.h"
 #include "common/rpc/environment.h"
+#include "services/referral/receipt_signature.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_sealing.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
@@ -19,8 +20,8 @@ class ReferralService final : public v1::ReferralService::CallbackService {
  public:
   // All must outlive this.
   ReferralService(const rpc::Environment& env, Sealing& sealing, const BodyRegistry& bodies,
-                  const ClockTable& clocks = ClockTable::Standard())
-      : env_(env), sealing_(sealing), change_(sealing, bodies, clocks) {
+                  const ReceiptSigner& signer, const ClockTable& clocks = ClockTable::Standard())
+      : env_(env), sealing_(sealing), signer_(signer), change_(sealing, bodies, clocks) {
     SetMessageAllocatorFor_SubmitReferral(&submit_messages_);
   }
 
@@ -37,6 +38,8 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* ListReferralHistory(Context*, const v1::ListReferralHistoryRequest*,
                                v1::ListReferralHistoryResponse*) override;
   Reactor* ListNotes(Context*, const v1::ListNotesRequest*, v1::ListNotesResponse*) override;
+  Reactor* ListReceiptKeys(Context*, const v1::ListReceiptKeysRequest*,
+                           v1::ListReceiptKeysResponse*) override;
   Reactor* FindByOwnReference(Context*, const v1::FindByOwnReferenceRequest*,
                               v1::FindByOwnReferenceResponse*) override;
 
@@ -114,6 +117,7 @@ class ReferralService final : public v1::ReferralService::CallbackService {
 
   const rpc::Environment& env_;
   Sealing& sealing_;
+  const ReceiptSigner& signer_;
   ReferralChange change_;
   rpc::ArenaMessages<v1::SubmitReferralRequest, v1::Referral> submit_messages_;
 };

@@ -903,6 +903,11 @@ absl::Status Validate(const v1::AnswerRightsRequestRequest& request) {
   return check.Done();
 }
 
+// It asks for nothing.
+absl::Status Validate(const v1::ListReceiptKeysRequest&) {
+  return absl::OkStatus();
+}
+
 absl::Status Validate(const v1::ListRetentionRequest& request) {
   Checker check(request);
   const auto until = ParseDay(request.until());

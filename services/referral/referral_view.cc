@@ -162,6 +162,8 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   view.set_place_taken(record.place_taken());
   if (record.has_waiting()) *view.mutable_waiting() = record.waiting();
   *view.mutable_places() = record.places();
+  view.set_content_hash(record.content_hash());
+  *view.mutable_receipts() = record.receipts();
   view.set_cancel_reason(record.cancel_reason());
   view.set_hold_reason(record.hold_reason());
   const bool referring = as.Is(Relation::kReferring);

@@ -58,7 +58,7 @@ pb::SubmitReferralRequest MakeSubmit(std::string_view from, std::string_view to,
   sections.mutable_screening()->set_text("Needs a beginners' course in the morning; no Latin script yet.");
   pb::PersonDetails& details = *sections.mutable_details();
   details.set_given_name("Invented");
-  details.set_family_name("Person");
+  details.set_family_name(base::Cat("Person-", run, "-", Digits(number)));
   details.set_birth_date("1990-03-21");
   details.set_contact("+34 600 000 000");
   details.set_needs(

@@ -12,7 +12,7 @@
 namespace waypost::bench {
 
 // A referral of one person with screening and details, from `from` to `to`, ready to be sent. `run` and
-// `number` make its request_id, and its own reference, unlike every other's.
+// `number` make its request_id, its own reference and its person unlike every other's.
 referral::v1::SubmitReferralRequest MakeSubmit(std::string_view from, std::string_view to,
                                                std::string_view run, uint64_t number);
 

@@ -68,6 +68,15 @@ class CliReferralTest : public CliTest {
     EXPECT_EQ(after.value("state", ""), base::Cat("REFERRAL_STATE_", state)) << action;
     return after;
   }
+  // Somebody more than the usual people.
+  static void Mint(std::string_view who, std::string_view grant) {
+    std::vector<std::string> command = {Program("waypost"), "token",     "--data-dir",
+                                        *folder_ / "data",  "--subject", std::string(who)};
+    for (std::string& word : Words(grant)) command.push_back(std::move(word));
+    const Outcome minted = RunApart(command, *folder_);
+    ASSERT_EQ(minted.exit_code, 0) << minted.errors;
+    WriteFile(*folder_ / base::Cat(who, ".token"), minted.printed);
+  }
   // As people see it.
   std::string Read(std::string_view who, const std::string& command, std::string_view flags) {
     run_.insert(command);
@@ -293,9 +302,58 @@ TEST_F(CliReferralTest, EveryCommandOfItsHelpDoesWhatItSays) {
   }
   EXPECT_GT(left.size(), 40u);
   for (const std::string& command : run_) EXPECT_EQ(left.erase(command), 1u) << command;
-  EXPECT_THAT(left, ElementsAre("assume-responsibility", "duplicates", "import", "remind",
+  EXPECT_THAT(left, ElementsAre("assume-responsibility", "duplicates", "import", "receipts", "remind",
                                 "rule-on-competence", "settle-follow-up", "watch"))
       << "which have tests of their own";
+}
+
+TEST_F(CliReferralTest, OfTwoCaseworkersOneTakesItFromTheQueue) {
+  Mint("first", "--body es-to --role caseworker --unit rooms");
+  Mint("other", "--body es-to --role caseworker --unit rooms");
+  const std::string name =
+      Json("worker", base::Cat("referral submit ", ReferralFlags(),
+                               " --screening 'Needs a room' --receiving-unit bodies/es-to/units/rooms"))
+          .at("name");
+  const std::string mine = "referral list --limit 0 --assigned-to-me";
+  for (const char* who : {"first", "other"}) {
+    EXPECT_THAT(NamesIn(Json(who, "referral list --limit 0")), ::testing::Contains(name)) << who;
+    EXPECT_THAT(NamesIn(Json(who, mine)), Not(::testing::Contains(name))) << who;
+  }
+  const json taken = Act("first", "claim", name, "", "REQUESTED");
+  EXPECT_THAT(taken.at("receiving").at("assignee").get<std::string>(), ::testing::StartsWith("actors/"));
+  ExpectFailure("other", base::Cat("referral claim ", name), 4, "ALREADY_ASSIGNED");
+  // Also on the version that she had before her.
+  ExpectFailure("other", base::Cat("referral claim ", name, " --etag '\"1\"'"), 4, "ETAG_MISMATCH");
+  EXPECT_THAT(NamesIn(Json("first", mine)), ::testing::Contains(name));
+  EXPECT_THAT(NamesIn(Json("other", mine)), Not(::testing::Contains(name)));
+  const json shown = Json("other", base::Cat("referral show ", name)).at("referral");
+  EXPECT_EQ(shown.at("receiving").at("assignee"), taken.at("receiving").at("assignee"));
+  Act("first", "acknowledge", name, "", "ACKNOWLEDGED");
+}
+
+TEST_F(CliReferralTest, WhatIsDisclosedAgainstAWishIsSentOnceASecondPersonApproves) {
+  std::string flags = ReferralFlags();
+  const std::string_view agreed = "--agreement agreed";
+  flags.replace(flags.find(agreed), agreed.size(), "--agreement refused --override-ground child-at-risk");
+  const std::string create = base::Cat("referral create ", flags, " --screening 'Needs a room'");
+  // Not without approval, at once or from a draft.
+  ExpectFailure("worker", base::Cat("referral submit ", flags, " --screening x"), 4, "APPROVAL_MISSING");
+  const std::string name = Change("worker", create).at("name");
+  ExpectFailure("worker", base::Cat("referral submit ", name), 4, "APPROVAL_MISSING");
+  ExpectFailure("worker", base::Cat("referral approve ", name), 3, "NOT_ALLOWED");
+  const json approved = Act("from", "approve", name, "", "DRAFT");
+  EXPECT_TRUE(approved.contains("approval"));
+  Act("worker", "submit", name, "", "REQUESTED");
+  EXPECT_THAT(Text("from", base::Cat("referral history ", name)), HasSubstr("APPROVE"));
+  // A supervisor who wrote it is not the second person.
+  const std::string own = Change("second", create).at("name");
+  ExpectFailure("second", base::Cat("referral approve ", own), 4, "SECOND_PERSON_REQUIRED");
+  // What is changed after that is to be approved anew.
+  Act("from", "approve", own, "", "DRAFT");
+  Act("second", "update", own, "--priority urgent", "DRAFT");
+  ExpectFailure("second", base::Cat("referral submit ", own), 4, "APPROVAL_MISSING");
+  Act("from", "approve", own, "", "DRAFT");
+  Act("second", "submit", own, "", "REQUESTED");
 }
 
 TEST_F(CliReferralTest, ListsBothBoxesByStateUnitAndPage) {
@@ -377,6 +435,34 @@ TEST_F(CliReferralTest, ImportTellsTheWrongRowAndSubmitsTheOthersOnce) {
         << "the first answer again";
     EXPECT_EQ(NamesIn(Json("worker", base::Cat("referral find ", reference))).size(), 1u) << reference;
   }
+}
+
+TEST_F(CliReferralTest, AnImportIsCorrectedByItsErrorFileAndRunAgain) {
+  const std::string file = *folder_ / "spring.csv";
+  const std::string errors = base::Cat(file, ".errors.csv");
+  const std::string flags = base::Cat(ReferralFlags(), " --screening room");
+  const std::string import = base::Cat("referral import --import-id spring-26 ", file);
+  WriteFile(file, CsvOf({{"SPRING-A", "housing"}, {"SPRING-B", "cheese"}, {"SPRING-C", "housing"}}, flags));
+  EXPECT_EQ(Run("worker", import).exit_code, 5);
+  std::istringstream lines(ReadFile(errors));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "row,line,field,problem,reason,request_id");
+  std::getline(lines, line);
+  EXPECT_THAT(line, ::testing::StartsWith("3,3,theme,"));
+  EXPECT_FALSE(std::getline(lines, line)) << "nothing else was wrong";
+  EXPECT_THAT(Run("worker", "referral find SPRING-B").errors, HasSubstr("No referral has it."));
+
+  WriteFile(file, CsvOf({{"SPRING-A", "housing"}, {"SPRING-B", "housing"}, {"SPRING-C", "housing"}}, flags));
+  const Outcome corrected = Run("worker", import);
+  EXPECT_EQ(corrected.exit_code, 0) << corrected.errors;
+  for (const char* reference : {"SPRING-A", "SPRING-B", "SPRING-C"}) {
+    EXPECT_EQ(NamesIn(Json("worker", base::Cat("referral find ", reference))).size(), 1u) << reference;
+  }
+  // A row that was sent is not changed by the file.
+  WriteFile(file, CsvOf({{"SPRING-Z", "housing"}, {"SPRING-B", "housing"}, {"SPRING-C", "housing"}}, flags));
+  EXPECT_EQ(Run("worker", import).exit_code, 5);
+  EXPECT_THAT(ReadFile(errors), HasSubstr("REQUEST_ID_REUSED"));
 }
 
 TEST_F(CliReferralTest, ImportTellsWhatTheServerRefusesAndWhatIsNoJson) {

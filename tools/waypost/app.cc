@@ -94,6 +94,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddTerritoryCommands(*app, session);
   AddRouteCommand(*app, session);
   AddReferralCommands(*app, session);
+  AddSendLaterCommand(*app, session);
   AddWaitingListCommands(*app, session);
   AddCorrectionCommands(*app, session);
   AddStatisticsCommand(*app, session);

@@ -242,6 +242,38 @@ grpc::Status FakeReferrals::DeclineReferral(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::AddNote(grpc::ServerContext*, const referral::v1::AddNoteRequest* request,
+                                    referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex_);
+  received_.noted.push_back(*request);
+  response->set_name(request->name());
+  return on_note ? on_note(*request, *response) : grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::GetReferral(grpc::ServerContext*, const referral::v1::GetReferralRequest* request,
+                                        referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex_);
+  const auto found = shown.find(request->name());
+  if (found == shown.end()) return rpc::ToGrpc(error::NotFound(request->name()));
+  *response = found->second;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::ListReferralHistory(grpc::ServerContext*,
+                                                const referral::v1::ListReferralHistoryRequest*,
+                                                referral::v1::ListReferralHistoryResponse* response) {
+  const std::lock_guard lock(mutex_);
+  *response = history;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::ListReceiptKeys(grpc::ServerContext*, const referral::v1::ListReceiptKeysRequest*,
+                                            referral::v1::ListReceiptKeysResponse* response) {
+  const std::lock_guard lock(mutex_);
+  *response = receipt_keys;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::RecordRightsRequest(grpc::ServerContext*,
                                                 const referral::v1::RecordRightsRequestRequest* request,
                                                 referral::v1::RightsRequest* response) {

@@ -210,6 +210,17 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   grpc::Status CompleteReferral(grpc::ServerContext* context,
                                 const referral::v1::CompleteReferralRequest* request,
                                 referral::v1::Referral* response) override;
+  grpc::Status AddNote(grpc::ServerContext* context, const referral::v1::AddNoteRequest* request,
+                       referral::v1::Referral* response) override;
+  // `shown`, by name.
+  grpc::Status GetReferral(grpc::ServerContext* context, const referral::v1::GetReferralRequest* request,
+                           referral::v1::Referral* response) override;
+  grpc::Status ListReferralHistory(grpc::ServerContext* context,
+                                   const referral::v1::ListReferralHistoryRequest* request,
+                                   referral::v1::ListReferralHistoryResponse* response) override;
+  grpc::Status ListReceiptKeys(grpc::ServerContext* context,
+                               const referral::v1::ListReceiptKeysRequest* request,
+                               referral::v1::ListReceiptKeysResponse* response) override;
   grpc::Status DiscloseReferral(grpc::ServerContext* context,
                                 const referral::v1::DiscloseReferralRequest* request,
                                 referral::v1::DiscloseReferralResponse* response) override;
@@ -234,6 +245,12 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
 
   // How to answer a submit; accepts everything unless set.
   std::function<grpc::Status(const referral::v1::SubmitReferralRequest& request)> on_submit;
+  // How to answer a note; answers with the referral alone unless set.
+  std::function<grpc::Status(const referral::v1::AddNoteRequest& request, referral::v1::Referral& response)>
+      on_note;
+  std::map<std::string, referral::v1::Referral> shown;
+  referral::v1::ListReferralHistoryResponse history;
+  referral::v1::ListReceiptKeysResponse receipt_keys;
   // How to answer a decline.
   std::function<grpc::Status()> on_decline;
   std::vector<referral::v1::WatchReferralsResponse> changes;
@@ -245,6 +262,7 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   struct Received {
     std::vector<referral::v1::SubmitReferralRequest> submitted;
     std::vector<referral::v1::DeclineReferralRequest> declined;
+    std::vector<referral::v1::AddNoteRequest> noted;
     referral::v1::CompleteReferralRequest completed;
     std::vector<referral::v1::RecordRightsRequestRequest> recorded;
     std::vector<referral::v1::AnswerRightsRequestRequest> answered;

@@ -25,6 +25,7 @@ void AddEnrolmentCommands(CLI::App& root, Session& session);
 void AddCorrectionCommands(CLI::App& root, Session& session);
 void AddStatisticsCommand(CLI::App& root, Session& session);
 void AddAuditCommands(CLI::App& root, Session& session);
+void AddSendLaterCommand(CLI::App& root, Session& session);
 void AddReflectionCommand(CLI::App& root, Session& session);
 void AddCompletionCommand(CLI::App& root, Session& session);
 
@@ -40,6 +41,7 @@ void AddReferralDisclosure(CLI::App& referral, Session& session);
 void AddReferralActions(CLI::App& referral, Session& session);
 void AddReferralWatch(CLI::App& referral, Session& session);
 void AddReferralImport(CLI::App& referral, Session& session);
+void AddReferralReceipts(CLI::App& referral, Session& session);
 void AddReferralDuplicates(CLI::App& referral, Session& session);
 
 }  // namespace waypost::cli

@@ -36,9 +36,9 @@ std::string_view ExitCodeHelp() {
          "  2  wrong usage or invalid input (INVALID_ARGUMENT, OUT_OF_RANGE)\n"
          "  3  refused (UNAUTHENTICATED, PERMISSION_DENIED, NOT_FOUND)\n"
          "  4  in conflict with how things stand (FAILED_PRECONDITION, ABORTED, ALREADY_EXISTS)\n"
-         "  5  partly done: some rows of an import failed\n"
+         "  5  partly done: some rows of an import failed, or it was interrupted\n"
          "  6  not available now; try again (UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED)\n"
-         "  7  verification failed: the evidence does not hold\n"
+         "  7  verification failed: the evidence, or a receipt's signature, does not hold\n"
          "  8  a file that was checked has reports";
 }
 

@@ -56,6 +56,7 @@ TEST(ReferralActionsTest, EveryMethodHasACommand) {
                                                      {"ListReferralHistory", "history"},
                                                      {"ListNotes", "notes"},
                                                      {"FindByOwnReference", "find"},
+                                                     {"ListReceiptKeys", "receipts"},
                                                      {"DiscloseReferral", "disclose"},
                                                      {"DiscloseNotes", "disclose-notes"},
                                                      {"CreateReferral", "create"},

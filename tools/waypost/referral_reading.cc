@@ -214,6 +214,13 @@ void AddReferralCommands(CLI::App& root, Session& session) {
   AddReferralWatch(referral, session);
   AddReferralImport(referral, session);
   AddReferralDuplicates(referral, session);
+  AddReferralReceipts(referral, session);
+  referral
+      .add_option(
+          "--later", session.options().later,
+          "a change is not sent but kept in this file, for `waypost send-later`; the file holds personal "
+          "data, and is yours alone")
+      ->type_name("FILE");
 }
 
 }  // namespace waypost::cli

@@ -62,6 +62,10 @@ absl::Status ShowChange(Session& session, const google::protobuf::Message& messa
   }
   if (referral.has_protection()) out << "  protected: for its named readers alone\n";
   if (!referral.forwarded_to().empty()) out << "  goes on as: " << Printable(referral.forwarded_to()) << '\n';
+  for (const pb::PossibleDuplicate& one : referral.possible_duplicates()) {
+    out << "  person " << one.person() << " may have been referred before: " << Printable(one.referral())
+        << ", person " << one.referral_person() << " (" << EnumWords(one.strength()) << ")\n";
+  }
   if (!referral.allowed_actions().empty()) out << "  next: " << Joined(referral.allowed_actions()) << '\n';
   return absl::OkStatus();
 }

@@ -5,14 +5,20 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "common/api/names.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/identity/claims.h"
+#include "common/identity/jws.h"
 #include "common/status/errors.h"
 #include "tools/waypost/connection.h"
 #include "tools/waypost/details.h"
 #include "tools/waypost/failure.h"
 #include "tools/waypost/json_text.h"
+#include "tools/waypost/offline_queue.h"
+#include "tools/waypost/referral_actions.h"
 #include "tools/waypost/times.h"
+#include "waypost/referral/v1/referral.pb.h"
 
 namespace waypost::cli {
 namespace {
@@ -35,6 +41,10 @@ bool IsRead(std::string_view method) {
     if (name.substr(0, verb.size()) == verb) return true;
   }
   return false;
+}
+
+absl::Status CannotBeKept() {
+  return error::InvalidField("--later", "goes with changes of a referral only");
 }
 
 const FieldDescriptor* TextField(const Message& message, const std::string& name) {
@@ -72,10 +82,10 @@ ExitCode Session::Run() {
   const absl::StatusOr<ExitCode> code = command_();
   env_.out.flush();
   if (!last_hint_.empty()) Hint(last_hint_);
-  if (code.ok() && env_.out) return *code;
-  const absl::Status status =
-      code.ok() ? error::Make(absl::StatusCode::kInternal, "OUTPUT_FAILED", "the output cannot be written")
-                : code.status();
+  if ((code.ok() || kept_) && env_.out) return kept_ ? ExitCode::kOk : *code;
+  const absl::Status status = code.ok() || kept_ ? error::Make(absl::StatusCode::kInternal, "OUTPUT_FAILED",
+                                                               "the output cannot be written")
+                                                 : code.status();
   TellFailure(status);
   return ExitCodeFor(status);
 }
@@ -129,6 +139,8 @@ absl::Status Session::Connect() {
 }
 
 absl::StatusOr<Caller*> Session::caller() {
+  // What can be kept does not come here.
+  if (!options_.later.empty()) return CannotBeKept();
   if (caller_ == nullptr) WAYPOST_RETURN_IF_ERROR(Connect());
   return caller_.get();
 }
@@ -140,7 +152,61 @@ const std::string& Session::request_id() {
   return request_id_;
 }
 
+std::string Session::OwnBody() {
+  const auto source = MakeTokenSource();
+  if (!source.ok() || *source == nullptr) return "";
+  const auto token = identity::ParseJws((*source)());
+  const auto claims =
+      token.ok() ? identity::ParseClaims(token->payload) : absl::StatusOr<identity::Claims>(token.status());
+  return claims.ok() ? claims->body : "";
+}
+
+absl::Status Session::Keep(const std::string& method, Message& request, const Message& response) {
+  if (!CanBeKept(method, request, response)) return CannotBeKept();
+  // So that what comes after can name it, a new referral gets its name here.
+  const auto name_new = [this](referral::v1::Referral& created) {
+    const std::string body = OwnBody();
+    if (!created.name().empty() || created.has_protection() || body.empty()) return;
+    created.set_name("referrals/" + api::NewIdOf(env_.clock.Now(), env_.random, body));
+  };
+  if (auto* create =
+          google::protobuf::DynamicCastToGenerated<referral::v1::CreateReferralRequest>(&request)) {
+    name_new(*create->mutable_referral());
+  }
+  auto* submit = google::protobuf::DynamicCastToGenerated<referral::v1::SubmitReferralRequest>(&request);
+  if (submit != nullptr && submit->name().empty()) name_new(*submit->mutable_referral());
+  if (GetText(request, "request_id").empty()) SetText(request, "request_id", request_id());
+  WAYPOST_ASSIGN_OR_RETURN(const auto queue,
+                           OfflineQueue::Open(options_.later, OfflineQueue::Missing::kIsEmpty));
+  QueuedChange change;
+  change.method = method.substr(method.rfind('/') + 1);
+  change.referral = ReferralIn(request);
+  change.request_id = GetText(request, "request_id");
+  change.kept_time = ShowTime(env_.clock.Now(), absl::UTCTimeZone());
+  change.etag = EtagIn(request);
+  change.request.reset(request.New());
+  change.request->CopyFrom(request);
+  const bool blind = change.etag.empty() && !change.referral.empty() && change.method != "CreateReferral" &&
+                     !(submit != nullptr && submit->name().empty());
+  const QueuedChange& kept = queue->changes().emplace_back(std::move(change));
+  WAYPOST_RETURN_IF_ERROR(queue->Save());
+  if (json()) {
+    const nlohmann::ordered_json line = {{"kept", kept.method},
+                                         {"referral", kept.referral},
+                                         {"requestId", kept.request_id},
+                                         {"file", options_.later}};
+    env_.out << line.dump() << '\n';
+  } else {
+    env_.out << "kept in " << Printable(options_.later) << ": " << ActionName(kept.method) << ' '
+             << Printable(kept.key()) << '\n';
+  }
+  if (blind) Hint("Without --etag it will be carried out whatever has happened by then.");
+  kept_ = true;
+  return absl::CancelledError("kept for later");
+}
+
 absl::Status Session::Call(const std::string& method, Message& request, Message& response) {
+  if (!options_.later.empty()) return Keep(method, request, response);
   WAYPOST_ASSIGN_OR_RETURN(Caller * caller, this->caller());
   const bool is_change = TextField(request, "request_id") != nullptr;
   if (is_change && GetText(request, "request_id").empty()) {

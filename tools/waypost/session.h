@@ -32,6 +32,8 @@ struct GlobalOptions {
   std::string timeout = "10s";
   std::string request_id;
   bool utc = false;
+  // A file that changes of referrals are kept in instead of being sent.
+  std::string later;
 };
 
 // A listing's length and beginning.
@@ -72,7 +74,8 @@ class Session {
 
   // Calls `method` ("waypost.directory.v1.DirectoryService/GetBody"). A request that has an empty
   // `request_id` gets this run's. Repeats after a transient error what may be repeated: reads, and changes
-  // with a request_id.
+  // with a request_id. With --later, a change of a referral is kept, and the status ends the command well; a
+  // call that cannot be kept is INVALID_FIELD.
   absl::Status Call(const std::string& method, google::protobuf::Message& request,
                     google::protobuf::Message& response);
   // Calls a List method until `page.limit` items are there or no more are; `response` holds them all. Tells
@@ -91,6 +94,10 @@ class Session {
  private:
   absl::StatusOr<rpc::TokenSource> MakeTokenSource();
   absl::Status Connect();
+  absl::Status Keep(const std::string& method, google::protobuf::Message& request,
+                    const google::protobuf::Message& response);
+  // The body of the caller's token; empty where there is none that can be read.
+  std::string OwnBody();
 
   Environment env_;
   GlobalOptions options_;
@@ -98,6 +105,7 @@ class Session {
   std::unique_ptr<Caller> caller_;
   std::string request_id_;
   bool used_request_id_ = false;
+  bool kept_ = false;
   std::string last_hint_;  // for after the results
 };
 

@@ -1,0 +1,54 @@
+// Whether people have been referred before, by one body: found by their keyed lookups, shown as far as the
+// caller may read what was found, and recorded as a look before it is an answer.
+#ifndef WAYPOST_SERVICES_REFERRAL_DUPLICATE_SEARCH_H_
+#define WAYPOST_SERVICES_REFERRAL_DUPLICATE_SEARCH_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/policy/policy.h"
+#include "common/rpc/mutation.h"
+#include "services/referral/referral_repository.h"
+#include "services/referral/referral_sealing.h"
+
+namespace waypost::referral {
+
+// What one person is looked up by.
+struct Search {
+  uint32_t person = 0;  // in the request
+  v1::DuplicateStrength strength = v1::DUPLICATE_STRENGTH_UNSPECIFIED;
+  std::vector<std::string> lookups;
+};
+
+// Adds those of one person, the surest first. None where the details do not suffice.
+absl::Status AddSearches(Sealing& sealing, std::string_view body, uint32_t person,
+                         const v1::PersonDetails& details, std::vector<Search>& searches);
+
+// Who answers a search, newest first. While keys are rotated some rows are under the one and some under the
+// other.
+absl::StatusOr<std::vector<rows::FoundPerson>> FindAll(rows::PersonFinder& finder, const Search& search);
+
+// May this referral be shown to the caller as one of the same person? One that ended long ago is none.
+bool IsShownAsDuplicate(const storage::v1::ReferralRecord& record, const rpc::Call& call);
+
+// Records that the caller was shown it. REQUIRES: `as` was authorized in this run.
+absl::Status RecordFound(rpc::Mutation& mutation, const policy::Authorized& as,
+                         const storage::v1::ReferralRecord& record);
+
+// In the transaction that makes or sends `name`, before it writes: what may be told with it, at most
+// kMaxPossibleDuplicates, the surest of each person first.
+absl::StatusOr<std::vector<v1::PossibleDuplicate>> FindPossible(const store::Reader& reader,
+                                                                const rpc::Call& call, std::string_view name,
+                                                                const std::vector<Search>& searches);
+
+// In the same run: records each look and fills the answer.
+absl::Status TellPossible(rpc::Mutation& mutation, const policy::Authorized& as,
+                          const std::vector<v1::PossibleDuplicate>& found, v1::Referral& response);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_DUPLICATE_SEARCH_H_

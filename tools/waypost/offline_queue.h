@@ -1,0 +1,81 @@
+// Changes that are kept in a file while there is no way to a server, and sent later: one line of JSON each,
+// in order. What is kept holds personal data in the clear: the file is its owner's alone, and what has been
+// sent or dropped is taken out of it at once.
+#ifndef WAYPOST_TOOLS_WAYPOST_OFFLINE_QUEUE_H_
+#define WAYPOST_TOOLS_WAYPOST_OFFLINE_QUEUE_H_
+
+#include <google/protobuf/message.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace waypost::cli {
+
+// Of one file.
+inline constexpr size_t kMaxQueueBytes = size_t{64} * 1024 * 1024;
+inline constexpr size_t kMaxQueueLines = 1'000;
+
+struct QueuedChange {
+  enum class State { kWaiting, kDone, kConflict, kDropped };
+
+  std::string method;  // "AcceptReferral"
+  // Empty for a new one whose name the server makes.
+  std::string referral;
+  std::string request_id;
+  std::string kept_time;  // RFC 3339
+  // Which version it was meant for; empty: whatever there is. The request's own may be a later one, that an
+  // earlier change from this file led to.
+  std::string etag;
+  State state = State::kWaiting;
+  std::string reason;  // of a conflict
+  std::string done_etag;
+  // Null once it was sent or dropped.
+  std::unique_ptr<google::protobuf::Message> request = nullptr;
+
+  // What holds up later changes: the referral, or the request itself.
+  const std::string& key() const { return referral.empty() ? request_id : referral; }
+};
+
+// True for what can be kept: "waypost.referral.v1.ReferralService/…", a change that is answered with the
+// referral.
+bool CanBeKept(std::string_view full_method, const google::protobuf::Message& request,
+               const google::protobuf::Message& response);
+
+// The request's referral and etag, by the field that this kind of request has them in.
+std::string ReferralIn(const google::protobuf::Message& request);
+std::string EtagIn(const google::protobuf::Message& request);
+void SetEtag(google::protobuf::Message& request, std::string_view etag);
+
+// The file, kept for one run: no other run changes it meanwhile. Not thread-safe.
+class OfflineQueue {
+ public:
+  enum class Missing { kIsEmpty, kIsRefused };
+
+  // FAILED_PRECONDITION / FILE_NOT_PRIVATE for a file that others may read or write; UNAVAILABLE while
+  // another run has it; INVALID_FIELD, with the line, for what is no such file or over a limit.
+  static absl::StatusOr<std::unique_ptr<OfflineQueue>> Open(const std::string& path, Missing missing);
+  ~OfflineQueue();
+  OfflineQueue(const OfflineQueue&) = delete;
+  OfflineQueue& operator=(const OfflineQueue&) = delete;
+
+  std::vector<QueuedChange>& changes() { return changes_; }
+  // Writes the whole file anew, or leaves it as it was; durable when it returns OK.
+  absl::Status Save() const;
+
+ private:
+  OfflineQueue(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  std::string path_;
+  int lock_;
+  std::vector<QueuedChange> changes_;
+};
+
+}  // namespace waypost::cli
+
+#endif  // WAYPOST_TOOLS_WAYPOST_OFFLINE_QUEUE_H_

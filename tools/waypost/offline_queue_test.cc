@@ -1,0 +1,353 @@
+// Work without a server: changes kept in a file, sent later; and the receipts of what was sent.
+#include "tools/waypost/offline_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "common/api/names.h"
+#include "common/crypto/memory_key_provider.h"
+#include "common/identity/base64url.h"
+#include "common/rpc/status_conversion.h"
+#include "common/status/errors.h"
+#include "nlohmann/json.hpp"
+#include "services/referral/receipt_signature.h"
+#include "tools/waypost/cli_test_util.h"
+
+namespace waypost::cli {
+namespace {
+
+namespace pb = referral::v1;
+using nlohmann::json;
+using ::testing::AllOf;
+using testing::FakeServer;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::Runner;
+using testing::RunResult;
+using testing::TestFolder;
+
+constexpr char kOne[] = "referrals/01jd000000000000000000000a";
+constexpr char kTwo[] = "referrals/01jd000000000000000000000b";
+
+// What a client reads of a token: its signature is the server's matter.
+std::string TokenOf(const std::string& body) {
+  const json header = {{"alg", "EdDSA"}, {"kid", "k"}, {"typ", "JWT"}};
+  const json claims = {
+      {"iss", "https://idp.example"}, {"sub", "s"},   {"aud", "waypost"},
+      {"exp", 4'000'000'000},         {"body", body}, {"roles", json::array({"caseworker"})}};
+  return identity::EncodeBase64Url(header.dump()) + "." + identity::EncodeBase64Url(claims.dump()) + "." +
+         identity::EncodeBase64Url(std::string(64, 's'));
+}
+
+class OfflineQueueTest : public ::testing::Test {
+ protected:
+  RunResult Offline(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--later", file_});
+    // Nothing listens there.
+    arguments.insert(arguments.end(), {"--server", "127.0.0.1:1"});
+    return runner_.Run(arguments);
+  }
+  RunResult Note(const std::string& referral, const std::string& etag, const std::string& text) {
+    std::vector<std::string> words = {"referral", "add-note", referral, "--visibility",
+                                      "own-side", "--text",   text};
+    if (!etag.empty()) words.insert(words.end(), {"--etag", etag});
+    return Offline(std::move(words));
+  }
+  RunResult Send(std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {"send-later", file_, "--server", server_.address()};
+    words.insert(words.end(), more.begin(), more.end());
+    return runner_.Run(words);
+  }
+  std::vector<json> Lines() {
+    std::vector<json> lines;
+    std::istringstream content(folder_.Read("queue"));
+    for (std::string line; std::getline(content, line);) lines.push_back(json::parse(line));
+    return lines;
+  }
+  std::vector<std::string> States() {
+    std::vector<std::string> states;
+    for (const json& line : Lines()) states.push_back(line.at("state"));
+    return states;
+  }
+  std::vector<pb::AddNoteRequest> Noted() { return server_.referrals.received().noted; }
+
+  // Notes on kOne are refused until its etag is this.
+  void Stands(const std::string& etag) {
+    pb::Referral& now = server_.referrals.shown[kOne];
+    now.set_name(kOne);
+    now.set_state(pb::REFERRAL_STATE_ACCEPTED);
+    now.set_revision(5);
+    now.set_etag(etag);
+    server_.referrals.on_note = [etag](const pb::AddNoteRequest& request, pb::Referral& response) {
+      const bool stale = request.name() == kOne && request.etag() != etag;
+      if (stale) return rpc::ToGrpc(error::EtagMismatch(request.name()));
+      response.set_etag("\"6\"");
+      return grpc::Status::OK;
+    };
+    server_.referrals.history.clear_entries();
+    for (int revision = 1; revision <= 5; ++revision) {
+      pb::HistoryEntry& entry = *server_.referrals.history.add_entries();
+      entry.set_revision(revision);
+      entry.set_event(revision == 5 ? "ACCEPT" : revision == 4 ? "ACKNOWLEDGE" : "SUBMIT");
+      entry.set_body("bodies/es-madrid");
+    }
+  }
+
+  TestFolder folder_;
+  const std::string file_ = folder_.Path("queue");
+  Runner runner_;
+  FakeServer server_;
+};
+
+TEST_F(OfflineQueueTest, AChangeIsKeptAndNotSent) {
+  const RunResult kept = Note(kOne, "\"3\"", "what she said");
+  EXPECT_EQ(kept.code, ExitCode::kOk) << kept.err;
+  EXPECT_THAT(kept.out, AllOf(HasSubstr("kept in "), HasSubstr("add-note"), HasSubstr(kOne)));
+  EXPECT_EQ(kept.err, "");
+  struct stat about = {};
+  ASSERT_EQ(stat(file_.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 0777, 0600U);
+  const std::vector<json> lines = Lines();
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].at("method"), "AddNote");
+  EXPECT_EQ(lines[0].at("etag"), "\"3\"");
+  EXPECT_EQ(lines[0].at("request").at("requestId"), lines[0].at("requestId"));
+  EXPECT_THAT(Note(kTwo, "", "x").err, HasSubstr("Without --etag"));
+  EXPECT_EQ(Lines().size(), 2u);
+  EXPECT_TRUE(Noted().empty());
+}
+
+TEST_F(OfflineQueueTest, OnlyChangesOfReferralsAreKept) {
+  EXPECT_EQ(Offline({"referral", "show", kOne}).code, ExitCode::kUsage);
+  EXPECT_EQ(Offline({"referral", "list"}).code, ExitCode::kUsage);
+  EXPECT_EQ(
+      Offline({"referral", "disclose", kOne, "--section", "details", "--purpose", "assess-request"}).code,
+      ExitCode::kUsage);
+  EXPECT_EQ(Offline({"referral", "duplicates", "--given-name", "A", "--family-name", "B", "--birth-date",
+                     "1990-01-02"})
+                .code,
+            ExitCode::kUsage);
+  EXPECT_EQ(Offline({"referral", "watch", "--once"}).code, ExitCode::kUsage);
+  EXPECT_FALSE(folder_.Has("queue"));
+}
+
+TEST_F(OfflineQueueTest, AFileThatOthersReadIsRefused) {
+  folder_.Write("queue", "");
+  for (const mode_t mode : {0640, 0604, 0620, 0660}) {
+    ASSERT_EQ(chmod(file_.c_str(), mode), 0);
+    const RunResult kept = Note(kOne, "", "secret");
+    EXPECT_EQ(kept.code, ExitCode::kConflict) << mode;
+    EXPECT_THAT(kept.err, HasSubstr("FILE_NOT_PRIVATE"));
+    EXPECT_EQ(Send().code, ExitCode::kConflict);
+  }
+  std::filesystem::remove(file_);
+  std::filesystem::create_symlink(folder_.Write("elsewhere", ""), file_);
+  EXPECT_EQ(Note(kOne, "", "secret").code, ExitCode::kUsage);
+  EXPECT_EQ(folder_.Read("elsewhere"), "");
+}
+
+TEST_F(OfflineQueueTest, WhatIsSentIsMarkedAndTakenOutOfTheFile) {
+  server_.referrals.on_note = [](const pb::AddNoteRequest&, pb::Referral& response) {
+    response.set_etag("\"4\"");
+    return grpc::Status::OK;
+  };
+  Note(kOne, "\"3\"", "what she said");
+  Note(kTwo, "\"7\"", "what he said");
+  const RunResult sent = Send();
+  EXPECT_EQ(sent.code, ExitCode::kOk) << sent.err;
+  EXPECT_THAT(sent.out, AllOf(HasSubstr(kOne), HasSubstr(kTwo)));
+  EXPECT_THAT(sent.err, HasSubstr("2 sent"));
+  ASSERT_EQ(Noted().size(), 2u);
+  EXPECT_EQ(Noted()[0].text(), "what she said");
+  EXPECT_EQ(Noted()[0].etag(), "\"3\"");
+  EXPECT_THAT(folder_.Read("queue"), Not(HasSubstr("said")));
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "DONE"}));
+  EXPECT_EQ(Send().code, ExitCode::kOk);
+  EXPECT_EQ(Noted().size(), 2u) << "nothing is sent twice";
+}
+
+TEST_F(OfflineQueueTest, OneChangeAfterAnotherIsForTheVersionThatTheFirstLedTo) {
+  int revision = 3;
+  server_.referrals.on_note = [&revision](const pb::AddNoteRequest&, pb::Referral& response) {
+    response.set_etag("\"" + std::to_string(++revision) + "\"");
+    return grpc::Status::OK;
+  };
+  for (const char* text : {"a", "b", "c"}) Note(kOne, "\"3\"", text);
+  EXPECT_EQ(Send().code, ExitCode::kOk);
+  ASSERT_EQ(Noted().size(), 3u);
+  EXPECT_EQ(Noted()[0].etag(), "\"3\"");
+  EXPECT_EQ(Noted()[1].etag(), "\"4\"");
+  EXPECT_EQ(Noted()[2].etag(), "\"5\"");
+}
+
+TEST_F(OfflineQueueTest, AConflictIsShownAndHoldsUpItsReferralAlone) {
+  Note(kOne, "\"3\"", "first");
+  Note(kOne, "\"3\"", "second");
+  Note(kTwo, "", "other");
+  Stands("\"5\"");
+  const RunResult sent = Send();
+  EXPECT_EQ(sent.code, ExitCode::kConflict);
+  EXPECT_THAT(sent.out,
+              AllOf(HasSubstr("conflict: add-note " + std::string(kOne)), HasSubstr("for revision 3"),
+                    HasSubstr("ETAG_MISMATCH"), HasSubstr("revision 4"), HasSubstr("ACCEPT"),
+                    HasSubstr("now: accepted (revision 5"), HasSubstr("--retry"), HasSubstr("--drop")));
+  EXPECT_THAT(sent.out, AllOf(Not(HasSubstr("revision 2 ")), Not(HasSubstr("first"))));
+  EXPECT_THAT(sent.err, HasSubstr("1 sent, 1 in conflict, 1 wait for these"));
+  ASSERT_EQ(Noted().size(), 2u);
+  EXPECT_EQ(Noted()[1].name(), kTwo);
+  EXPECT_EQ(States(), (std::vector<std::string>{"CONFLICT", "WAITING", "DONE"}));
+  // Nothing is decided by running it again.
+  EXPECT_EQ(Send().code, ExitCode::kConflict);
+  EXPECT_EQ(Noted().size(), 2u);
+
+  const RunResult retried = Send({"--retry", kOne});
+  EXPECT_EQ(retried.code, ExitCode::kConflict) << "the second was meant for an older version, too";
+  ASSERT_EQ(Noted().size(), 4u);
+  EXPECT_EQ(Noted()[2].text(), "first");
+  EXPECT_EQ(Noted()[2].etag(), "\"5\"");
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "CONFLICT", "DONE"}));
+  EXPECT_EQ(Send({"--drop", std::string(kOne).substr(10)}).code, ExitCode::kOk);
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "DROPPED", "DONE"}));
+  EXPECT_THAT(folder_.Read("queue"), Not(HasSubstr("second")));
+  EXPECT_EQ(Send({"--drop", kOne}).code, ExitCode::kUsage) << "nothing is in conflict any more";
+}
+
+TEST_F(OfflineQueueTest, AConflictAsJsonHasWhatIsNeededToDecide) {
+  Note(kOne, "\"3\"", "first");
+  Stands("\"5\"");
+  const RunResult sent = Send({"--output", "json"});
+  EXPECT_EQ(sent.code, ExitCode::kConflict);
+  const json line = json::parse(sent.out);
+  EXPECT_EQ(line.at("conflict"), "AddNote");
+  EXPECT_EQ(line.at("reason"), "ETAG_MISMATCH");
+  EXPECT_EQ(line.at("meantFor"), "\"3\"");
+  EXPECT_EQ(line.at("since").size(), 2u);
+  EXPECT_EQ(line.at("now").at("state"), "REFERRAL_STATE_ACCEPTED");
+  const RunResult listed = runner_.Run({"send-later", file_, "--list"});
+  EXPECT_THAT(listed.out, AllOf(HasSubstr("conflict"), HasSubstr("ETAG_MISMATCH"), Not(HasSubstr("first"))));
+}
+
+TEST_F(OfflineQueueTest, WithoutAServerEverythingWaitsAndIsSentUnderTheSameIds) {
+  Note(kOne, "", "first");
+  Note(kTwo, "", "second");
+  const std::string before = folder_.Read("queue");
+  RunResult unreachable = runner_.Run({"send-later", file_, "--server", "127.0.0.1:1", "--timeout", "200ms"});
+  EXPECT_EQ(unreachable.code, ExitCode::kUnavailable);
+  EXPECT_EQ(folder_.Read("queue"), before);
+  // The answer of the second is lost.
+  server_.referrals.on_note = [](const pb::AddNoteRequest& request, pb::Referral&) {
+    return request.name() == kTwo ? rpc::ToGrpc(error::TokenRefused("it has expired")) : grpc::Status::OK;
+  };
+  EXPECT_EQ(Send().code, ExitCode::kRefused);
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "WAITING"}));
+  server_.referrals.on_note = nullptr;
+  EXPECT_EQ(Send().code, ExitCode::kOk);
+  const auto noted = Noted();
+  ASSERT_EQ(noted.size(), 3u);
+  EXPECT_EQ(noted[1].SerializeAsString(), noted[2].SerializeAsString()) << "so that it is done once";
+}
+
+TEST_F(OfflineQueueTest, ANewReferralGetsItsNameWhenItIsKept) {
+  runner_.variables["WAYPOST_TOKEN"] = TokenOf("bodies/es-fuenlabrada");
+  const RunResult kept = Offline({"referral", "submit", "--theme", "housing", "--priority", "normal"});
+  EXPECT_EQ(kept.code, ExitCode::kOk) << kept.err;
+  EXPECT_EQ(kept.err, "");
+  const std::string name = Lines()[0].at("referral");
+  EXPECT_TRUE(api::TimeOfIdOf(name.substr(10), "bodies/es-fuenlabrada").has_value()) << name;
+  EXPECT_THAT(kept.out, HasSubstr(name));
+  Note(name, "", "to what was just made");
+  EXPECT_EQ(Send().code, ExitCode::kOk);
+  const auto received = server_.referrals.received();
+  ASSERT_EQ(received.submitted.size(), 1u);
+  EXPECT_EQ(received.submitted[0].referral().name(), name);
+  ASSERT_EQ(received.noted.size(), 1u);
+  EXPECT_EQ(received.noted[0].name(), name);
+  // What is protected the server names.
+  Offline({"referral", "submit", "--theme", "housing", "--protect", "shelter"});
+  EXPECT_FALSE(Lines().back().contains("referral"));
+}
+
+TEST_F(OfflineQueueTest, WhatIsNoQueueIsRefusedWithItsLine) {
+  EXPECT_THAT(Send().err, HasSubstr("nothing is kept there"));
+  Note(kOne, "", "x");
+  const std::string good = folder_.Read("queue");
+  const auto refused = [&](const std::string& content, const std::string& problem) {
+    folder_.Write("queue", content);
+    ASSERT_EQ(chmod(file_.c_str(), 0600), 0);
+    const RunResult sent = Send();
+    EXPECT_EQ(sent.code, ExitCode::kUsage) << content;
+    EXPECT_THAT(sent.err, HasSubstr(problem));
+    EXPECT_EQ(folder_.Read("queue"), content);
+  };
+  refused(good + "x\n", "line 2 is no JSON object");
+  refused("{}\n", "line 1 is of no known format");
+  for (const auto& [member, value] :
+       {std::pair("method", "DropTables"), std::pair("state", "TIRED"), std::pair("requestId", "")}) {
+    json line = json::parse(good);
+    line[member] = value;
+    refused(line.dump() + "\n", "line 1 has no known method and state");
+  }
+  json line = json::parse(good);
+  line["request"]["unheardOf"] = 1;
+  refused(line.dump() + "\n", "line 1");
+  line.erase("request");
+  refused(line.dump() + "\n", "has no request");
+  std::string many;
+  for (size_t i = 0; i <= kMaxQueueLines; ++i) many += good;
+  refused(many, "one too many");
+  EXPECT_TRUE(Noted().empty());
+}
+
+TEST_F(OfflineQueueTest, TwoRunsDoNotShareAFile) {
+  Note(kOne, "", "x");
+  const auto held = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused);
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_EQ(Send().code, ExitCode::kUnavailable);
+  EXPECT_EQ(Note(kOne, "", "y").code, ExitCode::kUnavailable);
+  EXPECT_EQ(Lines().size(), 1u);
+}
+
+TEST_F(OfflineQueueTest, ReceiptsAreShownAndChecked) {
+  testing::CountingRandom random;
+  crypto::MemoryKeyProvider provider(random, testing::TestNow());
+  const auto signer = referral::ReceiptSigner::Make(provider);
+  ASSERT_TRUE(signer.ok()) << signer.status();
+  pb::Referral& shown = server_.referrals.shown[kOne];
+  shown.set_name(kOne);
+  for (const auto kind : {pb::TRANSPORT_RECEIPT_KIND_RECEIVED, pb::TRANSPORT_RECEIPT_KIND_DELIVERED}) {
+    pb::TransportReceipt& receipt = *shown.add_receipts();
+    receipt.set_kind(kind);
+    receipt.set_body("bodies/es-madrid");
+    receipt.set_content_hash(std::string(32, 'h'));
+    receipt.mutable_time()->set_seconds(1'772'000'000 + kind);
+  }
+  ASSERT_TRUE(signer->Sign(shown).ok());
+  for (const pb::ReceiptKey& key : signer->keys()) *server_.referrals.receipt_keys.add_keys() = key;
+  const std::vector<std::string> words = {"referral", "receipts", kOne, "--server", server_.address()};
+  const RunResult good = runner_.Run(words);
+  EXPECT_EQ(good.code, ExitCode::kOk) << good.err;
+  EXPECT_THAT(good.out, AllOf(HasSubstr("received"), HasSubstr("delivered"), HasSubstr("holds"),
+                              Not(HasSubstr("DOES NOT"))));
+  shown.mutable_receipts(1)->set_body("bodies/es-getafe");
+  const RunResult bad = runner_.Run(words);
+  EXPECT_EQ(bad.code, ExitCode::kVerificationFailed);
+  EXPECT_THAT(bad.out, HasSubstr("DOES NOT HOLD"));
+  std::vector<std::string> as_json = words;
+  as_json.insert(as_json.end(), {"--output", "json"});
+  const json listed = json::parse(runner_.Run(as_json).out);
+  EXPECT_EQ(listed.at("receipts").at(0).at("holds"), true);
+  EXPECT_EQ(listed.at("receipts").at(1).at("holds"), false);
+  // Keys that were kept say more than the server's own.
+  std::vector<std::string> with_keys = words;
+  with_keys.insert(with_keys.end(), {"--keys", folder_.Write("keys.json", "{}")});
+  EXPECT_EQ(runner_.Run(with_keys).code, ExitCode::kVerificationFailed);
+}
+
+}  // namespace
+}  // namespace waypost::cli
