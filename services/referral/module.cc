@@ -14,6 +14,7 @@
 #include "services/referral/enrolment_service.h"
 #include "services/referral/intake_service.h"
 #include "services/referral/key_renewal.h"
+#include "services/referral/path_service.h"
 #include "services/referral/programme_keeper.h"
 #include "services/referral/receipt_signature.h"
 #include "services/referral/referral_sealing.h"
@@ -85,6 +86,7 @@ class ReferralModule final : public runtime::Module {
         enrolments_(outbox_->env(), service_.change().clockwork()),
         intake_(outbox_->env(), sealing_, service_.change()),
         corrections_(outbox_->env()),
+        paths_(outbox_->env(), service_.change()),
         statistics_(outbox_->env(), PublicationOf(config.statistics())),
         keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())),
         retention_(outbox_->env(), service_.change(), {.erase_rate = config.retention().erase_rate()}),
@@ -95,7 +97,7 @@ class ReferralModule final : public runtime::Module {
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
   std::vector<grpc::Service*> more_services() override {
-    return {&enrolments_, &intake_, &corrections_, &statistics_, &successions_};
+    return {&enrolments_, &intake_, &corrections_, &paths_, &statistics_, &successions_};
   }
 
   absl::Status Start(const runtime::Peers& peers) override {
@@ -151,6 +153,7 @@ class ReferralModule final : public runtime::Module {
   EnrolmentService enrolments_;
   IntakeService intake_;
   CorrectionService corrections_;
+  PathService paths_;
   StatisticsService statistics_;
   ClockKeeper keeper_;
   RetentionKeeper retention_;

@@ -14,6 +14,7 @@
 #include "services/referral/correction_policy.h"
 #include "services/referral/enrolment_policy.h"
 #include "services/referral/intake_policy.h"
+#include "services/referral/path_policy.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rig.h"
@@ -173,6 +174,12 @@ std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
   channels["ListEnrolments"] = [this](const std::string& token) {
     return Answer(token, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest());
   };
+  channels["ListPaths"] = [this](const std::string& token) {
+    v1::ListPathsRequest request;
+    std::string shown = Answer(token, &PathStub::ListPaths, request);
+    request.set_ended(true);
+    return shown + Answer(token, &PathStub::ListPaths, request);
+  };
   AddFigures(channels);
   return channels;
 }
@@ -232,6 +239,9 @@ TEST_F(ProtectedTest, EveryMethodThatAnswersAboutABodyIsTried) {
     if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
   }
   for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
+    if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
+  }
+  for (const policy::MethodRule* rule : kPathMethodRules) {
     if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
   }
   for (const policy::MethodRule* rule : {&kCheckDuplicates, &kListStatistics, &kListCorrectionTasks}) {
@@ -474,6 +484,15 @@ TEST_F(ProtectedTest, WhatOthersKnowByALinkOrAPlaceIsNotProtectedBelatedly) {
   accept.add_places()->set_person(1);
   accept.mutable_places(0)->set_group_id("alpha");
   EXPECT_EQ(ReasonOf(Do(receiving_caseworker, &Stub::AcceptReferral, accept)), "PROTECTED_HAS_NO_GROUP");
+  const std::string began = Requested();
+  v1::CreatePathRequest path;
+  path.set_referral(began);
+  path.set_person(1);
+  path.add_steps()->set_theme(type::v1::THEME_EMPLOYMENT);
+  Must(Do(referrer, &PathStub::CreatePath, path));
+  EXPECT_EQ(ReasonOf(Assign(referrer, began, {}, v1::PROTECTION_GROUND_SHELTER)), "PROTECTED_IS_UNLINKED");
+  path.set_referral(shelter);
+  EXPECT_EQ(ReasonOf(Do(referring_caseworker, &PathStub::CreatePath, path)), "PROTECTED_IS_UNLINKED");
   EXPECT_EQ(ReasonOf(Assign(referrer, Requested(), {"p-eva"})), "INVALID_FIELD")
       << "readers of nothing protected";
 }

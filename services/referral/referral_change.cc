@@ -1,7 +1,9 @@
 #include "services/referral/referral_change.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <set>
 #include <variant>
 
 #include "common/api/resource.h"
@@ -13,7 +15,10 @@
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/group_ledger.h"
+#include "services/referral/path_ledger.h"
+#include "services/referral/path_repository.h"
 #include "services/referral/receipt_rows.h"
+#include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
@@ -215,6 +220,9 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
 
 // What was written of a referral before it was protected, and is found by others.
 absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
+  // What belongs to a path is linked.
+  WAYPOST_ASSIGN_OR_RETURN(const auto paths, rows::LinksOfReferral(writer, next.name()));
+  if (!paths.empty()) return ProtectedIsUnlinked(next.name());
   WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, next.name()));
   holdings.HideFromSearch();
   holdings.Save(writer);
@@ -257,6 +265,7 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
     WAYPOST_RETURN_IF_ERROR(Hide(mutation.writer(), next));
   }
   WAYPOST_ASSIGN_OR_RETURN(const auto enrolled, CarryEnrolments(mutation, as, before, decision));
+  WAYPOST_RETURN_IF_ERROR(CarryPaths(mutation, as, before, next));
   WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(mutation.writer(), before, next, enrolled));
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   WAYPOST_RETURN_IF_ERROR(rows::AddCounts(mutation.writer(), next, decision.counted));
@@ -302,24 +311,35 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
   return absl::OkStatus();
 }
 
-// A misdirected referral is gone from whomever it was passed on to, hand-overs that were not taken included.
-// What of that is open the decision follows by itself.
+// By what its receiving body passed a referral on: what continues it, hand-overs that were not taken
+// included, and the steps of a path that began from it.
+absl::StatusOr<std::vector<std::string>> PassedOnBy(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                           rows::ListContinuations(reader, name, kMaxChainReferrals));
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> steps, rows::StepsFrom(reader, name));
+  names.insert(names.end(), steps.begin(), steps.end());
+  return names;
+}
+
+// A misdirected referral is gone from whomever it was passed on to. What the decision of one of them follows
+// by itself is cut when its turn comes.
 absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                                 std::string_view name) {
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> to_visit,
-                           rows::ListContinuations(mutation.writer(), name, kMaxChainReferrals));
-  std::vector<FollowUp> ended;
+  std::set<std::string, std::less<>> seen = {std::string(name)};
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> to_visit, PassedOnBy(mutation.writer(), name));
   while (!to_visit.empty()) {
     const std::string next = std::move(to_visit.back());
     to_visit.pop_back();
+    if (!seen.insert(next).second) continue;
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), next));
     const bool cut = record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
-    if (IsEnd(record.state()) && !cut) ended.push_back({next, command::Misdirected{}});
-    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> further,
-                             rows::ListContinuations(mutation.writer(), next, kMaxChainReferrals));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> further, PassedOnBy(mutation.writer(), next));
+    if (!cut) {
+      WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, {{next, command::Misdirected{}}}, 0));
+    }
     for (std::string& one : further) to_visit.push_back(std::move(one));
   }
-  return RunFollowUps(mutation, as, by, ended, 0);
+  return absl::OkStatus();
 }
 
 absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& linked,
@@ -425,6 +445,22 @@ absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const
   return prepared;
 }
 
+absl::StatusOr<google::protobuf::RepeatedPtrField<v1::PersonSections>> ReferralChange::OpenHeld(
+    const store::Reader& reader, std::string_view name, const std::vector<Wrap>& wraps, std::string_view body,
+    const google::protobuf::RepeatedPtrField<v1::Person>& persons) {
+  WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(name, wraps, body));
+  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, name));
+  google::protobuf::RepeatedPtrField<v1::PersonSections> held;
+  for (const v1::Person& person : persons) {
+    std::vector<v1::SectionKind> kinds = {v1::SECTION_KIND_SCREENING};
+    for (const int kind : person.disclosure().sections()) kinds.push_back(static_cast<v1::SectionKind>(kind));
+    WAYPOST_ASSIGN_OR_RETURN(auto opened,
+                             sealing_.OpenSections(name, keys, sections, {person.number()}, kinds));
+    for (v1::PersonSections& section : opened) *held.Add() = std::move(section);
+  }
+  return held;
+}
+
 absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const store::Reader& reader,
                                                  const Asked& asked) {
   Prepared prepared;
@@ -519,16 +555,8 @@ absl::Status ReferralChange::PrepareLinked(const rpc::Call& call, const store::R
                                            Prepared& prepared) {
   // The linked referral's referring body is a side of this one, and holds keys here.
   const std::string& from = linked.referring().body();
-  WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(current.name(), prepared.based_on, from));
-  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, current.name()));
-  google::protobuf::RepeatedPtrField<v1::PersonSections> copied;
-  for (const v1::Person& person : linked.persons()) {
-    std::vector<v1::SectionKind> kinds = {v1::SECTION_KIND_SCREENING};
-    for (const int kind : person.disclosure().sections()) kinds.push_back(static_cast<v1::SectionKind>(kind));
-    WAYPOST_ASSIGN_OR_RETURN(auto opened,
-                             sealing_.OpenSections(current.name(), keys, sections, {person.number()}, kinds));
-    for (v1::PersonSections& section : opened) *copied.Add() = std::move(section);
-  }
+  WAYPOST_ASSIGN_OR_RETURN(const auto copied,
+                           OpenHeld(reader, current.name(), prepared.based_on, from, linked.persons()));
   WAYPOST_ASSIGN_OR_RETURN(prepared.linked,
                            sealing_.SealNew(linked.name(), SidesOf(linked), copied, "", call.now));
   if (linked.receiver_access() != storage::v1::RECEIVER_ACCESS_FULL) return absl::OkStatus();
@@ -572,6 +600,13 @@ absl::Status ReferralChange::Run(rpc::Mutation& mutation, const Asked& asked, co
                           .relations = RelationsFor(current, asked, mutation.caller()),
                           .revision = current.revision(),
                           .etag = asked.etag}));
+  return RunAuthorized(mutation, as, current, asked, prepared, response);
+}
+
+absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Authorized& as,
+                                           const ReferralRecord& current, const Asked& asked,
+                                           const Prepared& prepared, v1::Referral& response) {
+  store::Writer& writer = mutation.writer();
   WAYPOST_RETURN_IF_ERROR(CheckNotTaken(writer, asked));
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<v1::PossibleDuplicate> duplicates,
                            FindPossible(writer, mutation.call(), asked.name, prepared.searches));

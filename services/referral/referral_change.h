@@ -90,9 +90,21 @@ class ReferralChange {
   // the snapshot does not take is left to the transaction to refuse.
   absl::StatusOr<Prepared> Prepare(const rpc::Call& call, const store::Reader& reader, const Asked& asked);
 
+  // What `body` can open by `wraps` of those people in a referral, as far as it was filled in: what goes
+  // along where they are referred on.
+  absl::StatusOr<google::protobuf::RepeatedPtrField<v1::PersonSections>> OpenHeld(
+      const store::Reader& reader, std::string_view name, const std::vector<Wrap>& wraps,
+      std::string_view body, const google::protobuf::RepeatedPtrField<v1::Person>& persons);
+
   // In the transaction. Returns rpc::PrepareAgain() when `prepared` is out of date.
   absl::Status Run(rpc::Mutation& mutation, const Asked& asked, const Prepared& prepared,
                    v1::Referral& response);
+
+  // The same of a referral that is created by what is asked of another resource, to which `as` has authority.
+  absl::Status RunNew(rpc::Mutation& mutation, const policy::Authorized& as, const Asked& asked,
+                      const Prepared& prepared, v1::Referral& response) {
+    return RunAuthorized(mutation, as, {}, asked, prepared, response);
+  }
 
   // In the transaction of a change that nobody asked for: a clock. `note`, if any, is written with it;
   // returns rpc::PrepareAgain() when its number is taken.
@@ -101,6 +113,9 @@ class ReferralChange {
                            const std::optional<storage::v1::NoteRecord>& note = std::nullopt);
 
  private:
+  absl::Status RunAuthorized(rpc::Mutation& mutation, const policy::Authorized& as,
+                             const ReferralRecord& current, const Asked& asked, const Prepared& prepared,
+                             v1::Referral& response);
   absl::Status PrepareKeys(const rpc::Call& call, const store::Reader& reader, const Asked& asked,
                            const ReferralRecord& current, Decision& decision, Prepared& prepared);
   absl::Status PrepareLinked(const rpc::Call& call, const store::Reader& reader,

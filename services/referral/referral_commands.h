@@ -49,6 +49,7 @@ struct Create {
   std::string name;  // made by the service
   v1::Referral referral;
   std::vector<FilledSections> filled;
+  std::string path = {};  // of which it is a step; made by the service
 };
 struct Update {
   v1::Referral referral;

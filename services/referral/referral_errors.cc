@@ -213,6 +213,12 @@ absl::Status ProtectedHasNoGroup(std::string_view name) {
       "its place outside of groups");
 }
 
+absl::Status PathOpen(std::string_view referral, std::string_view path) {
+  return Refused("PATH_OPEN", referral,
+                 Cat("has a person who is on '", path, "' already: go on with that one, or end it first"),
+                 {{"path", std::string(path)}});
+}
+
 absl::Status DisclosureStopped(std::string_view name) {
   return Refused("DISCLOSURE_STOPPED", name,
                  "has a person who withdrew, objected or had it restricted, of whom nothing further is "

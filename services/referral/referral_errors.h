@@ -91,6 +91,10 @@ absl::Status ProtectedIsUnlinked(std::string_view name);
 // PROTECTED_HAS_NO_GROUP: waiting lists and places of a group are seen by others.
 absl::Status ProtectedHasNoGroup(std::string_view name);
 
+// --- Of paths
+// PATH_OPEN: the person is on one of the caller's body already.
+absl::Status PathOpen(std::string_view referral, std::string_view path);
+
 // --- Of rights that travel
 // DISCLOSURE_STOPPED: nothing further is disclosed of a person who withdrew, objected or had it restricted.
 absl::Status DisclosureStopped(std::string_view name);

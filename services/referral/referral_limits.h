@@ -77,7 +77,16 @@ inline constexpr absl::Duration kLatestZone = absl::Hours(12);
 
 // Rights that travel.
 inline constexpr int kMaxRightMarks = 100;     // in one referral
-inline constexpr int kMaxChainReferrals = 64;  // that one use of a right reaches
+inline constexpr int kMaxChainReferrals = 64;  // that continue one, and one another
+inline constexpr int kMaxReach = 512;          // referrals that one use of a right reaches
+
+// Paths.
+inline constexpr int kMaxPathSteps = 20;
+inline constexpr int kMaxPathReferrals = 60;  // steps can be taken again
+inline constexpr int kMaxPathsOfReferral = 60;
+// No step is taken, and no path begins, where more referrals than that hang together: what follows of hops
+// must not take them out of a right's reach.
+inline constexpr int kMaxReachOfPaths = 256;
 
 // Retention.
 inline constexpr int kMaxRulesInReport = 200;  // of one body and day; more are counted together

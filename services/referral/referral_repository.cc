@@ -14,6 +14,7 @@
 #include "services/referral/referral_machine.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/retention_repository.h"
+#include "services/referral/row_page.h"
 
 namespace waypost::referral::rows {
 namespace {
@@ -53,13 +54,6 @@ std::string HoldingsKey(std::string_view name) {
 
 std::string LookupPrefix(std::string_view body, std::string_view lookup) {
   return KeyBuilder().Text("look").Text(body).Text(lookup).Take();
-}
-
-// Ids begin with their time and have one length: with every byte turned round, the newest comes first.
-std::string Reversed(std::string_view id) {
-  std::string reversed(id);
-  for (char& byte : reversed) byte = static_cast<char>(~byte);
-  return reversed;
 }
 
 std::string LookupKey(std::string_view name, std::string_view body, std::string_view lookup) {

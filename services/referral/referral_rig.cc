@@ -57,7 +57,8 @@ ReferralRig::ReferralRig(RigOptions options)
       intake_service(rig.env(), sealing, service.change()),
       correction_service(rig.env()),
       statistics_service(rig.env(), {}),
-      succession_service(rig.env()) {
+      succession_service(rig.env()),
+      path_service(rig.env(), service.change()) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
@@ -75,13 +76,14 @@ ReferralRig::ReferralRig(RigOptions options)
   SetCoordinator("coordinationAgreements/madrid-language", kCoordinatingBody, "2025-01-01", "");
 
   rig.Serve({&service, &enrolment_service, &intake_service, &correction_service, &statistics_service,
-             &succession_service});
+             &succession_service, &path_service});
   stub = v1::ReferralService::NewStub(rig.channel());
   enrolment_stub = v1::EnrolmentService::NewStub(rig.channel());
   intake_stub = v1::IntakeService::NewStub(rig.channel());
   correction_stub = v1::CorrectionService::NewStub(rig.channel());
   statistics_stub = v1::StatisticsService::NewStub(rig.channel());
   succession_stub = v1::SuccessionService::NewStub(rig.channel());
+  path_stub = v1::PathService::NewStub(rig.channel());
   referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
   receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
   coordinator = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
@@ -100,6 +102,7 @@ ReferralRig::~ReferralRig() {
   correction_stub.reset();
   statistics_stub.reset();
   succession_stub.reset();
+  path_stub.reset();
   rig.StopServing();
 }
 

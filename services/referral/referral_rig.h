@@ -21,6 +21,7 @@
 #include "services/referral/directory_replica.h"
 #include "services/referral/enrolment_service.h"
 #include "services/referral/intake_service.h"
+#include "services/referral/path_service.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/referral_testing.h"
@@ -28,6 +29,7 @@
 #include "services/referral/succession_service.h"
 #include "waypost/referral/v1/correction_service.grpc.pb.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
+#include "waypost/referral/v1/path_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 #include "waypost/referral/v1/statistics_service.grpc.pb.h"
 #include "waypost/referral/v1/succession_service.grpc.pb.h"
@@ -38,6 +40,7 @@ using Stub = v1::ReferralService::Stub;
 using EnrolmentStub = v1::EnrolmentService::Stub;
 using CorrectionStub = v1::CorrectionService::Stub;
 using IntakeStub = v1::IntakeService::Stub;
+using PathStub = v1::PathService::Stub;
 using StatisticsStub = v1::StatisticsService::Stub;
 using SuccessionStub = v1::SuccessionService::Stub;
 using ::waypost::testing::RigOptions;
@@ -182,6 +185,8 @@ class ReferralRig {
   std::unique_ptr<StatisticsStub> statistics_stub;
   SuccessionService succession_service;
   std::unique_ptr<SuccessionStub> succession_stub;
+  PathService path_service;
+  std::unique_ptr<PathStub> path_stub;
 
   // Supervisors.
   std::string referrer;
@@ -205,6 +210,7 @@ class ReferralRig {
     if constexpr (std::is_same_v<Any, CorrectionStub>) return *correction_stub;
     if constexpr (std::is_same_v<Any, StatisticsStub>) return *statistics_stub;
     if constexpr (std::is_same_v<Any, SuccessionStub>) return *succession_stub;
+    if constexpr (std::is_same_v<Any, PathStub>) return *path_stub;
   }
 
   // A change that is yet to be filled in.

@@ -247,6 +247,7 @@ absl::Status MakeDraft(const command::Create& create, Step& step) {
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_NONE);
   next.set_draft_actor(std::string(step.by.pseudonym));
   next.set_next_note(1);
+  next.set_path(create.path);
   if (input.has_protection()) {
     WAYPOST_RETURN_IF_ERROR(ProtectNew(input.protection(), step.by.pseudonym, step.now, next));
   }

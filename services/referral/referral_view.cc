@@ -170,6 +170,8 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   if (referring || HasScreening(record)) *view.mutable_appointments() = record.appointments();
   const v1::Party own = referring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
   if (record.has_approval() && record.approval().party() == own) *view.mutable_approval() = record.approval();
+  // The paths of a body are its own, and go with what it holds.
+  if (referring && !record.has_referring_erase_time()) view.set_path(record.path());
   view.set_erased(referring ? record.has_referring_erase_time() : record.has_receiving_erase_time());
   if (record.has_programme_end()) *view.mutable_programme_end() = record.programme_end();
 }

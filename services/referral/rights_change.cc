@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/path_ledger.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
@@ -50,6 +51,15 @@ RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party) {
   return held;
 }
 
+// The body from which all of them began, and which may know of every holder. Where a path led on from what
+// others had begun there is none: who referred first does not learn of the steps that followed.
+std::string OriginOf(const std::vector<ReferralRecord>& chain) {
+  for (const ReferralRecord& referral : chain) {
+    if (referral.origin_body() != chain.front().origin_body()) return {};
+  }
+  return chain.front().origin_body();
+}
+
 RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, const std::string& name,
                                const std::vector<ReferralRecord>& chain, std::string_view recorded_by,
                                absl::Time now) {
@@ -66,9 +76,9 @@ RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, co
   *record.mutable_create_time() = api::ToTimestamp(now);
   *record.mutable_due_time() = api::ToTimestamp(AnswerDue(api::FromTimestamp(request.ask_time())));
   *record.mutable_update_time() = api::ToTimestamp(now);
+  record.set_origin_body(OriginOf(chain));
   for (const ReferralRecord& referral : chain) {
     record.set_is_protected(IsProtected(referral));
-    record.set_origin_body(referral.origin_body());
     for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
       if (Holds(referral, request.person(), party)) *record.add_holders() = HolderOf(referral, party);
     }
@@ -153,7 +163,7 @@ absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRight
     return error::InvalidField("ask_time", "must not be in the future");
   }
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<ReferralRecord> chain,
-                           rows::Chain(writer, request.name(), kMaxChainReferrals));
+                           rows::Chain(writer, request.name(), kMaxReach));
   const RightsRequestRecord record =
       NewRequest(request, name, chain, mutation.caller().body, mutation.call().now);
 
@@ -169,6 +179,7 @@ absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRight
   WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), reached));
   if (request.kind() == v1::RIGHT_KIND_WITHDRAWAL) {
     WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), EndedBy(chain, request.person())));
+    WAYPOST_RETURN_IF_ERROR(EndPathsOf(mutation, as, chain, request.person()));
   }
   rows::PutRightsRequest(writer, nullptr, record);
   response = ToRightsRequest(record, mutation.caller().body);

@@ -1,6 +1,7 @@
 #include "services/referral/rights_repository.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
+#include "services/referral/path_repository.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_rights.h"
@@ -100,6 +102,8 @@ absl::StatusOr<std::vector<ReferralRecord>> Chain(const store::Reader& reader, s
     WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, Get(reader, next));
     if (!chain.empty() && IsProtected(record) != IsProtected(chain.front())) continue;
     WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, ListContinuations(reader, next, limit + 1));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> along, AlongPaths(reader, next));
+    std::move(along.begin(), along.end(), std::back_inserter(around));
     around.push_back(record.forwarded_from());
     around.push_back(record.forwarded_to());
     for (std::string& other : around) {

@@ -39,8 +39,9 @@ absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::strin
                                          std::string_view position, int limit);
 
 // Every referral that hangs together with this one, itself included: what it continues, what continues it,
-// and the hand-overs that were not taken. Each once, those furthest down the chain first. LIMIT_EXCEEDED
-// beyond `limit`. Of protected ones it holds none but from another protected one, and then those alone.
+// the hand-overs that were not taken, and along a path what it began from and its steps. Each once, those
+// furthest down the chain first. LIMIT_EXCEEDED beyond `limit`. Of protected ones it holds none but from
+// another protected one, and then those alone.
 absl::StatusOr<std::vector<storage::v1::ReferralRecord>> Chain(const store::Reader& reader,
                                                                std::string_view name, int limit);
 

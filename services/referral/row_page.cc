@@ -11,6 +11,12 @@ store::KeyRange RowsAfter(std::string_view prefix, std::string_view position) {
   return store::PrefixRangeAfter(prefix, base::Cat(prefix, position));
 }
 
+std::string Reversed(std::string_view id) {
+  std::string reversed(id);
+  for (char& byte : reversed) byte = static_cast<char>(~byte);
+  return reversed;
+}
+
 absl::StatusOr<RowPage> ReadRows(const store::Reader& reader, std::string_view prefix,
                                  const store::KeyRange& range, int limit) {
   RowPage page;

@@ -20,6 +20,10 @@ struct RowPage {
 // The rows below `prefix` after `position` (empty: from the first).
 store::KeyRange RowsAfter(std::string_view prefix, std::string_view position);
 
+// An id for a key of an index that has the newest first. Ids begin with their time and have one length: with
+// every byte turned round, they sort the other way. The same again gives the id.
+std::string Reversed(std::string_view id);
+
 // At most `limit` rows of `range`, which lies below `prefix`.
 absl::StatusOr<RowPage> ReadRows(const store::Reader& reader, std::string_view prefix,
                                  const store::KeyRange& range, int limit);

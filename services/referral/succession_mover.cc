@@ -16,6 +16,7 @@
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/enrolment_repository.h"
+#include "services/referral/path_ledger.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
@@ -300,6 +301,7 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
   for (const NoteRecord& note : plan.notes) rows::PutNote(writer, plan.name, note);
   WAYPOST_RETURN_IF_ERROR(MoveEnrolments(mutation, as, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(MoveRights(writer, current, plan.move, mutation.call().now));
+  WAYPOST_RETURN_IF_ERROR(MovePaths(mutation, as, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(
       change_.RunAsSystem(mutation, as, current, command::Succeed{{plan.move}}, plan.note));
   WAYPOST_ASSIGN_OR_RETURN(std::optional<SuccessionMoveRecord> move, rows::GetMove(writer, succession));

@@ -1,11 +1,12 @@
-"""The chapter about places: the socio-linguistic workshops of Pont-de-Claix in the figures of the paper, four
-levels and an entry group, 33 learners, 15 people waiting."""
+"""The chapters about places: the socio-linguistic workshops of Pont-de-Claix in the figures of the paper,
+four levels and an entry group, 33 learners, 15 people waiting; and about the way on from there, told once."""
 
 import cases
 from client import REFERRAL
 from desk import in_days, request_id, today
 
 ENROLMENT = "waypost.referral.v1.EnrolmentService"
+PATH = "waypost.referral.v1.PathService"
 _OFFER = "offers/fr-pont-de-claix-asl"
 _GROUPS = {"alpha": 8, "fle1": 19, "fle2": 2, "fle3": 3, "entry": 1}
 _WAITING = 15
@@ -109,8 +110,9 @@ def _publish_criteria(report, cast):
 
 
 def _leave(report, cast):
-    """Somebody begins, reaches her goal and leaves; returns who is first on the list then."""
+    """Somebody begins, reaches her goal and leaves: her referral, and who is first on the list then."""
     learner = _first_in(cast, "entry", "PLACED")
+    hers = cast.pont_supervisor.call(ENROLMENT, "GetEnrolment", {"name": learner}).message.get("referral", "")
     outcome = {"kind": "OUTCOME_KIND_ENROLLED", "date": today(), "informedBy": "INFORMED_BY_RECEIVING_BODY",
                "informedHow": "INFORMED_HOW_IN_PERSON", "informedLanguage": "ar"}
     answer = cast.pont_supervisor.call(ENROLMENT, "StartEnrolment", {
@@ -121,7 +123,45 @@ def _leave(report, cast):
         "name": learner, "requestId": request_id(), "reason": "LEAVE_REASON_GOAL_REACHED",
         "destination": "LEAVE_DESTINATION_VOCATIONAL_TRAINING"})
     report.check("she leaves for vocational training: a place is free", answer.ok, str(answer))
-    return answer.message.get("nextOnList", "")
+    return hers, answer.message.get("nextOnList", "")
+
+
+def _states(path):
+    return [step.get("state", "").removeprefix("PATH_STEP_STATE_") for step in path.get("steps", [])]
+
+
+def _way_on(report, cast, desk, referral):
+    """Of who left the workshop for a training: the Métropole, which had referred her there, leads on."""
+    report.chapter("From the workshop to a training and a job, told once")
+    report.step(cast.metropole.title, "plans her way on from the referral to the workshop")
+    made = cast.metropole.call(PATH, "CreatePath", {
+        "referral": referral, "person": 1, "requestId": request_id(),
+        "steps": [{"theme": "THEME_VOCATIONAL_TRAINING"}, {"theme": "THEME_EMPLOYMENT"}]})
+    report.equal("two steps are to come", _states(made.message), ["PLANNED", "PLANNED"])
+    path = made.message.get("name", "")
+    step = {"name": path, "step": 1, "receiving": {"body": "bodies/fr-afpa",
+                                                   "unit": "bodies/fr-afpa/units/pont-de-claix"},
+            "territory": cases.PONT_DE_CLAIX, "priority": "PRIORITY_NORMAL",
+            "disclosure": cases.disclosure("fr", "fr", "ar"),
+            "screening": {"text": "French for a training. She begins whenever a place is free."}}
+    report.step(cast.metropole.title, "refers her to AFPA: the basis is new, her story is not asked again")
+    taken = cast.metropole.call(PATH, "TakeStep", {**step, "requestId": request_id()})
+    report.check("the step is taken", taken.ok, str(taken))
+    name = taken.message.get("referral", {}).get("name", "")
+    again = cast.metropole.call(PATH, "TakeStep", {**step, "requestId": request_id()})
+    desk.refused("no step is taken twice", again, "FAILED_PRECONDITION", "INVALID_TRANSITION")
+    report.step(cast.afpa.title, "accepts, and opens what she told the Métropole")
+    desk.state_is(desk.send(cast.afpa, "AcceptReferral", {"name": name}), "ACCEPTED")
+    opened = desk.disclose(cast.afpa, name, ["DETAILS"], "DELIVER_SERVICE")
+    told = desk.disclose(cast.metropole, referral, ["DETAILS"], "COORDINATE_CASE")
+    of = [answer.message.get("sections", [{}])[0].get("details", {}) for answer in (opened, told)]
+    report.check("it is what she told once, word for word", bool(of[0]) and of[0] == of[1])
+    seen = desk.get(cast.afpa, name)
+    report.check("AFPA sees a referral, and no path", "path" not in seen and not seen.get("hops"))
+    mine = cast.metropole.call(PATH, "GetPath", {"name": path}).message
+    report.equal("the first step is under way", _states(mine), ["UNDER_WAY", "PLANNED"])
+    others = cast.pont_supervisor.call(PATH, "GetPath", {"name": path})
+    desk.refused("for the workshop there is no path", others, "NOT_FOUND")
 
 
 def full(report, cast, desk, run):
@@ -139,7 +179,7 @@ def full(report, cast, desk, run):
     _publish_criteria(report, cast)
     _queue(report, cast, run)
     report.step("Pont-de-Claix, supervisor", "sees a learner of the entry group through, who then leaves")
-    first = _leave(report, cast)
+    hers, first = _leave(report, cast)
     page = cast.pont_supervisor.call(ENROLMENT, "ListWaitingList", {
         "name": f"{_OFFER}/groups/entry/waitingList"}).message
     rows = page.get("entries", [])
@@ -157,3 +197,4 @@ def full(report, cast, desk, run):
     report.equal("14 wait, and every place is taken again",
                  (_list_of(cast.pont_supervisor, "entry").get("waitingCount"),
                   _list_of(cast.pont_supervisor, "entry").get("taken")), (14, 1))
+    _way_on(report, cast, desk, hers)

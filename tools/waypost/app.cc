@@ -101,6 +101,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddRightsCommands(*app, session);
   AddRetentionCommands(*app, session);
   AddEnrolmentCommands(*app, session);
+  AddPathCommands(*app, session);
   AddAuditCommands(*app, session);
   AddTokenCommand(*app, session);
   AddReflectionCommand(*app, session);

@@ -458,8 +458,68 @@ FakeEnrolments::Received FakeEnrolments::received() const {
   return received_;
 }
 
+namespace {
+
+referral::v1::Path OnePath() {
+  referral::v1::Path path;
+  path.set_name("paths/01jd");
+  path.set_referral("referrals/01jd");
+  path.set_person(1);
+  auto& language = *path.add_steps();
+  language.set_number(1);
+  language.set_theme(type::v1::THEME_LANGUAGE);
+  language.set_state(referral::v1::PATH_STEP_STATE_DONE);
+  language.set_referral("referrals/01je");
+  auto& training = *path.add_steps();
+  training.set_number(2);
+  training.set_theme(type::v1::THEME_VOCATIONAL_TRAINING);
+  training.set_state(referral::v1::PATH_STEP_STATE_PLANNED);
+  return path;
+}
+
+}  // namespace
+
+grpc::Status FakePaths::CreatePath(grpc::ServerContext*, const referral::v1::CreatePathRequest* request,
+                                   referral::v1::Path* response) {
+  const std::lock_guard lock(mutex_);
+  received_.created = *request;
+  *response = OnePath();
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePaths::ListPaths(grpc::ServerContext*, const referral::v1::ListPathsRequest* request,
+                                  referral::v1::ListPathsResponse* response) {
+  const std::lock_guard lock(mutex_);
+  received_.listed = *request;
+  *response->add_paths() = OnePath();
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePaths::UpdatePath(grpc::ServerContext*, const referral::v1::UpdatePathRequest* request,
+                                   referral::v1::Path* response) {
+  const std::lock_guard lock(mutex_);
+  received_.updated = *request;
+  *response = OnePath();
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePaths::TakeStep(grpc::ServerContext*, const referral::v1::TakeStepRequest* request,
+                                 referral::v1::TakeStepResponse* response) {
+  const std::lock_guard lock(mutex_);
+  received_.taken = *request;
+  *response->mutable_path() = OnePath();
+  response->mutable_referral()->set_name("referrals/01jf");
+  response->mutable_referral()->set_state(referral::v1::REFERRAL_STATE_REQUESTED);
+  return grpc::Status::OK;
+}
+
+FakePaths::Received FakePaths::received() const {
+  const std::lock_guard lock(mutex_);
+  return received_;
+}
+
 FakeServer::FakeServer() {
-  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&directory, &referrals, &enrolments});
+  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&directory, &referrals, &enrolments, &paths});
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
     std::abort();

@@ -21,6 +21,7 @@
 #include "tools/waypost/exit_codes.h"
 #include "waypost/directory/v1/directory_service.grpc.pb.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
+#include "waypost/referral/v1/path_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 
 namespace waypost::cli::testing {
@@ -199,6 +200,32 @@ class FakeEnrolments final : public referral::v1::EnrolmentService::Service {
   Received received_;
 };
 
+// One path of a language course and a training.
+class FakePaths final : public referral::v1::PathService::Service {
+ public:
+  grpc::Status CreatePath(grpc::ServerContext* context, const referral::v1::CreatePathRequest* request,
+                          referral::v1::Path* response) override;
+  grpc::Status ListPaths(grpc::ServerContext* context, const referral::v1::ListPathsRequest* request,
+                         referral::v1::ListPathsResponse* response) override;
+  grpc::Status UpdatePath(grpc::ServerContext* context, const referral::v1::UpdatePathRequest* request,
+                          referral::v1::Path* response) override;
+  grpc::Status TakeStep(grpc::ServerContext* context, const referral::v1::TakeStepRequest* request,
+                        referral::v1::TakeStepResponse* response) override;
+
+  // What was last asked of each.
+  struct Received {
+    referral::v1::CreatePathRequest created;
+    referral::v1::ListPathsRequest listed;
+    referral::v1::UpdatePathRequest updated;
+    referral::v1::TakeStepRequest taken;
+  };
+  Received received() const;
+
+ private:
+  mutable std::mutex mutex_;
+  Received received_;  // guarded by mutex_
+};
+
 class FakeReferrals final : public referral::v1::ReferralService::Service {
  public:
   grpc::Status SubmitReferral(grpc::ServerContext* context,
@@ -290,6 +317,7 @@ class FakeServer {
 
   FakeDirectory directory;
   FakeEnrolments enrolments;
+  FakePaths paths;
   FakeReferrals referrals;
   // "127.0.0.1:…".
   std::string address() const;

@@ -1,0 +1,257 @@
+#include "services/referral/path_change.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "common/api/resource.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "common/rpc/mutate.h"
+#include "common/status/errors.h"
+#include "services/referral/path_ledger.h"
+#include "services/referral/path_repository.h"
+#include "services/referral/path_validation.h"
+#include "services/referral/referral_errors.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_view.h"
+#include "services/referral/rights_repository.h"
+
+namespace waypost::referral {
+namespace {
+
+using policy::Authorized;
+using storage::v1::PathStepRecord;
+using storage::v1::ReferralRecord;
+
+// An offer that is not there is a slip. Whether it takes anybody is asked when the step is taken.
+absl::Status CheckOffers(const BodyRegistry& bodies, const store::Reader& reader, absl::Time now,
+                         const google::protobuf::RepeatedPtrField<v1::PathStep>& steps) {
+  error::FieldViolations wrong;
+  for (int i = 0; i < steps.size(); ++i) {
+    if (steps[i].offer().empty()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts offer, bodies.FindOffer(reader, steps[i].offer()));
+    if (!offer.exists) {
+      wrong.Add(base::Cat("steps[", i, "].offer"),
+                base::Cat("'", steps[i].offer(), "' is not in the directory: look it up with ListOffers"));
+    }
+  }
+  // A newer replica may know it.
+  if (!wrong.empty()) WAYPOST_RETURN_IF_ERROR(bodies.CheckFresh(now));
+  return wrong.ToStatus();
+}
+
+// One open path of a body for a person, and not too many of a referral.
+absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, std::string_view referral,
+                          uint32_t person) {
+  WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, referral));
+  for (const rows::PathLink& link : links) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto path, rows::FindPath(reader, link.path));
+    const bool same = path.has_value() && path->body() == body && path->person() == person;
+    if (same && !HasEnded(*path)) return PathOpen(referral, path->name());
+  }
+  const auto count = static_cast<int>(links.size());
+  if (count < kMaxPathsOfReferral) return absl::OkStatus();
+  return error::LimitExceeded("paths of a referral", kMaxPathsOfReferral, count + 1);
+}
+
+// A right must reach all that hangs together.
+absl::Status CheckReach(const store::Reader& reader, std::string_view referral) {
+  return rows::Chain(reader, referral, kMaxReachOfPaths).status();
+}
+
+const PathStepRecord* FindStep(const PathRecord& path, uint32_t number) {
+  for (const PathStepRecord& step : path.steps()) {
+    if (step.number() == number) return &step;
+  }
+  return nullptr;
+}
+
+// The person as the source has her; what is disclosed, and why, is another matter for each recipient.
+v1::Person PersonOf(const ReferralRecord& source, uint32_t number, const v1::Disclosure& disclosure) {
+  v1::Person person;
+  for (const v1::Person& each : source.persons()) {
+    if (each.number() == number) person = each;
+  }
+  person.clear_outcome();
+  *person.mutable_disclosure() = disclosure;
+  return person;
+}
+
+template <typename Request>
+absl::StatusOr<Authorized> Authorize(rpc::Mutation& mutation, const Request& request, const HeldPath& path) {
+  return mutation.Authorize({.name = request.name(),
+                             .relations = path.RelationsOf(mutation.caller()),
+                             .revision = path.record.revision(),
+                             .etag = request.etag()});
+}
+
+// Decides and writes; `path` is as it is then.
+absl::Status Carry(rpc::Mutation& mutation, const Authorized& as, const PathCommand& command,
+                   HeldPath& path) {
+  WAYPOST_ASSIGN_OR_RETURN(PathDecision decision,
+                           DecidePath(path.record, path.courses, command, mutation.call().now));
+  WAYPOST_RETURN_IF_ERROR(WritePath(mutation, as, &path.record, decision));
+  path.record = std::move(decision.next);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<HeldPath> HoldPath(const store::Reader& reader, std::string_view name) {
+  HeldPath held;
+  WAYPOST_ASSIGN_OR_RETURN(held.record, rows::GetPath(reader, name));
+  WAYPOST_ASSIGN_OR_RETURN(held.referrals, rows::ReferralsOfPath(reader, name));
+  WAYPOST_ASSIGN_OR_RETURN(held.courses, rows::CoursesOf(reader, held.record));
+  return held;
+}
+
+absl::Status PathChange::Create(rpc::Mutation& mutation, const v1::CreatePathRequest& request,
+                                const std::string& name, v1::Path& response) {
+  store::Writer& writer = mutation.writer();
+  const policy::Caller& caller = mutation.caller();
+  const absl::Time now = mutation.call().now;
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(writer, request.referral()));
+  WAYPOST_ASSIGN_OR_RETURN(
+      const Authorized as,
+      mutation.Authorize({.name = request.referral(), .relations = RelationsOf(referral, caller)}));
+  WAYPOST_RETURN_IF_ERROR(CheckMayBegin(referral, request.person(), as));
+  WAYPOST_RETURN_IF_ERROR(CheckNoOther(writer, caller.body, request.referral(), request.person()));
+  WAYPOST_RETURN_IF_ERROR(CheckReach(writer, request.referral()));
+  WAYPOST_RETURN_IF_ERROR(CheckOffers(change_.clockwork().bodies, writer, now, request.steps()));
+  const PathDecision decision = OpenPath({.name = name,
+                                          .body = caller.body,
+                                          .referral = request.referral(),
+                                          .person = request.person(),
+                                          .steps = {request.steps().begin(), request.steps().end()}},
+                                         now);
+  const bool referring = referral.referring().body() == caller.body;
+  rows::PutPathLink(writer, {.path = name,
+                             .referral = referral.name(),
+                             .kind = referring ? storage::v1::PATH_LINK_KIND_BEGAN_REFERRING
+                                               : storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING});
+  WAYPOST_RETURN_IF_ERROR(WritePath(mutation, as, nullptr, decision));
+  response = ToPath(decision.next, {}, {referral}, caller);
+  return absl::OkStatus();
+}
+
+absl::Status PathChange::Update(rpc::Mutation& mutation, const v1::UpdatePathRequest& request,
+                                v1::Path& response) {
+  WAYPOST_ASSIGN_OR_RETURN(HeldPath path, HoldPath(mutation.writer(), request.name()));
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized as, Authorize(mutation, request, path));
+  WAYPOST_RETURN_IF_ERROR(
+      CheckOffers(change_.clockwork().bodies, mutation.writer(), mutation.call().now, request.steps()));
+  const path::Update update{{request.steps().begin(), request.steps().end()}};
+  WAYPOST_RETURN_IF_ERROR(Carry(mutation, as, update, path));
+  response = path.View(mutation.caller());
+  return absl::OkStatus();
+}
+
+absl::Status PathChange::End(rpc::Mutation& mutation, const v1::EndPathRequest& request, v1::Path& response) {
+  WAYPOST_ASSIGN_OR_RETURN(HeldPath path, HoldPath(mutation.writer(), request.name()));
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized as, Authorize(mutation, request, path));
+  WAYPOST_RETURN_IF_ERROR(Carry(mutation, as, path::End{request.reason()}, path));
+  response = path.View(mutation.caller());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PreparedStep> PathChange::Prepare(const rpc::Call& call, const store::Reader& reader,
+                                                 const v1::TakeStepRequest& request,
+                                                 const std::string& name) {
+  PreparedStep prepared;
+  const absl::StatusOr<HeldPath> path = HoldPath(reader, request.name());
+  if (!path.ok()) return prepared;
+  if (!call.Authorize(path->RelationsOf(*call.caller), request.name()).ok()) return prepared;
+  const path::TakeStep take{.step = request.step(), .referral = name};
+  if (!DecidePath(path->record, path->courses, take, call.now).ok()) return prepared;
+  const absl::StatusOr<const ReferralRecord*> source = SourceOf(path->record, path->referrals);
+  if (!source.ok()) return prepared;
+  prepared.made = true;
+  prepared.source = (*source)->name();
+  prepared.revision = (*source)->revision();
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, prepared.source));
+  prepared.based_on = holdings.wraps();
+  google::protobuf::RepeatedPtrField<v1::Person> persons;
+  for (const v1::Person& each : (*source)->persons()) {
+    if (each.number() == path->record.person()) *persons.Add() = each;
+  }
+  const std::string& body = path->record.body();
+  WAYPOST_ASSIGN_OR_RETURN(auto sections,
+                           change_.OpenHeld(reader, prepared.source, prepared.based_on, body, persons));
+  if (sections.empty()) sections.Add()->set_person(path->record.person());
+  if (request.has_screening()) *sections[0].mutable_screening() = request.screening();
+  prepared.filled = FilledIn(sections);
+  WAYPOST_ASSIGN_OR_RETURN(
+      Asked asked, SubmissionFor(reader, *call.caller, request, *path, **source, name, prepared.filled));
+  asked.sections = &sections;
+  WAYPOST_ASSIGN_OR_RETURN(
+      prepared.sealed,
+      change_.PrepareNew(call, asked, {.referring = body, .receiving = request.receiving().body()}));
+  return prepared;
+}
+
+absl::StatusOr<Asked> PathChange::SubmissionFor(const store::Reader& reader, const policy::Caller& caller,
+                                                const v1::TakeStepRequest& request, const HeldPath& path,
+                                                const ReferralRecord& source, const std::string& name,
+                                                const std::vector<FilledSections>& filled) const {
+  v1::SubmitReferralRequest submission = SubmissionOf(request);
+  v1::Referral& referral = *submission.mutable_referral();
+  const PathStepRecord* const step = FindStep(path.record, request.step());
+  if (step != nullptr) {
+    referral.set_theme(step->theme());
+    if (request.offer().empty()) referral.set_offer(step->offer());
+  }
+  referral.clear_persons();
+  *referral.add_persons() = PersonOf(source, path.record.person(), request.disclosure());
+  // It is with the unit that has the person's case. Who is not of that unit, and no supervisor, has it
+  // herself; so has anybody where that unit is closed.
+  const bool refers = source.referring().body() == path.record.body();
+  const std::string& unit = refers ? source.referring().unit() : source.receiving().unit();
+  const bool knows_unit = caller.roles.Has(policy::Role::kSupervisor) || caller.MemberOf(unit);
+  if (!unit.empty() && knows_unit) {
+    WAYPOST_ASSIGN_OR_RETURN(const UnitFacts facts, change_.clockwork().bodies.FindUnit(reader, unit));
+    if (facts.active) referral.mutable_referring()->set_unit(unit);
+  }
+  command::Submit submit = SubmitOf(submission, name);
+  auto created = std::make_shared<command::Create>(*submit.created);
+  created->filled = filled;
+  created->path = path.record.name();
+  submit.created = std::move(created);
+  Asked asked;
+  asked.command = std::move(submit);
+  return asked;
+}
+
+absl::Status PathChange::Take(rpc::Mutation& mutation, const v1::TakeStepRequest& request,
+                              const std::string& name, const PreparedStep& prepared,
+                              v1::TakeStepResponse& response) {
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(HeldPath path, HoldPath(writer, request.name()));
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized as, Authorize(mutation, request, path));
+  const path::TakeStep take{.step = request.step(), .referral = name};
+  WAYPOST_ASSIGN_OR_RETURN(PathDecision decision,
+                           DecidePath(path.record, path.courses, take, mutation.call().now));
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord* const source, SourceOf(path.record, path.referrals));
+  const auto taken = static_cast<int>(path.referrals.size());
+  if (taken >= kMaxPathReferrals) {
+    return error::LimitExceeded("referrals of a path", kMaxPathReferrals, taken + 1);
+  }
+  WAYPOST_RETURN_IF_ERROR(CheckReach(writer, source->name()));
+  if (!prepared.made || prepared.source != source->name() || prepared.revision != source->revision()) {
+    return rpc::PrepareAgain();
+  }
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, source->name()));
+  if (!SameWraps(prepared.based_on, holdings.wraps())) return rpc::PrepareAgain();
+  WAYPOST_ASSIGN_OR_RETURN(const Asked asked, SubmissionFor(writer, mutation.caller(), request, path, *source,
+                                                            name, prepared.filled));
+  WAYPOST_RETURN_IF_ERROR(
+      InFieldsOfStep(change_.RunNew(mutation, as, asked, prepared.sealed, *response.mutable_referral())));
+  WAYPOST_RETURN_IF_ERROR(WritePath(mutation, as, &path.record, decision));
+  rows::PutPathLink(writer,
+                    {.path = request.name(), .referral = name, .kind = storage::v1::PATH_LINK_KIND_STEP});
+  WAYPOST_ASSIGN_OR_RETURN(path, HoldPath(writer, request.name()));
+  *response.mutable_path() = path.View(mutation.caller());
+  return absl::OkStatus();
+}
+
+}  // namespace waypost::referral

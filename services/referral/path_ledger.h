@@ -1,0 +1,37 @@
+// Carries decisions on paths out, and what follows for them from their referrals: rows and events, in the
+// transaction at hand.
+#ifndef WAYPOST_SERVICES_REFERRAL_PATH_LEDGER_H_
+#define WAYPOST_SERVICES_REFERRAL_PATH_LEDGER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/policy/policy.h"
+#include "common/rpc/mutation.h"
+#include "services/referral/path_rules.h"
+#include "services/referral/referral_commands.h"
+
+namespace waypost::referral {
+
+// `before` is null for a new one.
+absl::Status WritePath(rpc::Mutation& mutation, const policy::Authorized& as, const PathRecord* before,
+                       const PathDecision& decision);
+
+// What follows from a changed referral, which is written already. A path of which nothing is left that could
+// be carried along ends; once its body holds nothing of the person in any of its referrals, it is erased.
+absl::Status CarryPaths(rpc::Mutation& mutation, const policy::Authorized& as,
+                        const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
+
+// A person withdrew: the paths on which she is, by any referral of the chain, end.
+absl::Status EndPathsOf(rpc::Mutation& mutation, const policy::Authorized& as,
+                        const std::vector<storage::v1::ReferralRecord>& chain, uint32_t person);
+
+// The paths of this referral go with it to who stands in its body's place. Where that body leads an open path
+// of the person already, that one goes on and the other ends.
+absl::Status MovePaths(rpc::Mutation& mutation, const policy::Authorized& as,
+                       const storage::v1::ReferralRecord& referral, const command::BodyMove& move);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_PATH_LEDGER_H_

@@ -1,0 +1,67 @@
+// Keys, indexes and codecs of paths. As referral_repository.
+//
+//   ("path", id)                               PathRecord
+//   ("path.body", body, ended, reversed id)    empty: the paths of a body, newest first
+//   ("path.in", path id, referral id)          PathLinkRecord: the referrals of a path, oldest first
+//   ("path.of", referral id, path id)          PathLinkRecord: the paths that a referral belongs to
+//
+// The last two stay when a path is erased: a right goes along them.
+#ifndef WAYPOST_SERVICES_REFERRAL_PATH_REPOSITORY_H_
+#define WAYPOST_SERVICES_REFERRAL_PATH_REPOSITORY_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/store/store.h"
+#include "services/referral/path_rules.h"
+
+namespace waypost::referral::rows {
+
+// "paths/x" is stored under x.
+std::string PathNameOfId(std::string_view id);
+
+// NOT_FOUND when there is none.
+absl::StatusOr<PathRecord> GetPath(const store::Reader& reader, std::string_view name);
+// Nothing when it is not there, or was erased.
+absl::StatusOr<std::optional<PathRecord>> FindPath(const store::Reader& reader, std::string_view name);
+// Moves the index row from where `before` (null for a new one) had it.
+void PutPath(store::Writer& writer, const PathRecord* before, const PathRecord& next);
+// Its links stay.
+void DeletePath(store::Writer& writer, const PathRecord& path);
+
+struct PathPage {
+  std::vector<PathRecord> paths;
+  std::string position;  // where to go on; empty at the end
+};
+// The newest first, at most `limit`; `position` is empty or what a page before returned.
+absl::StatusOr<PathPage> ListPaths(const store::Reader& reader, std::string_view body, bool ended,
+                                   std::string_view position, int limit);
+
+// That a referral belongs to a path.
+struct PathLink {
+  std::string path;
+  std::string referral;
+  storage::v1::PathLinkKind kind = storage::v1::PATH_LINK_KIND_UNSPECIFIED;
+};
+void PutPathLink(store::Writer& writer, const PathLink& link);
+absl::StatusOr<std::vector<PathLink>> LinksOfPath(const store::Reader& reader, std::string_view path);
+absl::StatusOr<std::vector<PathLink>> LinksOfReferral(const store::Reader& reader, std::string_view referral);
+
+// The path's referrals, oldest first.
+absl::StatusOr<std::vector<storage::v1::ReferralRecord>> ReferralsOfPath(const store::Reader& reader,
+                                                                         std::string_view path);
+// What became of each step that was taken.
+absl::StatusOr<StepCourses> CoursesOf(const store::Reader& reader, const PathRecord& path);
+
+// The referrals that hang together with one by a path.
+absl::StatusOr<std::vector<std::string>> AlongPaths(const store::Reader& reader, std::string_view referral);
+// The referrals by which its receiving body passed on what it was told in this one: the steps of its paths.
+absl::StatusOr<std::vector<std::string>> StepsFrom(const store::Reader& reader, std::string_view referral);
+
+}  // namespace waypost::referral::rows
+
+#endif  // WAYPOST_SERVICES_REFERRAL_PATH_REPOSITORY_H_

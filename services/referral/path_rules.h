@@ -1,0 +1,120 @@
+// What a command does to a path, and what of its referrals it rests on. Pure: (record, courses, command, now)
+// → decision; no store, no gRPC, no clock. Thread-safe. The referral that a step opens is decided by
+// referral_rules.h, as any other that is submitted.
+#ifndef WAYPOST_SERVICES_REFERRAL_PATH_RULES_H_
+#define WAYPOST_SERVICES_REFERRAL_PATH_RULES_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/policy/policy.h"
+#include "services/referral/path_machine.h"
+#include "services/referral/referral_machine.h"
+#include "waypost/referral/storage/v1/path_storage.pb.h"
+#include "waypost/referral/storage/v1/referral_storage.pb.h"
+#include "waypost/referral/v1/path.pb.h"
+
+namespace waypost::referral {
+
+using storage::v1::PathRecord;
+
+// What became of a step that was taken: the state of its referral or, where that was forwarded, of where the
+// case went; and whether an enrolment of the person from it has not ended.
+struct StepCourse {
+  State referral = kNothing;
+  bool enrolment_open = false;
+};
+// By the step's number; of every step that was taken.
+using StepCourses = std::map<uint32_t, StepCourse>;
+
+namespace path {
+
+struct Create {
+  std::string name;  // made by the service
+  std::string body;
+  std::string referral;
+  uint32_t person = 0;
+  std::vector<v1::PathStep> steps;  // theme and offer
+};
+// The steps from now on. One with a number is there already: of one that was taken, or is left out, theme and
+// offer stay. Those that were taken are all named, in the order in which they stand.
+struct Update {
+  std::vector<v1::PathStep> steps;
+};
+struct TakeStep {
+  uint32_t step = 0;
+  std::string referral;  // the one that is opened
+};
+struct End {
+  v1::PathEndReason reason = v1::PATH_END_REASON_UNSPECIFIED;
+};
+// By the system: the person withdrew, or nothing is left to be carried along.
+struct EndShare {};
+// Another body stands in the place of the one that leads it.
+struct Succeed {
+  std::string body;
+};
+
+}  // namespace path
+
+using PathCommand = std::variant<path::Update, path::TakeStep, path::End, path::EndShare, path::Succeed>;
+
+struct PathDecision {
+  PathRecord next;
+  PathEvent event;
+};
+
+bool HasEnded(const PathRecord& path);
+
+// Where a step stands.
+StepState StateOf(const storage::v1::PathStepRecord& step, const StepCourses& courses);
+
+PathDecision OpenPath(const path::Create& create, absl::Time now);
+
+// INVALID_TRANSITION of a path that has ended, and of a step whose state does not take it; INVALID_FIELD when
+// the request does not fit the path. REQUIRES: the request passed validation; `courses` are those of
+// `current`.
+absl::StatusOr<PathDecision> DecidePath(const PathRecord& current, const StepCourses& courses,
+                                        const PathCommand& command, absl::Time now);
+
+// --- A path and its referrals
+// Does that body hold anything of the person in this referral, if only a file?
+bool HoldsAnything(const storage::v1::ReferralRecord& referral, std::string_view body, uint32_t person);
+// Has it the keys to all that the referral says of the person?
+bool HoldsSections(const storage::v1::ReferralRecord& referral, std::string_view body, uint32_t person);
+
+// May a path of that person begin from the referral? INVALID_FIELD, PROTECTED_IS_UNLINKED, SHARE_ERASED,
+// ACCESS_ENDED, NOT_YET_DISCLOSED, DISCLOSURE_STOPPED. `as` was authorized with the relations to the
+// referral.
+absl::Status CheckMayBegin(const storage::v1::ReferralRecord& referral, uint32_t person,
+                           const policy::Authorized& as);
+
+// From which of the path's referrals the person's sections go along: the last one in which the body holds
+// them. `referrals` in the order in which they were made. DISCLOSURE_STOPPED where a right stops one of them,
+// SHARE_ERASED where nothing is left. Valid as long as `referrals` are.
+absl::StatusOr<const storage::v1::ReferralRecord*> SourceOf(
+    const PathRecord& path, const std::vector<storage::v1::ReferralRecord>& referrals);
+
+// How `caller` stands to a path: as one who refers, if she may read one of its referrals. Empty for everybody
+// else: for them it does not exist.
+policy::Relations RelationsToPath(const PathRecord& path,
+                                  const std::vector<storage::v1::ReferralRecord>& referrals,
+                                  const policy::Caller& caller);
+
+// What a person of the leading body may see of it: without the names of referrals that she may not read.
+v1::Path ToPath(const PathRecord& path, const StepCourses& courses,
+                const std::vector<storage::v1::ReferralRecord>& referrals, const policy::Caller& caller);
+
+// "paths/…", by its form.
+bool IsPathName(std::string_view name);
+
+}  // namespace waypost::referral
+
+#endif  // WAYPOST_SERVICES_REFERRAL_PATH_RULES_H_

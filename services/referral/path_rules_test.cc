@@ -1,0 +1,344 @@
+// Every step state × every act, every command on open and ended paths, and what of its referrals a path
+// rests on.
+#include "services/referral/path_rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "common/api/resource.h"
+#include "common/status/errors.h"
+#include "services/referral/path_policy.h"
+#include "services/referral/referral_testing.h"
+
+namespace waypost::referral {
+namespace {
+
+using namespace testing;  // NOLINT: the referrals of this room
+using policy::Relation;
+using policy::Role;
+using storage::v1::PathStepRecord;
+using storage::v1::ReferralRecord;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::string_view kPath = "paths/01jd0000000000000000000007";
+constexpr std::string_view kOther = "referrals/01jd0000000000000000000005";
+
+v1::PathStep Step(type::v1::Theme theme, std::string_view offer = {}) {
+  v1::PathStep step;
+  step.set_theme(theme);
+  step.set_offer(std::string(offer));
+  return step;
+}
+
+v1::PathStep Numbered(uint32_t number, StepState state = v1::PATH_STEP_STATE_UNSPECIFIED) {
+  v1::PathStep step = Step(type::v1::THEME_HOUSING, "offers/other");
+  step.set_number(number);
+  step.set_state(state);
+  return step;
+}
+
+// Language → training → job, led by the referring body.
+PathRecord Planned() {
+  return OpenPath({.name = std::string(kPath),
+                   .body = std::string(kReferringBody),
+                   .referral = std::string(kName),
+                   .person = 1,
+                   .steps = {Step(type::v1::THEME_LANGUAGE, "offers/language"),
+                             Step(type::v1::THEME_EDUCATION), Step(type::v1::THEME_EMPLOYMENT)}},
+                  Now())
+      .next;
+}
+
+// A path whose second step is in that state.
+struct Posed {
+  PathRecord path;
+  StepCourses courses;
+};
+Posed PosedIn(StepState state) {
+  Posed posed{.path = Planned(), .courses = {}};
+  PathStepRecord& step = *posed.path.mutable_steps(1);
+  if (state == kStepPlanned) return posed;
+  step.set_skipped(state == kStepSkipped);
+  if (state == kStepSkipped) return posed;
+  step.set_referral(std::string(kOther));
+  posed.courses[2].referral = state == kStepDone         ? kCompleted
+                              : state == kStepNotReached ? kDeclined
+                                                         : kAcknowledged;
+  return posed;
+}
+
+std::string ReasonOf(const absl::Status& status) {
+  return status.ok() ? "OK" : error::ReasonOf(status);
+}
+
+constexpr std::array kStates = {kStepPlanned, kStepUnderWay, kStepDone, kStepNotReached, kStepSkipped};
+
+TEST(PathMachineTest, SaysWhatEachStateTakes) {
+  EXPECT_THAT(AllowedActs(kStepPlanned), ElementsAre("TAKE", "LEAVE_OUT", "PLAN", "REMOVE"));
+  EXPECT_THAT(AllowedActs(kStepUnderWay), IsEmpty());
+  EXPECT_THAT(AllowedActs(kStepDone), IsEmpty());
+  EXPECT_THAT(AllowedActs(kStepNotReached), ElementsAre("TAKE", "LEAVE_OUT"));
+  EXPECT_THAT(AllowedActs(kStepSkipped), ElementsAre("LEAVE_OUT", "PLAN", "REMOVE"));
+  EXPECT_THAT(AllowedActs(v1::PATH_STEP_STATE_UNSPECIFIED), IsEmpty());
+  EXPECT_EQ(StepStateName(kStepUnderWay), "UNDER_WAY");
+  std::set<std::string_view> names;
+  for (int event = 0; event < kPathEventCount; ++event) names.insert(PathEventName(PathEvent(event)));
+  EXPECT_EQ(names.size(), static_cast<size_t>(kPathEventCount));
+}
+
+TEST(PathRulesTest, AStepIsWhereItsReferralAndItsEnrolmentsAre) {
+  const PathStepRecord planned = Planned().steps(0);
+  EXPECT_EQ(StateOf(planned, {}), kStepPlanned);
+  PathStepRecord taken = planned;
+  taken.set_referral(std::string(kOther));
+  for (int i = kDraft; i <= kLapsed; ++i) {
+    const auto state = static_cast<State>(i);
+    const StepState expected = !IsEnd(state)         ? kStepUnderWay
+                               : state == kCompleted ? kStepDone
+                                                     : kStepNotReached;
+    EXPECT_EQ(StateOf(taken, {{1, {.referral = state}}}), expected) << StateName(state);
+    EXPECT_EQ(StateOf(taken, {{1, {.referral = state, .enrolment_open = true}}}), kStepUnderWay)
+        << StateName(state) << ": she is still there";
+    PathStepRecord skipped = taken;
+    skipped.set_skipped(true);
+    EXPECT_EQ(StateOf(skipped, {{1, {.referral = state}}}), kStepSkipped);
+  }
+}
+
+TEST(PathRulesTest, BeginsWithItsStepsNumberedInOrder) {
+  const PathRecord path = Planned();
+  EXPECT_EQ(path.revision(), 1);
+  ASSERT_EQ(path.steps_size(), 3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(path.steps(i).number(), static_cast<uint32_t>(i + 1));
+  EXPECT_EQ(path.steps(0).offer(), "offers/language");
+  EXPECT_EQ(path.next_step(), 4u);
+  EXPECT_FALSE(HasEnded(path));
+}
+
+// The whole table: step state × what is done with the step.
+TEST(PathRulesTest, EveryStateTakesWhatTheTableSaysAndNothingElse) {
+  for (const StepState state : kStates) {
+    const Posed posed = PosedIn(state);
+    ASSERT_EQ(StateOf(posed.path.steps(1), posed.courses), state);
+    const bool taken = !posed.path.steps(1).referral().empty();
+
+    const auto take =
+        DecidePath(posed.path, posed.courses, path::TakeStep{2, std::string(kLinkedName)}, Now());
+    EXPECT_EQ(take.ok(), Takes(state, StepAct::kTake)) << StepStateName(state);
+    if (take.ok()) {
+      EXPECT_EQ(take->next.steps(1).referral(), kLinkedName);
+      EXPECT_EQ(take->event, PathEvent::kTakeStep);
+    } else {
+      EXPECT_EQ(ReasonOf(take.status()), "INVALID_TRANSITION");
+      EXPECT_EQ(error::MetadataOf(take.status(), "state"), StepStateName(state));
+    }
+
+    const auto skip = DecidePath(posed.path, posed.courses,
+                                 path::Update{{Numbered(1), Numbered(2, kStepSkipped), Numbered(3)}}, Now());
+    EXPECT_EQ(skip.ok(), Takes(state, StepAct::kLeaveOut)) << StepStateName(state);
+    if (skip.ok()) {
+      EXPECT_TRUE(skip->next.steps(1).skipped());
+      EXPECT_EQ(skip->next.steps(1).referral(), posed.path.steps(1).referral()) << "it stays to be seen";
+    } else {
+      EXPECT_EQ(ReasonOf(skip.status()), "INVALID_TRANSITION");
+    }
+
+    // To name a step as it is is no change of it, whatever its state.
+    const auto plan = DecidePath(posed.path, posed.courses,
+                                 path::Update{{Numbered(1), Numbered(2, kStepPlanned), Numbered(3)}}, Now());
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_FALSE(plan->next.steps(1).skipped());
+    EXPECT_EQ(plan->next.steps(1).theme() == type::v1::THEME_HOUSING, Takes(state, StepAct::kPlan))
+        << StepStateName(state);
+
+    const auto remove =
+        DecidePath(posed.path, posed.courses, path::Update{{Numbered(1), Numbered(3)}}, Now());
+    EXPECT_EQ(remove.ok(), Takes(state, StepAct::kRemove)) << StepStateName(state);
+    EXPECT_EQ(remove.ok(), !taken);
+    if (!remove.ok()) EXPECT_EQ(ReasonOf(remove.status()), "INVALID_FIELD");
+  }
+}
+
+TEST(PathRulesTest, ASkippedStepThatWasTakenOnceCanBeTakenUpAgainButIsNotForgotten) {
+  Posed posed = PosedIn(kStepNotReached);
+  posed.path.mutable_steps(1)->set_skipped(true);
+  const auto removed = DecidePath(posed.path, posed.courses, path::Update{{Numbered(1), Numbered(3)}}, Now());
+  EXPECT_EQ(ReasonOf(removed.status()), "INVALID_FIELD");
+  const auto back =
+      DecidePath(posed.path, posed.courses, path::Update{{Numbered(1), Numbered(2), Numbered(3)}}, Now());
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(StateOf(back->next.steps(1), posed.courses), kStepNotReached);
+  EXPECT_EQ(back->next.steps(1).theme(), type::v1::THEME_EDUCATION) << "as it was taken";
+}
+
+TEST(PathRulesTest, NumbersAreNeverUsedAgain) {
+  const auto first = DecidePath(
+      Planned(), {}, path::Update{{Numbered(3), Step(type::v1::THEME_HEALTH), Numbered(1)}}, Now());
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->next.steps_size(), 3);
+  EXPECT_EQ(first->next.steps(0).number(), 3u);
+  EXPECT_EQ(first->next.steps(1).number(), 4u);
+  EXPECT_EQ(first->next.steps(2).number(), 1u);
+  const auto second = DecidePath(first->next, {}, path::Update{{Step(type::v1::THEME_LANGUAGE)}}, Now());
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->next.steps(0).number(), 5u);
+  EXPECT_EQ(second->next.revision(), 3);
+}
+
+TEST(PathRulesTest, StepsThatDoNotFitAreToldAtOnce) {
+  const auto wrong =
+      DecidePath(Planned(), {}, path::Update{{Numbered(1), Numbered(1), Numbered(9), Numbered(2)}}, Now());
+  EXPECT_EQ(ReasonOf(wrong.status()), "INVALID_FIELD");
+  EXPECT_THAT(error::ViolationsOf(wrong.status()),
+              ElementsAre("steps[1].number: is given twice", "steps[2].number: is no step of this path"));
+  const auto none = DecidePath(Planned(), {}, path::TakeStep{9, std::string(kLinkedName)}, Now());
+  EXPECT_EQ(ReasonOf(none.status()), "INVALID_FIELD");
+  Posed posed = PosedIn(kStepDone);
+  posed.path.mutable_steps(0)->set_referral(std::string(kLinkedName));
+  posed.courses[1].referral = kCompleted;
+  const auto turned = DecidePath(posed.path, posed.courses, path::Update{{Numbered(2), Numbered(1)}}, Now());
+  EXPECT_EQ(ReasonOf(turned.status()), "INVALID_FIELD") << "what was taken stands in its order";
+}
+
+TEST(PathRulesTest, WhatHasEndedTakesNothingButAnotherBody) {
+  const auto ended = DecidePath(Planned(), {}, path::End{v1::PATH_END_REASON_GOAL_REACHED}, Now());
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->next.end_reason(), v1::PATH_END_REASON_GOAL_REACHED);
+  EXPECT_TRUE(HasEnded(ended->next));
+  for (const PathCommand& command :
+       {PathCommand(path::Update{{Numbered(1)}}), PathCommand(path::TakeStep{1, std::string(kLinkedName)}),
+        PathCommand(path::End{v1::PATH_END_REASON_REPLACED}), PathCommand(path::EndShare{})}) {
+    const auto refused = DecidePath(ended->next, {}, command, Now());
+    EXPECT_EQ(ReasonOf(refused.status()), "INVALID_TRANSITION");
+    EXPECT_EQ(error::MetadataOf(refused.status(), "state"), "ENDED");
+  }
+  const auto moved = DecidePath(ended->next, {}, path::Succeed{std::string(kThirdBody)}, Now());
+  ASSERT_TRUE(moved.ok());
+  EXPECT_EQ(moved->next.body(), kThirdBody);
+  const auto share = DecidePath(Planned(), {}, path::EndShare{}, Now());
+  EXPECT_EQ(share->next.end_reason(), v1::PATH_END_REASON_SHARE_ENDED);
+}
+
+TEST(PathRulesTest, TimeDoesNotGoBack) {
+  const auto earlier =
+      DecidePath(Planned(), {}, path::End{v1::PATH_END_REASON_MOVED_AWAY}, Now() - absl::Hours(1));
+  EXPECT_EQ(api::FromTimestamp(earlier->next.end_time()), Now());
+}
+
+// --- What a path rests on
+TEST(PathRulesTest, SectionsGoAlongFromTheLastReferralInWhichTheBodyHoldsThem) {
+  const PathRecord path = Planned();
+  ReferralRecord first = RecordIn(kCompleted);
+  ReferralRecord second = RecordIn(kDeclined);
+  second.set_name(std::string(kOther));
+  const auto from = [&](const ReferralRecord& a, const ReferralRecord& b) -> std::string {
+    const std::vector<ReferralRecord> referrals = {a, b};
+    const auto source = SourceOf(path, referrals);
+    return source.ok() ? (*source)->name() : ReasonOf(source.status());
+  };
+  EXPECT_EQ(from(first, second), kOther) << "whatever became of it";
+  ReferralRecord erased = second;
+  *erased.mutable_referring_erase_time() = api::ToTimestamp(Now());
+  EXPECT_EQ(from(first, erased), kName);
+  ReferralRecord first_erased = first;
+  *first_erased.mutable_referring_erase_time() = api::ToTimestamp(Now());
+  EXPECT_EQ(from(first_erased, erased), "SHARE_ERASED");
+  ReferralRecord person_erased = second;
+  person_erased.add_person_erasures()->set_person(1);
+  person_erased.mutable_person_erasures(0)->set_party(v1::PARTY_REFERRING);
+  EXPECT_EQ(from(first, person_erased), kName);
+  // A right stops all of it, in whichever referral it is marked, and whatever is left of that.
+  for (ReferralRecord stopped : {first, erased}) {
+    storage::v1::RightMarkRecord& mark = *stopped.add_right_marks();
+    mark.set_person(1);
+    mark.set_kind(v1::RIGHT_KIND_OBJECTION);
+    mark.set_referring_asked(true);
+    EXPECT_EQ(from(stopped, second), "DISCLOSURE_STOPPED");
+    mark.set_person(2);
+    EXPECT_EQ(from(stopped, second), kOther) << "somebody else's";
+  }
+  ReferralRecord hidden = second;
+  hidden.mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  EXPECT_EQ(from(first, hidden), kName);
+}
+
+TEST(PathRulesTest, AReceivingBodyHoldsWhatItAcceptedAndStillOpens) {
+  for (const State state : {kRequested, kAccepted, kInProgress, kCompleted, kDeclined, kCancelled}) {
+    const ReferralRecord record = RecordIn(state);
+    const bool opens = state == kAccepted || state == kInProgress || state == kCompleted;
+    EXPECT_EQ(HoldsSections(record, kReceivingBody, 1), opens) << StateName(state);
+    EXPECT_EQ(HoldsSections(record, kReferringBody, 1), true) << StateName(state);
+    EXPECT_FALSE(HoldsSections(record, kThirdBody, 1));
+    EXPECT_FALSE(HoldsSections(record, kReferringBody, 2)) << "no such person";
+  }
+}
+
+TEST(PathRulesTest, BeginsWhereTheSectionsMayBeOpened) {
+  const auto begin = [](const ReferralRecord& record, const policy::Caller& caller, Relation side) {
+    return ReasonOf(CheckMayBegin(record, 1, As(caller, {side})));
+  };
+  EXPECT_EQ(begin(RecordIn(kRequested), Referrer(), Relation::kReferring), "OK");
+  EXPECT_EQ(begin(RecordIn(kCompleted), Receiver(), Relation::kReceiving), "OK");
+  EXPECT_EQ(begin(RecordIn(kRequested), Receiver(), Relation::kReceiving), "NOT_YET_DISCLOSED");
+  EXPECT_EQ(begin(RecordIn(kDeclined), Receiver(), Relation::kReceiving), "ACCESS_ENDED");
+  EXPECT_EQ(begin(RecordIn(kDraft), Referrer(), Relation::kReferring), "INVALID_FIELD");
+  ReferralRecord erased = RecordIn(kCompleted);
+  *erased.mutable_referring_erase_time() = api::ToTimestamp(Now());
+  EXPECT_EQ(begin(erased, Referrer(), Relation::kReferring), "SHARE_ERASED");
+  EXPECT_EQ(ReasonOf(CheckMayBegin(RecordIn(kCompleted), 7, As(Referrer(), {Relation::kReferring}))),
+            "INVALID_FIELD");
+  ReferralRecord hidden = RecordIn(kCompleted);
+  hidden.mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  EXPECT_EQ(begin(hidden, Referrer(), Relation::kReferring), "PROTECTED_IS_UNLINKED");
+  ReferralRecord stopped = RecordIn(kCompleted);
+  stopped.add_right_marks()->set_person(1);
+  stopped.mutable_right_marks(0)->set_kind(v1::RIGHT_KIND_WITHDRAWAL);
+  stopped.mutable_right_marks(0)->set_referring_asked(true);
+  EXPECT_EQ(begin(stopped, Referrer(), Relation::kReferring), "DISCLOSURE_STOPPED");
+}
+
+// --- Who
+TEST(PathRulesTest, ItIsThereForSupervisorsAndForWhoHasOneOfItsReferrals) {
+  const PathRecord path = Planned();
+  ReferralRecord began = RecordIn(kCompleted);
+  ReferralRecord step = RecordIn(kRequested);
+  step.set_name(std::string(kOther));
+  step.mutable_referring()->set_unit("bodies/es-fuenlabrada/units/housing");
+  step.mutable_referring()->set_assignee("p-assigned");
+  const std::vector<ReferralRecord> referrals = {began, step};
+  policy::Caller caller{
+      .body = std::string(kReferringBody), .actor = "p", .roles = {Role::kCaseworker}, .units = {}};
+  const auto may = [&] {
+    return policy::Authorize(kGetPath, caller, RelationsToPath(path, referrals, caller), kPath).ok();
+  };
+  EXPECT_FALSE(may());
+  EXPECT_TRUE(RelationsToPath(path, referrals, caller).empty()) << "it does not exist for her";
+  caller.units = {std::string(kReferringUnit)};
+  EXPECT_TRUE(may()) << "of the referral that it began from";
+  caller.units = {"bodies/es-fuenlabrada/units/housing"};
+  EXPECT_TRUE(may()) << "of a step";
+  const v1::Path shown = ToPath(path, {}, referrals, caller);
+  EXPECT_EQ(shown.referral(), "") << "of another unit: not hers to read";
+  caller.units = {};
+  caller.actor = "p-assigned";
+  EXPECT_TRUE(may());
+  caller.body = std::string(kReceivingBody);
+  EXPECT_TRUE(RelationsToPath(path, referrals, caller).empty()) << "the same pseudonym of another body";
+  caller.roles = {Role::kSupervisor};
+  EXPECT_TRUE(RelationsToPath(path, referrals, caller).empty()) << "the other side does not know of it";
+  caller.body = std::string(kReferringBody);
+  EXPECT_TRUE(may());
+  EXPECT_EQ(ToPath(path, {}, referrals, caller).referral(), kName);
+}
+
+TEST(PathRulesTest, NamesHaveAForm) {
+  EXPECT_TRUE(IsPathName(kPath));
+  EXPECT_FALSE(IsPathName("paths/"));
+  EXPECT_FALSE(IsPathName(kName));
+}
+
+}  // namespace
+}  // namespace waypost::referral
