@@ -19,6 +19,7 @@
 #include "services/referral/enrolment_validation.h"
 #include "services/referral/group_ledger.h"
 #include "services/referral/group_rows.h"
+#include "services/referral/part_ledger.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_repository.h"
@@ -97,9 +98,10 @@ absl::Status CompleteReferral(rpc::Mutation& mutation, const Clockwork& by, cons
   const absl::Time now = api::NotBefore(mutation.call().now, held.referral);
   WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
                            CalendarsOf(by.bodies, mutation.writer(), complete, held.referral));
-  WAYPOST_ASSIGN_OR_RETURN(const Decision decision,
-                           Decide(held.referral, complete, held.as, {now, by.clocks, std::move(calendars)}));
-  return CarryOutOfCaller(mutation, held.as, by, held.referral, decision);
+  absl::StatusOr<Decision> decision =
+      Decide(held.referral, complete, held.as, {now, by.clocks, std::move(calendars)});
+  if (!decision.ok()) return NamingOpenParts(mutation.writer(), held.referral, decision.status());
+  return CarryOutOfCaller(mutation, held.as, by, held.referral, *std::move(decision));
 }
 
 // The states asked for, in ascending order; none means those with a place.

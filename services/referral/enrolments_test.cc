@@ -155,6 +155,44 @@ TEST_F(EnrolmentTest, AcceptanceOpensOneForEachPersonWithAPlace) {
   EXPECT_THAT(events[0].parties(), ElementsAre(kReceivingBody));
 }
 
+TEST_F(EnrolmentTest, WhatIsAttendedInGroupsTakesNobodyWithoutAPlaceInOne) {
+  const auto asked_for = [this](std::string_view offer, bool is_protected = false) {
+    v1::SubmitReferralRequest request = NewReferral();
+    request.mutable_referral()->set_offer(std::string(offer));
+    if (is_protected) {
+      v1::Protection& protection = *request.mutable_referral()->mutable_protection();
+      protection.set_ground(v1::PROTECTION_GROUND_SHELTER);
+      protection.add_receiving_readers("p-luis");
+    }
+    return Must(Do(referrer, &Stub::SubmitReferral, request)).name();
+  };
+  const auto accept = [this](const std::string& name) {
+    return Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name));
+  };
+  const std::string name = asked_for(kAsl);
+  const auto refused = accept(name);
+  EXPECT_EQ(ReasonOf(refused), "GROUP_REQUIRED");
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(error::MetadataOf(refused.status(), "offer"), kAsl);
+  EXPECT_EQ(error::MetadataOf(refused.status(), "groups"), "alpha, fle1, entry, autumn");
+  EXPECT_EQ(Record(name).state(), kRequested);
+  EXPECT_NE(Must(Accept(name, "alpha")).places(0).enrolment(), "");
+  // Who waits in a group, or has a place there, names it by that.
+  const std::string waiting = OnList("fle1");
+  EXPECT_EQ(ReasonOf(accept(waiting)), "OK");
+  // What is not attended in groups, declares none, or is in none because others would see it.
+  EXPECT_EQ(ReasonOf(accept(asked_for(kAsl, /*is_protected=*/true))), "OK");
+  SetGroups(kOffer, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT, {});
+  EXPECT_EQ(ReasonOf(accept(asked_for(kOffer))), "OK");
+  SetGroups(kOffer, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {{"a", 3}});
+  EXPECT_EQ(ReasonOf(accept(asked_for(kOffer))), "OK");
+  EXPECT_EQ(ReasonOf(accept(Requested())), "OK") << "no offer is asked for";
+  // A replica that is too old does not know whether there are groups still.
+  const std::string late = asked_for(kAsl);
+  rig.clock().Advance(absl::Minutes(2));
+  EXPECT_EQ(accept(late).status().code(), absl::StatusCode::kUnavailable);
+}
+
 TEST_F(EnrolmentTest, AnOfferedPlaceGoesOverToTheEnrolmentAndIsCountedOnce) {
   const std::string name = OnList("fle1");
   auto offer = On<v1::OfferPlaceRequest>(name);

@@ -151,6 +151,7 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
         [this](auto& request) { request = ToBody<v1::ConfirmForwardRequest>("", kThirdBody); });
     Add<v1::CancelReferralRequest>("CancelReferral", Who::kReferring, &Stub::CancelReferral,
                                    [](auto& request) { request.set_reason(v1::CANCEL_REASON_NEED_MET); });
+    Add<v1::DetachReferralRequest>("DetachReferral", Who::kReferring, &Stub::DetachReferral);
     Add<v1::ReportMisdirectedRequest>("ReportMisdirected", Who::kReferring, &Stub::ReportMisdirected, text);
     methods_.push_back(
         {"UpdateReferral", Who::kReferring, [this](const std::string& token, const std::string& name) {
@@ -316,6 +317,8 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
         "ListReferralHistory", Who::kReaders, &Stub::ListReferralHistory, named);
     AddRead<v1::ListNotesRequest, v1::ListNotesResponse>("ListNotes", Who::kEitherAndAlerted,
                                                          &Stub::ListNotes, named);
+    AddRead<v1::ListPartsRequest, v1::ListPartsResponse>("ListParts", Who::kEitherAndAlerted,
+                                                         &Stub::ListParts, named);
     AddRead<v1::DiscloseReferralRequest, v1::DiscloseReferralResponse>(
         "DiscloseReferral", Who::kEitherAndAlerted, &Stub::DiscloseReferral,
         [this](auto& request, const std::string& referral) {

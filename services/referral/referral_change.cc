@@ -15,6 +15,7 @@
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/group_ledger.h"
+#include "services/referral/part_ledger.h"
 #include "services/referral/path_ledger.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/receipt_rows.h"
@@ -259,17 +260,20 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   const ReferralRecord& next = decision.next;
   const bool is_new = before.state() == kNothing;
   GroupNews news;
+  WAYPOST_RETURN_IF_ERROR(CountOpenParts(mutation.writer(), before, decision));
   WAYPOST_ASSIGN_OR_RETURN(news.out_of_order, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
   if (!is_new && IsProtected(next) && !IsProtected(before)) {
+    WAYPOST_RETURN_IF_ERROR(CheckNoParts(mutation.writer(), next.name()));
     WAYPOST_RETURN_IF_ERROR(Hide(mutation.writer(), next));
   }
+  WAYPOST_RETURN_IF_ERROR(CarryParts(mutation.writer(), before, decision));
   WAYPOST_ASSIGN_OR_RETURN(const auto enrolled, CarryEnrolments(mutation, as, before, decision));
   WAYPOST_RETURN_IF_ERROR(CarryPaths(mutation, as, before, next));
   WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(mutation.writer(), before, next, enrolled));
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   WAYPOST_RETURN_IF_ERROR(rows::AddCounts(mutation.writer(), next, decision.counted));
-  const std::vector<std::string> parties = PartiesOf(before, next);
+  const std::vector<std::string> parties = PartiesOf(before, decision);
   rpc::Change change{.type = EventType(decision.event),
                      .resource = next.name(),
                      .revision = next.revision(),
@@ -615,7 +619,10 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   const absl::Time now = api::NotBefore(mutation.call().now, current);
   WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
                            MomentOf(clockwork_.bodies, writer, now, clockwork_.clocks, command, current));
-  WAYPOST_ASSIGN_OR_RETURN(Decision decision, Decide(current, command, as, moment));
+  absl::StatusOr<Decision> decided = Decide(current, command, as, moment);
+  if (!decided.ok()) return NamingOpenParts(writer, current, decided.status());
+  Decision decision = *std::move(decided);
+  WAYPOST_RETURN_IF_ERROR(CheckLink(writer, mutation.caller(), current, decision));
   if (!asked.name.empty() && NeedsPreparation(asked)) {
     if (!prepared.made || prepared.revision != current.revision()) return rpc::PrepareAgain();
     WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, asked.name));
@@ -630,6 +637,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
   WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown, decision.next,
                                        mutation.caller().body, prepared.content));
+  WAYPOST_RETURN_IF_ERROR(CarryOutParts(mutation, clockwork_, current, decision));
   const Commitments& sent = asked.name.empty() ? prepared.content.commitments : prepared.sent;
   const absl::StatusOr<GroupNews> news =
       WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments, sent);
@@ -648,6 +656,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   FillReferral(decision.next, as, now, response);
   if (as.Is(policy::Relation::kReceiving)) response.set_next_on_list(news->next_on_list);
   WAYPOST_RETURN_IF_ERROR(TellPossible(mutation, as, duplicates, response));
+  WAYPOST_RETURN_IF_ERROR(FillParts(writer, decision.next, as, response));
   return FillGroups(writer, decision.next, as, response);
 }
 

@@ -89,7 +89,8 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kEndRetention,
                                                                      Event::kSucceed,
                                                                      Event::kProgrammeEnding,
-                                                                     Event::kProgrammeGoesOn};
+                                                                     Event::kProgrammeGoesOn,
+                                                                     Event::kDetach};
 
 template <typename Request>
 GroupChoice ChoiceOf(const Request& request) {
@@ -242,7 +243,10 @@ Command CommandOf(const v1::EndReferralWithoutResultRequest& request) {
 }
 
 Command CommandOf(const v1::CancelReferralRequest& request) {
-  return command::Cancel{request.reason()};
+  return command::Cancel{request.reason(), ToVector(request.parts())};
+}
+Command CommandOf(const v1::DetachReferralRequest&) {
+  return command::Detach{};
 }
 Command CommandOf(const v1::ConfirmCancelRequest&) {
   return command::ConfirmCancel{};

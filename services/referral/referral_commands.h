@@ -139,7 +139,9 @@ struct EndWithoutResult {
 };
 struct Cancel {
   v1::CancelReason reason;
+  std::vector<v1::PartDecision> parts = {};
 };
+struct Detach {};
 struct ConfirmCancel {};
 struct RefuseCancel {};
 struct Reminder {
@@ -260,7 +262,7 @@ using Command = std::variant<
     command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
     command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
     command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention, command::Succeed,
-    command::ProgrammeEnding, command::ProgrammeGoesOn>;
+    command::ProgrammeEnding, command::ProgrammeGoesOn, command::Detach>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);
@@ -290,6 +292,7 @@ Command CommandOf(const v1::ResumeReferralRequest& request);
 Command CommandOf(const v1::CompleteReferralRequest& request);
 Command CommandOf(const v1::EndReferralWithoutResultRequest& request);
 Command CommandOf(const v1::CancelReferralRequest& request);
+Command CommandOf(const v1::DetachReferralRequest& request);
 Command CommandOf(const v1::ConfirmCancelRequest& request);
 Command CommandOf(const v1::RefuseCancelRequest& request);
 Command CommandOf(const v1::ReopenReferralRequest& request);

@@ -12,6 +12,7 @@
 #include "common/status/errors.h"
 #include "services/referral/programme_rules.h"
 #include "services/referral/referral_errors.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
@@ -185,6 +186,7 @@ class Check {
   }
   absl::Status Look(const command::ChangePriority& change);
 
+  absl::Status LookForGroups(std::string_view offer);
   absl::Status LookAtUnit(std::string_view unit, std::string_view body);
   absl::Status LookAtNew(const command::NewRecipient& to, std::string_view unit_field, std::string_view unit,
                          std::string_view offer_field, std::string_view offer);
@@ -344,7 +346,26 @@ absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
         named_.Group(Cat("places[", i, "].group_id"), group, body, call_.now, filled.limits));
   }
   WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
+  const bool in_a_group = !filled.places.empty() || !current_.places().empty() || current_.has_waiting();
+  if (!in_a_group) WAYPOST_RETURN_IF_ERROR(LookForGroups(offer));
   return Command(std::move(filled));
+}
+
+// Whoever attends in groups is enrolled in one; where none is declared, there is none to name. What is
+// protected keeps its place outside of groups.
+absl::Status Check::LookForGroups(std::string_view offer) {
+  if (offer.empty() || IsProtected(current_)) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, offer));
+  const bool own = facts.exists && facts.provider == current_.receiving().body();
+  if (!own || !facts.enrolment || facts.groups.empty()) return absl::OkStatus();
+  WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call_.now));
+  constexpr size_t kMostNamed = 10;
+  std::string groups;
+  for (size_t i = 0; i < std::min(facts.groups.size(), kMostNamed); ++i) {
+    groups += Cat(i == 0 ? "" : ", ", facts.groups[i].group_id);
+  }
+  if (facts.groups.size() > kMostNamed) groups += ", …";
+  return GroupRequired(current_.name(), offer, groups);
 }
 
 // Whoever is sent it once more must be active now. Who takes a place again finds the group as it is now.
@@ -474,7 +495,7 @@ bool IsAnyOf(const Command& command) {
 bool SetsNoClock(const Command& command) {
   return IsAnyOf<command::Create, command::Update, command::Approve, command::Assign, command::Claim,
                  command::AddNote, command::RecordAppointment, command::Erase, command::SettleFollowUp,
-                 command::Succeed>(command);
+                 command::Succeed, command::Detach>(command);
 }
 
 }  // namespace

@@ -194,6 +194,46 @@ absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start)
                  {{"cohort_start", std::string(cohort_start)}});
 }
 
+absl::Status GroupRequired(std::string_view name, std::string_view offer, std::string_view groups) {
+  return Refused("GROUP_REQUIRED", name,
+                 Cat("would be accepted into '", offer, "', which is attended in groups (", groups,
+                     "), without a place in one: give `places`, with a group for each person"),
+                 {{"offer", std::string(offer)}, {"groups", std::string(groups)}});
+}
+
+absl::Status PartsOpen(std::string_view name) {
+  return Refused("PARTS_OPEN", name,
+                 "has parts that have not ended: wait for them, or detach them; see ListParts");
+}
+
+absl::Status PartsOpenFrom(std::string_view name, int count, std::string_view first) {
+  return Refused(
+      "PARTS_OPEN", name,
+      Cat("has ", count, " parts that have not ended, '", first,
+          "' among them: wait for them, or detach them; to cancel it, say in `parts` what becomes of "
+          "each; see ListParts"),
+      {{"count", Cat(count)}, {"first", std::string(first)}});
+}
+
+absl::Status NotAPart(std::string_view name) {
+  return Refused("NOT_A_PART", name, "is no part of another referral");
+}
+
+absl::Status ParentEnded(std::string_view name) {
+  return Refused("PARENT_ENDED", name,
+                 "has ended, and gets no parts: leave part_of out, or detach the draft");
+}
+
+absl::Status ParentNotHeld(std::string_view name) {
+  return Refused("PARENT_NOT_HELD", name,
+                 "is held by another body: parts are made by the body that holds the case");
+}
+
+absl::Status PartsOneLevel(std::string_view name, std::string_view why) {
+  return Refused("PARTS_ONE_LEVEL", name,
+                 Cat(why, ", and parts have no parts of their own: make it a part of the whole case"));
+}
+
 absl::Status ReaderFirst(std::string_view name) {
   return Refused(
       "READER_FIRST", name,
@@ -201,9 +241,11 @@ absl::Status ReaderFirst(std::string_view name) {
 }
 
 absl::Status ProtectedIsUnlinked(std::string_view name) {
-  return Refused("PROTECTED_IS_UNLINKED", name,
-                 "continues another referral, or is continued, and others know of it by that: end it, and "
-                 "refer the person anew with a protected referral");
+  return Refused(
+      "PROTECTED_IS_UNLINKED", name,
+      "cannot be both protected and linked, since others know of it by that: leave part_of out, or "
+      "detach what is a part; what continues another referral, or is continued, has to end, and the "
+      "person to be referred anew with a protected referral");
 }
 
 absl::Status ProtectedHasNoGroup(std::string_view name) {

@@ -82,6 +82,22 @@ absl::Status NoPlaceFree(std::string_view name, std::string_view group, int64_t 
 absl::Status OutOfOrder(std::string_view name, std::string_view group, std::string_view first);
 // GROUP_NOT_OPEN: its cohort has begun.
 absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start);
+// GROUP_REQUIRED: the offer is attended in groups, `groups` a list of them, and no place in one is given.
+absl::Status GroupRequired(std::string_view name, std::string_view offer, std::string_view groups);
+
+// --- Of parts
+// PARTS_OPEN: what it waits for has not ended.
+absl::Status PartsOpen(std::string_view name);
+// The same; `count` of them are open, or are yet to be decided, and `first` is one.
+absl::Status PartsOpenFrom(std::string_view name, int count, std::string_view first);
+// NOT_A_PART, of any referral.
+absl::Status NotAPart(std::string_view name);
+// PARENT_ENDED: `name` has, and gets no part any more.
+absl::Status ParentEnded(std::string_view name);
+// PARENT_NOT_HELD: another body holds the case of `name`.
+absl::Status ParentNotHeld(std::string_view name);
+// PARTS_ONE_LEVEL: `name` "is a part" or "has parts" already.
+absl::Status PartsOneLevel(std::string_view name, std::string_view why);
 
 // --- Of protected referrals
 // READER_FIRST: who is to name its readers is not one of them yet.

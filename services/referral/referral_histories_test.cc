@@ -14,6 +14,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "services/referral/clock_keeper.h"
+#include "services/referral/part_rows.h"
 #include "services/referral/referral_play_testing.h"
 #include "services/referral/referral_rig.h"
 
@@ -90,6 +91,26 @@ void CheckOneHolder(const std::vector<const ReferralRecord*>& members) {
 
 void CheckCases(const World& world) {
   for (const auto& members : CasesOf(world)) CheckOneHolder(members);
+}
+
+// Is the case that a part is about open, wherever it was handed over to?
+bool GoesOn(const World& world, const ReferralRecord& part) {
+  const ReferralRecord* at = &part;
+  while (at->state() == kForwarded) at = &world.at(at->forwarded_to());
+  return IsOpen(at->state());
+}
+
+// Each body waits for its own parts while it holds the case; what has ended waits for none, and has none that
+// are open.
+void CheckParts(const World& world) {
+  std::map<std::string, int> counted;
+  for (const auto& [name, part] : world) {
+    if (part.part_of().empty() || !GoesOn(world, part)) continue;
+    const ReferralRecord& parent = world.at(part.part_of());
+    EXPECT_FALSE(IsEnd(parent.state())) << name << " is open, and " << parent.name() << " has ended";
+    if (part.referring().body() == parent.case_holding_body()) ++counted[parent.name()];
+  }
+  for (const auto& [name, record] : world) EXPECT_EQ(record.open_part_count(), counted[name]) << name;
 }
 
 enum class Access { kNone, kScreening, kAll };
@@ -202,9 +223,24 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
     EXPECT_EQ(revision, record.revision());
   }
 
+  // The index of parts says what the parts say.
+  void CheckPartRows(const World& world) {
+    std::map<std::string, std::vector<std::string>> parts;
+    for (const auto& [name, part] : world) {
+      if (!part.part_of().empty()) parts[part.part_of()].push_back(name);
+    }
+    const auto snapshot = rig.store().Snapshot();
+    for (const auto& [name, record] : world) {
+      EXPECT_EQ(Must(rows::ListParts(**snapshot, name)), parts[name]) << name;
+      EXPECT_EQ(Must(rows::CountParts(**snapshot, name)), static_cast<int>(parts[name].size())) << name;
+    }
+  }
+
   void CheckAll() {
     const World world = Now();
     CheckCases(world);
+    CheckParts(world);
+    CheckPartRows(world);
     for (const auto& members : CasesOf(world)) CheckShownHolder(members);
     for (const auto& [name, record] : world) {
       CheckAccess(record);
@@ -237,6 +273,9 @@ TEST_P(OneAfterTheOther, EachRevisionHasOneHolderAndNobodyReadsMoreThanTheBasesA
     ASSERT_TRUE(keeper.Step().ok());
     if (names.empty() || play.Below(40) == 0) {
       names.push_back(Must(play.Open().send(*stub)).name());
+    } else if (play.Below(12) == 0) {
+      const auto part = play.OpenPart(names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))]);
+      if (part.has_value()) names.push_back(Must(part->send(*stub)).name());
     } else {
       const auto deed = play.Choose(names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))]);
       if (!deed.has_value()) continue;
@@ -281,7 +320,7 @@ TEST_P(AllAtOnce, EverySnapshotHasOneHolder) {
           const absl::MutexLock lock(&mutex);
           name = names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))];
         }
-        const auto deed = play.Choose(name);
+        const auto deed = play.Below(5) == 0 ? play.OpenPart(name) : play.Choose(name);
         if (deed.has_value() && deed->send(*stub).ok()) ++done;
       }
     });
@@ -290,6 +329,7 @@ TEST_P(AllAtOnce, EverySnapshotHasOneHolder) {
     while (!over) {
       const World world = Now();
       CheckCases(world);
+      CheckParts(world);
       const absl::MutexLock lock(&mutex);
       names.clear();
       for (const auto& [name, record] : world) names.push_back(name);

@@ -124,6 +124,9 @@ constexpr auto kTable = std::to_array<Transition>({
     {kEnds, Event::kSettleFollowUp, kReferring, Guard::kOwesFollowUp, kSame},
     {kEnds, Event::kSettleFollowUp, kReceiving, Guard::kOwesFollowUp, kSame},
 
+    {kAll, Event::kDetach, kReferring, Guard::kIsPart, kSame},
+    {kAll, Event::kDetach, kSystem, Guard::kIsPart, kSame},
+
     {kAll, Event::kWithdraw, kReferring, Guard::kShareLeft, kSame},
     {kSent, Event::kWithdraw, kReceiving, Guard::kShareLeft, kSame},
     {kAll, Event::kWithdraw, kSystem, Guard::kNone, kSame},
@@ -211,6 +214,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"RECORD_APPOINTMENT", "referral.appointment_recorded"},
     {"CHANGE_PRIORITY", "referral.priority_changed"},
     {"SETTLE_FOLLOW_UP", "referral.follow_up_settled"},
+    {"DETACH", "referral.detached"},
     {"WITHDRAW", "referral.withdrawn"},
     {"OBJECT", "referral.objected"},
     {"RECTIFY", "referral.rectified"},
@@ -250,11 +254,9 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "a hand-over is pending",
     "no hand-over is pending",
     "an outcome for each person, with who told them and a remedy where it is negative; at least one result; "
-    "no "
-    "hand-over is pending",
+    "no hand-over is pending; no part of that side is open",
     "an outcome for each person, with who told them and a remedy where it is negative; no result; no "
-    "hand-over "
-    "is pending",
+    "hand-over is pending; no part of that side is open",
     "as for complete, and it had been accepted",
     "as for end without result, and it had been accepted",
     "after the escalation",
@@ -278,6 +280,7 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "consent; at most 10 hops, rulings included",
     "that side owes a next step",
     "the retention rules of one side's share have run out, and nothing holds it back",
+    "it is a part of another referral",
 };
 
 constexpr bool IsEndConstexpr(State state) {

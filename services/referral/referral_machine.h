@@ -93,6 +93,7 @@ enum class Event : uint8_t {
   kRecordAppointment,
   kChangePriority,
   kSettleFollowUp,
+  kDetach,
   kWithdraw,
   kObject,
   kRectify,
@@ -107,7 +108,7 @@ enum class Event : uint8_t {
   kProgrammeEnding,
   kProgrammeGoesOn,
 };
-inline constexpr int kEventCount = 64;
+inline constexpr int kEventCount = 65;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };
@@ -148,8 +149,9 @@ enum class Guard : uint8_t {
   kMayAssume,
   kOwesFollowUp,
   kRetentionOver,
+  kIsPart,
 };
-inline constexpr int kGuardCount = 32;
+inline constexpr int kGuardCount = 33;
 
 // Where an event leads: to a state, nowhere, or back to where the referral was before it came here.
 struct Target {

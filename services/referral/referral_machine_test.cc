@@ -73,6 +73,7 @@ RULE                | any-open | FORWARDED | coordinating
 CONFIRM_COMPETENCE  | any-open | = | coordinating
 ASSUME              | any-open | FORWARDED | coordinating
 SETTLE_FOLLOW_UP    | any-end | = | referring receiving
+DETACH              | DRAFT any-open any-end | = | referring system
 ASSIGN              | DRAFT | = | referring
 ASSIGN              | any-open | = | referring receiving
 CLAIM               | DRAFT | = | referring

@@ -10,6 +10,7 @@
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "common/rpc/status_conversion.h"
+#include "services/referral/referral_machine.h"
 #include "services/referral/referral_testing.h"
 
 namespace waypost::referral::testing {
@@ -33,7 +34,8 @@ absl::StatusOr<Response> Call(Stub& stub, const std::string& token,
 // How often an event is chosen among those that are allowed: a play in which every case ends at once shows
 // little.
 int WeightOf(std::string_view event) {
-  for (const std::string_view rare : {"REPORT_MISDIRECTED", "ERASE", "NOTE", "ASSIGN", "CHANGE_PRIORITY"}) {
+  for (const std::string_view rare :
+       {"REPORT_MISDIRECTED", "ERASE", "NOTE", "ASSIGN", "CHANGE_PRIORITY", "DETACH"}) {
     if (event == rare) return 1;
   }
   for (const std::string_view end :
@@ -89,20 +91,43 @@ Deed Play::Sending(const Player& by, std::string_view event, Method method, Requ
   return deed;
 }
 
-Deed Play::Open() {
+v1::SubmitReferralRequest Play::NewReferral(const std::string& to) {
   v1::SubmitReferralRequest request;
   request.set_request_id(base::Cat(options_.run, "-", options_.seed, "-", ++requests_));
   *request.mutable_referral() = CompleteReferral();
   request.mutable_referral()->clear_persons();
   request.mutable_referral()->mutable_referring()->clear_unit();
   request.mutable_referral()->mutable_receiving()->clear_unit();
-  const size_t to = 1 + static_cast<size_t>(Below(static_cast<int>(options_.players.size()) - 1));
-  request.mutable_referral()->mutable_receiving()->set_body(options_.players[to].body);
+  request.mutable_referral()->mutable_receiving()->set_body(to);
   for (uint32_t i = 1; i <= static_cast<uint32_t>(options_.persons); ++i) {
     *request.mutable_referral()->add_persons() = CompletePerson(i);
     *request.add_sections() = SectionsOf(i, false);
   }
-  return Sending(options_.players[0], "SUBMIT", &Stub::SubmitReferral, std::move(request));
+  return request;
+}
+
+Deed Play::Open() {
+  const size_t to = 1 + static_cast<size_t>(Below(static_cast<int>(options_.players.size()) - 1));
+  return Sending(options_.players[0], "SUBMIT", &Stub::SubmitReferral,
+                 NewReferral(options_.players[to].body));
+}
+
+std::optional<Deed> Play::OpenPart(const std::string& referral) {
+  const int count = static_cast<int>(options_.players.size());
+  v1::GetReferralRequest look;
+  look.set_name(referral);
+  for (int i = 0; i < count; ++i) {
+    const Player& by = options_.players[static_cast<size_t>(i)];
+    const auto seen = Call(stub_, by.token, &Stub::GetReferral, look);
+    const bool may =
+        seen.ok() && !IsEnd(seen->state()) && seen->case_holding_body() == by.body && seen->part_of().empty();
+    if (!may) continue;
+    const int to = (i + 1 + Below(count - 1)) % count;
+    v1::SubmitReferralRequest request = NewReferral(options_.players[static_cast<size_t>(to)].body);
+    request.mutable_referral()->set_part_of(referral);
+    return Sending(by, "SUBMIT", &Stub::SubmitReferral, std::move(request));
+  }
+  return std::nullopt;
 }
 
 std::optional<Deed> Play::Choose(const std::string& referral) {
@@ -212,6 +237,24 @@ std::optional<Deed> Play::MakeMove(const Player& by, const v1::Referral& seen, s
   return Sending(by, event, &Stub::AssumeResponsibility, std::move(request));
 }
 
+std::optional<Deed> Play::MakeCancel(const Player& by, const v1::Referral& seen) {
+  auto request = On<v1::CancelReferralRequest>(seen);
+  request.set_reason(v1::CANCEL_REASON_NEED_MET);
+  v1::ListPartsRequest list;
+  list.set_name(seen.name());
+  const auto page = Call(stub_, by.token, &Stub::ListParts, list);
+  if (!page.ok()) return std::nullopt;
+  for (const v1::ReferralSummary& part : page->parts()) {
+    if (part.state() == kForwarded) return std::nullopt;
+    if (IsEnd(part.state())) continue;
+    const bool cancels = part.state() != kCancelRequested && Below(2) == 0;
+    v1::PartDecision& decision = *request.add_parts();
+    decision.set_referral(part.name());
+    decision.set_action(cancels ? v1::PartDecision::ACTION_CANCEL : v1::PartDecision::ACTION_DETACH);
+  }
+  return Sending(by, "CANCEL", &Stub::CancelReferral, std::move(request));
+}
+
 std::optional<Deed> Play::MakeEnd(const Player& by, const v1::Referral& seen, std::string_view event) {
   if (event == "DECLINE") {
     auto request = On<v1::DeclineReferralRequest>(seen);
@@ -235,10 +278,9 @@ std::optional<Deed> Play::MakeEnd(const Player& by, const v1::Referral& seen, st
     return Sending(by, event, &Stub::EndReferralWithoutResult,
                    outcomes(On<v1::EndReferralWithoutResultRequest>(seen), NegativeOutcome()));
   }
-  if (event == "CANCEL") {
-    auto request = On<v1::CancelReferralRequest>(seen);
-    request.set_reason(v1::CANCEL_REASON_NEED_MET);
-    return Sending(by, event, &Stub::CancelReferral, std::move(request));
+  if (event == "CANCEL") return MakeCancel(by, seen);
+  if (event == "DETACH") {
+    return Sending(by, event, &Stub::DetachReferral, On<v1::DetachReferralRequest>(seen));
   }
   if (event == "CONFIRM_CANCEL") {
     return Sending(by, event, &Stub::ConfirmCancel, On<v1::ConfirmCancelRequest>(seen));

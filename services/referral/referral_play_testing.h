@@ -46,6 +46,8 @@ class Play {
 
   // A new referral, from the first player to another one.
   Deed Open();
+  // A new part of this one, by whoever holds its case; nothing where nobody may make one.
+  std::optional<Deed> OpenPart(const std::string& referral);
   // What somebody may do with this one, both chosen by chance; nothing where nobody may do anything, or what
   // they would is left out of this play.
   std::optional<Deed> Choose(const std::string& referral);
@@ -61,6 +63,9 @@ class Play {
   std::optional<Deed> MakeWork(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeMove(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeEnd(const Player& by, const v1::Referral& seen, std::string_view event);
+  // With what becomes of each part; nothing where the listing does not tell which of them are open.
+  std::optional<Deed> MakeCancel(const Player& by, const v1::Referral& seen);
+  v1::SubmitReferralRequest NewReferral(const std::string& to);
   const std::string& AnyBody();
 
   template <typename Request>

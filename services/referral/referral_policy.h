@@ -135,6 +135,7 @@ inline constexpr policy::MethodRule kListReferrals = policy_internal::OwnBoxes("
 inline constexpr policy::MethodRule kWatchReferrals = policy_internal::OwnBody("WatchReferrals");
 inline constexpr policy::MethodRule kFindByOwnReference = policy_internal::OwnBody("FindByOwnReference");
 inline constexpr policy::MethodRule kListNotes = policy_internal::Opening("ListNotes");
+inline constexpr policy::MethodRule kListParts = policy_internal::Opening("ListParts");
 inline constexpr policy::MethodRule kDiscloseReferral = policy_internal::Opening("DiscloseReferral");
 inline constexpr policy::MethodRule kDiscloseNotes = policy_internal::Opening("DiscloseNotes");
 
@@ -145,6 +146,7 @@ inline constexpr policy::MethodRule kProvideInformation = policy_internal::ByRef
 inline constexpr policy::MethodRule kAnswerOffer = policy_internal::ByReferring("AnswerOffer");
 inline constexpr policy::MethodRule kConfirmForward = policy_internal::ByReferring("ConfirmForward");
 inline constexpr policy::MethodRule kCancelReferral = policy_internal::ByReferring("CancelReferral");
+inline constexpr policy::MethodRule kDetachReferral = policy_internal::ByReferring("DetachReferral");
 inline constexpr policy::MethodRule kReportMisdirected = policy_internal::ByReferring("ReportMisdirected");
 
 inline constexpr policy::MethodRule kAcknowledgeReferral =
@@ -268,6 +270,8 @@ inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kRemindReferral,       &kRuleOnCompetence,
     &kAssumeResponsibility, &kListRetention,
     &kListRetentionReports, &kListReceiptKeys,
+    &kListParts,
+    &kDetachReferral,
 });
 
 // The method that causes each event. The system's events have none, nor has what comes later.
@@ -317,6 +321,7 @@ inline constexpr auto kEventMethods = std::to_array<EventMethod>({
     {Event::kConfirmCompetence, &kRuleOnCompetence},
     {Event::kAssume, &kAssumeResponsibility},
     {Event::kSettleFollowUp, &kSettleFollowUp},
+    {Event::kDetach, &kDetachReferral},
     {Event::kErase, &kEraseReferral},
     {Event::kWithdraw, &kRecordRightsRequest},
     {Event::kObject, &kRecordRightsRequest},

@@ -66,7 +66,8 @@ void Begin(v1::ProtectionGround ground, absl::Time now, ReferralRecord& next) {
 
 // What others know of it by: a link that each end of it shows, or a place in a group.
 absl::Status CheckUnknownToOthers(const ReferralRecord& record) {
-  const bool linked = !record.forwarded_from().empty() || !record.forwarded_to().empty();
+  const bool linked = !record.forwarded_from().empty() || !record.forwarded_to().empty() ||
+                      !record.part_of().empty() || record.open_part_count() > 0;
   if (linked) return ProtectedIsUnlinked(record.name());
   const bool enrolled = std::any_of(record.places().begin(), record.places().end(),
                                     [](const v1::PersonPlace& place) { return !place.enrolment().empty(); });

@@ -286,6 +286,7 @@ TEST_F(RefusalTest, AChangeWithoutAGoodRequestId) {
   refused(&Stub::AnswerOffer, On<v1::AnswerOfferRequest>(name));
   refused(&Stub::ConfirmForward, On<v1::ConfirmForwardRequest>(name));
   refused(&Stub::CancelReferral, On<v1::CancelReferralRequest>(name));
+  refused(&Stub::DetachReferral, On<v1::DetachReferralRequest>(name));
   refused(&Stub::ReportMisdirected, On<v1::ReportMisdirectedRequest>(name));
   refused(&Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name));
   refused(&Stub::RequestInformation, On<v1::RequestInformationRequest>(name));

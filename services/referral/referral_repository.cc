@@ -482,6 +482,10 @@ void Put(store::Writer& writer, const ReferralRecord* before, const ReferralReco
 
 void PutRetention(store::Writer& writer, const ReferralRecord* before, const ReferralRecord& next) {
   MoveRetention(writer, before, next);
+  PutRecordAlone(writer, next);
+}
+
+void PutRecordAlone(store::Writer& writer, const ReferralRecord& next) {
   writer.Put(RecordKey(next.name()), next.SerializeAsString());
 }
 

@@ -127,6 +127,8 @@ void PutRetention(store::Writer& writer, const storage::v1::ReferralRecord* befo
 
 // The same of a record that differs in nothing but its receipts: it keeps its revision.
 void PutReceipts(store::Writer& writer, const storage::v1::ReferralRecord& record);
+// The same of a record that differs in nothing that a row says.
+void PutRecordAlone(store::Writer& writer, const storage::v1::ReferralRecord& next);
 
 // By due time, then id; `position` is empty or what a page before returned. LIMIT_EXCEEDED where all units
 // are asked for and there are rows of more than kMaxUnitsMerged.

@@ -242,6 +242,7 @@ absl::Status MakeDraft(const command::Create& create, Step& step) {
   next.set_origin_body(std::string(step.by.body));
   next.set_offer(input.offer());
   next.set_territory(input.territory());
+  next.set_part_of(input.part_of());
   if (input.has_telephone_handover()) *next.mutable_telephone_handover() = input.telephone_handover();
   *next.mutable_create_time() = api::ToTimestamp(step.now);
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_NONE);
@@ -296,6 +297,7 @@ absl::Status Apply(const command::Update& update, Step& step) {
   }
   if (Contains(update.paths, "offer")) next.set_offer(input.offer());
   if (Contains(update.paths, "territory")) next.set_territory(input.territory());
+  if (Contains(update.paths, "part_of")) next.set_part_of(input.part_of());
   if (Contains(update.paths, "telephone_handover")) {
     *next.mutable_telephone_handover() = input.telephone_handover();
     if (!input.has_telephone_handover()) next.clear_telephone_handover();
@@ -614,6 +616,11 @@ void SendLinked(const HopBy& by, ReferralRecord linked, Step& step) {
   linked.set_hand_over_of(hand_over ? step.current.name() : step.current.hand_over_of());
   // Who waits to hand the case over hears of it at once: see TellHandOver.
   if (by.kind == v1::HOP_KIND_ASSUMED) linked.clear_hand_over_of();
+  // The same body refers it on. Whoever hands a case over is not told that it is a part.
+  if (!hand_over) {
+    linked.set_part_of(step.current.part_of());
+    step.next().clear_part_of();
+  }
   *linked.mutable_create_time() = api::ToTimestamp(step.now);
   const std::string name = linked.name();
   const ReferralRecord nothing;
@@ -848,11 +855,17 @@ absl::Status Apply(const command::Cancel& cancel, Step& step) {
     return HandOverPending(step.current.name());
   }
   next.set_cancel_reason(cancel.reason);
+  step.decision.parts = cancel.parts;
   if (next.state() != kCancelRequested) return absl::OkStatus();
   next.set_state_before_cancel(step.current.state());
   if (HasNaturalDue(step.current)) *next.mutable_due_before_cancel() = NaturalDue(step.current);
   *next.mutable_clock_before_cancel() = NaturalClock(step.current);
   SetStepDue(step, v1::CLOCK_CANCEL, v1::PARTY_RECEIVING);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const command::Detach&, Step& step) {
+  step.next().clear_part_of();
   return absl::OkStatus();
 }
 
@@ -1536,9 +1549,11 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
     case Guard::kNoResultsOfAccepted:
       if (!record.has_accept_time()) return NeverAccepted;
       [[fallthrough]];
-    case Guard::kNoHandOverPending:
     case Guard::kResults:
     case Guard::kNoResults:
+      if (pending) return HandOverPending;
+      return record.open_part_count() > 0 ? PartsOpen : nullptr;
+    case Guard::kNoHandOverPending:
       return pending ? HandOverPending : nullptr;
     case Guard::kEscalated:
       return record.has_escalate_time() ? nullptr : NotEscalated;
@@ -1566,6 +1581,8 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       return record.has_due() ? nullptr : NothingDue;
     case Guard::kOwesFollowUp:
       return record.has_due() && record.due().party() == PartyOf(actor) ? nullptr : NothingDue;
+    case Guard::kIsPart:
+      return record.part_of().empty() ? NotAPart : nullptr;
     case Guard::kMayRule:
     case Guard::kMayConfirmCompetence:
     case Guard::kMayAssume:

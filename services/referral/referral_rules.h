@@ -78,6 +78,8 @@ struct Decision {
   std::vector<PersonErasure> person_erasures = {};
   // For the event: what was decided, in codes.
   std::vector<std::pair<std::string, std::string>> facts = {};
+  // What becomes of its parts, as the caller says who cancels it.
+  std::vector<v1::PartDecision> parts = {};
   // For the statistics.
   std::vector<storage::v1::Counted> counted = {};
 };

@@ -18,6 +18,8 @@
 #include "common/rpc/watch.h"
 #include "common/status/errors.h"
 #include "services/referral/group_ledger.h"
+#include "services/referral/part_ledger.h"
+#include "services/referral/part_rows.h"
 #include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_names.h"
@@ -289,6 +291,7 @@ ReferralService::Reactor* ReferralService::GetReferral(Context* context,
                                                      Read(call, reader, request->name()));
                             *response = ToReferral(found.record, found.as, call.now);
                             WAYPOST_RETURN_IF_ERROR(FillCaseHolder(reader, found.record, *response));
+                            WAYPOST_RETURN_IF_ERROR(FillParts(reader, found.record, found.as, *response));
                             WAYPOST_RETURN_IF_ERROR(FillGroups(reader, found.record, found.as, *response));
                             WAYPOST_RETURN_IF_ERROR(signer_.Sign(*response));
                             if (IsDeliveredTo(found.as, found.record)) note = Delivering(found.record.name());
@@ -390,6 +393,7 @@ ReferralService::Reactor* ReferralService::ListReferralHistory(Context* context,
                           const auto entries,
                           rows::ListHistory(reader, request->name(), after, page_size, &last));
                       for (const auto& entry : entries) {
+                        if (!MayKnow(entry, found.as)) continue;
                         v1::HistoryEntry& shown = *response->add_entries();
                         shown = ToHistoryEntry(entry, *call.caller);
                         if (found.as.Is(Relation::kReceiving)) shown.set_next_on_list(entry.next_on_list());
@@ -428,6 +432,36 @@ ReferralService::Reactor* ReferralService::ListNotes(Context* context, const v1:
                                  env_.node.page_tokens.Seal(base::Cat(notes.back().number()), scope));
         return absl::OkStatus();
       });
+}
+
+ReferralService::Reactor* ReferralService::ListParts(Context* context, const v1::ListPartsRequest* request,
+                                                     v1::ListPartsResponse* response) {
+  return rpc::Query(env_, context, kListParts, kValidate, *request,
+                    [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+                      WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
+                      WAYPOST_RETURN_IF_ERROR(CheckReads(found.record, found.as));
+                      WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+                      const std::string bound = QueryOf(*request);
+                      const api::PageScope scope = ScopeOf(call, bound);
+                      WAYPOST_ASSIGN_OR_RETURN(const std::string after,
+                                               env_.node.page_tokens.Open(request->page_token(), scope));
+                      WAYPOST_ASSIGN_OR_RETURN(const auto names,
+                                               rows::ListParts(reader, request->name(), after));
+                      for (const std::string& name : names) {
+                        WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord part, rows::Get(reader, name));
+                        // The receiving body of a part may be the other side here, and is not told.
+                        const bool own = part.referring().body() == call.caller->body;
+                        if (!own || !MayRead(part, *call.caller)) continue;
+                        if (response->parts_size() == page_size) {
+                          WAYPOST_ASSIGN_OR_RETURN(
+                              *response->mutable_next_page_token(),
+                              env_.node.page_tokens.Seal(response->parts(page_size - 1).name(), scope));
+                          return absl::OkStatus();
+                        }
+                        *response->add_parts() = ToSummary(part, *call.caller);
+                      }
+                      return absl::OkStatus();
+                    });
 }
 
 ReferralService::Reactor* ReferralService::FindByOwnReference(Context* context,
@@ -584,6 +618,12 @@ ReferralService::Reactor* ReferralService::CancelReferral(Context* context,
                                                           const v1::CancelReferralRequest* request,
                                                           v1::Referral* response) {
   return Change(context, kCancelReferral, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::DetachReferral(Context* context,
+                                                          const v1::DetachReferralRequest* request,
+                                                          v1::Referral* response) {
+  return Change(context, kDetachReferral, *request, response);
 }
 
 ReferralService::Reactor* ReferralService::ReportMisdirected(Context* context,

@@ -40,6 +40,7 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* ListNotes(Context*, const v1::ListNotesRequest*, v1::ListNotesResponse*) override;
   Reactor* ListReceiptKeys(Context*, const v1::ListReceiptKeysRequest*,
                            v1::ListReceiptKeysResponse*) override;
+  Reactor* ListParts(Context*, const v1::ListPartsRequest*, v1::ListPartsResponse*) override;
   Reactor* FindByOwnReference(Context*, const v1::FindByOwnReferenceRequest*,
                               v1::FindByOwnReferenceResponse*) override;
 
@@ -55,6 +56,7 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* AnswerOffer(Context*, const v1::AnswerOfferRequest*, v1::Referral*) override;
   Reactor* ConfirmForward(Context*, const v1::ConfirmForwardRequest*, v1::Referral*) override;
   Reactor* CancelReferral(Context*, const v1::CancelReferralRequest*, v1::Referral*) override;
+  Reactor* DetachReferral(Context*, const v1::DetachReferralRequest*, v1::Referral*) override;
   Reactor* ReportMisdirected(Context*, const v1::ReportMisdirectedRequest*, v1::Referral*) override;
 
   Reactor* AcknowledgeReferral(Context*, const v1::AcknowledgeReferralRequest*, v1::Referral*) override;

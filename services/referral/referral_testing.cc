@@ -58,6 +58,7 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kRemind, command::Remind{}},
       {Event::kConfirmCompetence, command::ConfirmCompetence{}},
       {Event::kSettleFollowUp, command::SettleFollowUp{}},
+      {Event::kDetach, command::Detach{}},
       {Event::kErase, command::Erase{}},
       // Of an end long ago.
       {Event::kEndRetention, command::EndRetention{v1::PARTY_REFERRING, Now() - absl::Hours(24 * 366 * 6)}},
@@ -410,6 +411,7 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
   if (event == Event::kReleaseHold && has_a_hold && holds) {
     record = After(actor, record, CommandFor(Event::kPlaceHold), HourAgo());
   }
+  if (event == Event::kDetach && state != kNothing) record.set_part_of(std::string(kParentName));
   if (event == Event::kApprove && state == kDraft) record.set_draft_actor("p-somebody-else");
   return record;
 }

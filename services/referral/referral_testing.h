@@ -25,6 +25,7 @@ inline constexpr std::string_view kCoordinatingBody = "bodies/es-comunidad-de-ma
 inline constexpr std::string_view kName = "referrals/01jd0000000000000000000001";
 inline constexpr std::string_view kRightsRequest = "rightsRequests/01jd0000000000000000000009";
 inline constexpr std::string_view kLinkedName = "referrals/01jd0000000000000000000002";
+inline constexpr std::string_view kParentName = "referrals/01jd0000000000000000000004";
 
 // A Monday.
 absl::Time Now();

@@ -232,6 +232,7 @@ class Checker {
   void Details(std::string_view path, const v1::PersonDetails& details);
   void Alerts(std::string_view path, const v1::SafeguardingAlerts& alerts);
   void Outcomes(const google::protobuf::RepeatedPtrField<v1::PersonOutcome>& outcomes);
+  void Parts(const google::protobuf::RepeatedPtrField<v1::PartDecision>& parts);
   void AppointmentTime(std::string_view path, bool has_time, std::string_view zone);
 
  private:
@@ -307,6 +308,7 @@ void Checker::Referral(const v1::Referral& referral) {
   }
   if (referral.has_telephone_handover())
     Telephone("referral.telephone_handover", referral.telephone_handover());
+  if (!referral.part_of().empty()) Name("referral.part_of", referral.part_of());
   Persons("referral", referral);
   if (referral.has_protection()) Protection("referral.protection", referral.protection());
 }
@@ -365,6 +367,17 @@ void Checker::Outcomes(const google::protobuf::RepeatedPtrField<v1::PersonOutcom
   }
 }
 
+void Checker::Parts(const google::protobuf::RepeatedPtrField<v1::PartDecision>& parts) {
+  Count("parts", parts.size(), kMaxParts);
+  std::set<std::string_view> names;
+  for (int i = 0; i < parts.size(); ++i) {
+    const std::string path = Cat("parts[", i, "]");
+    Name(Cat(path, ".referral"), parts[i].referral());
+    Required(Cat(path, ".action"), parts[i].action());
+    if (!names.insert(parts[i].referral()).second) Add(Cat(path, ".referral"), "is given twice");
+  }
+}
+
 void Checker::AppointmentTime(std::string_view path, bool has_time, std::string_view zone) {
   const std::string prefix = path.empty() ? std::string() : Cat(path, ".");
   if (!has_time) Add(Cat(prefix, "time"), "is required");
@@ -398,9 +411,9 @@ void CheckNewRecipient(const Request& request, Checker& check) {
   if (request.has_telephone_handover()) check.Telephone("telephone_handover", request.telephone_handover());
 }
 
-constexpr std::string_view kUpdatable[] = {"theme",    "priority",     "referring.unit", "receiving",
-                                           "offer",    "territory",    "persons",        "telephone_handover",
-                                           "sections", "own_reference"};
+constexpr std::string_view kUpdatable[] = {
+    "theme",   "priority",           "referring.unit", "receiving",     "offer",  "territory",
+    "persons", "telephone_handover", "sections",       "own_reference", "part_of"};
 
 }  // namespace
 
@@ -663,7 +676,12 @@ absl::Status Validate(const v1::CancelReferralRequest& request) {
   if (request.reason() == v1::CANCEL_REASON_PLACE_REFUSED) check.Add("reason", "is for AnswerOffer");
   check.EventText(request.text());
   if (request.reason() == v1::CANCEL_REASON_OTHER) check.RequiredEventText(request.text());
+  check.Parts(request.parts());
   return check.Done();
+}
+
+absl::Status Validate(const v1::DetachReferralRequest& request) {
+  return ValidateBare(request);
 }
 
 absl::Status Validate(const v1::ConfirmCancelRequest& request) {
@@ -821,6 +839,13 @@ absl::Status Validate(const v1::DiscloseReferralRequest& request) {
 }
 
 absl::Status Validate(const v1::ListNotesRequest& request) {
+  Checker check(request);
+  check.Name("name", request.name());
+  check.Page(request.page_size(), request.page_token());
+  return check.Done();
+}
+
+absl::Status Validate(const v1::ListPartsRequest& request) {
   Checker check(request);
   check.Name("name", request.name());
   check.Page(request.page_size(), request.page_token());

@@ -214,6 +214,7 @@ void AddReading(std::vector<Sample>& samples) {
   notes.set_purpose(v1::PURPOSE_SUPERVISE);
   Add(notes, samples);
   Add(Named<v1::ListReferralHistoryRequest>(), samples);
+  Add(Named<v1::ListPartsRequest>(), samples);
   v1::FindByOwnReferenceRequest find;
   find.set_own_reference("EXP-2026/0042");
   Add(find, samples);
@@ -234,6 +235,7 @@ std::vector<Sample> Samples() {
   Add(Named<v1::StartReferralRequest>(), samples);
   Add(Named<v1::ResumeReferralRequest>(), samples);
   Add(Named<v1::ConfirmCancelRequest>(), samples);
+  Add(Named<v1::DetachReferralRequest>(), samples);
   Add(WithText<v1::RefuseCancelRequest>(), samples);
   Add(WithText<v1::ReportMisdirectedRequest>(), samples);
   Add(Named<v1::ClaimReferralRequest>(), samples);

@@ -159,6 +159,8 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   if (IsProtected(record)) knows_next = hand_over != as.Is(Relation::kReferring);
   if (KnowsWhence(record, as)) view.set_forwarded_from(record.forwarded_from());
   if (knows_next) view.set_forwarded_to(record.forwarded_to());
+  if (as.Is(Relation::kReferring)) view.set_part_of(record.part_of());
+  if (record.case_holding_body() == as.caller().body) view.set_open_part_count(record.open_part_count());
   view.set_place_taken(record.place_taken());
   if (record.has_waiting()) *view.mutable_waiting() = record.waiting();
   *view.mutable_places() = record.places();
@@ -347,6 +349,16 @@ v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const p
   if (entry.body() == caller.body) view.set_actor(entry.actor());
   view.set_out_of_order_reason(entry.out_of_order_reason());
   return view;
+}
+
+bool MayKnow(const storage::v1::HistoryRecord& entry, const policy::Authorized& as) {
+  return entry.event() != EventName(Event::kDetach) || as.Is(Relation::kReferring);
+}
+
+std::vector<std::string> PartiesOf(const ReferralRecord& before, const Decision& decision) {
+  const bool others_know = decision.event != Event::kDetach;
+  if (others_know || IsProtected(decision.next)) return PartiesOf(before, decision.next);
+  return {decision.next.referring().body()};
 }
 
 std::vector<std::string> PartiesOf(const ReferralRecord& before, const ReferralRecord& after) {

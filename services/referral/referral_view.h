@@ -63,10 +63,15 @@ v1::Note ToNote(const ReferralRecord& record, const storage::v1::NoteRecord& not
 // An entry of the history. The pseudonym is shown to its own body only.
 v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const policy::Caller& caller);
 
+// May the caller know that this happened? That a referral was a part, its referring body alone.
+bool MayKnow(const storage::v1::HistoryRecord& entry, const policy::Authorized& as);
+
 // The bodies that an event of this referral is for: both sides and the coordinating body, as far as they have
 // part in it. `before` is the record before the event: a body whose part ends hears of that. None of a
 // protected referral.
 std::vector<std::string> PartiesOf(const ReferralRecord& before, const ReferralRecord& after);
+// The same of the event of a decision: one that others may not know of is for the referring body.
+std::vector<std::string> PartiesOf(const ReferralRecord& before, const Decision& decision);
 
 }  // namespace waypost::referral
 

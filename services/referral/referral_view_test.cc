@@ -260,9 +260,10 @@ TEST(Protos, ReferralsHoldNoFreeText) {
   for (const auto* message :
        {v1::Referral::descriptor(), v1::ReferralSummary::descriptor(),
         v1::WatchReferralsResponse::descriptor(), v1::ListNotesResponse::descriptor(),
-        v1::ListReferralHistoryResponse::descriptor(), v1::FindByOwnReferenceResponse::descriptor(),
-        v1::RightsRequest::descriptor(), v1::ListRightsRequestsResponse::descriptor(),
-        v1::ListRetentionResponse::descriptor(), v1::ListRetentionReportsResponse::descriptor()}) {
+        v1::ListReferralHistoryResponse::descriptor(), v1::ListPartsResponse::descriptor(),
+        v1::FindByOwnReferenceResponse::descriptor(), v1::RightsRequest::descriptor(),
+        v1::ListRightsRequestsResponse::descriptor(), v1::ListRetentionResponse::descriptor(),
+        v1::ListRetentionReportsResponse::descriptor()}) {
     CollectTextFields(*message, fields, seen);
   }
   std::set<std::string> names;
@@ -278,9 +279,10 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "ForwardProposal.unit", "ForwardProposal.offer", "Hop.from_body", "Hop.to_body", "Hop.referral",
           "Hop.law", "Decline.suggested_body", "Approval.actor", "Referral.name", "Referral.etag",
           "Referral.coordinating_body", "Referral.case_holding_body", "Referral.offer", "Referral.territory",
-          "Referral.forwarded_from", "Referral.forwarded_to", "Referral.allowed_actions",
-          "ReferralSummary.name", "ReferralSummary.etag", "ReferralSummary.case_holding_body",
-          "ReferralSummary.territory", "ReferralSummary.coordinating_body", "WatchReferralsResponse.cursor",
+          "Referral.forwarded_from", "Referral.forwarded_to", "Referral.allowed_actions", "Referral.part_of",
+          "ListPartsResponse.next_page_token", "ReferralSummary.name", "ReferralSummary.etag",
+          "ReferralSummary.case_holding_body", "ReferralSummary.territory",
+          "ReferralSummary.coordinating_body", "WatchReferralsResponse.cursor",
           "WatchReferralsResponse.referral", "WatchReferralsResponse.event",
           "ListNotesResponse.next_page_token", "Note.name", "Note.body", "Note.actor", "Note.event",
           "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event", "HistoryEntry.body",

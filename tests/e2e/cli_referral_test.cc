@@ -90,6 +90,7 @@ class CliReferralTest : public CliTest {
   void CasesAreDeclinedAndForwarded();
   void CaseIsHandedOver();
   void CasesAreCalledOff();
+  void CaseHasParts();
   void CaseIsReadAndDisclosed();
 
   std::set<std::string> run_;
@@ -242,6 +243,28 @@ void CliReferralTest::CasesAreCalledOff() {
   ExpectFailure("to", base::Cat("referral accept ", name), 3, "NOT_FOUND");
 }
 
+void CliReferralTest::CaseHasParts() {
+  const std::string name = Submit();
+  const auto part_of_it = [&name] {
+    const json part = Change("worker", base::Cat("referral submit ", ReferralFlags(), " --part-of ", name));
+    EXPECT_EQ(part.value("partOf", ""), name);
+    return part.value("name", "");
+  };
+  const std::string first = part_of_it();
+  const std::string second = part_of_it();
+  EXPECT_THAT(Read("worker", "parts", name), AllOf(HasSubstr(first), HasSubstr(second)));
+  EXPECT_EQ(Json("worker", base::Cat("referral parts ", name)).at("parts").size(), 2u);
+  EXPECT_EQ(Json("worker", base::Cat("referral show ", name))["referral"].value("openPartCount", 0), 2);
+  EXPECT_FALSE(Json("to", base::Cat("referral show ", first))["referral"].contains("partOf"));
+  EXPECT_THAT(Run("to", base::Cat("referral parts ", name)).errors, HasSubstr("No parts."));
+  Act("worker", "detach", second, "", "REQUESTED");
+  ExpectFailure("worker", base::Cat("referral detach ", second), 4, "NOT_A_PART");
+  ExpectFailure("worker", base::Cat("referral cancel ", name, " --reason need-met"), 4, "PARTS_OPEN");
+  Act("worker", "cancel", name, base::Cat("--reason need-met --cancel-part ", first), "CANCELLED");
+  EXPECT_EQ(Json("worker", base::Cat("referral show ", first))["referral"]["state"],
+            "REFERRAL_STATE_CANCELLED");
+}
+
 void CliReferralTest::CaseIsReadAndDisclosed() {
   const std::string name = Submit();
   const std::string id = name.substr(name.find('/') + 1);
@@ -291,6 +314,7 @@ TEST_F(CliReferralTest, EveryCommandOfItsHelpDoesWhatItSays) {
   CasesAreDeclinedAndForwarded();
   CaseIsHandedOver();
   CasesAreCalledOff();
+  CaseHasParts();
   CaseIsReadAndDisclosed();
 
   std::istringstream help(Text("to", "referral --help"));

@@ -285,6 +285,48 @@ def mother_and_child_in_athens():
     }
 
 
+def papers_of_the_mother(case):
+    """K.E.DH.L. in Livadia → the Athens centre: a part of the case that it holds."""
+    return {
+        "referral": {
+            "partOf": case,
+            "theme": "THEME_RESIDENCE_DOCUMENTS",
+            "priority": "PRIORITY_NORMAL",
+            "referring": {"unit": "bodies/el-kedhl/units/estia"},
+            "receiving": {"body": "bodies/el-accmr", "unit": "bodies/el-accmr/units/coordination-centre"},
+            "territory": ATHENS,
+            "persons": [person(1, "25_TO_39", ["ar"], disclosure("el", "el", "ar"), "ar")],
+        },
+        "sections": [
+            {"person": 1,
+             "screening": {"text": "Her residence permit ends this year."},
+             "details": {"givenName": "Rima", "familyName": "Sabbagh (invented)", "birthDate": "1996-07-30",
+                         "needs": "An appointment, and somebody who goes there with her."}},
+        ],
+    }
+
+
+def nursery_for_the_child(case):
+    """K.E.DH.L. in Livadia → the Municipality of Livadia: another part of it, with a child alone."""
+    return {
+        "referral": {
+            "partOf": case,
+            "theme": "THEME_CHILDCARE",
+            "priority": "PRIORITY_NORMAL",
+            "referring": {"unit": "bodies/el-kedhl/units/estia"},
+            "receiving": {"body": "bodies/el-livadia"},
+            "territory": ATHENS,
+            "persons": [person(1, "0_TO_5", ["ar"], disclosure("el", "el", "ar"), minor_view="TOO_YOUNG")],
+        },
+        "sections": [
+            {"person": 1,
+             "screening": {"text": "Three years old."},
+             "details": {"givenName": "Nour", "familyName": "Sabbagh (invented)", "birthDate": "2023-02-11",
+                         "parentalResponsibilityHolders": ["Rima Sabbagh (invented), mother"]}},
+        ],
+    }
+
+
 def _sister(number):
     return {"person": number,
             "screening": {"text": "A woman of 24. Needs a place that nobody else is told of."},

@@ -7,6 +7,8 @@ import time
 
 import second_verifier
 from client import AUDIT, REFERRAL
+from chapters_workshops import ENROLMENT
+from desk import request_id
 
 _CATCH_UP_SECONDS = 20
 
@@ -167,6 +169,12 @@ class Evidence:
         self.report.chapter("Erasure: one body forgets, the proofs stay")
         who, name = self.cast.pont_supervisor, self.name
         found_before = self._found(who)
+        self.report.step(who.title, "sees the parents leave the workshops: their places are free")
+        for place in self.desk.get(who, name).get("places", []):
+            answer = who.call(ENROLMENT, "LeaveEnrolment", {
+                "name": place.get("enrolment", ""), "requestId": request_id(),
+                "reason": "LEAVE_REASON_GOAL_REACHED", "destination": "LEAVE_DESTINATION_EMPLOYMENT"})
+            self.report.check(f"a place in {place.get('groupId')} is free", answer.ok, str(answer))
         self.report.step(who.title, "erases what Pont-de-Claix holds of the family, at the end of its term",
                          "Its keys are destroyed. What Fuenlabrada holds by its own law stays Fuenlabrada's.")
         answer = self.desk.send(who, "EraseReferral", {"name": name})

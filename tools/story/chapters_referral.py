@@ -158,13 +158,22 @@ class FamilyOfFour:
                                "capacity": {"places": places, "free": 1, "waiting": 0},
                                "requestId": request_id()})
             self.report.check(f"{group.upper()}: {places} places, 1 free, as of now", answer.ok, str(answer))
+        bare = self.desk.send(who, "AcceptReferral", {"name": self.name})
+        self.desk.refused("workshops are attended in groups: a place in one has to be named", bare,
+                          "FAILED_PRECONDITION", "GROUP_REQUIRED")
+        self.report.row("the groups are: " + bare.metadata.get("groups", ""))
         answer = self.desk.type(who, "referral", "accept", self.name,
+                                "--place", '{"person":1,"groupId":"alpha"}',
+                                "--place", '{"person":2,"groupId":"fle1"}',
                                 "--etag", self.desk.get(who, self.name).get("etag", ""),
                                 "--appointment-time", in_days(7), "--appointment-zone", "Europe/Paris",
                                 "--text", "First positioning with the trainer; an interpreter is booked.")
         self.desk.state_is(answer, "ACCEPTED")
         self.report.equal("from now on Pont-de-Claix holds the case", answer.message.get("caseHoldingBody"),
                           "bodies/fr-pont-de-claix")
+        self.report.equal("the parents have a place each, and are enrolled",
+                          [p.get("groupId") for p in answer.message.get("places", []) if p.get("enrolment")],
+                          ["alpha", "fle1"])
         self.report.equal("an appointment is set", [a.get("status") for a in
                                                     answer.message.get("appointments", [])],
                           ["APPOINTMENT_STATUS_SCHEDULED"])

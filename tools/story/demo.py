@@ -3,10 +3,10 @@
 
 Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays: the
 directory of the papers, the way to a service, a family of four with an interpreter need, a decline, a
-forward, a waiting list, silence that escalates, a protected member of a family, a programme that ends, what
-declines say about the directory, a file of referrals and a month in figures, a person who moves from Livadia
-to Athens to Vienna, a municipality that merges, the audit log and its proofs, an erasure. Each step says what
-happened and checks it.
+forward, a waiting list, a case with parts, silence that escalates, a protected member of a family, a programme
+that ends, what declines say about the directory, a file of referrals and a month in figures, a person who
+moves from Livadia to Athens to Vienna, a municipality that merges, the audit log and its proofs, an erasure.
+Each step says what happened and checks it.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import chapters_audit
 import chapters_directory
 import chapters_everyday
 import chapters_intake
+import chapters_parts
 import chapters_programmes
 import chapters_protected
 import chapters_referral
@@ -85,7 +86,8 @@ def play(report, tool, folder):
     chapters_everyday.from_the_queue(report, cast, desk, run)
     chapters_referral.declined(report, cast, desk, run)
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
-    chapters_referral.waited_for(report, cast, desk, run)
+    case = chapters_referral.waited_for(report, cast, desk, run)
+    chapters_parts.several_parts(report, cast, desk, case)
     chapters_workshops.full(report, cast, desk, run)
     chapters_silence.silence(report, cast, desk, run)
     chapters_protected.one_protected_member(report, cast, desk, run)

@@ -338,6 +338,27 @@ grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::CancelReferral(grpc::ServerContext*,
+                                           const referral::v1::CancelReferralRequest* request,
+                                           referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex_);
+  received_.cancelled = *request;
+  response->set_name(request->name());
+  response->set_state(referral::v1::REFERRAL_STATE_CANCEL_REQUESTED);
+  response->set_open_part_count(1);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeReferrals::ListParts(grpc::ServerContext*, const referral::v1::ListPartsRequest* request,
+                                      referral::v1::ListPartsResponse* response) {
+  const std::lock_guard lock(mutex_);
+  received_.parts_of = request->name();
+  referral::v1::ReferralSummary& part = *response->add_parts();
+  part.set_name("referrals/01je");
+  part.set_state(referral::v1::REFERRAL_STATE_REQUESTED);
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::DiscloseReferral(grpc::ServerContext*,
                                              const referral::v1::DiscloseReferralRequest*,
                                              referral::v1::DiscloseReferralResponse*) {

@@ -248,6 +248,12 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   grpc::Status ListReceiptKeys(grpc::ServerContext* context,
                                const referral::v1::ListReceiptKeysRequest* request,
                                referral::v1::ListReceiptKeysResponse* response) override;
+  grpc::Status CancelReferral(grpc::ServerContext* context,
+                              const referral::v1::CancelReferralRequest* request,
+                              referral::v1::Referral* response) override;
+  // referrals/01je is a part of whatever is asked about.
+  grpc::Status ListParts(grpc::ServerContext* context, const referral::v1::ListPartsRequest* request,
+                         referral::v1::ListPartsResponse* response) override;
   grpc::Status DiscloseReferral(grpc::ServerContext* context,
                                 const referral::v1::DiscloseReferralRequest* request,
                                 referral::v1::DiscloseReferralResponse* response) override;
@@ -291,6 +297,8 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
     std::vector<referral::v1::DeclineReferralRequest> declined;
     std::vector<referral::v1::AddNoteRequest> noted;
     referral::v1::CompleteReferralRequest completed;
+    referral::v1::CancelReferralRequest cancelled;
+    std::string parts_of;
     std::vector<referral::v1::RecordRightsRequestRequest> recorded;
     std::vector<referral::v1::AnswerRightsRequestRequest> answered;
     std::vector<std::string> authorizations;

@@ -15,6 +15,7 @@ constexpr ImportColumn kColumns[] = {
     {"referring_unit", kReferral, "referring.unit", "the own unit that has the case"},
     {"offer", kReferral, "offer", "the offer asked for"},
     {"territory", kReferral, "territory", "where the person lives, as ES300"},
+    {"part_of", kReferral, "part_of", "the referral that it is a part of, as referrals/01jd…"},
     {"telephone_handover_time", kReferral, "telephone_handover.time", "when the duty desk answered"},
     {"telephone_handover_unit", kReferral, "telephone_handover.unit", "the duty desk that answered"},
     {"age_band", kPerson, "age_band", "age in completed years"},

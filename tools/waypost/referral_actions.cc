@@ -30,6 +30,7 @@ FlagOptions ActionFlags(const ReferralAction& action) {
   options.skip = {"appointment.number", "appointment.status"};
   // Flags of their own (OutcomeFlags), or JSON for each person.
   if (action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr) options.skip.insert("outcomes");
+  if (action.method == "CancelReferral") options.skip.insert("parts");
   options.rename = {
       {"disclosures", "disclosure"}, {"persons", "person"}, {"places", "place"}, {"readers", "reader"}};
   options.help = {
@@ -74,7 +75,34 @@ absl::Status FillOutcomes(const OutcomeFlags& flags, const ValueContext& context
   return absl::OkStatus();
 }
 
+// What becomes of each open part of a referral that is cancelled.
+struct PartFlags {
+  std::vector<std::string> cancel;
+  std::vector<std::string> detach;
+};
+
+void AddPartFlags(CLI::App& leaf, PartFlags& flags) {
+  const auto add = [&leaf](const char* name, std::vector<std::string>& into, const char* help) {
+    leaf.add_option(name, into, help)->type_name("REFERRAL")->allow_extra_args(false);
+  };
+  add("--cancel-part", flags.cancel, "a part that is cancelled too; once for each");
+  add("--detach-part", flags.detach, "a part that goes on by itself; once for each");
+}
+
+void FillParts(const PartFlags& flags, pb::CancelReferralRequest& request) {
+  const auto add = [&request](const std::vector<std::string>& names, pb::PartDecision::Action action) {
+    for (const std::string& name : names) {
+      pb::PartDecision& part = *request.add_parts();
+      part.set_referral(ReferralName(name));
+      part.set_action(action);
+    }
+  };
+  add(flags.cancel, pb::PartDecision::ACTION_CANCEL);
+  add(flags.detach, pb::PartDecision::ACTION_DETACH);
+}
+
 void AddAction(CLI::App& group, Session& session, const ReferralAction& action) {
+  auto parts = std::make_shared<PartFlags>();
   auto outcomes = std::make_shared<OutcomeFlags>();
   const bool has_outcomes = action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr;
   CallCommand command = {.name = ActionName(action.method),
@@ -85,10 +113,11 @@ void AddAction(CLI::App& group, Session& session, const ReferralAction& action) 
                          .arguments = {{"name", "referral", "as in referrals/01jd… or 01jd…"}},
                          .flags = ActionFlags(action),
                          .show = ShowChange};
-  command.complete = [&session, outcomes, method = action.method](Message& message) -> absl::Status {
+  command.complete = [&session, outcomes, parts, method = action.method](Message& message) -> absl::Status {
     const auto* name = message.GetDescriptor()->FindFieldByName("name");
     message.GetReflection()->SetString(&message, name,
                                        ReferralName(message.GetReflection()->GetString(message, name)));
+    if (method == "CancelReferral") FillParts(*parts, static_cast<pb::CancelReferralRequest&>(message));
     if (method == "CompleteReferral") {
       return FillOutcomes<pb::CompleteReferralRequest>(*outcomes, session.values(), message);
     }
@@ -99,6 +128,7 @@ void AddAction(CLI::App& group, Session& session, const ReferralAction& action) 
   };
   CLI::App& leaf = AddCall(group, session, std::move(command));
   if (has_outcomes) AddOutcomeFlags(leaf, *outcomes);
+  if (action.method == "CancelReferral") AddPartFlags(leaf, *parts);
   if (action.method == "EraseReferral") {
     leaf.add_flag("--yes")->description("surely; what is erased cannot be brought back")->required();
   }
@@ -188,6 +218,7 @@ std::vector<ReferralAction> ReferralActions() {
                                                   "End it without result, with an outcome for each person"),
       Action<pb::CancelReferralRequest>("CancelReferral", "Call it off, or ask for it once work has begun",
                                         {"reason"}),
+      Action<pb::DetachReferralRequest>("DetachReferral", "Let a part of a referral go on by itself"),
       Action<pb::ConfirmCancelRequest>("ConfirmCancel", "Agree to a wish to cancel"),
       Action<pb::RefuseCancelRequest>("RefuseCancel", "Refuse a wish to cancel", {"text"}),
       Action<pb::ReopenReferralRequest>("ReopenReferral", "Open an ended one again, within 90 days",

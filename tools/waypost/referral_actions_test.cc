@@ -55,6 +55,7 @@ TEST(ReferralActionsTest, EveryMethodHasACommand) {
                                                      {"WatchReferrals", "watch"},
                                                      {"ListReferralHistory", "history"},
                                                      {"ListNotes", "notes"},
+                                                     {"ListParts", "parts"},
                                                      {"FindByOwnReference", "find"},
                                                      {"ListReceiptKeys", "receipts"},
                                                      {"DiscloseReferral", "disclose"},
@@ -188,6 +189,39 @@ TEST(ReferralActionsTest, ErasesOnlyWhenSure) {
   EXPECT_EQ(runner.Run({"referral", "erase", "01jd", "--server", "127.0.0.1:1"}).code, ExitCode::kUsage);
   EXPECT_EQ(runner.Run({"referral", "erase", "01jd", "--yes", "--server", "127.0.0.1:1"}).code,
             ExitCode::kUnavailable);
+}
+
+TEST(ReferralActionsTest, SaysWhatBecomesOfEachPart) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result =
+      runner.Run({"referral", "cancel", "01jd", "--reason", "need-met", "--cancel-part", "01je",
+                  "--cancel-part", "referrals/01jf", "--detach-part", "01jg", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  const pb::CancelReferralRequest request = server.referrals.received().cancelled;
+  EXPECT_EQ(request.reason(), pb::CANCEL_REASON_NEED_MET);
+  ASSERT_EQ(request.parts_size(), 3);
+  EXPECT_EQ(request.parts(0).referral(), "referrals/01je");
+  EXPECT_EQ(request.parts(0).action(), pb::PartDecision::ACTION_CANCEL);
+  EXPECT_EQ(request.parts(1).referral(), "referrals/01jf");
+  EXPECT_EQ(request.parts(1).action(), pb::PartDecision::ACTION_CANCEL);
+  EXPECT_EQ(request.parts(2).referral(), "referrals/01jg");
+  EXPECT_EQ(request.parts(2).action(), pb::PartDecision::ACTION_DETACH);
+  EXPECT_THAT(result.out, HasSubstr("open parts: 1"));
+}
+
+TEST(ReferralActionsTest, MakesPartsAndListsThem) {
+  FakeServer server;
+  Runner runner;
+  const RunResult sent = runner.Run(
+      {"referral", "submit", "--part-of", "01jd", "--theme", "housing", "--server", server.address()});
+  ASSERT_EQ(sent.code, ExitCode::kOk) << sent.err;
+  EXPECT_EQ(server.referrals.received().submitted[0].referral().part_of(), "referrals/01jd");
+  EXPECT_THAT(sent.out, HasSubstr("part of: referrals/01jd"));
+  const RunResult listed = runner.Run({"referral", "parts", "01jd", "--server", server.address()});
+  ASSERT_EQ(listed.code, ExitCode::kOk) << listed.err;
+  EXPECT_EQ(server.referrals.received().parts_of, "referrals/01jd");
+  EXPECT_THAT(listed.out, HasSubstr("referrals/01je"));
 }
 
 TEST(ReferralActionsTest, FillsTheOutcomesOfPeople) {

@@ -1,4 +1,4 @@
-// waypost referral list, show, history, find, notes, disclose, disclose-notes.
+// waypost referral list, show, history, find, notes, parts, disclose, disclose-notes.
 #include <memory>
 #include <ostream>
 
@@ -150,6 +150,23 @@ void AddNotes(CLI::App& group, Session& session) {
            .nothing = "No notes."});
 }
 
+void AddParts(CLI::App& group, Session& session) {
+  AddList(group, session,
+          {.name = "parts",
+           .help = "The parts of a referral that the own body made",
+           .method = std::string(kService) + "ListParts",
+           .request = pb::ListPartsRequest::default_instance(),
+           .response = pb::ListPartsResponse::default_instance(),
+           .arguments = {kReferralArgument},
+           .complete = CompleteName,
+           .headings = ReferralHeadings(),
+           .row =
+               [&session](const Message& item) {
+                 return ReferralRow(static_cast<const pb::ReferralSummary&>(item), session.zone());
+               },
+           .nothing = "No parts."});
+}
+
 void AddFind(CLI::App& group, Session& session) {
   CallCommand find = {.name = "find",
                       .help = "The own body's referrals with its own reference",
@@ -175,6 +192,7 @@ void AddReferralReading(CLI::App& referral, Session& session) {
   AddHistory(referral, session);
   AddFind(referral, session);
   AddNotes(referral, session);
+  AddParts(referral, session);
 }
 
 void AddReferralDisclosure(CLI::App& referral, Session& session) {

@@ -81,7 +81,9 @@ class ReferralFlags {
       }
     }
     if (!referral_.Given().empty()) {
-      WAYPOST_RETURN_IF_ERROR(referral_.Fill(*request.mutable_referral(), session.values()));
+      pb::Referral& referral = *request.mutable_referral();
+      WAYPOST_RETURN_IF_ERROR(referral_.Fill(referral, session.values()));
+      if (!referral.part_of().empty()) referral.set_part_of(ReferralName(referral.part_of()));
     }
     if (protection_ != nullptr && !protection_->Given().empty()) {
       WAYPOST_RETURN_IF_ERROR(

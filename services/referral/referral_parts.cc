@@ -1,0 +1,75 @@
+#include "services/referral/referral_parts.h"
+
+#include <algorithm>
+
+#include "common/base/strings.h"
+#include "common/status/errors.h"
+#include "services/referral/referral_errors.h"
+#include "services/referral/referral_limits.h"
+#include "services/referral/referral_protection.h"
+
+namespace waypost::referral {
+namespace {
+
+using base::Cat;
+using storage::v1::ReferralRecord;
+
+const PartAtHand* Find(const std::vector<PartAtHand>& parts, std::string_view name) {
+  const auto found =
+      std::find_if(parts.begin(), parts.end(), [name](const PartAtHand& part) { return part.name == name; });
+  return found == parts.end() ? nullptr : &*found;
+}
+
+bool IsDecided(const std::vector<v1::PartDecision>& decisions, const PartAtHand& part) {
+  return std::any_of(decisions.begin(), decisions.end(),
+                     [&part](const v1::PartDecision& decision) { return decision.referral() == part.name; });
+}
+
+}  // namespace
+
+absl::Status CheckPart(const ParentFacts& facts, const ReferralRecord& part, std::string_view body) {
+  const ReferralRecord& parent = facts.parent;
+  if (parent.name() == part.name()) {
+    return error::InvalidField("referral.part_of", "must be another referral");
+  }
+  if (IsProtected(parent)) return ProtectedIsUnlinked(parent.name());
+  if (IsProtected(part)) return ProtectedIsUnlinked(part.name());
+  if (IsEnd(parent.state())) return ParentEnded(parent.name());
+  if (parent.case_holding_body() != body) return ParentNotHeld(parent.name());
+  // Whoever has it as a receiving body must not learn from a refusal that it is a part.
+  const bool knows_that_it_is_one = parent.referring().body() == body;
+  if (!parent.part_of().empty() && knows_that_it_is_one) return PartsOneLevel(parent.name(), "is a part");
+  if (facts.parts_of_part > 0) return PartsOneLevel(part.name(), "has parts");
+  if (facts.is_new_link && facts.linked >= kMaxParts) {
+    return error::LimitExceeded("parts of one referral", kMaxParts, facts.linked + 1);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPartDecisions(std::string_view name, const std::vector<v1::PartDecision>& decisions,
+                                const std::vector<PartAtHand>& parts) {
+  error::FieldViolations wrong;
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    const PartAtHand* const part = Find(parts, decisions[i].referral());
+    if (part == nullptr || !(part->open || part->state == kDraft)) {
+      wrong.Add(Cat("parts[", i, "].referral"),
+                "is no part of this referral that your body made, or has ended: see ListParts");
+    }
+  }
+  if (!wrong.empty()) return wrong.ToStatus();
+  int undecided = 0;
+  const PartAtHand* first = nullptr;
+  for (const PartAtHand& part : parts) {
+    if (!part.open || IsDecided(decisions, part)) continue;
+    if (first == nullptr) first = &part;
+    ++undecided;
+  }
+  return first == nullptr ? absl::OkStatus() : PartsOpenFrom(name, undecided, first->name);
+}
+
+bool OpensOrEnds(const ReferralRecord& before, const ReferralRecord& next) {
+  if (IsOpen(before.state()) == IsOpen(next.state())) return false;
+  return before.state() != kNothing && next.state() != kForwarded;
+}
+
+}  // namespace waypost::referral
