@@ -124,6 +124,10 @@ inline constexpr int kAssuranceDays = 365;
 inline constexpr int kTaskAheadDays = 30;
 // Programmes under which a body has offers: as many are looked at for its tasks, by id.
 inline constexpr int kMaxProgrammesOfBody = 1'000;
+// Offers of a body that is no more that are handed on in one transaction; and in one tick, so many of these.
+inline constexpr int kOffersInheritedInStep = 32;
+inline constexpr int kInheritanceStepsInTick = 20;
+
 // Rows that are given the indexes they lack in one transaction, and about how many entries: a transaction
 // takes 10 000 writes.
 inline constexpr int kIndexedInStep = 1'000;

@@ -123,6 +123,12 @@ inline constexpr policy::MethodRule kEnquirySuccessions = {
     .method = "(successions)",
     .mutation = true,
     .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+// No method: the offers of a body that is no more go to whoever stands in its place.
+inline constexpr policy::MethodRule kInheritOffers = {
+    .service = internal::kService,
+    .method = "(inheritance)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
 
 inline constexpr policy::MethodRule kListDirectoryTasks = internal::ReadBy(
     "ListDirectoryTasks", {internal::kOperator, internal::kOwnSupervisor, internal::kOwnCaseworker});

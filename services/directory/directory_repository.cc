@@ -147,6 +147,13 @@ std::string SuccessionsToPrefix(std::string_view body) {
   return Table("succession.to").Text(BodyId(body)).Take();
 }
 
+std::string OpenSuccessionsPrefix() {
+  return Table("succession.open").Take();
+}
+std::string ProviderBeforeKey(std::string_view offer) {
+  return Table("offer.before").Text(OfferId(offer)).Take();
+}
+
 std::string ChangeKey(uint64_t position) {
   return Table("change").Uint(position).Take();
 }
@@ -320,10 +327,16 @@ Keys DueKeys(const v1::Enquiry& enquiry) {
   return TaskKeys(BodyId(enquiry.body()), enquiry);
 }
 Keys DueKeys(const v1::Succession& succession) {
-  return {KeyBuilder(DueSuccessionsPrefix())
-              .Text(succession.period().start_date())
-              .Text(IdIn(ResourceKind::kSuccession, succession.name()))
-              .Take()};
+  const std::string_view id = IdIn(ResourceKind::kSuccession, succession.name());
+  Keys keys = {
+      KeyBuilder(DueSuccessionsPrefix()).Text(succession.period().start_date()).Text(id).Take()};
+  // The offers of a body that is no more are to be handed on.
+  if (succession.kind() == v1::SUCCESSION_KIND_COMPETENCE_MOVED) return keys;
+  keys.push_back(KeyBuilder(OpenSuccessionsPrefix())
+                     .Int(DayNumber(succession.period().start_date()))
+                     .Text(id)
+                     .Take());
+  return keys;
 }
 template <typename Resource>
 Keys DueKeys(const Resource&) {
@@ -635,6 +648,7 @@ absl::StatusOr<Keys> DueKeysOfEnquiry(std::string_view bytes) {
   return DueKeys(record.enquiry());
 }
 
+// 2: with what NextInheritance reads.
 constexpr uint32_t kIndexGeneration = 2;
 
 std::string IndexProgressKey() {
@@ -784,6 +798,7 @@ class Gathering {
   absl::Status Competences();
   // Of what was found until then.
   absl::Status Successions(absl::CivilDay today);
+  absl::Status Inherited();
   absl::Status Parts();
 
   RouteMaterial material;
@@ -874,6 +889,22 @@ absl::Status Gathering::Successions(absl::CivilDay today) {
     material.successors.emplace(name, *std::move(successor));
   }
   return at->status();
+}
+
+// Where nothing was ever handed on, one look suffices.
+absl::Status Gathering::Inherited() {
+  {
+    const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(Table("offer.before").Take()));
+    if (!at->Valid()) return at->status();
+  }
+  for (const FoundOffer& found : material.offers) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> before,
+                             reader_.Get(ProviderBeforeKey(found.offer.name())));
+    if (!before) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const std::string body_id, KeyParser(*before).Text());
+    material.inherited.emplace(found.offer.name(), BodyName(body_id));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Gathering::Parts() {
@@ -1192,11 +1223,56 @@ absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const 
   return last.empty();
 }
 
+absl::StatusOr<std::string> DirectoryRepository::HeirOf(const Reader& reader, const v1::Offer& offer,
+                                                        absl::CivilDay day) const {
+  const std::string_view territory =
+      offer.territories().empty() ? std::string_view() : std::string_view(offer.territories(0));
+  WAYPOST_ASSIGN_OR_RETURN(
+      std::optional<Successor> successor,
+      FindSuccessor(offer.provider(), offer.theme(), territory, day, [&reader](std::string_view body) {
+        return SuccessionsUnder(reader, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
+      }));
+  return successor && successor->whole ? std::move(successor->body) : std::string();
+}
+
+absl::Status DirectoryRepository::CheckProviderStands(const Reader& reader, const v1::Offer& offer,
+                                                      absl::CivilDay day) const {
+  WAYPOST_ASSIGN_OR_RETURN(const std::string heir, HeirOf(reader, offer, day));
+  if (heir.empty()) return absl::OkStatus();
+  return error::InvalidField("offer.provider", base::Cat("'", heir, "' stands in its place: name it"));
+}
+
+absl::StatusOr<std::optional<v1::Succession>> DirectoryRepository::NextInheritance(
+    const Reader& reader, absl::CivilDay today) const {
+  const std::string prefix = OpenSuccessionsPrefix();
+  const std::unique_ptr<Cursor> at = reader.Scan(store::PrefixRange(prefix));
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  if (!at->Valid()) return std::nullopt;
+  KeyParser rest(at->key().substr(prefix.size()));
+  WAYPOST_ASSIGN_OR_RETURN(const int64_t day, rest.Int());
+  if (DayOfNumber(day) > today) return std::nullopt;
+  WAYPOST_ASSIGN_OR_RETURN(const std::string id, rest.Text());
+  WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Succession> succession, GetIndexed<v1::Succession>(reader, id));
+  return std::optional<v1::Succession>(std::move(succession.resource));
+}
+
+void DirectoryRepository::EndInheritance(Writer& writer, const v1::Succession& succession) const {
+  for (const std::string& key : DueKeys(succession)) writer.Delete(key);
+}
+
+void DirectoryRepository::PutProviderBefore(Writer& writer, std::string_view offer,
+                                            std::string_view provider) const {
+  writer.Put(ProviderBeforeKey(offer), KeyBuilder().Text(BodyId(provider)).Take());
+}
+
 absl::StatusOr<RouteMaterial> DirectoryRepository::Gather(const Reader& reader,
                                                           const v1::ResolveRouteRequest& request,
                                                           absl::Time now) const {
   Gathering gathering(reader, request);
-  if (OffersCountFor(request.function())) WAYPOST_RETURN_IF_ERROR(gathering.Offers());
+  if (OffersCountFor(request.function())) {
+    WAYPOST_RETURN_IF_ERROR(gathering.Offers());
+    WAYPOST_RETURN_IF_ERROR(gathering.Inherited());
+  }
   WAYPOST_RETURN_IF_ERROR(gathering.Competences());
   WAYPOST_RETURN_IF_ERROR(gathering.Successions(DayOf(now)));
   if (gathering.material.bodies.empty()) WAYPOST_RETURN_IF_ERROR(gathering.Parts());

@@ -17,6 +17,9 @@
 //   ("agreement.place", theme, code, agreement)  agreements on a theme for exactly that territory
 //   ("succession.from", body, succession)        successions of which a body is the predecessor
 //   ("succession.to", body, succession)          successions by which a body took a place
+//   ("succession.open", day, succession)         successions by which a body is no more from a day on, and
+//                                                whose offers were not all handed on yet
+//   ("offer.before", offer)                      the body that delivered it before a succession
 //   ("offer.under", body, programme, offer)      a body's offers under a programme, those that are defunct
 //   not
 //   ("task", body, day, kind, offer, group)      what a body has to do about an offer from a day on; about an
@@ -150,9 +153,24 @@ class DirectoryRepository {
   absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& reader, std::string_view body,
                                                          type::v1::Theme theme, std::string_view territory,
                                                          absl::CivilDay day) const;
+  // Whoever stands in the place of the offer's provider on that day, where that body is no more, by the
+  // offer's theme and first territory. Empty: the provider delivers it.
+  absl::StatusOr<std::string> HeirOf(const store::Reader& reader, const v1::Offer& offer,
+                                     absl::CivilDay day) const;
+  // INVALID_FIELD where a new offer names a provider in whose place another body stands.
+  absl::Status CheckProviderStands(const store::Reader& reader, const v1::Offer& offer,
+                                   absl::CivilDay day) const;
+  // Of the successions that have begun by that day, the first whose predecessor is no more and has offers
+  // that were not handed on yet; nothing when there is none.
+  absl::StatusOr<std::optional<v1::Succession>> NextInheritance(const store::Reader& reader,
+                                                                absl::CivilDay today) const;
+  // All of its offers that go have gone.
+  void EndInheritance(store::Writer& writer, const v1::Succession& succession) const;
+  // For Gather: who delivered the offer before it was handed on.
+  void PutProviderBefore(store::Writer& writer, std::string_view offer, std::string_view provider) const;
 
-  // Gives rows that were written before there was such a thing what Tasks reads: at most kIndexedInStep of
-  // them. Returns true once every row has it. Harmless to repeat.
+  // Gives rows that were written before there was such a thing what Tasks and NextInheritance read: at most
+  // kIndexedInStep of them. Returns true once every row has it. Harmless to repeat.
   absl::StatusOr<bool> CompleteIndexes(store::Writer& writer) const;
 
   // What Rank needs. Reads at most kMaxRouteEntries of each index, and the records they name.

@@ -351,6 +351,8 @@ DirectoryService::Reactor* DirectoryService::CreateOffer(Context* context,
           WAYPOST_ASSIGN_OR_RETURN(const auto provider,
                                    repository_.Get<v1::Body>(mutation.writer(), offer.provider()));
           WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(provider.resource, "CREATE_OFFER"));
+          WAYPOST_RETURN_IF_ERROR(
+              repository_.CheckProviderStands(mutation.writer(), offer, DayOf(mutation.call().now)));
           WAYPOST_ASSIGN_OR_RETURN(auto created,
                                    repository_.Create(mutation.writer(), offer, mutation.call().now));
           return Answer(mutation, as, "directory.offer_created", std::move(created), *response);

@@ -127,6 +127,8 @@ class OfferImport {
 
  private:
   absl::StatusOr<v1::ImportOutcome> Add(const v1::Offer& offer, const std::string& content) {
+    WAYPOST_RETURN_IF_ERROR(
+        repository_.CheckProviderStands(mutation_.writer(), offer, DayOf(mutation_.call().now)));
     WAYPOST_ASSIGN_OR_RETURN(const auto stored,
                              repository_.Create(mutation_.writer(), offer, mutation_.call().now));
     PutContent(mutation_.writer(), offer.name(), content);

@@ -10,6 +10,7 @@
 #include "services/directory/directory_service.h"
 #include "services/directory/enquiry_mover.h"
 #include "services/directory/enquiry_repository.h"
+#include "services/directory/offer_inheritance.h"
 
 namespace waypost::directory {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::string_view kName = "directory";
 class DirectoryModule final : public runtime::Module {
  public:
   explicit DirectoryModule(std::unique_ptr<runtime::OutboxBase> outbox)
-      : outbox_(std::move(outbox)), service_(outbox_->env()) {}
+      : outbox_(std::move(outbox)), service_(outbox_->env()), inheritance_(outbox_->env()) {}
 
   std::string_view name() const override { return kName; }
   grpc::Service& service() override { return service_; }
@@ -31,6 +32,7 @@ class DirectoryModule final : public runtime::Module {
   void Tick(absl::Time now) override {
     outbox_->Tick(now);
     CompleteIndexes();
+    HandOnOffers(now);
     SweepEnquiries(now);
     MoveEnquiries(now);
   }
@@ -46,6 +48,14 @@ class DirectoryModule final : public runtime::Module {
           return absl::OkStatus();
         });
     has_indexes_ = status.ok() && done;
+  }
+
+  // Of bodies that are no more. What fails is made up for by the next tick.
+  void HandOnOffers(absl::Time now) {
+    for (int i = 0; i < kInheritanceStepsInTick; ++i) {
+      const absl::StatusOr<bool> more = inheritance_.Step(now);
+      if (!more.ok() || !*more) return;
+    }
   }
 
   // Writes only where there is something to remove. What fails is made up for by the next tick.
@@ -69,6 +79,7 @@ class DirectoryModule final : public runtime::Module {
   const DirectoryRepository repository_ = {};
   const EnquiryRepository enquiries_ = {};
   const EnquiryMover mover_ = {};
+  OfferInheritance inheritance_;
   bool has_indexes_ = false;
 };
 

@@ -93,6 +93,7 @@ class Ranking {
   const Successor* SuccessorOf(std::string_view body) const;
   Ranked FromBody(const v1::Body& body) const;
   void CompetenceReason(const Standing& standing, bool by_offer, Ranked& ranked) const;
+  void InheritanceReason(const v1::Offer& offer, Ranked& ranked) const;
   void BodyState(const v1::Body& body, bool by_offer, Ranked& ranked) const;
   void OfferState(const v1::Offer& offer, Ranked& ranked) const;
   void Eligibility(const v1::Offer& offer, Ranked& ranked) const;
@@ -198,6 +199,19 @@ void Ranking::CompetenceReason(const Standing& standing, bool by_offer, Ranked& 
   } else {
     ranked.competence = 2;
     AddReason(ranked.candidate, *standing.code, v1::ROUTE_EFFECT_EXCLUDES, standing.territory);
+  }
+}
+
+// Whose offer it was before, where that was not said of the body already.
+void Ranking::InheritanceReason(const v1::Offer& offer, Ranked& ranked) const {
+  const auto before = material_.inherited.find(offer.name());
+  if (before == material_.inherited.end()) return;
+  const auto& reasons = ranked.candidate.reasons();
+  const bool said = std::any_of(reasons.begin(), reasons.end(), [&before](const v1::RouteReason& reason) {
+    return reason.code() == v1::ROUTE_REASON_CODE_SUCCEEDED && reason.subject() == before->second;
+  });
+  if (!said) {
+    AddReason(ranked.candidate, v1::ROUTE_REASON_CODE_SUCCEEDED, v1::ROUTE_EFFECT_FOR, before->second);
   }
 }
 
@@ -337,6 +351,7 @@ void Ranking::AddOffers() {
     ranked.candidate.set_territory(found.territory);
     const bool has_place = SuccessorOf(body.name()) == nullptr;
     CompetenceReason(has_place ? StandingOf(body) : Standing(), /*by_offer=*/true, ranked);
+    InheritanceReason(found.offer, ranked);
     BodyState(body, /*by_offer=*/true, ranked);
     OfferState(found.offer, ranked);
     Eligibility(found.offer, ranked);

@@ -12,8 +12,9 @@
 //   8. the names of the body and the offer
 //
 // A body whose place went to another one has it no more: its competence counts for the successor. Where the
-// body exists no longer, its offers are no match either, and the successor stands in their place, without an
-// offer. A successor that has a competence or a matching offer of its own here stands by that.
+// body exists no longer, its offers are the successor's, and their candidates say from whom it has them.
+// Until they were handed on they are no match, and the successor stands in their place, without an offer. A
+// successor that has a competence or a matching offer of its own here stands by that.
 #ifndef WAYPOST_SERVICES_DIRECTORY_ROUTING_H_
 #define WAYPOST_SERVICES_DIRECTORY_ROUTING_H_
 
@@ -43,6 +44,8 @@ struct RouteMaterial {
   std::map<std::string, v1::Programme, std::less<>> programmes;
   // By the name of the predecessor, which is among `bodies` as the successor is.
   std::map<std::string, Successor, std::less<>> successors;
+  // By the name of an offer that its provider has from a body that is no more: that body.
+  std::map<std::string, std::string, std::less<>> inherited;
   std::string coordinating_body;    // empty: nobody
   bool recorded_for_parts = false;  // there is something for territories within the one asked for
   bool truncated = false;           // there is more than was looked at

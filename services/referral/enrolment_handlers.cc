@@ -18,7 +18,6 @@
 #include "services/referral/enrolment_service.h"
 #include "services/referral/enrolment_validation.h"
 #include "services/referral/group_ledger.h"
-#include "services/referral/group_rows.h"
 #include "services/referral/part_ledger.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_errors.h"
@@ -75,7 +74,7 @@ absl::Status Carry(rpc::Mutation& mutation, const Held& held, const EnrolmentCom
   const GroupKey before = GroupOf(held.record);
   if (HasPlace(decision.next.state()) && GroupOf(decision.next) == before) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(*response.mutable_next_on_list(),
-                           rows::FirstWaiting(mutation.writer(), before, {}));
+                           NextOf(mutation.writer(), before, {}, held.referral.receiving().body()));
   return absl::OkStatus();
 }
 
@@ -107,6 +106,7 @@ absl::Status CompleteReferral(rpc::Mutation& mutation, const Clockwork& by, cons
 // The states asked for, in ascending order; none means those with a place.
 std::vector<Stay> StaysOf(const v1::ListEnrolmentsRequest& request) {
   std::set<int> states(request.states().begin(), request.states().end());
+  if (states.empty() && request.review_due()) states = {kPaused};
   if (states.empty()) states = {kPlaced, kAttending, kPaused};
   std::vector<Stay> stays;
   for (const int state : states) stays.push_back(static_cast<Stay>(state));
@@ -152,6 +152,7 @@ EnrolmentService::Reactor* EnrolmentService::ListEnrolments(Context* context,
         policy::Relations relations = {Relation::kOwnBody};
         rows::EnrolmentQuery query{
             .group = std::nullopt, .body = call.caller->body, .states = StaysOf(*request)};
+        if (request->review_due()) query.review_by = call.now;
         if (!request->offer().empty()) {
           WAYPOST_ASSIGN_OR_RETURN(const OfferFacts offer, bodies_.FindOffer(reader, request->offer()));
           if (!offer.exists) return error::NotFound(request->offer());

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
@@ -38,6 +39,11 @@ std::vector<std::string> IndexKeys(const EnrolmentRecord& record) {
                        .Take());
   }
   return keys;
+}
+
+bool IsReviewed(const EnrolmentRecord& record, const EnrolmentQuery& query) {
+  if (!query.review_by.has_value()) return true;
+  return record.has_review_time() && api::FromTimestamp(record.review_time()) <= *query.review_by;
 }
 
 }  // namespace
@@ -83,6 +89,7 @@ void PutEnrolment(store::Writer& writer, const EnrolmentRecord* before, const En
 absl::StatusOr<EnrolmentPage> ListEnrolments(const store::Reader& reader, const EnrolmentQuery& query,
                                              std::string_view position, int limit) {
   EnrolmentPage page;
+  int read = 0;
   const std::string below = query.group.has_value() ? GroupPrefix(*query.group) : BodyPrefix(query.body);
   for (const Stay state : query.states) {
     const std::string run = KeyBuilder(below).Uint(static_cast<uint64_t>(state)).Take();
@@ -93,12 +100,14 @@ absl::StatusOr<EnrolmentPage> ListEnrolments(const store::Reader& reader, const 
     const auto at = reader.Scan(within ? store::PrefixRangeAfter(run, after) : range);
     for (; at->Valid(); at->Next()) {
       if (static_cast<int>(page.records.size()) == limit) return page;
+      if (query.review_by.has_value() && read == kMaxReviewsRead) return page;
       KeyParser parser(at->key().substr(run.size()));
       WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
       const std::string row(at->key().substr(below.size()));
       WAYPOST_ASSIGN_OR_RETURN(EnrolmentRecord record, GetEnrolment(reader, base::Cat("enrolments/", id)));
-      page.records.push_back(std::move(record));
       page.position = row;
+      ++read;
+      if (IsReviewed(record, query)) page.records.push_back(std::move(record));
     }
     WAYPOST_RETURN_IF_ERROR(at->status());
   }

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/store/store.h"
 #include "services/referral/enrolment_rules.h"
 
@@ -33,7 +34,10 @@ struct EnrolmentQuery {
   std::optional<GroupKey> group;
   std::string body;
   std::vector<Stay> states;  // in ascending order, each once
+  // Only what is to be looked at again by then. A page then reads at most kMaxReviewsRead, and may be empty.
+  std::optional<absl::Time> review_by = std::nullopt;
 };
+inline constexpr int kMaxReviewsRead = 500;
 struct EnrolmentPage {
   std::vector<EnrolmentRecord> records;
   // Where to go on; empty at the end.

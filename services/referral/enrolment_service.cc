@@ -1,5 +1,6 @@
 #include "services/referral/enrolment_service.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -55,6 +56,25 @@ absl::StatusOr<Group> FindGroup(const BodyRegistry& bodies, const store::Reader&
   return Group{.key = *key, .provider = offer.provider, .places = group->places};
 }
 
+bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
+  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
+}
+
+// The first on the list that the caller may read; empty when there is none. A list has a limit.
+absl::StatusOr<std::string> FirstReadable(const store::Reader& reader, const GroupKey& group,
+                                          const policy::Caller& caller) {
+  constexpr int kAtOnce = 50;
+  rows::WaitingPage page;
+  do {
+    WAYPOST_ASSIGN_OR_RETURN(page, rows::ListWaiting(reader, group, page.position, kAtOnce));
+    for (const WaitingRecord& waiting : page.records) {
+      WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, waiting.referral()));
+      if (MayRead(record, caller)) return record.name();
+    }
+  } while (!page.position.empty());
+  return std::string();
+}
+
 absl::Status Fill(const store::Reader& reader, const Group& group, const WaitingListRecord& list,
                   const Authorized& as, v1::WaitingList& view) {
   view.set_name(WaitingListName(group.key));
@@ -66,10 +86,15 @@ absl::Status Fill(const store::Reader& reader, const Group& group, const Waiting
   if (!as.Is(Relation::kOwnBody)) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const auto count, rows::GetGroupCount(reader, group.key));
   if (group.places.has_value()) view.set_places(*group.places);
-  view.set_taken(static_cast<int32_t>(count.held() + count.enrolled()));
+  const int64_t taken = count.held() + count.enrolled();
+  view.set_taken(static_cast<int32_t>(taken));
+  if (group.places.has_value()) {
+    view.set_free(static_cast<int32_t>(std::max<int64_t>(0, *group.places - taken)));
+  }
   view.set_enrolled(static_cast<int32_t>(count.enrolled()));
   view.set_waiting_count(static_cast<int32_t>(count.waiting()));
   view.set_waiting_person_count(static_cast<int32_t>(count.waiting_persons()));
+  WAYPOST_ASSIGN_OR_RETURN(*view.mutable_next_referral(), FirstReadable(reader, group.key, as.caller()));
   return absl::OkStatus();
 }
 
@@ -79,7 +104,7 @@ absl::StatusOr<v1::WaitingListEntry> EntryOf(const store::Reader& reader, const 
   v1::WaitingListEntry entry;
   entry.set_position(position);
   WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, waiting.referral()));
-  if (!policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok()) return entry;
+  if (!MayRead(record, caller)) return entry;
   entry.set_referral(record.name());
   entry.set_referring_body(record.referring().body());
   entry.set_priority(record.priority());

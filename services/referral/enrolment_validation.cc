@@ -133,6 +133,9 @@ absl::Status Validate(const v1::ListEnrolmentsRequest& request) {
     if (!seen.insert(request.states(i)).second) wrong.Add(path, "is given twice");
     if (i >= kMaxStatesInQuery) break;
   }
+  const bool paused_alone = request.states().empty() ||
+                            (request.states_size() == 1 && request.states(0) == v1::ENROLMENT_STATE_PAUSED);
+  if (request.review_due() && !paused_alone) wrong.Add("states", "is PAUSED alone where a review is due");
   return wrong.ToStatus();
 }
 

@@ -21,6 +21,7 @@ using namespace testing;  // NOLINT: the rig and the referrals of this room
 using policy::Role;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
@@ -535,6 +536,47 @@ TEST_F(EnrolmentTest, ListingsAreByGroupOrBodyAndPaged) {
       rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kOtherReceivingUnit)});
   EXPECT_EQ(Must(Do(elsewhere, &EnrolmentStub::ListEnrolments, request)).enrolments_size(), 0);
   EXPECT_EQ(Must(Do(receiving_caseworker, &EnrolmentStub::ListEnrolments, request)).enrolments_size(), 4);
+}
+
+TEST_F(EnrolmentTest, PausesThatAreToBeLookedAtAgainAreListed) {
+  std::vector<std::string> paused;
+  for (int i = 0; i < 4; ++i) {
+    paused.push_back(Attending("entry"));
+    auto pause = On<v1::PauseEnrolmentRequest>(paused.back());
+    *pause.mutable_review_time() = api::ToTimestamp(rig.clock().Now() + absl::Hours(24 * (i + 1)));
+    Must(Do(receiver, &EnrolmentStub::PauseEnrolment, pause));
+  }
+  Attending();
+  const auto due = [&](bool in_group) {
+    v1::ListEnrolmentsRequest request;
+    request.set_review_due(true);
+    request.set_page_size(1);
+    if (in_group) {
+      request.set_offer(std::string(kAsl));
+      request.set_group_id("entry");
+    }
+    std::vector<std::string> names;
+    for (int page = 0; page < 10; ++page) {
+      const auto response = Must(Do(receiver, &EnrolmentStub::ListEnrolments, request));
+      for (const auto& enrolment : response.enrolments()) names.push_back(enrolment.name());
+      if (response.next_page_token().empty()) break;
+      request.set_page_token(response.next_page_token());
+    }
+    return names;
+  };
+  EXPECT_THAT(due(false), IsEmpty());
+  rig.clock().Advance(absl::Hours(24 * 2));
+  Refresh();
+  EXPECT_THAT(due(false), ::testing::UnorderedElementsAre(paused[0], paused[1])) << "its time has come";
+  EXPECT_EQ(due(true).size(), 2U);
+  Must(Do(receiver, &EnrolmentStub::ResumeEnrolment, On<v1::ResumeEnrolmentRequest>(paused[0])));
+  EXPECT_THAT(due(true), ElementsAre(paused[1]));
+  v1::ListEnrolmentsRequest wrong;
+  wrong.set_review_due(true);
+  wrong.add_states(v1::ENROLMENT_STATE_ATTENDING);
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::ListEnrolments, wrong)), "INVALID_FIELD");
+  wrong.set_states(0, v1::ENROLMENT_STATE_PAUSED);
+  EXPECT_EQ(Must(Do(receiver, &EnrolmentStub::ListEnrolments, wrong)).enrolments_size(), 1);
 }
 
 TEST_F(EnrolmentTest, EveryMethodRoleAndPart) {

@@ -5,12 +5,14 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "common/base/status_macros.h"
 #include "common/status/errors.h"
 #include "services/referral/group_rows.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_repository.h"
 #include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
@@ -148,10 +150,18 @@ absl::StatusOr<std::string> NextOnList(const store::Reader& reader, const Referr
   for (const auto& [group, change] : enrolled) groups.insert(group);
   for (const GroupKey& group : groups) {
     if (!Frees(was, is, group, At(enrolled, group))) continue;
-    WAYPOST_ASSIGN_OR_RETURN(std::string first, rows::FirstWaiting(reader, group, next.name()));
+    WAYPOST_ASSIGN_OR_RETURN(std::string first, NextOf(reader, group, next.name(), next.receiving().body()));
     if (!first.empty()) return first;
   }
   return std::string();
+}
+
+absl::StatusOr<std::string> NextOf(const store::Reader& reader, const GroupKey& group,
+                                   std::string_view except, std::string_view body) {
+  WAYPOST_ASSIGN_OR_RETURN(std::string first, rows::FirstWaiting(reader, group, except));
+  if (first.empty()) return first;
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, first));
+  return record.receiving().body() == body ? std::move(first) : std::string();
 }
 
 absl::Status CheckPlaceFree(const store::Reader& reader, std::string_view name, const GroupKey& group,

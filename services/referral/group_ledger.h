@@ -28,10 +28,15 @@ absl::StatusOr<v1::OutOfOrderReason> CarryGroups(store::Writer& writer, const Re
 
 // Who is first on the list of a group in which a change of the referral freed a place, or whose list it left:
 // never itself. `enrolled`: by how many places its enrolments have changed with it. Empty: nobody, or nothing
-// was freed. REQUIRES: all is written.
+// was freed; or the list is another body's, since a succession took the referral away from it. REQUIRES: all
+// is written.
 absl::StatusOr<std::string> NextOnList(const store::Reader& reader, const ReferralRecord& before,
                                        const ReferralRecord& next,
                                        const std::map<GroupKey, int64_t>& enrolled);
+
+// The first on the list of a group other than `except`, if it is a referral to that body; empty otherwise.
+absl::StatusOr<std::string> NextOf(const store::Reader& reader, const GroupKey& group,
+                                   std::string_view except, std::string_view body);
 
 // NO_PLACE_FREE where `name` wants more places than the group has left. `places` as declared: none is no
 // limit.

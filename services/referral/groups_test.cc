@@ -254,7 +254,159 @@ TEST_F(GroupsTest, AnOldReplicaRefusesNobodyForWantOfPlaces) {
   EXPECT_EQ(ReasonOf(Do(receiver, &Stub::OfferPlace, Offered(second))), "NO_PLACE_FREE");
 }
 
+// --- Without a group -------------------------------------------------------------------------------------
+
+// Referrals that ask for an offer with one group, with several, or with none.
+class GrouplessTest : public GroupsTest {
+ protected:
+  static constexpr std::string_view kDwelling = "offers/madrid-flat";
+  static constexpr std::string_view kAdvice = "offers/madrid-advice";
+
+  GrouplessTest() {
+    SetGroups(kDwelling, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {{"flat", 1}});
+    SetGroups(kAdvice, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {});
+  }
+  std::string Asking(std::string_view offer, int persons = 1) {
+    rig.clock().Advance(absl::Seconds(1));
+    Refresh();
+    auto request = NewReferral(persons);
+    request.mutable_referral()->set_offer(std::string(offer));
+    return Must(Do(referrer, &Stub::SubmitReferral, request)).name();
+  }
+  v1::WaitlistReferralRequest Unplaced(std::string_view name) const {
+    auto request = On<v1::WaitlistReferralRequest>(name);
+    *request.mutable_review_time() = InDays(30);
+    return request;
+  }
+  v1::WaitingList Flat() { return List("offers/madrid-flat/groups/flat/waitingList"); }
+};
+
+TEST_F(GrouplessTest, TheOneGroupOfAnOfferIsFilledInAndItsPlaceIsGivenOnce) {
+  const std::string first = Asking(kDwelling);
+  const std::string second = Asking(kDwelling);
+  const std::string third_one = Asking(kDwelling);
+  for (const std::string& name : {first, second}) {
+    const v1::Referral listed = Must(Do(receiver, &Stub::WaitlistReferral, Unplaced(name)));
+    EXPECT_EQ(listed.waiting().offer(), kDwelling);
+    EXPECT_EQ(listed.waiting().group_id(), "flat");
+  }
+  EXPECT_EQ(Flat().waiting_count(), 2);
+  EXPECT_EQ(Flat().next_referral(), first);
+  EXPECT_EQ(Flat().free(), 1);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(third_one))),
+            "OUT_OF_ORDER");
+  Must(Do(receiver, &Stub::OfferPlace, Offered(first)));
+  EXPECT_EQ(Flat().taken(), 1);
+  EXPECT_EQ(Flat().free(), 0);
+  EXPECT_EQ(Flat().next_referral(), second);
+  // The same dwelling is offered and given to nobody else.
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::OfferPlace, Offered(second))), "NO_PLACE_FREE");
+  auto accept = On<v1::AcceptReferralRequest>(third_one);
+  accept.set_out_of_order_reason(v1::OUT_OF_ORDER_REASON_URGENT_NEED);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::AcceptReferral, accept)), "NO_PLACE_FREE");
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(first)));
+  EXPECT_EQ(Flat().taken(), 1);
+  Must(Do(receiver, &Stub::DeclineReferral, Decline(first)));
+  EXPECT_EQ(Flat().free(), 1);
+  EXPECT_EQ(Flat().next_referral(), second);
+}
+
+TEST_F(GrouplessTest, AcceptedAtOnceEachPersonTakesAPlace) {
+  SetGroups(kDwelling, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT, {{"flat", 3}});
+  const std::string family = Asking(kDwelling, 2);
+  const v1::Referral accepted =
+      Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(family)));
+  ASSERT_EQ(accepted.places_size(), 2);
+  EXPECT_EQ(accepted.places(1).group_id(), "flat");
+  EXPECT_NE(accepted.places(1).enrolment(), "");
+  EXPECT_EQ(Flat().taken(), 2);
+  EXPECT_EQ(
+      ReasonOf(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(Asking(kDwelling, 2)))),
+      "NO_PLACE_FREE");
+}
+
+TEST_F(GrouplessTest, OfSeveralGroupsOneIsToBeNamed) {
+  const auto refused = [](const auto& answer) {
+    EXPECT_EQ(ReasonOf(answer), "GROUP_REQUIRED");
+    EXPECT_EQ(error::MetadataOf(answer.status(), "groups"), "alpha, fle1, entry, autumn");
+    EXPECT_EQ(error::MetadataOf(answer.status(), "offer"), kAsl);
+  };
+  const std::string name = Asking(kAsl);
+  refused(Do(receiver, &Stub::WaitlistReferral, Unplaced(name)));
+  refused(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  auto named = Unplaced(Acknowledged());
+  named.set_offer(std::string(kAsl));
+  refused(Do(receiver, &Stub::WaitlistReferral, named));
+  // Waiting in one group it is offered a place there, or where the request says.
+  Must(Do(receiver, &Stub::WaitlistReferral, ToList(name, "fle1")));
+  auto offer = Offered(name);
+  offer.set_offer(std::string(kDwelling));
+  EXPECT_EQ(Must(Do(receiver, &Stub::OfferPlace, offer)).places(0).group_id(), "flat");
+  EXPECT_EQ(Flat().taken(), 1);
+}
+
+TEST_F(GrouplessTest, AListThatWasJoinedBeforeTheOfferHadGroupsIsJoinedAgain) {
+  const std::string name = Asking(kAdvice);
+  EXPECT_FALSE(Must(Do(receiver, &Stub::WaitlistReferral, Unplaced(name))).has_waiting());
+  SetGroups(kAdvice, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {{"monday", 1}, {"friday", 1}});
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::OfferPlace, Offered(name))), "GROUP_REQUIRED");
+  auto join = Unplaced(name);
+  join.set_group_id("friday");
+  EXPECT_EQ(Must(Do(receiver, &Stub::WaitlistReferral, join)).waiting().position(), 1);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::WaitlistReferral, join)), "ALREADY_ON_LIST");
+  EXPECT_THAT(Must(Get(receiver, name)).allowed_actions(), ::testing::Not(Contains("WAITLIST")));
+}
+
+TEST_F(GrouplessTest, WhereNoOfferCountsPlacesNoneIsCounted) {
+  const std::string advice = Asking(kAdvice);
+  Must(Do(receiver, &Stub::WaitlistReferral, Unplaced(advice)));
+  Must(Do(receiver, &Stub::OfferPlace, Offered(advice)));
+  EXPECT_EQ(Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(advice))).places_size(),
+            0);
+  const std::string none = Acknowledged();
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(none)));
+  EXPECT_EQ(Record(none).places_size(), 0);
+  // A group is to be named with an offer and with persons.
+  auto of_none = Unplaced(Acknowledged());
+  of_none.add_persons(1);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::WaitlistReferral, of_none)), "INVALID_FIELD");
+  auto with_offer = On<v1::AcceptReferralRequest>(Acknowledged());
+  with_offer.set_offer(std::string(kAdvice));
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::AcceptReferral, with_offer)), "INVALID_FIELD");
+}
+
+TEST_F(GrouplessTest, AProtectedReferralTakesNoCountedPlace) {
+  auto request = NewReferral();
+  request.mutable_referral()->set_offer(std::string(kDwelling));
+  request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  request.mutable_referral()->mutable_protection()->add_receiving_readers("p-luis");
+  const auto sent = Do(referrer, &Stub::SubmitReferral, request);
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  Must(Do(receiver, &Stub::WaitlistReferral, Unplaced(sent->name())));
+  Must(Do(receiver, &Stub::OfferPlace, Offered(sent->name())));
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(sent->name())));
+  EXPECT_EQ(Flat().taken(), 0);
+}
+
 // --- Waiting lists ---------------------------------------------------------------------------------------
+
+TEST_F(GroupsTest, TheNextIsTheFirstThatTheCallerMayRead) {
+  v1::SubmitReferralRequest elsewhere = NewReferral();
+  elsewhere.mutable_referral()->mutable_receiving()->set_unit(std::string(kOtherReceivingUnit));
+  const std::string theirs = Must(Do(referrer, &Stub::SubmitReferral, elsewhere)).name();
+  Must(Do(receiver, &Stub::WaitlistReferral, ToList(theirs)));
+  const auto seen_by = [this](const std::string& token) {
+    return Must(Do(token, &EnrolmentStub::GetWaitingList, On<v1::GetWaitingListRequest>(kAlphaList)));
+  };
+  EXPECT_EQ(seen_by(receiving_caseworker).next_referral(), "");
+  const std::string mine = Waitlisted();
+  EXPECT_EQ(seen_by(receiving_caseworker).next_referral(), mine);
+  EXPECT_EQ(seen_by(receiver).next_referral(), theirs);
+  EXPECT_EQ(seen_by(receiver).free(), 1);
+  EXPECT_EQ(seen_by(referrer).next_referral(), "") << "for the provider's staff";
+  EXPECT_FALSE(seen_by(referrer).has_free());
+  EXPECT_FALSE(List("offers/madrid-asl/groups/entry/waitingList").has_free()) << "there is no limit";
+}
 
 TEST_F(GroupsTest, ThePositionIsShownToBothSides) {
   const std::string first = Waitlisted();
@@ -509,7 +661,7 @@ TEST_F(GroupsTest, WhatIsWrongIsRefusedAndNothingIsWritten) {
   refused(waitlist([](auto& r) { r.set_group_id("none"); }), "INVALID_FIELD", "group_id");
   refused(waitlist([](auto& r) { r.set_group_id("Alpha"); }), "INVALID_FIELD", "group_id");
   refused(waitlist([](auto& r) { r.set_group_id(std::string(64, 'a')); }), "INVALID_FIELD", "group_id");
-  refused(waitlist([](auto& r) { r.clear_group_id(); }), "INVALID_FIELD", "group_id");
+  refused(waitlist([](auto& r) { r.clear_group_id(); }), "GROUP_REQUIRED", "");
   refused(waitlist([](auto& r) { r.clear_offer(); }), "INVALID_FIELD", "offer");
   refused(waitlist([](auto& r) { r.set_offer(std::string(kThirdOffer)); }), "INVALID_FIELD", "offer");
   refused(waitlist([](auto& r) { r.set_offer("offers/none"); }), "INVALID_FIELD", "offer");
@@ -527,7 +679,7 @@ TEST_F(GroupsTest, WhatIsWrongIsRefusedAndNothingIsWritten) {
   *accept.add_places() = accept.places(0);
   refused(Do(receiver, &Stub::AcceptReferral, accept), "INVALID_FIELD", "places[1].person");
   accept.clear_places();
-  refused(Do(receiver, &Stub::AcceptReferral, accept), "INVALID_FIELD", "places");
+  refused(Do(receiver, &Stub::AcceptReferral, accept), "GROUP_REQUIRED", "");
   accept = Into(name, "alpha");
   accept.set_out_of_order_reason(static_cast<v1::OutOfOrderReason>(99));
   refused(Do(receiver, &Stub::AcceptReferral, accept), "INVALID_FIELD", "out_of_order_reason");

@@ -211,6 +211,8 @@ struct BodyMove {
 };
 struct Succeed {
   std::vector<BodyMove> moves;  // each of another body
+  // Of the offers that OffersIn(record) gives: those that whoever has the case then does not deliver.
+  std::vector<std::string> lost_offers = {};
 };
 // The programme of its offer ends, on another day than was known; or it does not end any longer, or the offer
 // is under another one. Which day, the moment says.

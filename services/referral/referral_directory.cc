@@ -13,6 +13,7 @@
 #include "services/referral/programme_rules.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_protection.h"
+#include "services/referral/succession_rules.h"
 #include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
@@ -125,6 +126,21 @@ class Named {
     return absl::OkStatus();
   }
 
+  // The offer has several groups, and which one is meant nobody says.
+  void NeedsGroup(std::string_view referral, std::string_view offer, const std::vector<GroupFacts>& groups) {
+    constexpr size_t kMostNamed = 10;
+    std::string names;
+    for (size_t i = 0; i < std::min(groups.size(), kMostNamed); ++i) {
+      names += Cat(i == 0 ? "" : ", ", groups[i].group_id);
+    }
+    if (groups.size() > kMostNamed) names += ", …";
+    closed_.Update(GroupRequired(referral, offer, names));
+  }
+  void HasNoGroup(std::string_view field) {
+    if (!wrong_.empty() || !closed_.ok()) return;
+    wrong_.Add(field, "is required where an offer or persons are named");
+  }
+
   // A replica that is too old refuses nothing that a newer one may know: what was registered or opened since.
   absl::Status ToStatus(absl::Time now) const {
     if (wrong_.empty() && closed_.ok()) return absl::OkStatus();
@@ -186,7 +202,14 @@ class Check {
   }
   absl::Status Look(const command::ChangePriority& change);
 
-  absl::Status LookForGroups(std::string_view offer);
+  // The group of an offer of the receiving body that has one alone, in which places are counted; empty where
+  // they are counted in none. Several are refused, where the state takes the event at all.
+  absl::StatusOr<std::string> OnlyGroup(Event event, const std::string& offer);
+  // Fills in the offer, and the group where none is named; both are empty where it is for none.
+  absl::Status Complete(Event event, GroupChoice& choice);
+  // The same for an acceptance: one place for each who gets one.
+  absl::Status Complete(command::Accept& accept);
+
   absl::Status LookAtUnit(std::string_view unit, std::string_view body);
   absl::Status LookAtNew(const command::NewRecipient& to, std::string_view unit_field, std::string_view unit,
                          std::string_view offer_field, std::string_view offer);
@@ -287,13 +310,66 @@ absl::Status Check::Look(const command::ConfirmForward& confirm) {
                    same ? proposal.offer() : "");
 }
 
+absl::StatusOr<std::string> Check::OnlyGroup(Event event, const std::string& offer) {
+  if (offer.empty() || IsProtected(current_) || !Takes(current_.state(), event)) return std::string();
+  WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, offer));
+  if (facts.groups.empty() || facts.provider != current_.receiving().body()) return std::string();
+  if (facts.groups.size() == 1) return facts.groups[0].group_id;
+  named_.NeedsGroup(current_.name(), offer, facts.groups);
+  return std::string();
+}
+
+absl::Status Check::Complete(Event event, GroupChoice& choice) {
+  const v1::ListPlace& waiting = current_.waiting();
+  const bool names_part = choice.group_id.empty() && (!choice.offer.empty() || !choice.persons.empty());
+  if (names_part) WAYPOST_RETURN_IF_ERROR(named_.Offer("offer", choice.offer, current_.receiving().body()));
+  if (choice.offer.empty()) choice.offer = waiting.offer().empty() ? current_.offer() : waiting.offer();
+  if (choice.group_id.empty() && choice.offer == waiting.offer()) choice.group_id = waiting.group_id();
+  if (!choice.group_id.empty()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(choice.group_id, OnlyGroup(event, choice.offer));
+  if (!choice.group_id.empty()) return absl::OkStatus();
+  if (names_part) named_.HasNoGroup("group_id");
+  choice.offer.clear();
+  return absl::OkStatus();
+}
+
+// What was offered, or where it waits, needs no choice.
+absl::Status Check::Complete(command::Accept& accept) {
+  if (!accept.places.empty()) return absl::OkStatus();
+  const v1::ListPlace& waiting = current_.waiting();
+  const bool chosen = !current_.places().empty() || !waiting.group_id().empty();
+  std::string group;
+  if (!chosen) {
+    const std::string& offer = accept.offer.empty() ? current_.offer() : accept.offer;
+    WAYPOST_ASSIGN_OR_RETURN(group, OnlyGroup(Event::kAccept, offer));
+  }
+  if (group.empty()) {
+    if (accept.offer.empty()) return absl::OkStatus();
+    WAYPOST_RETURN_IF_ERROR(named_.Offer("offer", accept.offer, current_.receiving().body()));
+    named_.HasNoGroup("places");
+    return absl::OkStatus();
+  }
+  // Who waits without a list is still who waits.
+  const auto& waits = waiting.persons();
+  for (const v1::Person& person : current_.persons()) {
+    const bool gets_one =
+        waits.empty() || std::find(waits.begin(), waits.end(), person.number()) != waits.end();
+    if (!gets_one) continue;
+    v1::PersonPlace& place = accept.places.emplace_back();
+    place.set_person(person.number());
+    place.set_group_id(group);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Command> Check::Of(const command::Waitlist& waitlist) {
-  if (waitlist.choice.group_id.empty()) return Command(waitlist);
   command::Waitlist filled = waitlist;
-  if (filled.choice.offer.empty()) filled.choice.offer = current_.offer();
+  WAYPOST_RETURN_IF_ERROR(Complete(Event::kWaitlist, filled.choice));
   std::vector<GroupLimit> limits;  // nobody takes a place by waiting
-  WAYPOST_RETURN_IF_ERROR(named_.Group("group_id", {filled.choice.offer, filled.choice.group_id},
-                                       current_.receiving().body(), call_.now, limits));
+  if (!filled.choice.group_id.empty()) {
+    WAYPOST_RETURN_IF_ERROR(named_.Group("group_id", {filled.choice.offer, filled.choice.group_id},
+                                         current_.receiving().body(), call_.now, limits));
+  }
   WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
   return Command(std::move(filled));
 }
@@ -301,15 +377,11 @@ absl::StatusOr<Command> Check::Of(const command::Waitlist& waitlist) {
 absl::StatusOr<Command> Check::Of(const command::OfferPlace& offer) {
   command::OfferPlace filled = offer;
   GroupChoice& choice = filled.choice;
-  if (choice.group_id.empty()) {
-    choice.group_id = current_.waiting().group_id();
-    choice.offer = current_.waiting().offer();
-  } else if (choice.offer.empty()) {
-    choice.offer = current_.has_waiting() ? current_.waiting().offer() : current_.offer();
+  WAYPOST_RETURN_IF_ERROR(Complete(Event::kOfferPlace, choice));
+  if (!choice.group_id.empty()) {
+    WAYPOST_RETURN_IF_ERROR(named_.Group("group_id", {choice.offer, choice.group_id},
+                                         current_.receiving().body(), call_.now, filled.limits));
   }
-  if (choice.group_id.empty()) return Command(std::move(filled));
-  WAYPOST_RETURN_IF_ERROR(named_.Group("group_id", {choice.offer, choice.group_id},
-                                       current_.receiving().body(), call_.now, filled.limits));
   WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
   return Command(std::move(filled));
 }
@@ -317,14 +389,16 @@ absl::StatusOr<Command> Check::Of(const command::OfferPlace& offer) {
 // Places that it holds already are looked up no more: what was offered is kept for it.
 absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
   const std::string& body = current_.receiving().body();
+  const v1::ListPlace& waiting = current_.waiting();
   command::Accept filled = accept;
   WAYPOST_RETURN_IF_ERROR(named_.Unit("unit", accept.unit, body));
-  if (accept.places.empty() && current_.places().empty() && current_.has_waiting()) {
-    const v1::ListPlace& waiting = current_.waiting();
+  WAYPOST_RETURN_IF_ERROR(Complete(filled));
+  const bool keeps = filled.places.empty();
+  if (keeps && current_.places().empty() && !waiting.group_id().empty()) {
     WAYPOST_RETURN_IF_ERROR(
         named_.Group("places", {waiting.offer(), waiting.group_id()}, body, call_.now, filled.limits));
   }
-  if (accept.places.empty()) {
+  if (keeps) {
     for (const v1::PersonPlace& place : current_.places()) {
       WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, place.offer()));
       filled.limits.push_back({.offer = place.offer(),
@@ -335,7 +409,7 @@ absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
   }
   const std::string& offer = !accept.offer.empty()        ? accept.offer
                              : !current_.places().empty() ? current_.places(0).offer()
-                             : current_.has_waiting()     ? current_.waiting().offer()
+                             : !waiting.offer().empty()   ? waiting.offer()
                                                           : current_.offer();
   std::set<GroupKey> seen;
   for (size_t i = 0; i < filled.places.size(); ++i) {
@@ -346,26 +420,7 @@ absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
         named_.Group(Cat("places[", i, "].group_id"), group, body, call_.now, filled.limits));
   }
   WAYPOST_RETURN_IF_ERROR(named_.ToStatus(call_.now));
-  const bool in_a_group = !filled.places.empty() || !current_.places().empty() || current_.has_waiting();
-  if (!in_a_group) WAYPOST_RETURN_IF_ERROR(LookForGroups(offer));
   return Command(std::move(filled));
-}
-
-// Whoever attends in groups is enrolled in one; where none is declared, there is none to name. What is
-// protected keeps its place outside of groups.
-absl::Status Check::LookForGroups(std::string_view offer) {
-  if (offer.empty() || IsProtected(current_)) return absl::OkStatus();
-  WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, offer));
-  const bool own = facts.exists && facts.provider == current_.receiving().body();
-  if (!own || !facts.enrolment || facts.groups.empty()) return absl::OkStatus();
-  WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(call_.now));
-  constexpr size_t kMostNamed = 10;
-  std::string groups;
-  for (size_t i = 0; i < std::min(facts.groups.size(), kMostNamed); ++i) {
-    groups += Cat(i == 0 ? "" : ", ", facts.groups[i].group_id);
-  }
-  if (facts.groups.size() > kMostNamed) groups += ", …";
-  return GroupRequired(current_.name(), offer, groups);
 }
 
 // Whoever is sent it once more must be active now. Who takes a place again finds the group as it is now.
@@ -495,7 +550,7 @@ bool IsAnyOf(const Command& command) {
 bool SetsNoClock(const Command& command) {
   return IsAnyOf<command::Create, command::Update, command::Approve, command::Assign, command::Claim,
                  command::AddNote, command::RecordAppointment, command::Erase, command::SettleFollowUp,
-                 command::Succeed, command::Detach>(command);
+                 command::Detach>(command);
 }
 
 }  // namespace
@@ -505,6 +560,15 @@ absl::StatusOr<SideCalendars> CalendarsOf(const BodyRegistry& bodies, const stor
   if (const auto* submit = std::get_if<command::Submit>(&command)) return submit->calendars;
   SideCalendars calendars;
   if (SetsNoClock(command)) return calendars;
+  if (const auto* succeed = std::get_if<command::Succeed>(&command)) {
+    // A place that is given up leaves a clock behind, by the days of whoever has the case then.
+    if (current.state() != kOffered) return calendars;
+    ReferralRecord moved = current;
+    MoveBodies(succeed->moves, moved);
+    WAYPOST_ASSIGN_OR_RETURN(calendars.receiving,
+                             bodies.FindCalendar(reader, moved.receiving().body(), moved.receiving().unit()));
+    return calendars;
+  }
   WAYPOST_ASSIGN_OR_RETURN(calendars.referring, bodies.FindCalendar(reader, current.referring().body(),
                                                                     current.referring().unit()));
   std::string_view unit = current.receiving().unit();

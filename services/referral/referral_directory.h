@@ -120,6 +120,8 @@ class BodyRegistry {
 // The command with what the directory adds to it. Refused are:
 //   - a recipient that is unknown, enforcement or not active: INVALID_FIELD, BODY_NOT_ACTIVE;
 //   - a unit or offer that is not there or not of the body on that side: INVALID_FIELD, all of them at once;
+//   - no group where the offer, named or asked for, has several: GROUP_REQUIRED. Where it has one, that is
+//     filled in. A protected referral is in no group, and nobody is in a group of an offer that has none;
 //   - one that is closed: UNIT_NOT_ACTIVE, OFFER_NOT_ACTIVE, GROUP_NOT_OPEN, PROGRAMME_ENDED;
 //   - whoever sends, and whoever is to have the case, where another body stands in its place: BODY_SUCCEEDED,
 //     which names it;

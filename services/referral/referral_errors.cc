@@ -188,17 +188,23 @@ absl::Status OutOfOrder(std::string_view name, std::string_view group, std::stri
                  {{"group", std::string(group)}, {"first", std::string(first)}});
 }
 
+absl::Status GroupRequired(std::string_view name, std::string_view offer, std::string_view groups) {
+  return Refused("GROUP_REQUIRED", name,
+                 Cat("would wait for '", offer, "', or get a place there, in none of its groups (", groups,
+                     "): name one, in `group_id` or for each person in `places`"),
+                 {{"offer", std::string(offer)}, {"groups", std::string(groups)}});
+}
+
+absl::Status AlreadyOnList(std::string_view name) {
+  return Refused("ALREADY_ON_LIST", name,
+                 "waits on the list of a group already: offer it a place there or in another group, or "
+                 "decline it");
+}
+
 absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start) {
   return Refused("GROUP_NOT_OPEN", group,
                  Cat("began together on ", cohort_start, " and takes nobody more: choose another group"),
                  {{"cohort_start", std::string(cohort_start)}});
-}
-
-absl::Status GroupRequired(std::string_view name, std::string_view offer, std::string_view groups) {
-  return Refused("GROUP_REQUIRED", name,
-                 Cat("would be accepted into '", offer, "', which is attended in groups (", groups,
-                     "), without a place in one: give `places`, with a group for each person"),
-                 {{"offer", std::string(offer)}, {"groups", std::string(groups)}});
 }
 
 absl::Status PartsOpen(std::string_view name) {

@@ -80,10 +80,12 @@ absl::Status NoPlaceFree(std::string_view name, std::string_view group, int64_t 
 // OUT_OF_ORDER: `first`, a referral to the caller's body, stands before it on the list, and no reason is
 // given.
 absl::Status OutOfOrder(std::string_view name, std::string_view group, std::string_view first);
+// GROUP_REQUIRED: `offer` has several groups, `groups` a list of them, and none is named.
+absl::Status GroupRequired(std::string_view name, std::string_view offer, std::string_view groups);
+// ALREADY_ON_LIST: it waits in a group already.
+absl::Status AlreadyOnList(std::string_view name);
 // GROUP_NOT_OPEN: its cohort has begun.
 absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start);
-// GROUP_REQUIRED: the offer is attended in groups, `groups` a list of them, and no place in one is given.
-absl::Status GroupRequired(std::string_view name, std::string_view offer, std::string_view groups);
 
 // --- Of parts
 // PARTS_OPEN: what it waits for has not ended.

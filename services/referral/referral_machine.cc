@@ -50,6 +50,7 @@ constexpr auto kTable = std::to_array<Transition>({
     {{kNeedsInfo}, Event::kInformationLapse, kSystem, Guard::kNone, kPrior},
 
     {{kRequested, kAcknowledged}, Event::kWaitlist, kReceiving, Guard::kNone, To(kWaitlisted)},
+    {{kWaitlisted}, Event::kWaitlist, kReceiving, Guard::kOnNoList, kSame},
     {{kWaitlisted}, Event::kOfferPlace, kReceiving, Guard::kNone, To(kOffered)},
     {{kOffered}, Event::kTakePlace, kReferring, Guard::kNone, kSame},
     {{kOffered}, Event::kStayOnList, kReferring, Guard::kNone, To(kWaitlisted)},
@@ -151,6 +152,7 @@ constexpr auto kTable = std::to_array<Transition>({
     {kEnds, Event::kErase, kReceiving, Guard::kErasable, kSame},
     {kEnds, Event::kEndRetention, kSystem, Guard::kRetentionOver, kSame},
 
+    // Gives up a place on offer that the successor does not have: then it is WAITLISTED again.
     {kAll, Event::kSucceed, kSystem, Guard::kNone, kSame},
     {kOpen, Event::kProgrammeEnding, kSystem, Guard::kNone, kSame},
     {kOpen, Event::kProgrammeGoesOn, kSystem, Guard::kNone, kSame},
@@ -281,6 +283,7 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "that side owes a next step",
     "the retention rules of one side's share have run out, and nothing holds it back",
     "it is a part of another referral",
+    "it waits on no group's list",
 };
 
 constexpr bool IsEndConstexpr(State state) {

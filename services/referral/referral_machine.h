@@ -150,8 +150,9 @@ enum class Guard : uint8_t {
   kOwesFollowUp,
   kRetentionOver,
   kIsPart,
+  kOnNoList,
 };
-inline constexpr int kGuardCount = 33;
+inline constexpr int kGuardCount = 34;
 
 // Where an event leads: to a state, nowhere, or back to where the referral was before it came here.
 struct Target {

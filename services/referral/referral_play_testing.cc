@@ -18,9 +18,10 @@ namespace {
 
 using Stub = v1::ReferralService::Stub;
 
-template <typename Request, typename Response>
-absl::StatusOr<Response> Call(Stub& stub, const std::string& token,
-                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+template <typename AnyStub, typename Request, typename Response>
+absl::StatusOr<Response> Call(AnyStub& stub, const std::string& token,
+                              grpc::Status (AnyStub::*method)(grpc::ClientContext*, const Request&,
+                                                              Response*),
                               const Request& request) {
   grpc::ClientContext context;
   context.AddMetadata("authorization", base::Cat("Bearer ", token));
@@ -59,8 +60,27 @@ const std::string& Play::AnyBody() {
   return options_.players[static_cast<size_t>(Below(static_cast<int>(options_.players.size())))].body;
 }
 
-template <typename Request>
-Request Play::On(const v1::Referral& seen) {
+const PlayedOffer* Play::AnyOfferOf(const std::string& body) {
+  std::vector<const PlayedOffer*> of_body;
+  for (const PlayedOffer& offer : options_.offers) {
+    if (offer.body == body) of_body.push_back(&offer);
+  }
+  return of_body.empty() ? nullptr : of_body[static_cast<size_t>(Below(static_cast<int>(of_body.size())))];
+}
+
+const std::string& Play::AnyGroupOf(const PlayedOffer& offer) {
+  return offer.groups[static_cast<size_t>(Below(static_cast<int>(offer.groups.size())))];
+}
+
+const PlayedOffer* Play::FindOffer(const std::string& body, const std::string& offer) const {
+  const auto found =
+      std::find_if(options_.offers.begin(), options_.offers.end(),
+                   [&](const PlayedOffer& each) { return each.body == body && each.offer == offer; });
+  return found == options_.offers.end() ? nullptr : &*found;
+}
+
+template <typename Request, typename Resource>
+Request Play::On(const Resource& seen) {
   Request request;
   request.set_name(seen.name());
   request.set_request_id(base::Cat(options_.run, "-", options_.seed, "-", ++requests_));
@@ -99,6 +119,9 @@ v1::SubmitReferralRequest Play::NewReferral(const std::string& to) {
   request.mutable_referral()->mutable_referring()->clear_unit();
   request.mutable_referral()->mutable_receiving()->clear_unit();
   request.mutable_referral()->mutable_receiving()->set_body(to);
+  if (const PlayedOffer* offer = AnyOfferOf(to); offer != nullptr && Below(2) == 0) {
+    request.mutable_referral()->set_offer(offer->offer);
+  }
   for (uint32_t i = 1; i <= static_cast<uint32_t>(options_.persons); ++i) {
     *request.mutable_referral()->add_persons() = CompletePerson(i);
     *request.add_sections() = SectionsOf(i, false);
@@ -172,11 +195,23 @@ std::optional<Deed> Play::MakeAnswer(const Player& by, const v1::Referral& seen,
   if (event == "WAITLIST") {
     auto request = On<v1::WaitlistReferralRequest>(seen);
     *request.mutable_review_time() = in_a_week;
+    const PlayedOffer* offer = FindOffer(by.body, seen.offer());
+    if (offer == nullptr && Below(3) > 0) offer = AnyOfferOf(by.body);
+    if (offer != nullptr) {
+      request.set_offer(offer->offer);
+      request.set_group_id(AnyGroupOf(*offer));
+    }
     return Sending(by, event, &Stub::WaitlistReferral, std::move(request));
   }
   if (event == "OFFER_PLACE") {
     auto request = On<v1::OfferPlaceRequest>(seen);
     *request.mutable_answer_by_time() = in_a_week;
+    request.set_out_of_order_reason(v1::OUT_OF_ORDER_REASON_URGENT_NEED);
+    const PlayedOffer* offer = FindOffer(by.body, seen.offer());
+    if (!seen.has_waiting() && offer != nullptr) {
+      request.set_offer(offer->offer);
+      request.set_group_id(AnyGroupOf(*offer));
+    }
     return Sending(by, event, &Stub::OfferPlace, std::move(request));
   }
   if (event != "TAKE_PLACE" && event != "STAY_ON_LIST" && event != "LEAVE_LIST") return std::nullopt;
@@ -188,8 +223,22 @@ std::optional<Deed> Play::MakeAnswer(const Player& by, const v1::Referral& seen,
 }
 
 std::optional<Deed> Play::MakeWork(const Player& by, const v1::Referral& seen, std::string_view event) {
-  if (event == "ACCEPT")
-    return Sending(by, event, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(seen));
+  if (event == "ACCEPT") {
+    auto request = On<v1::AcceptReferralRequest>(seen);
+    request.set_out_of_order_reason(v1::OUT_OF_ORDER_REASON_URGENT_NEED);
+    const PlayedOffer* offer = FindOffer(by.body, seen.offer());
+    if (offer == nullptr && Below(2) == 0) offer = AnyOfferOf(by.body);
+    const bool has_one = !seen.places().empty() || seen.has_waiting();
+    if (offer != nullptr && (!has_one || Below(4) == 0)) {
+      request.set_offer(offer->offer);
+      for (const v1::Person& person : seen.persons()) {
+        v1::PersonPlace& place = *request.add_places();
+        place.set_person(person.number());
+        place.set_group_id(AnyGroupOf(*offer));
+      }
+    }
+    return Sending(by, event, &Stub::AcceptReferral, std::move(request));
+  }
   if (event == "START") return Sending(by, event, &Stub::StartReferral, On<v1::StartReferralRequest>(seen));
   if (event == "RESUME")
     return Sending(by, event, &Stub::ResumeReferral, On<v1::ResumeReferralRequest>(seen));
@@ -204,6 +253,68 @@ std::optional<Deed> Play::MakeWork(const Player& by, const v1::Referral& seen, s
   request.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
   request.set_text("Was called.");
   return Sending(by, event, &Stub::AddNote, std::move(request));
+}
+
+std::optional<EnrolmentDeed> Play::ChooseEnrolment(v1::EnrolmentService::Stub& enrolments) {
+  if (options_.offers.empty()) return std::nullopt;
+  const std::string& provider =
+      options_.offers[static_cast<size_t>(Below(static_cast<int>(options_.offers.size())))].body;
+  const auto by = std::find_if(options_.players.begin(), options_.players.end(),
+                               [&provider](const Player& each) { return each.body == provider; });
+  v1::ListEnrolmentsRequest look;
+  look.set_page_size(500);
+  const auto page = Call(enrolments, by->token, &v1::EnrolmentService::Stub::ListEnrolments, look);
+  if (!page.ok() || page->enrolments().empty()) return std::nullopt;
+  v1::GetEnrolmentRequest one;
+  one.set_name(page->enrolments(Below(page->enrolments_size())).name());
+  const auto seen = Call(enrolments, by->token, &v1::EnrolmentService::Stub::GetEnrolment, one);
+  if (!seen.ok() || seen->allowed_actions().empty()) return std::nullopt;
+  return MakeOfEnrolment(*by, *seen, seen->allowed_actions(Below(seen->allowed_actions_size())));
+}
+
+std::optional<EnrolmentDeed> Play::MakeOfEnrolment(const Player& by, const v1::Enrolment& seen,
+                                                   std::string_view event) {
+  using Enrolments = v1::EnrolmentService::Stub;
+  const auto sending = [&](auto method, auto request) {
+    return EnrolmentDeed{seen.name(), std::string(event), by.body,
+                         [token = by.token, method, request = std::move(request)](Enrolments& stub) {
+                           return Call(stub, token, method, request);
+                         }};
+  };
+  if (event == "START") {
+    auto request = On<v1::StartEnrolmentRequest>(seen);
+    v1::GetReferralRequest look;
+    look.set_name(seen.referral());
+    const auto referral = Call(stub_, by.token, &Stub::GetReferral, look);
+    if (!referral.ok()) return std::nullopt;
+    const bool ended = referral->state() == v1::REFERRAL_STATE_COMPLETED;
+    for (const v1::Person& person : referral->persons()) {
+      if (ended) break;
+      v1::PersonOutcome& one = *request.add_outcomes();
+      one.set_person(person.number());
+      *one.mutable_outcome() = PositiveOutcome();
+      one.mutable_outcome()->set_kind(v1::OUTCOME_KIND_ENROLLED);
+    }
+    return sending(&Enrolments::StartEnrolment, std::move(request));
+  }
+  if (event == "PAUSE") {
+    auto request = On<v1::PauseEnrolmentRequest>(seen);
+    *request.mutable_review_time() = api::ToTimestamp(options_.now() + absl::Hours(24 * 7));
+    return sending(&Enrolments::PauseEnrolment, std::move(request));
+  }
+  if (event == "RESUME") return sending(&Enrolments::ResumeEnrolment, On<v1::ResumeEnrolmentRequest>(seen));
+  if (event == "MOVE") {
+    auto request = On<v1::MoveEnrolmentRequest>(seen);
+    const PlayedOffer* const offer = FindOffer(by.body, seen.offer());
+    if (offer == nullptr) return std::nullopt;
+    request.set_group_id(AnyGroupOf(*offer));
+    return sending(&Enrolments::MoveEnrolment, std::move(request));
+  }
+  if (event != "LEAVE") return std::nullopt;
+  auto request = On<v1::LeaveEnrolmentRequest>(seen);
+  request.set_reason(v1::LEAVE_REASON_MOVED_ON);
+  request.set_destination(v1::LEAVE_DESTINATION_EMPLOYMENT);
+  return sending(&Enrolments::LeaveEnrolment, std::move(request));
 }
 
 std::optional<Deed> Play::MakeMove(const Player& by, const v1::Referral& seen, std::string_view event) {

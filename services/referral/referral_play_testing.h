@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/referral_service.grpc.pb.h"
 
 namespace waypost::referral::testing {
@@ -31,6 +32,21 @@ struct Deed {
   std::function<absl::StatusOr<v1::Referral>(v1::ReferralService::Stub&)> send;
 };
 
+// The same about an enrolment.
+struct EnrolmentDeed {
+  std::string enrolment;
+  std::string event;
+  std::string body;
+  std::function<absl::StatusOr<v1::Enrolment>(v1::EnrolmentService::Stub&)> send;
+};
+
+// An offer whose groups people wait for and get places in.
+struct PlayedOffer {
+  std::string body;  // that delivers it
+  std::string offer;
+  std::vector<std::string> groups;
+};
+
 class Play {
  public:
   struct Options {
@@ -40,6 +56,8 @@ class Play {
     std::string run = "play";  // of its request ids
     // Persons of a referral that it opens.
     int persons = 1;
+    // Some of the referrals to their bodies ask for one of them, and some get a place or wait there.
+    std::vector<PlayedOffer> offers = {};
   };
   // `stub` must outlive this.
   Play(v1::ReferralService::Stub& stub, Options options);
@@ -51,6 +69,9 @@ class Play {
   // What somebody may do with this one, both chosen by chance; nothing where nobody may do anything, or what
   // they would is left out of this play.
   std::optional<Deed> Choose(const std::string& referral);
+  // What the provider of one of the played offers may do with one of its enrolments, chosen by chance;
+  // nothing where there is none.
+  std::optional<EnrolmentDeed> ChooseEnrolment(v1::EnrolmentService::Stub& enrolments);
 
   // A number from 0 to end - 1.
   int Below(int end);
@@ -66,10 +87,17 @@ class Play {
   // With what becomes of each part; nothing where the listing does not tell which of them are open.
   std::optional<Deed> MakeCancel(const Player& by, const v1::Referral& seen);
   v1::SubmitReferralRequest NewReferral(const std::string& to);
+  std::optional<EnrolmentDeed> MakeOfEnrolment(const Player& by, const v1::Enrolment& seen,
+                                               std::string_view event);
   const std::string& AnyBody();
+  // One of the played offers of a body, by chance; null where it has none.
+  const PlayedOffer* AnyOfferOf(const std::string& body);
+  const std::string& AnyGroupOf(const PlayedOffer& offer);
+  // The one that a referral to `body` asks for; null where that is none of them.
+  const PlayedOffer* FindOffer(const std::string& body, const std::string& offer) const;
 
-  template <typename Request>
-  Request On(const v1::Referral& seen);
+  template <typename Request, typename Resource>
+  Request On(const Resource& seen);
   template <typename Request>
   Request ToBody(const v1::Referral& seen, const std::string& body);
   template <typename Request, typename Method>

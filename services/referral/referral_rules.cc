@@ -424,7 +424,10 @@ absl::Status Apply(const command::Waitlist& waitlist, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckGroupless(step.current, !waitlist.choice.group_id.empty()));
   WAYPOST_RETURN_IF_ERROR(CheckAhead("review_time", waitlist.review, step.now, kMaxReviewAhead));
   SetDue(step.next(), v1::CLOCK_REVIEW, v1::PARTY_RECEIVING, waitlist.review);
-  BeginStartClock(step.now, StepDue(step, v1::PARTY_RECEIVING, step.now), step.next());
+  // Who is put on a list after all has waited before.
+  if (step.current.state() != kWaitlisted) {
+    BeginStartClock(step.now, StepDue(step, v1::PARTY_RECEIVING, step.now), step.next());
+  }
   return JoinList(waitlist.choice, step.now, step.next());
 }
 
@@ -1101,8 +1104,13 @@ absl::Status Apply(const command::EndRetention& end, Step& step) {
 }
 
 absl::Status Apply(const command::Succeed& succeed, Step& step) {
-  MoveBodies(succeed.moves, step.next());
-  MoveReaders(succeed.moves, step.current, step.next());
+  ReferralRecord& next = step.next();
+  MoveBodies(succeed.moves, next);
+  MoveReaders(succeed.moves, step.current, next);
+  if (!LeaveOffers(succeed.lost_offers, next)) return absl::OkStatus();
+  // As where a place on offer lapses: the review is owed anew, by whoever has the case now.
+  next.set_state(kWaitlisted);
+  SetStepDue(step, v1::CLOCK_REVIEW, v1::PARTY_RECEIVING);
   return absl::OkStatus();
 }
 
@@ -1370,7 +1378,8 @@ void SettleWake(Step& step) {
   ReferralRecord& next = step.next();
   const Event event = step.decision.event;
   const bool differs = next.state() != step.current.state() || !SameDue(next, step.current);
-  if (event == Event::kSucceed) return;  // clocks run on as they were
+  const bool gave_up = next.state() != step.current.state();
+  if (event == Event::kSucceed && !gave_up) return;  // clocks run on as they were
   if (differs && event != Event::kGiveBackTime && !step.hand_over_goes_on) BeginClock(step);
   // Beneath the hand-over the start may be what is due.
   if (step.current.due().clock() == v1::CLOCK_HAND_OVER) {
@@ -1559,6 +1568,8 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       return record.has_escalate_time() ? nullptr : NotEscalated;
     case Guard::kReopenable:
       return ReopenRefusal(record, now);
+    case Guard::kOnNoList:
+      return WaitsIn(record).has_value() ? AlreadyOnList : nullptr;
     case Guard::kInQueue:
       return AssigneeOf(record, actor).empty() ? nullptr : AlreadyAssigned;
     case Guard::kSomethingDue:

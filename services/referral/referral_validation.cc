@@ -156,11 +156,8 @@ class Checker {
   template <typename Request>
   void GroupChoice(const Request& request) {
     Offer("offer", request.offer());
-    if (!request.group_id().empty()) {
-      GroupId("group_id", request.group_id());
-    } else if (!request.offer().empty() || !request.persons().empty()) {
-      Add("group_id", "is required where an offer or persons are named");
-    }
+    // Where the offer has one group alone, none need be named: see referral_directory.
+    if (!request.group_id().empty()) GroupId("group_id", request.group_id());
     Count("persons", request.persons_size(), kMaxPersons);
     std::set<uint32_t> seen;
     for (int i = 0; i < request.persons_size(); ++i) {
@@ -582,9 +579,6 @@ absl::Status Validate(const v1::AcceptReferralRequest& request) {
     check.AppointmentTime("appointment", request.appointment().has_time(), request.appointment().zone());
   }
   check.Offer("offer", request.offer());
-  if (!request.offer().empty() && request.places().empty()) {
-    check.Add("places", "is required where an offer is named");
-  }
   check.Places(request.places());
   check.OutOfOrder(request);
   return check.Done();

@@ -22,6 +22,7 @@
 #include "services/referral/referral_protection.h"
 #include "services/referral/rights_repository.h"
 #include "services/referral/succession_rules.h"
+#include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
 namespace {
@@ -63,6 +64,23 @@ absl::Status MoveEnrolments(rpc::Mutation& mutation, const policy::Authorized& a
     WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, &enrolment, moved));
   }
   return absl::OkStatus();
+}
+
+// Those of the offers in which it waits, or is offered a place, that whoever has it then does not deliver.
+// The offer of a proposed forward goes by whom it is proposed to.
+absl::StatusOr<std::vector<std::string>> LostOffers(const BodyRegistry& bodies, const store::Reader& reader,
+                                                    const ReferralRecord& current, const BodyMove& move) {
+  std::vector<std::string> lost;
+  ReferralRecord next = current;
+  MoveBodies({move}, next);
+  for (const std::string& offer : OffersIn(current)) {
+    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies.FindOffer(reader, offer));
+    const bool forward = current.forward_proposal().offer() == offer;
+    const std::string& keeper = forward ? next.forward_proposal().body() : next.receiving().body();
+    const std::string& kept_by = forward ? current.forward_proposal().body() : current.receiving().body();
+    if (facts.provider != keeper && kept_by == move.from) lost.push_back(offer);
+  }
+  return lost;
 }
 
 absl::Status MoveRights(store::Writer& writer, const ReferralRecord& current, const BodyMove& move,
@@ -302,8 +320,9 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
   WAYPOST_RETURN_IF_ERROR(MoveEnrolments(mutation, as, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(MoveRights(writer, current, plan.move, mutation.call().now));
   WAYPOST_RETURN_IF_ERROR(MovePaths(mutation, as, current, plan.move));
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> lost, LostOffers(bodies_, writer, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(
-      change_.RunAsSystem(mutation, as, current, command::Succeed{{plan.move}}, plan.note));
+      change_.RunAsSystem(mutation, as, current, command::Succeed{{plan.move}, std::move(lost)}, plan.note));
   WAYPOST_ASSIGN_OR_RETURN(std::optional<SuccessionMoveRecord> move, rows::GetMove(writer, succession));
   if (!move.has_value()) return absl::InternalError("a succession moves that has not begun");
   // What is protected is in no number that somebody reads.

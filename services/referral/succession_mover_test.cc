@@ -397,6 +397,159 @@ TEST_F(SuccessionMoverTest, GroupsPlacesAndEnrolmentsGoToTheSuccessor) {
   Must(r.Do(r.third, &Stub::OfferPlace, offer));
 }
 
+// Lists and places of an offer that stays with another body than the referral.
+class LostListTest : public SuccessionMoverTest {
+ protected:
+  static constexpr std::string_view kTheirs = "offers/getafe-asl";
+
+  LostListTest() {
+    SetGroups(kOffer, kReceivingBody, "ES300/28001", 1);
+    SetGroups(kTheirs, kThirdBody, "ES300/28058", 1);
+  }
+  void SetGroups(std::string_view offer, std::string_view provider, std::string_view territory, int places) {
+    directory::v1::WatchChangesResponse changes;
+    auto& change = *changes.add_changes();
+    change.set_revision(1'000'000 + ++revision_);
+    directory::v1::Offer& made = *change.mutable_offer();
+    made.set_name(std::string(offer));
+    made.set_provider(std::string(provider));
+    made.set_status(directory::v1::OFFER_STATUS_ACTIVE);
+    made.set_kind(directory::v1::OFFER_KIND_ONE_OFF);
+    made.set_theme(type::v1::THEME_LANGUAGE);
+    made.add_territories(std::string(territory));
+    for (const std::string_view id : {"a", "b"}) {
+      auto& group = *made.add_groups();
+      group.set_group_id(std::string(id));
+      group.set_permanent(true);
+      group.mutable_capacity()->set_places(places);
+    }
+    changes.set_next_cursor(base::Cat("lists-", revision_));
+    changes.set_up_to_date(true);
+    ASSERT_TRUE(r.replica.Apply(changes, r.rig.clock().Now()).ok());
+  }
+  v1::WaitlistReferralRequest ToList(std::string_view name, std::string_view offer) {
+    auto request = On<v1::WaitlistReferralRequest>(name);
+    *request.mutable_review_time() = api::ToTimestamp(r.rig.clock().Now() + 30 * kDay);
+    request.set_offer(std::string(offer));
+    request.set_group_id("a");
+    return request;
+  }
+  v1::OfferPlaceRequest Offered(std::string_view name) {
+    auto request = On<v1::OfferPlaceRequest>(name);
+    *request.mutable_answer_by_time() = api::ToTimestamp(r.rig.clock().Now() + 3 * kDay);
+    return request;
+  }
+  // One is offered the only place, and one waits; then the referrals go to the third body, and the offer
+  // stays.
+  void WaitAndLose(const directory::v1::Succession& succession) {
+    offered_ = r.Requested();
+    Must(r.Do(r.receiver, &Stub::WaitlistReferral, ToList(offered_, kOffer)));
+    Must(r.Do(r.receiver, &Stub::OfferPlace, Offered(offered_)));
+    r.rig.clock().Advance(absl::Seconds(5));
+    waits_ = r.Requested();
+    Must(r.Do(r.receiver, &Stub::WaitlistReferral, ToList(waits_, kOffer)));
+    since_ = r.Record(waits_).waiting().since_time();
+    due_ = r.Record(waits_).due();
+    Record(succession);
+    NextDay();
+    EXPECT_EQ(MoveAll(), 2);
+  }
+  v1::WaitingList List(const std::string& token, std::string_view offer) {
+    return Must(r.Do(token, &EnrolmentStub::GetWaitingList,
+                     On<v1::GetWaitingListRequest>(WaitingListName({std::string(offer), "a"}))));
+  }
+  void ExpectListLeft(const std::string& keeper) {
+    EXPECT_EQ(List(keeper, kOffer).taken(), 0);
+    EXPECT_EQ(List(keeper, kOffer).waiting_count(), 0);
+    EXPECT_EQ(List(keeper, kOffer).next_referral(), "");
+    EXPECT_EQ(List(keeper, kOffer).free(), 1);
+    EXPECT_THAT(Must(r.Do(keeper, &EnrolmentStub::ListWaitingList,
+                          On<v1::ListWaitingListRequest>(WaitingListName({std::string(kOffer), "a"}))))
+                    .entries(),
+                IsEmpty());
+    for (const std::string& name : {offered_, waits_}) {
+      EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+      EXPECT_EQ(r.Record(name).state(), kWaitlisted);
+      EXPECT_EQ(r.History(name).back().event(), "SUCCEED");
+      EXPECT_EQ(r.History(name).back().next_on_list(), "") << "is nobody's to know here";
+      EXPECT_EQ(r.Record(name).due().clock(), v1::CLOCK_REVIEW);
+    }
+    EXPECT_EQ(r.Record(waits_).due().SerializeAsString(), due_.SerializeAsString());
+  }
+  void ExpectTheSuccessorGoesOn() {
+    // The referral asks for no offer of the successor: what is offered is a place in none.
+    EXPECT_EQ(ReasonOf(r.Do(r.third, &Stub::OfferPlace, Offered(waits_))), "OK");
+    auto stay = On<v1::AnswerOfferRequest>(waits_);
+    stay.set_answer(v1::AnswerOfferRequest::ANSWER_STAY_ON_LIST);
+    Must(r.Do(r.referrer, &Stub::AnswerOffer, stay));
+    r.rig.clock().Advance(absl::Seconds(5));
+    r.Refresh();
+    const auto joined = Must(r.Do(r.third, &Stub::WaitlistReferral, ToList(waits_, kTheirs)));
+    EXPECT_EQ(joined.waiting().since_time().SerializeAsString(), since_.SerializeAsString());
+    EXPECT_EQ(joined.waiting().position(), 1);
+    const auto first = Must(r.Do(r.third, &Stub::WaitlistReferral, ToList(offered_, kTheirs)));
+    EXPECT_EQ(first.waiting().position(), 1) << "it has waited longer";
+    EXPECT_EQ(List(r.third, kTheirs).next_referral(), offered_);
+    EXPECT_EQ(List(r.third, kTheirs).free(), 1);
+    EXPECT_EQ(ReasonOf(r.Do(r.third, &Stub::WaitlistReferral, ToList(waits_, kTheirs))), "ALREADY_ON_LIST");
+    Must(r.Do(r.third, &Stub::OfferPlace, Offered(offered_)));
+    Must(r.Do(r.third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(offered_)));
+    EXPECT_EQ(List(r.third, kTheirs).taken(), 1);
+    EXPECT_EQ(List(r.third, kTheirs).free(), 0);
+    EXPECT_EQ(ReasonOf(r.Do(r.third, &Stub::OfferPlace, Offered(waits_))), "NO_PLACE_FREE");
+  }
+
+  int revision_ = 0;
+  std::string offered_;
+  std::string waits_;
+  google::protobuf::Timestamp since_;
+  v1::Due due_;
+};
+
+TEST_F(LostListTest, WhereACompetenceMovedTheListStaysAndTheReferralsLeaveIt) {
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  moved.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  WaitAndLose(moved);
+  ExpectListLeft(r.receiver);
+  ExpectTheSuccessorGoesOn();
+}
+
+TEST_F(LostListTest, WhatIsFreedOnTheOtherListNamesNobodyToTheSuccessor) {
+  auto accept = On<v1::AcceptReferralRequest>(r.Requested());
+  accept.set_offer(std::string(kOffer));
+  accept.add_places()->set_person(1);
+  accept.mutable_places(0)->set_group_id("a");
+  Must(r.Do(r.receiver, &Stub::AcceptReferral, accept));
+  auto housing = r.NewReferral();
+  housing.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+  const std::string stays = Must(r.Do(r.referrer, &Stub::SubmitReferral, housing)).name();
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, ToList(stays, kOffer)));
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  moved.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  Record(moved);
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(List(r.receiver, kOffer).taken(), 1) << "whoever has the place keeps it";
+  EXPECT_EQ(Must(r.Do(r.third, &Stub::DeclineReferral, r.Decline(accept.name()))).next_on_list(), "");
+  EXPECT_EQ(r.History(accept.name()).back().next_on_list(), "");
+  EXPECT_EQ(List(r.receiver, kOffer).free(), 1);
+  EXPECT_EQ(List(r.receiver, kOffer).next_referral(), stays);
+}
+
+TEST_F(LostListTest, ByASplitByTerritoryTheListGoesElsewhereAndTheReferralsLeaveIt) {
+  directory::v1::Succession split = Merged(kReceivingBody, kThirdBody);
+  split.set_kind(directory::v1::SUCCESSION_KIND_SPLIT);
+  split.mutable_shares(0)->add_territories("ES300/28058");
+  split.add_shares()->set_successor(std::string(kFourthBody));
+  split.mutable_shares(1)->add_territories("ES300/28001");
+  WaitAndLose(split);
+  EXPECT_EQ(List(r.fourth, kOffer).provider(), kFourthBody);
+  ExpectListLeft(r.fourth);
+  ExpectTheSuccessorGoesOn();
+}
+
 TEST_F(SuccessionMoverTest, ARightThatIsToBeAnsweredIsTheSuccessorsToAnswer) {
   const std::string name = r.Accepted();
   const auto right = Must(r.Do(r.referrer, &Stub::RecordRightsRequest, r.Right(name, v1::RIGHT_KIND_ACCESS)));

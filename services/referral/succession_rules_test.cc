@@ -3,7 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
+#include "common/api/resource.h"
+#include "common/status/errors.h"
 #include "services/referral/referral_testing.h"
+#include "services/referral/waiting_list.h"
 
 namespace waypost::referral {
 namespace {
@@ -139,6 +144,97 @@ TEST(SuccessionRulesTest, ADraftForOneselfHasNoRecipientAnyMore) {
   const ReferralRecord after = After(RecordAt(kDraft), {Move(kReceivingBody, kReferringBody)});
   EXPECT_EQ(after.receiving().body(), "");
   EXPECT_EQ(after.referring().body(), kReferringBody);
+}
+
+// --- Offers that whoever has the case now does not deliver
+
+constexpr std::string_view kLost = "offers/madrid-asl";
+constexpr std::string_view kKept = "offers/mancomunidad-asl";
+
+ReferralRecord Waiting(State state, std::string_view waits_for, std::string_view place_in = {}) {
+  ReferralRecord record = RecordAt(state);
+  if (!waits_for.empty()) {
+    record.mutable_waiting()->set_offer(std::string(waits_for));
+    record.mutable_waiting()->set_group_id("alpha");
+    record.mutable_waiting()->add_persons(1);
+    *record.mutable_waiting()->mutable_since_time() = api::ToTimestamp(Now() - absl::Hours(50));
+  }
+  if (!place_in.empty()) {
+    record.add_places()->set_person(1);
+    record.mutable_places(0)->set_offer(std::string(place_in));
+    record.mutable_places(0)->set_group_id("alpha");
+  }
+  return record;
+}
+
+ReferralRecord AfterLoss(const ReferralRecord& record) {
+  const command::Succeed succeed{{Move(kReceivingBody)}, {std::string(kLost)}};
+  const auto decision = DecideAsSystem(record, succeed, Now() + absl::Hours(1));
+  EXPECT_TRUE(decision.ok()) << decision.status();
+  return decision.ok() ? decision->next : record;
+}
+
+TEST(SuccessionRulesTest, WhoWaitsWhereTheSuccessorHasNoListWaitsOnWithoutOne) {
+  const ReferralRecord before = Waiting(kWaitlisted, kLost);
+  ASSERT_TRUE(WaitsIn(before).has_value());
+  EXPECT_THAT(OffersIn(before), ElementsAre(kLost));
+  const ReferralRecord after = AfterLoss(before);
+  EXPECT_EQ(after.state(), kWaitlisted);
+  EXPECT_EQ(WaitsIn(after), std::nullopt);
+  EXPECT_THAT(OffersIn(after), ::testing::IsEmpty());
+  EXPECT_EQ(after.waiting().since_time().seconds(), before.waiting().since_time().seconds());
+  EXPECT_THAT(after.waiting().persons(), ElementsAre(1));
+  EXPECT_EQ(after.due().SerializeAsString(), before.due().SerializeAsString()) << "the review is as it was";
+  EXPECT_EQ(after.start_due_time().seconds(), before.start_due_time().seconds());
+  // On a list of the successor it has waited as long.
+  const policy::Authorized as = As(CallerOf(kNew, "p-nuria"), {policy::Relation::kReceiving});
+  const command::Waitlist waitlist{Now() + absl::Hours(200), {std::string(kKept), "beta"}};
+  const auto joined = Decide(after, waitlist, as, Now() + absl::Hours(2));
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ(WaitsIn(joined->next), (GroupKey{std::string(kKept), "beta"}));
+  EXPECT_EQ(joined->next.waiting().since_time().seconds(), before.waiting().since_time().seconds());
+  EXPECT_THAT(joined->next.waiting().persons(), ElementsAre(1));
+  EXPECT_EQ(joined->next.start_due_time().seconds(), before.start_due_time().seconds());
+  const auto again = Decide(joined->next, waitlist, as, Now() + absl::Hours(3));
+  EXPECT_EQ(error::ReasonOf(again.status()), "ALREADY_ON_LIST");
+}
+
+TEST(SuccessionRulesTest, APlaceOnOfferThatTheSuccessorDoesNotHaveIsGivenUp) {
+  ReferralRecord before = Waiting(kOffered, kLost, kLost);
+  before.set_place_taken(true);
+  const ReferralRecord after = AfterLoss(before);
+  EXPECT_EQ(after.state(), kWaitlisted);
+  EXPECT_FALSE(after.place_taken());
+  EXPECT_THAT(after.places(), ::testing::IsEmpty());
+  EXPECT_THAT(PlacesHeld(after), ::testing::IsEmpty());
+  EXPECT_EQ(WaitsIn(after), std::nullopt);
+  EXPECT_EQ(after.waiting().since_time().seconds(), before.waiting().since_time().seconds());
+  EXPECT_EQ(after.due().clock(), v1::CLOCK_REVIEW);
+  EXPECT_EQ(after.due().party(), v1::PARTY_RECEIVING);
+  EXPECT_EQ(api::FromTimestamp(after.due().time()), Now() + absl::Hours(1 + 24 * 14));
+  EXPECT_NE(after.wake(), storage::v1::WAKE_NEVER);
+}
+
+TEST(SuccessionRulesTest, WhatTheSuccessorDeliversStays) {
+  const ReferralRecord offered = AfterLoss(Waiting(kOffered, kLost, kKept));
+  EXPECT_EQ(offered.state(), kOffered) << "its place is the successor's";
+  EXPECT_EQ(offered.places_size(), 1);
+  EXPECT_EQ(ComesBackTo(offered), std::nullopt);
+  const ReferralRecord comes_back = AfterLoss(Waiting(kOffered, kKept, kLost));
+  EXPECT_EQ(comes_back.state(), kWaitlisted);
+  EXPECT_EQ(WaitsIn(comes_back), (GroupKey{std::string(kKept), "alpha"}));
+  const ReferralRecord accepted = AfterLoss(Waiting(kAccepted, "", kLost));
+  EXPECT_EQ(accepted.places_size(), 1) << "whoever has a place keeps it";
+  EXPECT_THAT(OffersIn(Waiting(kAccepted, "", kLost)), ::testing::IsEmpty());
+  EXPECT_EQ(AfterLoss(RecordAt(kOffered)).state(), kOffered) << "a place in no group";
+}
+
+TEST(SuccessionRulesTest, AForwardIsProposedWithoutAnOfferThatIsNotTheSuccessors) {
+  ReferralRecord record = RecordAt(kRequested);
+  record.mutable_forward_proposal()->set_body(std::string(kReceivingBody));
+  record.mutable_forward_proposal()->set_offer(std::string(kLost));
+  EXPECT_THAT(OffersIn(record), ElementsAre(kLost));
+  EXPECT_EQ(AfterLoss(record).forward_proposal().offer(), "");
 }
 
 TEST(SuccessionRulesTest, TellsOpenWorkFromTheArchive) {

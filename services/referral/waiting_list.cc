@@ -34,6 +34,11 @@ bool IsPerson(const ReferralRecord& record, uint32_t number) {
                      [number](const v1::Person& person) { return person.number() == number; });
 }
 
+// It may wait without a list, since its body was succeeded by one that does not deliver the offer.
+bool IsInGroup(const v1::ListPlace& waiting) {
+  return !waiting.group_id().empty();
+}
+
 // Those who wait and are still in the referral.
 std::vector<uint32_t> PresentOnList(const ReferralRecord& record) {
   std::vector<uint32_t> present;
@@ -54,10 +59,9 @@ absl::Status ChoosePersons(const GroupChoice& choice, const ReferralRecord& reco
   }
   persons = choice.persons;
   const v1::ListPlace& waiting = record.waiting();
-  if (persons.empty() && record.has_waiting() && waiting.offer() == choice.offer &&
-      waiting.group_id() == choice.group_id) {
-    persons = PresentOnList(record);
-  }
+  const bool waits_there =
+      !IsInGroup(waiting) || (waiting.offer() == choice.offer && waiting.group_id() == choice.group_id);
+  if (persons.empty() && waits_there) persons = PresentOnList(record);
   if (persons.empty()) {
     for (const v1::Person& person : record.persons()) persons.push_back(person.number());
   }
@@ -170,12 +174,12 @@ std::map<GroupKey, int64_t> PlacesGivenOver(const ReferralRecord& record) {
 }
 
 std::optional<GroupKey> WaitsIn(const ReferralRecord& record) {
-  if (record.state() != kWaitlisted || !record.has_waiting()) return std::nullopt;
+  if (record.state() != kWaitlisted || !IsInGroup(record.waiting())) return std::nullopt;
   return GroupKey{.offer = record.waiting().offer(), .group_id = record.waiting().group_id()};
 }
 
 std::optional<GroupKey> ComesBackTo(const ReferralRecord& record) {
-  if (record.state() != kOffered || !record.has_waiting()) return std::nullopt;
+  if (record.state() != kOffered || !IsInGroup(record.waiting())) return std::nullopt;
   return GroupKey{.offer = record.waiting().offer(), .group_id = record.waiting().group_id()};
 }
 
@@ -187,8 +191,8 @@ absl::Status JoinList(const GroupChoice& choice, absl::Time now, ReferralRecord&
   v1::ListPlace& waiting = *next.mutable_waiting();
   waiting.set_offer(choice.offer);
   waiting.set_group_id(choice.group_id);
-  for (const uint32_t person : persons) waiting.add_persons(person);
-  *waiting.mutable_since_time() = api::ToTimestamp(now);
+  *waiting.mutable_persons() = {persons.begin(), persons.end()};
+  if (!waiting.has_since_time()) *waiting.mutable_since_time() = api::ToTimestamp(now);
   return absl::OkStatus();
 }
 
@@ -205,7 +209,7 @@ absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std:
                           ReferralRecord& next) {
   if (places.empty()) {
     const v1::ListPlace& waiting = next.waiting();
-    if (next.has_waiting() && next.places().empty()) {
+    if (IsInGroup(waiting) && next.places().empty()) {
       PutPlaces({waiting.offer(), waiting.group_id()}, PresentOnList(next), next);
     }
     KeepPlacesOfPresent(next);
@@ -222,6 +226,35 @@ absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std:
   *next.mutable_places() = {places.begin(), places.end()};
   GiveOver(limits, next);
   return absl::OkStatus();
+}
+
+std::vector<std::string> OffersIn(const ReferralRecord& record) {
+  std::set<std::string> offers;
+  if (kListed.Has(record.state())) offers.insert(record.waiting().offer());
+  if (record.state() == kOffered) {
+    for (const v1::PersonPlace& place : record.places()) offers.insert(place.offer());
+  }
+  offers.insert(record.forward_proposal().offer());
+  offers.erase("");
+  return {offers.begin(), offers.end()};
+}
+
+bool LeaveOffers(const std::vector<std::string>& offers, ReferralRecord& next) {
+  const auto leaves = [&offers](const std::string& offer) {
+    return std::find(offers.begin(), offers.end(), offer) != offers.end();
+  };
+  if (leaves(next.forward_proposal().offer())) next.mutable_forward_proposal()->clear_offer();
+  if (!kListed.Has(next.state())) return false;
+  if (leaves(next.waiting().offer())) {
+    next.mutable_waiting()->clear_offer();
+    next.mutable_waiting()->clear_group_id();
+  }
+  const bool gives_up = next.state() == kOffered && std::any_of(next.places().begin(), next.places().end(),
+                                                                [&leaves](const v1::PersonPlace& place) {
+                                                                  return leaves(place.offer());
+                                                                });
+  if (gives_up) next.clear_places();
+  return gives_up;
 }
 
 void SettleGroups(ReferralRecord& next) {

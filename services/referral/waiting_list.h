@@ -51,15 +51,24 @@ std::map<GroupKey, int64_t> PlacesGivenOver(const storage::v1::ReferralRecord& r
 std::optional<GroupKey> WaitsIn(const storage::v1::ReferralRecord& record);
 // The group on whose list it is again when the place that it is offered is refused.
 std::optional<GroupKey> ComesBackTo(const storage::v1::ReferralRecord& record);
+// The offers in whose groups it waits or is offered a place, and the one that a proposed forward names: each
+// once. What was accepted is not among them.
+std::vector<std::string> OffersIn(const storage::v1::ReferralRecord& record);
 
 // --- What commands do to the record. REQUIRES: offer and group of a choice are filled in, or both empty.
 // INVALID_FIELD where somebody is no person of the referral.
+
+// Since `now`, or since when it has waited already without a list.
 absl::Status JoinList(const GroupChoice& choice, absl::Time now, storage::v1::ReferralRecord& next);
 absl::Status TakeOffered(const GroupChoice& choice, storage::v1::ReferralRecord& next);
 // Empty: what is offered stays, or else whoever waits gets a place where they wait. Places of which the
 // limits say that they are for enrolments go over to them.
 absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std::vector<GroupLimit>& limits,
                           storage::v1::ReferralRecord& next);
+// It waits in no group of these offers any longer, and gives up the place that it was offered in one. Who
+// waited, and since when, stays in `waiting`, for the list that it is put on next. True when it gives a place
+// up: it is offered none then.
+bool LeaveOffers(const std::vector<std::string>& offers, storage::v1::ReferralRecord& next);
 // Forgets what its new state does not have.
 void SettleGroups(storage::v1::ReferralRecord& next);
 

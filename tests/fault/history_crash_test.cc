@@ -1,7 +1,7 @@
 // Six bodies do with a few cases whatever they may, all at once and with clocks of seconds, and the node is
 // killed in the middle, again and again. Whatever was acknowledged is in the history once; of each case one
-// body has it, whoever looks; who has no part in a case reads nothing of it; and no clock rings twice for one
-// thing.
+// body has it, whoever looks; who has no part in a case reads nothing of it; no clock rings twice for one
+// thing; and what is counted of the places in two offers' groups is what referrals and enrolments say.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -27,14 +27,18 @@
 #include "services/referral/referral_play_testing.h"
 #include "tests/e2e/callers.h"
 #include "tests/e2e/server_process.h"
+#include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 
 namespace waypost::e2e {
 namespace {
 
 namespace pb = referral::v1;
 using referral::testing::Deed;
+using referral::testing::EnrolmentDeed;
 using referral::testing::Play;
+using referral::testing::PlayedOffer;
 using referral::testing::Player;
+using EnrolmentStub = pb::EnrolmentService::Stub;
 
 constexpr int kPlayers = 6;
 constexpr std::string_view kCoordinator = "bodies/es-test-4";
@@ -48,6 +52,35 @@ struct Done {
   Deed deed;
   absl::StatusOr<pb::Referral> answer;
 };
+
+struct EnrolmentDone {
+  EnrolmentDeed deed;
+  absl::StatusOr<pb::Enrolment> answer;
+};
+
+// What the players did until the node was killed.
+struct Played {
+  std::vector<Done> deeds;
+  std::vector<EnrolmentDone> of_enrolments;
+};
+
+// What there is of one group, counted one by one.
+struct Tally {
+  int held = 0;
+  int enrolled = 0;
+  int waiting = 0;
+  int waiting_persons = 0;
+};
+
+// A course and a flat, with few places, so that they are often taken.
+const std::vector<PlayedOffer>& Offers() {
+  static const auto* const kOffers = new std::vector<PlayedOffer>{
+      {std::string(kTo), "offers/es-test-course", {"a", "b"}},
+      {std::string(kTo), "offers/es-test-flat", {"flat"}},
+  };
+  return *kOffers;
+}
+constexpr int kPlaces = 3;
 
 // Names of referrals that all players know. Thread-safe.
 class Names {
@@ -83,6 +116,7 @@ class HistoryCrashTest : public ::testing::Test {
     std::vector<std::string> bodies = {std::string(kFrom), std::string(kTo)};
     for (int i = 3; i <= kPlayers; ++i) bodies.push_back(base::Cat("bodies/es-test-", i));
     for (const std::string& body : bodies) ASSERT_TRUE(CreateBody(*directory_, *tokens, body).ok());
+    ASSERT_NO_FATAL_FAILURE(CreateOffers(*tokens));
     ASSERT_NO_FATAL_FAILURE(CreateAgreement(*tokens));
     const auto supervisors = DemoSupervisors(folder_ / "data", bodies);
     ASSERT_TRUE(supervisors.ok()) << supervisors.status();
@@ -99,6 +133,33 @@ class HistoryCrashTest : public ::testing::Test {
     const auto channel = server_->Connect();
     directory_ = directory::v1::DirectoryService::NewStub(channel);
     referrals_ = pb::ReferralService::NewStub(channel);
+    enrolments_ = pb::EnrolmentService::NewStub(channel);
+  }
+
+  void CreateOffers(const Tokens& tokens) {
+    for (const PlayedOffer& played : Offers()) {
+      directory::v1::CreateOfferRequest request;
+      request.set_request_id(base::Cat("create-", played.offer));
+      request.set_offer_id(played.offer.substr(played.offer.find('/') + 1));
+      directory::v1::Offer& offer = *request.mutable_offer();
+      offer.set_provider(played.body);
+      offer.set_theme(type::v1::THEME_LANGUAGE);
+      offer.set_kind(played.groups.size() > 1 ? directory::v1::OFFER_KIND_ENROLMENT
+                                              : directory::v1::OFFER_KIND_ONE_OFF);
+      offer.set_status(directory::v1::OFFER_STATUS_ACTIVE);
+      offer.add_territories("ES300");
+      (*offer.mutable_display_name()->mutable_text())["es"] = "prueba";
+      offer.mutable_display_name()->set_original_language("es");
+      for (const std::string& id : played.groups) {
+        directory::v1::OfferGroup& group = *offer.add_groups();
+        group.set_group_id(id);
+        if (offer.kind() == directory::v1::OFFER_KIND_ENROLMENT) group.set_permanent(true);
+        group.mutable_capacity()->set_places(kPlaces);
+        group.mutable_capacity()->set_free(kPlaces);
+      }
+      const auto made = Ask(*directory_, &DirectoryStub::CreateOffer, tokens.to, request);
+      ASSERT_TRUE(made.ok()) << made.status();
+    }
   }
 
   void CreateAgreement(const Tokens& tokens) {
@@ -135,10 +196,13 @@ class HistoryCrashTest : public ::testing::Test {
                               .now = [] { return absl::Now(); },
                               .seed = seed,
                               .run = base::Cat("crash-history-", ++plays_),
-                              .persons = 1});
+                              .persons = 1,
+                              .offers = Offers()});
   }
 
-  std::vector<Done> PlayAndKill();
+  Played PlayAndKill();
+  void CheckEnrolmentsDone(const std::vector<EnrolmentDone>& all);
+  void CheckPlaces();
   void CheckDone(const std::vector<Done>& all);
   void CheckDoubtful(const Done& done);
   void CheckAcknowledged(const Done& done);
@@ -153,6 +217,7 @@ class HistoryCrashTest : public ::testing::Test {
   std::unique_ptr<Server> server_;
   std::unique_ptr<DirectoryStub> directory_;
   std::unique_ptr<ReferralStub> referrals_;
+  std::unique_ptr<EnrolmentStub> enrolments_;
   std::vector<Player> players_;
   Names names_;
   std::mt19937 random_{std::random_device{}()};
@@ -166,13 +231,23 @@ const std::string& HistoryCrashTest::TokenOf(const std::string& body) {
       ->token;
 }
 
-std::vector<Done> HistoryCrashTest::PlayAndKill() {
+Played HistoryCrashTest::PlayAndKill() {
   absl::Mutex mutex;
-  std::vector<Done> all;
+  Played all;
   std::vector<std::thread> threads;
   for (int i = 0; i < kPlayers; ++i) {
     threads.emplace_back([&, play = PlayOf(static_cast<unsigned>(random_()))]() mutable {
       for (bool alive = true; alive;) {
+        if (play.Below(6) == 0) {
+          std::optional<EnrolmentDeed> deed = play.ChooseEnrolment(*enrolments_);
+          if (deed.has_value()) {
+            auto answer = deed->send(*enrolments_);
+            alive = answer.ok() || !error::ReasonOf(answer.status()).empty();
+            const absl::MutexLock lock(&mutex);
+            all.of_enrolments.push_back({std::move(*deed), std::move(answer)});
+            continue;
+          }
+        }
         std::optional<Deed> deed = play.Below(15) == 0 ? play.Open() : play.Choose(names_.Any(play));
         if (!deed.has_value()) {
           // Nobody could look: the node is gone.
@@ -184,7 +259,7 @@ std::vector<Done> HistoryCrashTest::PlayAndKill() {
         if (answer.ok()) names_.Add(answer->forwarded_to());
         alive = answer.ok() || !error::ReasonOf(answer.status()).empty();
         const absl::MutexLock lock(&mutex);
-        all.push_back({std::move(*deed), std::move(answer)});
+        all.deeds.push_back({std::move(*deed), std::move(answer)});
       }
     });
   }
@@ -242,6 +317,83 @@ void HistoryCrashTest::CheckDone(const std::vector<Done>& all) {
   }
 }
 
+bool IsWorkedOn(pb::ReferralState state) {
+  return state == pb::REFERRAL_STATE_ACCEPTED || state == pb::REFERRAL_STATE_IN_PROGRESS ||
+         state == pb::REFERRAL_STATE_ON_HOLD;
+}
+
+// What was acknowledged was done, and is not done again; what was not is one or the other for good.
+void HistoryCrashTest::CheckEnrolmentsDone(const std::vector<EnrolmentDone>& all) {
+  for (const EnrolmentDone& done : all) {
+    if (done.answer.ok()) ++acknowledged_[base::Cat("ENROLMENT ", done.deed.event)];
+    const bool refused = !done.answer.ok() && !error::ReasonOf(done.answer.status()).empty();
+    if (refused) continue;
+    const auto once = done.deed.send(*enrolments_);
+    // With its referral it may be gone since.
+    if (absl::IsNotFound(once.status()) || absl::IsPermissionDenied(once.status())) continue;
+    if (done.answer.ok()) {
+      ASSERT_TRUE(once.ok()) << done.deed.event << ": " << once.status();
+      EXPECT_EQ(once->revision(), done.answer->revision()) << "it was done again: " << done.deed.event;
+      continue;
+    }
+    const auto twice = done.deed.send(*enrolments_);
+    ASSERT_EQ(once.status().code(), twice.status().code()) << done.deed.event << ": " << twice.status();
+    if (once.ok()) {
+      EXPECT_EQ(once->revision(), twice->revision()) << done.deed.event;
+    }
+  }
+}
+
+// Nobody plays, and what clocks do takes and frees no place.
+void HistoryCrashTest::CheckPlaces() {
+  const std::string& token = TokenOf(std::string(kTo));
+  std::map<std::string, Tally> tallies;  // by the name of the list
+  const auto list_of = [](const std::string& offer, const std::string& group) {
+    return base::Cat(offer, "/groups/", group, "/waitingList");
+  };
+  for (const std::string& name : names_.all()) {
+    pb::GetReferralRequest request;
+    request.set_name(name);
+    const auto seen = Ask(*referrals_, &ReferralStub::GetReferral, token, request);
+    if (!seen.ok() || seen->receiving().body() != kTo) continue;
+    const bool holds = seen->state() == pb::REFERRAL_STATE_OFFERED || IsWorkedOn(seen->state()) ||
+                       seen->state() == pb::REFERRAL_STATE_CANCEL_REQUESTED;
+    for (const pb::PersonPlace& place : seen->places()) {
+      if (holds && place.enrolment().empty()) ++tallies[list_of(place.offer(), place.group_id())].held;
+    }
+    if (seen->state() != pb::REFERRAL_STATE_WAITLISTED || !seen->has_waiting()) continue;
+    Tally& tally = tallies[list_of(seen->waiting().offer(), seen->waiting().group_id())];
+    ++tally.waiting;
+    tally.waiting_persons += seen->waiting().persons_size();
+  }
+  pb::ListEnrolmentsRequest listing;
+  listing.set_page_size(500);
+  do {
+    const auto page = Ask(*enrolments_, &EnrolmentStub::ListEnrolments, token, listing);
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const pb::Enrolment& enrolment : page->enrolments()) {
+      ++tallies[list_of(enrolment.offer(), enrolment.group_id())].enrolled;
+    }
+    listing.set_page_token(page->next_page_token());
+  } while (!listing.page_token().empty());
+  for (const PlayedOffer& played : Offers()) {
+    for (const std::string& group : played.groups) {
+      pb::GetWaitingListRequest request;
+      request.set_name(list_of(played.offer, group));
+      const auto list = Ask(*enrolments_, &EnrolmentStub::GetWaitingList, token, request);
+      ASSERT_TRUE(list.ok()) << list.status();
+      const Tally& tally = tallies[request.name()];
+      EXPECT_EQ(list->enrolled(), tally.enrolled) << request.name();
+      EXPECT_EQ(list->taken(), tally.held + tally.enrolled) << request.name();
+      EXPECT_LE(list->taken(), kPlaces) << request.name();
+      EXPECT_EQ(list->free(), kPlaces - list->taken()) << request.name();
+      EXPECT_EQ(list->waiting_count(), tally.waiting) << request.name();
+      EXPECT_EQ(list->waiting_person_count(), tally.waiting_persons) << request.name();
+      acknowledged_["PLACES"] += list->taken();
+    }
+  }
+}
+
 // The referrals of each case, as their referring bodies see them.
 std::vector<std::vector<std::string>> HistoryCrashTest::Cases() {
   as_seen_by_referring_.clear();
@@ -272,11 +424,6 @@ std::vector<std::vector<std::string>> HistoryCrashTest::Cases() {
   std::vector<std::vector<std::string>> all;
   for (auto& [first, members] : cases) all.push_back(std::move(members));
   return all;
-}
-
-bool IsWorkedOn(pb::ReferralState state) {
-  return state == pb::REFERRAL_STATE_ACCEPTED || state == pb::REFERRAL_STATE_IN_PROGRESS ||
-         state == pb::REFERRAL_STATE_ON_HOLD;
 }
 
 void HistoryCrashTest::CheckCase(const std::vector<std::string>& members) {
@@ -352,13 +499,16 @@ TEST_F(HistoryCrashTest, OneBodyHasEachCaseAndEachClockRingsOnce) {
   ASSERT_GT(kills, 0);
   for (int kill = 1; kill <= kills; ++kill) {
     SCOPED_TRACE(base::Cat("kill ", kill));
-    const std::vector<Done> all = PlayAndKill();
+    const Played all = PlayAndKill();
     ASSERT_NO_FATAL_FAILURE(StartNode());
-    ASSERT_NO_FATAL_FAILURE(CheckDone(all));
+    ASSERT_NO_FATAL_FAILURE(CheckDone(all.deeds));
+    ASSERT_NO_FATAL_FAILURE(CheckEnrolmentsDone(all.of_enrolments));
     ASSERT_NO_FATAL_FAILURE(CheckCases());
+    ASSERT_NO_FATAL_FAILURE(CheckPlaces());
     if (HasFailure()) return;
   }
   EXPECT_GT(acknowledged_["ESCALATE"], 0) << "clocks that never ring prove nothing";
+  EXPECT_GT(acknowledged_["PLACES"], 0) << "places that nobody takes prove nothing";
   EXPECT_GT(acknowledged_.size(), 15U) << ::testing::PrintToString(acknowledged_);
   std::printf("%d kills, %zu referrals; %s\n", kills, names_.all().size(),
               ::testing::PrintToString(acknowledged_).c_str());

@@ -1,7 +1,7 @@
 """The chapters about referrals: one completed, one declined, one forwarded, one from the waiting list."""
 
 import cases
-from client import DIRECTORY
+from client import DIRECTORY, ENROLMENT
 from desk import in_days, minutes_ago, request_id, short_state, today
 
 
@@ -153,6 +153,7 @@ class FamilyOfFour:
         self.report.step(who.title, "reports two places that have become free, and accepts",
                          "In the paper's year 30 of 33 learners changed their level: places open.")
         for group, places in (("alpha", 8), ("fle1", 19)):
+            self._make_room(group, places)
             answer = who.call(DIRECTORY, "ReportCapacity",
                               {"name": "offers/fr-pont-de-claix-asl", "groupId": group,
                                "capacity": {"places": places, "free": 1, "waiting": 0},
@@ -166,6 +167,8 @@ class FamilyOfFour:
                                 "--place", '{"person":1,"groupId":"alpha"}',
                                 "--place", '{"person":2,"groupId":"fle1"}',
                                 "--etag", self.desk.get(who, self.name).get("etag", ""),
+                                "--place", '{"person":1,"groupId":"alpha"}',
+                                "--place", '{"person":2,"groupId":"fle1"}',
                                 "--appointment-time", in_days(7), "--appointment-zone", "Europe/Paris",
                                 "--text", "First positioning with the trainer; an interpreter is booked.")
         self.desk.state_is(answer, "ACCEPTED")
@@ -181,6 +184,20 @@ class FamilyOfFour:
         self.desk.refused("what the state does not take is refused, and says what it does take", again,
                           "FAILED_PRECONDITION", "INVALID_TRANSITION")
         self.report.row("allowed now: " + again.metadata.get("allowed", ""))
+
+    def _make_room(self, group, places):
+        """On a node that has heard the story before, the group is full: somebody leaves it."""
+        who, offer = self.cast.pont_supervisor, "offers/fr-pont-de-claix-asl"
+        taken = who.call(ENROLMENT, "GetWaitingList", {
+            "name": f"{offer}/groups/{group}/waitingList"}).message.get("taken", 0)
+        if taken < places:
+            return
+        learners = who.call(ENROLMENT, "ListEnrolments", {"offer": offer, "groupId": group})
+        leaves = learners.message.get("enrolments", [{}])[0].get("name", "")
+        answer = who.call(ENROLMENT, "LeaveEnrolment", {
+            "name": leaves, "requestId": request_id(), "reason": "LEAVE_REASON_MOVED_AWAY",
+            "destination": "LEAVE_DESTINATION_UNKNOWN"})
+        self.report.check(f"somebody leaves {group.upper()}", answer.ok, str(answer))
 
     def after_acceptance(self):
         who = self.cast.pont
@@ -333,7 +350,8 @@ def forwarded(report, cast, desk, run):
 def waited_for(report, cast, desk, run):
     report.chapter("A mother and her child: a place in Livadia, from the waiting list")
     report.say("Rima and Nour are invented. ESTIA hosts families in apartments “scattered throughout the "
-               "town”; 1,733 people from 2016 until its paper was written.")
+               "town”; 1,733 people from 2016 until its paper was written. How many places it has is "
+               "invented.")
     report.step(cast.athens.title, "refers them to K.E.DH.L., urgently")
     request = {**cases.mother_and_child_in_athens(), "ownReference": f"A-{run}"}
     name = desk.submit(cast.athens, request).message["name"]
@@ -342,6 +360,11 @@ def waited_for(report, cast, desk, run):
     desk.state_is(answer, "WAITLISTED")
     report.equal("the waiting list has a day on which it is looked at again",
                  answer.message.get("due", {}).get("clock"), "CLOCK_REVIEW")
+    report.equal("the offer has one list, and they are on it",
+                 answer.message.get("waiting", {}).get("groupId"), "apartments")
+    waiting = cast.estia.call(ENROLMENT, "GetWaitingList", {
+        "name": "offers/el-livadia-estia/groups/apartments/waitingList"}).message
+    report.equal("K.E.DH.L. sees who is next", waiting.get("nextReferral"), name)
     report.step(cast.estia.title, "offers an apartment that has become free")
     answer = desk.send(cast.estia, "OfferPlace", {"name": name, "answerByTime": in_days(3)})
     desk.state_is(answer, "OFFERED")
@@ -351,6 +374,9 @@ def waited_for(report, cast, desk, run):
     report.step(cast.estia.title, "accepts")
     answer = desk.type(cast.estia, "referral", "accept", name)
     desk.state_is(answer, "ACCEPTED")
+    report.equal("a place for each of the two is theirs",
+                 [place.get("groupId") for place in answer.message.get("places", [])],
+                 ["apartments", "apartments"])
     report.equal("K.E.DH.L. holds the case", answer.message.get("caseHoldingBody"), "bodies/el-kedhl")
     return name
 

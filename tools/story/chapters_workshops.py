@@ -2,10 +2,9 @@
 four levels and an entry group, 33 learners, 15 people waiting; and about the way on from there, told once."""
 
 import cases
-from client import REFERRAL
+from client import ENROLMENT, REFERRAL
 from desk import in_days, request_id, today
 
-ENROLMENT = "waypost.referral.v1.EnrolmentService"
 PATH = "waypost.referral.v1.PathService"
 _OFFER = "offers/fr-pont-de-claix-asl"
 _GROUPS = {"alpha": 8, "fle1": 19, "fle2": 2, "fle3": 3, "entry": 1}

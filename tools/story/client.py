@@ -6,6 +6,7 @@ import subprocess
 
 DIRECTORY = "waypost.directory.v1.DirectoryService"
 REFERRAL = "waypost.referral.v1.ReferralService"
+ENROLMENT = "waypost.referral.v1.EnrolmentService"
 AUDIT = "waypost.audit.v1.AuditService"
 _TIMEOUT_SECONDS = 60
 

@@ -391,7 +391,9 @@ grpc::Status FakeEnrolments::GetWaitingList(grpc::ServerContext*,
   response->add_criteria(referral::v1::WAITING_LIST_CRITERION_PRIORITY);
   response->add_criteria(referral::v1::WAITING_LIST_CRITERION_WAITING_SINCE);
   response->set_places(8);
-  response->set_taken(8);
+  response->set_taken(7);
+  response->set_free(1);
+  response->set_next_referral("referrals/01jd");
   response->set_waiting_count(2);
   response->set_waiting_person_count(3);
   return grpc::Status::OK;

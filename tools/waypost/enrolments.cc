@@ -73,7 +73,8 @@ void AddEnrolmentList(CLI::App& group, Session& session) {
   list.flags.rename = {{"states", "state"}, {"group_id", "group"}};
   list.flags.help = {{"offer", "an offer of the own body; goes with --group"},
                      {"group_id", "the group's id in the offer"},
-                     {"states", "only these; placed, attending and paused if absent"}};
+                     {"states", "only these; placed, attending and paused if absent"},
+                     {"review_due", "only those whose pause is to be looked at again"}};
   list.row = [&session](const Message& item) {
     const auto& enrolment = static_cast<const pb::Enrolment&>(item);
     return std::vector<std::string>{enrolment.name(),

@@ -46,6 +46,10 @@ void ShowList(const pb::WaitingList& list, std::ostream& out) {
         << (list.has_places() ? base::Cat(" of ", list.places()) : std::string()) << ", "
         << list.waiting_count() << " waiting (" << list.waiting_person_count() << " people)\n";
   }
+  if (!list.next_referral().empty()) {
+    out << "  " << (list.has_free() ? base::Cat(list.free(), " free; ") : std::string()) << "next is "
+        << list.next_referral() << '\n';
+  }
 }
 
 absl::Status ShowWhole(Session& session, const pb::WaitingList& list,

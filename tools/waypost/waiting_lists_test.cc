@@ -21,7 +21,8 @@ TEST(WaitingListsTest, ShowsTheLineWithItsCriteriaAndPlaces) {
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
   EXPECT_EQ(server.enrolments.asked(), "offers/asl/groups/alpha/waitingList");
   EXPECT_THAT(result.out, HasSubstr("by priority, waiting since (revision 2, etag e2)"));
-  EXPECT_THAT(result.out, HasSubstr("8 taken of 8, 2 waiting (3 people)"));
+  EXPECT_THAT(result.out, HasSubstr("7 taken of 8, 2 waiting (3 people)"));
+  EXPECT_THAT(result.out, HasSubstr("1 free; next is referrals/01jd"));
   EXPECT_THAT(result.out, HasSubstr("referrals/01jd"));
   EXPECT_THAT(result.out, HasSubstr("(not yours)"));
 }
