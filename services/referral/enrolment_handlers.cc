@@ -257,6 +257,20 @@ EnrolmentService::Reactor* EnrolmentService::RecordAssessment(Context* context,
       [](const v1::RecordAssessmentRequest& asked) { return enrolment::Assess{asked.assessment()}; });
 }
 
+EnrolmentService::Reactor* EnrolmentService::VoidAssessment(Context* context,
+                                                            const v1::VoidAssessmentRequest* request,
+                                                            v1::Enrolment* response) {
+  return rpc::Mutate(env_, context, kVoidAssessment, kValidate, *request, response,
+                     [request, response](rpc::Mutation& mutation) -> absl::Status {
+                       WAYPOST_ASSIGN_OR_RETURN(const Held held, Hold(mutation, *request));
+                       return Carry(mutation, held,
+                                    enrolment::VoidAssessment{.number = request->number(),
+                                                              .reason = request->reason(),
+                                                              .actor = mutation.caller().actor},
+                                    *response);
+                     });
+}
+
 EnrolmentService::Reactor* EnrolmentService::RecordAttendance(Context* context,
                                                               const v1::RecordAttendanceRequest* request,
                                                               v1::Enrolment* response) {

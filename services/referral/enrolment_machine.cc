@@ -30,6 +30,12 @@ constexpr auto kStayTable = std::to_array<EnrolmentTransition>({
     {kOpenStays, EnrolmentEvent::kMove, kNowhere, false, "MoveEnrolment",
      "to another group of the offer that has a place left; at most 50 times"},
     {kOpenStays, EnrolmentEvent::kAssess, kNowhere, false, "RecordAssessment", "at most 50 times"},
+    {{kPlaced, kAttending, kPaused, kLeft},
+     EnrolmentEvent::kVoidAssessment,
+     kNowhere,
+     false,
+     "VoidAssessment",
+     "one that is not void"},
     {{kAttending, kPaused},
      EnrolmentEvent::kAttend,
      kNowhere,
@@ -61,6 +67,7 @@ constexpr std::array<Words, kEnrolmentEventCount> kWords = {{
     {"ASSESS", "referral.enrolment_assessed"},
     {"ATTEND", "referral.enrolment_attendance_recorded"},
     {"SUCCEED", "referral.enrolment_succeeded"},
+    {"VOID_ASSESSMENT", "referral.enrolment_assessment_voided"},
 }};
 
 constexpr std::array<std::string_view, kStayCount> kNames = {"NOTHING", "PLACED", "ATTENDING", "PAUSED",

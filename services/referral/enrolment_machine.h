@@ -39,8 +39,9 @@ enum class EnrolmentEvent : uint8_t {
   kAssess,
   kAttend,
   kSucceed,
+  kVoidAssessment,
 };
-inline constexpr int kEnrolmentEventCount = 10;
+inline constexpr int kEnrolmentEventCount = 11;
 
 struct EnrolmentTransition {
   Stays from;

@@ -42,6 +42,10 @@ const std::map<std::pair<Stay, EnrolmentEvent>, Stay>& Expected() {
       {{kAttending, Event::kSucceed}, kAttending},
       {{kPaused, Event::kSucceed}, kPaused},
       {{kLeft, Event::kSucceed}, kLeft},
+      {{kPlaced, Event::kVoidAssessment}, kPlaced},
+      {{kAttending, Event::kVoidAssessment}, kAttending},
+      {{kPaused, Event::kVoidAssessment}, kPaused},
+      {{kLeft, Event::kVoidAssessment}, kLeft},
   };
   return *expected;
 }
@@ -62,10 +66,13 @@ TEST(EnrolmentMachine, EveryStateAndEvent) {
 }
 
 TEST(EnrolmentMachine, AllowedNamesAreWhatHasAMethod) {
-  EXPECT_THAT(AllowedNames(kPlaced), ::testing::ElementsAre("START", "LEAVE", "MOVE", "ASSESS"));
-  EXPECT_THAT(AllowedNames(kAttending), ::testing::ElementsAre("PAUSE", "LEAVE", "MOVE", "ASSESS", "ATTEND"));
-  EXPECT_THAT(AllowedNames(kPaused), ::testing::ElementsAre("RESUME", "LEAVE", "MOVE", "ASSESS", "ATTEND"));
-  EXPECT_THAT(AllowedNames(kLeft), ::testing::IsEmpty());
+  EXPECT_THAT(AllowedNames(kPlaced),
+              ::testing::ElementsAre("START", "LEAVE", "MOVE", "ASSESS", "VOID_ASSESSMENT"));
+  EXPECT_THAT(AllowedNames(kAttending),
+              ::testing::ElementsAre("PAUSE", "LEAVE", "MOVE", "ASSESS", "VOID_ASSESSMENT", "ATTEND"));
+  EXPECT_THAT(AllowedNames(kPaused),
+              ::testing::ElementsAre("RESUME", "LEAVE", "MOVE", "ASSESS", "VOID_ASSESSMENT", "ATTEND"));
+  EXPECT_THAT(AllowedNames(kLeft), ::testing::ElementsAre("VOID_ASSESSMENT"));
   std::set<std::string_view> methods;
   for (const policy::MethodRule* rule : kEnrolmentMethodRules) methods.insert(rule->method);
   for (const EnrolmentTransition& row : EnrolmentTransitions()) {

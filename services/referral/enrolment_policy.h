@@ -66,6 +66,7 @@ inline constexpr policy::MethodRule kRecordAssessment =
     enrolment_policy_internal::ByProvider("RecordAssessment");
 inline constexpr policy::MethodRule kRecordAttendance =
     enrolment_policy_internal::ByProvider("RecordAttendance");
+inline constexpr policy::MethodRule kVoidAssessment = enrolment_policy_internal::ByProvider("VoidAssessment");
 
 // Every method, for the tests and the reference.
 inline constexpr auto kEnrolmentMethodRules = std::to_array<const policy::MethodRule*>({
@@ -81,6 +82,7 @@ inline constexpr auto kEnrolmentMethodRules = std::to_array<const policy::Method
     &kMoveEnrolment,
     &kRecordAssessment,
     &kRecordAttendance,
+    &kVoidAssessment,
 });
 
 }  // namespace waypost::referral

@@ -28,6 +28,7 @@ const std::map<std::string, std::string>& Expected() {
       {"LeaveEnrolment", "case"},
       {"MoveEnrolment", "case"},
       {"RecordAssessment", "case"},
+      {"VoidAssessment", "case"},
       {"RecordAttendance", "case"},
   };
   return *expected;

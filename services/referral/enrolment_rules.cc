@@ -11,6 +11,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_basis.h"
+#include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_machine.h"
 
@@ -105,16 +106,34 @@ absl::Status Apply(const enrolment::Assess& assess, Step& step) {
   }
   v1::Assessment& made = *step.next.add_assessments();
   made = assess.assessment;
+  made.clear_voided();
   made.set_number(static_cast<uint32_t>(step.next.assessments_size()));
   return absl::OkStatus();
 }
 
-// Days in this form sort as the days do; they are kept in order, and one is recorded anew in its place.
-absl::Status Apply(const enrolment::Succeed& succeed, Step& step) {
-  step.next.set_provider(succeed.provider);
+absl::Status Apply(const enrolment::VoidAssessment& entry, Step& step) {
+  if (entry.number < 1 || entry.number > static_cast<uint32_t>(step.next.assessments_size())) {
+    return error::InvalidField("number", "is no assessment of this enrolment");
+  }
+  v1::Assessment& assessment = *step.next.mutable_assessments(static_cast<int>(entry.number) - 1);
+  if (assessment.has_voided()) return EntryVoid(step.current.name(), Cat("assessments/", entry.number));
+  v1::Voiding& voided = *assessment.mutable_voided();
+  voided.set_reason(entry.reason);
+  *voided.mutable_time() = api::ToTimestamp(step.now);
+  voided.set_actor(entry.actor);
   return absl::OkStatus();
 }
 
+// Pseudonyms of the one before say nothing to the successor.
+absl::Status Apply(const enrolment::Succeed& succeed, Step& step) {
+  step.next.set_provider(succeed.provider);
+  for (v1::Assessment& assessment : *step.next.mutable_assessments()) {
+    if (assessment.has_voided()) assessment.mutable_voided()->clear_actor();
+  }
+  return absl::OkStatus();
+}
+
+// Days in this form sort as the days do; they are kept in order, and one is recorded anew in its place.
 absl::Status Apply(const enrolment::Attend& attend, Step& step) {
   error::FieldViolations wrong;
   const absl::CivilDay first = EarliestDay(api::FromTimestamp(step.current.start_time()));
@@ -148,10 +167,11 @@ absl::Status Apply(const enrolment::Attend& attend, Step& step) {
 
 EnrolmentEvent EventOf(const EnrolmentCommand& command) {
   // In the order of EnrolmentCommand.
-  constexpr std::array kEvents = {
-      EnrolmentEvent::kStart,  EnrolmentEvent::kPause,           EnrolmentEvent::kResume,
-      EnrolmentEvent::kLeave,  EnrolmentEvent::kEndWithReferral, EnrolmentEvent::kMove,
-      EnrolmentEvent::kAssess, EnrolmentEvent::kAttend,          EnrolmentEvent::kSucceed};
+  constexpr std::array kEvents = {EnrolmentEvent::kStart,           EnrolmentEvent::kPause,
+                                  EnrolmentEvent::kResume,          EnrolmentEvent::kLeave,
+                                  EnrolmentEvent::kEndWithReferral, EnrolmentEvent::kMove,
+                                  EnrolmentEvent::kAssess,          EnrolmentEvent::kAttend,
+                                  EnrolmentEvent::kSucceed,         EnrolmentEvent::kVoidAssessment};
   static_assert(kEvents.size() == std::variant_size_v<EnrolmentCommand>);
   return kEvents[command.index()];
 }

@@ -39,6 +39,11 @@ struct Move {
 struct Assess {
   v1::Assessment assessment;  // its number is ignored
 };
+struct VoidAssessment {
+  uint32_t number = 0;
+  v1::VoidReason reason = v1::VOID_REASON_UNSPECIFIED;
+  std::string actor;  // pseudonym of who does it
+};
 struct Attend {
   std::vector<v1::Attendance> days;
 };
@@ -50,7 +55,7 @@ struct Succeed {
 
 using EnrolmentCommand = std::variant<enrolment::Start, enrolment::Pause, enrolment::Resume, enrolment::Leave,
                                       enrolment::EndWithReferral, enrolment::Move, enrolment::Assess,
-                                      enrolment::Attend, enrolment::Succeed>;
+                                      enrolment::Attend, enrolment::Succeed, enrolment::VoidAssessment>;
 
 struct EnrolmentDecision {
   EnrolmentRecord next;
@@ -64,7 +69,7 @@ EnrolmentDecision OpenEnrolment(const storage::v1::ReferralRecord& referral, con
                                 absl::Time now);
 
 // INVALID_TRANSITION when the state does not take it, INVALID_FIELD when the request does not fit the
-// enrolment, LIMIT_EXCEEDED. REQUIRES: the request passed validation.
+// enrolment, LIMIT_EXCEEDED, ENTRY_VOID. REQUIRES: the request passed validation.
 absl::StatusOr<EnrolmentDecision> DecideEnrolment(const EnrolmentRecord& current,
                                                   const EnrolmentCommand& command, absl::Time now);
 

@@ -54,13 +54,15 @@ const std::vector<EnrolmentCommand>& Commands() {
                                         enrolment::EndWithReferral{},
                                         enrolment::Move{"fle1"},
                                         enrolment::Assess{OnDay("2026-05-04")},
-                                        enrolment::Attend{{Day("2026-05-04")}}};
+                                        enrolment::Attend{{Day("2026-05-04")}},
+                                        enrolment::VoidAssessment{1, v1::VOID_REASON_WRONG_PERSON, "p-eva"}};
   return *commands;
 }
 
 TEST(EnrolmentRules, EveryStateTakesWhatTheTableSays) {
   for (const Stay state : {kPlaced, kAttending, kPaused, kLeft}) {
-    const EnrolmentRecord record = RecordAt(state);
+    EnrolmentRecord record = RecordAt(state);
+    *record.add_assessments() = OnDay("2026-05-04");  // that can be void
     ASSERT_EQ(record.state(), state);
     for (const EnrolmentCommand& command : Commands()) {
       const EnrolmentEvent event = EventOf(command);
@@ -143,6 +145,35 @@ TEST(EnrolmentRules, AssessmentsAreNumberedDatedAndLimited) {
   }
   EXPECT_EQ(error::ReasonOf(DecideEnrolment(record, enrolment::Assess{OnDay("2026-05-04")}, Now()).status()),
             "LIMIT_EXCEEDED");
+}
+
+TEST(EnrolmentRules, AnAssessmentIsVoidedOnce) {
+  for (const Stay state : {kPlaced, kAttending, kPaused, kLeft}) {
+    EnrolmentRecord record = RecordAt(state);
+    *record.add_assessments() = OnDay("2026-05-04");
+    const auto reason = [](const EnrolmentRecord& at, uint32_t number) {
+      const auto decision = DecideEnrolment(
+          at, enrolment::VoidAssessment{number, v1::VOID_REASON_WRONG_PERSON, "p-eva"}, Now());
+      return decision.ok() ? "OK" : error::ReasonOf(decision.status());
+    };
+    EXPECT_EQ(reason(record, 0), "INVALID_FIELD");
+    EXPECT_EQ(reason(record, 2), "INVALID_FIELD");
+    const auto decision =
+        DecideEnrolment(record, enrolment::VoidAssessment{1, v1::VOID_REASON_WRONG_PERSON, "p-eva"}, Now());
+    ASSERT_TRUE(decision.ok()) << decision.status();
+    EXPECT_EQ(decision->next.state(), state);
+    const v1::Assessment& assessment = decision->next.assessments(0);
+    EXPECT_EQ(assessment.date(), "2026-05-04") << "what it said stays";
+    EXPECT_EQ(assessment.voided().reason(), v1::VOID_REASON_WRONG_PERSON);
+    EXPECT_EQ(assessment.voided().actor(), "p-eva");
+    EXPECT_EQ(reason(decision->next, 1), "ENTRY_VOID");
+    const auto succeeded = DecideEnrolment(decision->next, enrolment::Succeed{"bodies/other"}, Now());
+    EXPECT_EQ(succeeded->next.assessments(0).voided().actor(), "") << "of people of the one before";
+  }
+  v1::Assessment forged = OnDay("2026-05-04");
+  forged.mutable_voided()->set_reason(v1::VOID_REASON_WRONG_PERSON);
+  EXPECT_FALSE(
+      DecideEnrolment(RecordAt(kPlaced), enrolment::Assess{forged}, Now())->next.assessments(0).has_voided());
 }
 
 TEST(EnrolmentRules, AttendanceIsByDayAndRecordedAnewInItsPlace) {

@@ -40,6 +40,7 @@ class EnrolmentService final : public v1::EnrolmentService::CallbackService {
   Reactor* LeaveEnrolment(Context*, const v1::LeaveEnrolmentRequest*, v1::Enrolment*) override;
   Reactor* MoveEnrolment(Context*, const v1::MoveEnrolmentRequest*, v1::Enrolment*) override;
   Reactor* RecordAssessment(Context*, const v1::RecordAssessmentRequest*, v1::Enrolment*) override;
+  Reactor* VoidAssessment(Context*, const v1::VoidAssessmentRequest*, v1::Enrolment*) override;
   Reactor* RecordAttendance(Context*, const v1::RecordAttendanceRequest*, v1::Enrolment*) override;
 
  private:

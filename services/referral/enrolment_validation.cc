@@ -195,6 +195,17 @@ absl::Status Validate(const v1::RecordAssessmentRequest& request) {
   return wrong.ToStatus();
 }
 
+absl::Status Validate(const v1::VoidAssessmentRequest& request) {
+  error::FieldViolations wrong = CheckEnrolment(request);
+  if (request.number() < 1 || request.number() > static_cast<uint32_t>(kMaxAssessments)) {
+    wrong.Add("number", "is no assessment");
+  }
+  CheckEnum("reason", request.reason(), v1::VoidReason_IsValid(request.reason()), wrong);
+  if (request.reason() == v1::VOID_REASON_OTHER)
+    wrong.Add("reason", "must be a coded one: there are no words");
+  return wrong.ToStatus();
+}
+
 absl::Status Validate(const v1::RecordAttendanceRequest& request) {
   error::FieldViolations wrong = CheckEnrolment(request);
   if (request.days().empty()) wrong.Add("days", "name at least one");

@@ -20,6 +20,7 @@ absl::Status Validate(const v1::ResumeEnrolmentRequest& request);
 absl::Status Validate(const v1::LeaveEnrolmentRequest& request);
 absl::Status Validate(const v1::MoveEnrolmentRequest& request);
 absl::Status Validate(const v1::RecordAssessmentRequest& request);
+absl::Status Validate(const v1::VoidAssessmentRequest& request);
 absl::Status Validate(const v1::RecordAttendanceRequest& request);
 
 }  // namespace waypost::referral

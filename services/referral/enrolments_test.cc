@@ -96,6 +96,12 @@ class EnrolmentTest : public ::testing::Test, protected ReferralRig {
     request.mutable_assessment()->set_placement_test(true);
     return request;
   }
+  v1::VoidAssessmentRequest Voiding(std::string_view name) const {
+    auto request = On<v1::VoidAssessmentRequest>(name);
+    request.set_number(1);
+    request.set_reason(v1::VOID_REASON_WRONG_PERSON);
+    return request;
+  }
   v1::RecordAttendanceRequest AttendanceOf(std::string_view name) const {
     auto request = On<v1::RecordAttendanceRequest>(name);
     request.add_days()->set_date("2026-05-04");
@@ -236,6 +242,25 @@ TEST_F(EnrolmentTest, StartingCompletesTheReferralWithItsOutcomes) {
             "OK");
   EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::StartEnrolment, On<v1::StartEnrolmentRequest>(second))),
             "INVALID_TRANSITION");
+}
+
+TEST_F(EnrolmentTest, AWrongAssessmentIsVoidAndStaysInItsCourse) {
+  const std::string name = Attending();
+  Must(Do(receiver, &EnrolmentStub::RecordAssessment, Assessing(name)));
+  auto request = Voiding(name);
+  request.set_reason(v1::VOID_REASON_OTHER);
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::VoidAssessment, request)), "INVALID_FIELD");
+  request = Voiding(name);
+  request.set_request_id("once");
+  const v1::Enrolment after = Must(Do(receiver, &EnrolmentStub::VoidAssessment, request));
+  ASSERT_EQ(after.assessments_size(), 1);
+  EXPECT_EQ(after.assessments(0).level(), "FLE1");
+  EXPECT_EQ(after.assessments(0).voided().reason(), v1::VOID_REASON_WRONG_PERSON);
+  EXPECT_EQ(after.assessments(0).voided().actor(), "p-luis");
+  EXPECT_EQ(Must(Do(receiver, &EnrolmentStub::VoidAssessment, request)).revision(), after.revision());
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::VoidAssessment, Voiding(name))), "ENTRY_VOID");
+  Must(Do(receiver, &EnrolmentStub::RecordAssessment, Assessing(name)));
+  EXPECT_EQ(Seen(name).assessments(1).number(), 2U);
 }
 
 TEST_F(EnrolmentTest, ItsCourseIsKept) {
@@ -601,6 +626,7 @@ TEST_F(EnrolmentTest, EveryMethodRoleAndPart) {
       {"LeaveEnrolment", change(&EnrolmentStub::LeaveEnrolment, Leaving(name))},
       {"MoveEnrolment", change(&EnrolmentStub::MoveEnrolment, Moving(name, "fle1"))},
       {"RecordAssessment", change(&EnrolmentStub::RecordAssessment, Assessing(name))},
+      {"VoidAssessment", change(&EnrolmentStub::VoidAssessment, Voiding(name))},
       {"RecordAttendance", change(&EnrolmentStub::RecordAttendance, AttendanceOf(name))},
   };
   EXPECT_EQ(methods.size() + 4, kEnrolmentMethodRules.size()) << "the others are about groups and bodies";

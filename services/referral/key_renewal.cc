@@ -66,7 +66,7 @@ absl::Status Write(store::Writer& writer, const std::string& name, const Renewal
     if (!same) return rpc::PrepareAgain();
     holdings.PutOwnReference(reference.body, reference.renewed);
   }
-  // With the same wraps the sections are the same.
+  // With the same wraps and lookups, what the lookups are made from is the same.
   if (!renewal.person_lookups.empty() && renewal.person_lookups_before != holdings.person_lookups()) {
     return rpc::PrepareAgain();
   }

@@ -238,6 +238,12 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
       request.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
       request.set_text("note");
     });
+    methods_.push_back({"VoidEntry", Who::kEither, [this](const std::string& token, const std::string& name) {
+                          auto request = On<v1::VoidEntryRequest>(name, stale_ ? "\"999\"" : "");
+                          request.set_note(base::Cat(name, "/notes/1"));
+                          request.set_reason(v1::VOID_REASON_WRONG_CONTENT);
+                          return Do(token, &Stub::VoidEntry, request).status();
+                        }});
     AddRights();
     Add<v1::SettleFollowUpRequest>("SettleFollowUp", Who::kEither, &Stub::SettleFollowUp);
     Add<v1::RemindReferralRequest>("RemindReferral", Who::kCoordinators, &Stub::RemindReferral);

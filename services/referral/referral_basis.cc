@@ -96,10 +96,7 @@ void CheckMinority(std::string_view path, const v1::Person& person, error::Field
   if (parental.child_view() == v1::CHILD_VIEW_UNSPECIFIED) {
     missing.Add(Cat(field, ".child_view"), "record the child's own view");
   }
-  const auto& fields = person.disclosure().fields();
-  const bool named =
-      std::find(fields.begin(), fields.end(), "details.parental_responsibility_holders") != fields.end();
-  if (!named && parental.holders() != v1::PARENTAL_HOLDERS_NONE_KNOWN) {
+  if (LacksNamedHolders(person)) {
     missing.Add("sections", Cat(path, " needs details.parental_responsibility_holders: name them"));
   }
 }
@@ -173,6 +170,13 @@ std::optional<absl::CivilDay> ParseDay(std::string_view text) {
 
 bool IsMinor(type::v1::AgeBand band) {
   return band >= type::v1::AGE_BAND_0_TO_5 && band <= type::v1::AGE_BAND_16_TO_17;
+}
+
+bool LacksNamedHolders(const v1::Person& person) {
+  if (!IsMinor(person.age_band())) return false;
+  if (person.parental_responsibility().holders() == v1::PARENTAL_HOLDERS_NONE_KNOWN) return false;
+  const auto& fields = person.disclosure().fields();
+  return std::find(fields.begin(), fields.end(), "details.parental_responsibility_holders") == fields.end();
 }
 
 bool NeedsApproval(const v1::Person& person) {

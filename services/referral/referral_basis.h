@@ -21,6 +21,9 @@ std::optional<absl::CivilDay> ParseDay(std::string_view text);
 // True for the age bands under 18.
 bool IsMinor(type::v1::AgeBand band);
 
+// True of somebody under 18 of whom nobody is named who holds parental responsibility, though somebody does.
+bool LacksNamedHolders(const v1::Person& person);
+
 // True when the disclosure goes against the person's wish (of a child also where her own view is against it,
 // whatever the holders of parental responsibility agree to), or against professional secrecy that nobody
 // released: it then needs a named ground and a second person's approval.

@@ -14,6 +14,7 @@
 #include "common/status/errors.h"
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
+#include "services/referral/entry_voiding.h"
 #include "services/referral/group_ledger.h"
 #include "services/referral/part_ledger.h"
 #include "services/referral/path_ledger.h"
@@ -41,10 +42,12 @@ bool IsAnyOf(const Command& command) {
   return (std::holds_alternative<Kinds>(command) || ...);
 }
 
-// A right that everybody refuses gives the receiving body what was kept back from it.
-bool Refuses(const Command& command) {
+// A right that everybody refuses, or a restriction that is lifted, gives the receiving body what was kept
+// back from it.
+bool LetsGoOn(const Command& command) {
   const auto* answer = std::get_if<command::AnswerRight>(&command);
-  return answer != nullptr && answer->answer == v1::RIGHT_ANSWER_REFUSED;
+  return answer != nullptr &&
+         (answer->answer == v1::RIGHT_ANSWER_REFUSED || answer->answer == v1::RIGHT_ANSWER_LIFTED);
 }
 
 // The wraps of the case and of those persons whose sections may be given to the receiving body.
@@ -123,6 +126,46 @@ absl::Status DeleteReplaced(store::Writer& writer, std::string_view body, const 
   holdings.EraseOwnReference(body);
   holdings.Save(writer);
   return absl::OkStatus();
+}
+
+// What was put right, and what the person is found by from now on.
+absl::Status WriteCorrected(store::Writer& writer, const ReferralRecord& next, const Asked& asked,
+                            const SealedContent& corrected) {
+  if (asked.corrected == nullptr) return absl::OkStatus();
+  WAYPOST_RETURN_IF_ERROR(rows::ReplaceSections(writer, next.name(), corrected.sections));
+  if (!asked.corrected->has_details()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, next.name()));
+  holdings.ErasePersonLookups(
+      [&](const rows::PersonLookup& lookup) { return lookup.person == asked.corrected->person(); });
+  for (const rows::PersonLookup& lookup : corrected.person_lookups) holdings.PutPersonLookup(lookup);
+  if (IsProtected(next)) holdings.HideFromSearch();
+  holdings.Save(writer);
+  return absl::OkStatus();
+}
+
+absl::Status WriteVoided(store::Writer& writer, const Decision& decision) {
+  if (!decision.voided.has_value() || decision.voided->note == 0) return absl::OkStatus();
+  const std::string& name = decision.next.name();
+  WAYPOST_ASSIGN_OR_RETURN(auto note, rows::GetNote(writer, name, decision.voided->note));
+  if (!note.has_value()) return error::NotFound(decision.voided->entry);
+  *note->mutable_voided() = decision.voided->voiding;
+  rows::PutNote(writer, name, *note);
+  return absl::OkStatus();
+}
+
+// What the rules are to know of the note that is to be void. One that the caller may not know of is
+// NOT_FOUND; of what its body wrote, it may.
+absl::StatusOr<Command> WithNote(const store::Reader& reader, Command command, const ReferralRecord& current,
+                                 const Authorized& as) {
+  auto* const entry = std::get_if<command::VoidEntry>(&command);
+  if (entry == nullptr || entry->note == 0) return command;
+  WAYPOST_ASSIGN_OR_RETURN(const auto note, rows::GetNote(reader, current.name(), entry->note));
+  const bool known =
+      note.has_value() && (note->body() == as.caller().body || MayKnowNote(current, *note, as));
+  if (!known) return error::NotFound(base::Cat(current.name(), "/", NoteEntry(entry->note)));
+  entry->note_body = note->body();
+  entry->note_void = note->has_voided();
+  return command;
 }
 
 // Takes from a body the keys that the other side gave it. Section rows stay: others hold keys to them.
@@ -215,6 +258,10 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
   }
   entry.set_out_of_order_reason(news.out_of_order);
   entry.set_next_on_list(news.next_on_list);
+  if (decision.voided.has_value()) {
+    entry.set_voided_entry(decision.voided->entry);
+    entry.set_void_reason(decision.voided->voiding.reason());
+  }
   for (const storage::v1::Counted& counted : decision.counted) *entry.add_counted() = counted;
   rows::PutHistory(writer, decision.next.name(), entry);
 }
@@ -263,6 +310,7 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   WAYPOST_RETURN_IF_ERROR(CountOpenParts(mutation.writer(), before, decision));
   WAYPOST_ASSIGN_OR_RETURN(news.out_of_order, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
+  WAYPOST_RETURN_IF_ERROR(rows::LeaveRightsRequests(mutation.writer(), before, next));
   if (!is_new && IsProtected(next) && !IsProtected(before)) {
     WAYPOST_RETURN_IF_ERROR(CheckNoParts(mutation.writer(), next.name()));
     WAYPOST_RETURN_IF_ERROR(Hide(mutation.writer(), next));
@@ -424,7 +472,7 @@ bool ReferralChange::NeedsPreparation(const Asked& asked) {
          (asked.sections != nullptr && !asked.sections->empty()) ||
          IsAnyOf<command::Submit, command::Accept, command::ConfirmForward, command::ForwardByDuty,
                  command::HandOver, command::Reopen, command::Rule, command::Assume>(asked.command) ||
-         Refuses(asked.command);
+         asked.corrected != nullptr || LetsGoOn(asked.command);
 }
 
 absl::StatusOr<Prepared> ReferralChange::PrepareNew(const rpc::Call& call, const Asked& asked,
@@ -473,7 +521,9 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
   const auto as = call.Authorize(RelationsOf(*current, *call.caller), asked.name);
   if (!as.ok()) return prepared;
   const absl::Time now = api::NotBefore(call.now, *current);
-  const auto command = WithDirectory(clockwork_.bodies, reader, call, asked.command, *current);
+  const auto named = WithDirectory(clockwork_.bodies, reader, call, asked.command, *current);
+  if (!named.ok()) return prepared;
+  const auto command = WithNote(reader, *named, *current, *as);
   if (!command.ok()) return prepared;
   WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
                            MomentOf(clockwork_.bodies, reader, now, clockwork_.clocks, *command, *current));
@@ -525,8 +575,30 @@ absl::Status ReferralChange::PrepareKeys(const rpc::Call& call, const store::Rea
     wraps.insert(wraps.end(), sealed.wraps.begin(), sealed.wraps.end());
     add(std::move(sealed));
   }
+  if (asked.corrected != nullptr) {
+    WAYPOST_RETURN_IF_ERROR(PrepareCorrected(reader, *asked.corrected, decision.next, prepared));
+  }
   if (!asked.text.empty()) WAYPOST_RETURN_IF_ERROR(PrepareNote(call, asked, decision.next, wraps, prepared));
   if (decision.linked.has_value()) return PrepareLinked(call, reader, current, *decision.linked, prepared);
+  return absl::OkStatus();
+}
+
+absl::Status ReferralChange::PrepareCorrected(const store::Reader& reader,
+                                              const v1::PersonSections& corrected, const ReferralRecord& next,
+                                              Prepared& prepared) {
+  // Who finds the person by name and birth date goes on to: the referring body while it holds the person.
+  std::vector<std::string> finders;
+  if (Holds(next, corrected.person(), v1::PARTY_REFERRING)) finders.push_back(next.referring().body());
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, next.name()));
+  for (const rows::PersonLookup& lookup : holdings.person_lookups()) {
+    const bool other = lookup.person == corrected.person() && lookup.body != next.referring().body();
+    if (other) finders.push_back(lookup.body);
+  }
+  WAYPOST_ASSIGN_OR_RETURN(prepared.corrected,
+                           sealing_.SealAnew(next.name(), prepared.based_on, corrected, finders));
+  for (const auto& commitment : prepared.corrected.commitments) {
+    prepared.content.commitments.push_back(commitment);
+  }
   return absl::OkStatus();
 }
 
@@ -614,8 +686,9 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   WAYPOST_RETURN_IF_ERROR(CheckNotTaken(writer, asked));
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<v1::PossibleDuplicate> duplicates,
                            FindPossible(writer, mutation.call(), asked.name, prepared.searches));
-  WAYPOST_ASSIGN_OR_RETURN(const Command command,
+  WAYPOST_ASSIGN_OR_RETURN(Command command,
                            WithDirectory(clockwork_.bodies, writer, mutation.call(), asked.command, current));
+  WAYPOST_ASSIGN_OR_RETURN(command, WithNote(writer, std::move(command), current, as));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
   WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
                            MomentOf(clockwork_.bodies, writer, now, clockwork_.clocks, command, current));
@@ -639,6 +712,8 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
                                        mutation.caller().body, prepared.content));
   WAYPOST_RETURN_IF_ERROR(CarryOutParts(mutation, clockwork_, current, decision));
   const Commitments& sent = asked.name.empty() ? prepared.content.commitments : prepared.sent;
+  WAYPOST_RETURN_IF_ERROR(WriteCorrected(writer, decision.next, asked, prepared.corrected));
+  WAYPOST_RETURN_IF_ERROR(WriteVoided(writer, decision));
   const absl::StatusOr<GroupNews> news =
       WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments, sent);
   // A newer replica may know of more places.

@@ -36,6 +36,7 @@ struct Asked {
   std::string own_reference;
   bool clears_own_reference = false;  // the one there is goes, and none takes its place
   const google::protobuf::RepeatedPtrField<v1::PersonSections>* sections = nullptr;  // outlives the call
+  const v1::PersonSections* corrected = nullptr;  // the same; in place of what is held of one person
 };
 
 // Sealed rows, made before the transaction.
@@ -45,7 +46,8 @@ struct Prepared {
   std::vector<Wrap> based_on = {};  // the wraps that it was made with
   SealedContent content = {};       // of the referral itself
   std::optional<storage::v1::NoteRecord> note = std::nullopt;
-  SealedContent linked = {};  // of a referral that it opens
+  SealedContent linked = {};     // of a referral that it opens
+  SealedContent corrected = {};  // in place of what there is
   // Of a referral that exists and is sent: its commitments, for the content hash.
   Commitments sent = {};
   // By what people are found who were referred before.
@@ -120,6 +122,8 @@ class ReferralChange {
                            const ReferralRecord& current, Decision& decision, Prepared& prepared);
   absl::Status PrepareLinked(const rpc::Call& call, const store::Reader& reader,
                              const ReferralRecord& current, const ReferralRecord& linked, Prepared& prepared);
+  absl::Status PrepareCorrected(const store::Reader& reader, const v1::PersonSections& corrected,
+                                const ReferralRecord& next, Prepared& prepared);
   absl::Status PrepareNote(const rpc::Call& call, const Asked& asked, ReferralRecord& next,
                            const std::vector<Wrap>& wraps, Prepared& prepared);
 

@@ -1,5 +1,6 @@
 #include "services/referral/referral_commands.h"
 
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -15,10 +16,19 @@ std::vector<typename Field::value_type> ToVector(const Field& field) {
 }
 
 // Names the set fields of a section.
-void AddFields(std::string_view section, const google::protobuf::Message& message, FilledSections& filled) {
+void AddFields(std::string_view section, const google::protobuf::Message& message,
+               std::vector<std::string>& names) {
   std::vector<const google::protobuf::FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
-  for (const auto* field : fields) filled.fields.push_back(base::Cat(section, ".", field->name()));
+  for (const auto* field : fields) names.push_back(base::Cat(section, ".", field->name()));
+}
+
+// Of a note's name, which ends with it.
+uint32_t NoteNumber(std::string_view name) {
+  uint32_t number = 0;
+  const std::string_view last = name.substr(name.rfind('/') + 1);
+  std::from_chars(last.data(), last.data() + last.size(), number);
+  return number;
 }
 
 template <typename Request>
@@ -90,7 +100,9 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kSucceed,
                                                                      Event::kProgrammeEnding,
                                                                      Event::kProgrammeGoesOn,
-                                                                     Event::kDetach};
+                                                                     Event::kDetach,
+                                                                     Event::kRectify,
+                                                                     Event::kVoidEntry};
 
 template <typename Request>
 GroupChoice ChoiceOf(const Request& request) {
@@ -105,17 +117,28 @@ std::vector<FilledSections> FilledIn(const google::protobuf::RepeatedPtrField<v1
   std::vector<FilledSections> all;
   for (const v1::PersonSections& person : sections) {
     FilledSections filled{.person = person.person(), .sections = {}, .fields = {}};
-    AddFields("screening", person.screening(), filled);
+    AddFields("screening", person.screening(), filled.fields);
     if (!filled.fields.empty()) filled.sections.push_back(v1::SECTION_KIND_SCREENING);
     size_t before = filled.fields.size();
-    AddFields("details", person.details(), filled);
+    AddFields("details", person.details(), filled.fields);
     if (filled.fields.size() > before) filled.sections.push_back(v1::SECTION_KIND_DETAILS);
     before = filled.fields.size();
-    AddFields("alerts", person.alerts(), filled);
+    AddFields("alerts", person.alerts(), filled.fields);
     if (filled.fields.size() > before) filled.sections.push_back(v1::SECTION_KIND_ALERTS);
     all.push_back(std::move(filled));
   }
   return all;
+}
+
+CorrectedSections CorrectedIn(const v1::PersonSections& sections) {
+  CorrectedSections corrected{.person = sections.person(), .sections = {}, .fields = {}};
+  if (sections.has_screening()) corrected.sections.push_back(v1::SECTION_KIND_SCREENING);
+  AddFields("screening", sections.screening(), corrected.fields);
+  if (sections.has_details()) corrected.sections.push_back(v1::SECTION_KIND_DETAILS);
+  AddFields("details", sections.details(), corrected.fields);
+  if (sections.has_alerts()) corrected.sections.push_back(v1::SECTION_KIND_ALERTS);
+  AddFields("alerts", sections.alerts(), corrected.fields);
+  return corrected;
 }
 
 Event EventOf(const Command& command) {
@@ -275,6 +298,13 @@ Command CommandOf(const v1::ClaimReferralRequest&) {
 }
 Command CommandOf(const v1::AddNoteRequest&) {
   return command::AddNote{};
+}
+Command CommandOf(const v1::VoidEntryRequest& request) {
+  command::VoidEntry entry;
+  if (request.has_note()) entry.note = NoteNumber(request.note());
+  entry.appointment = request.appointment();
+  entry.reason = request.reason();
+  return entry;
 }
 
 Command CommandOf(const v1::ProposeDateRequest& request) {

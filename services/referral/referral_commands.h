@@ -28,6 +28,14 @@ struct FilledSections {
 };
 std::vector<FilledSections> FilledIn(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections);
 
+// Sections of one person that are given anew, each whole; never what is in them.
+struct CorrectedSections {
+  uint32_t person = 0;
+  std::vector<v1::SectionKind> sections;  // those given, the empty ones included
+  std::vector<std::string> fields;        // what is filled in of them: "details.given_name"
+};
+CorrectedSections CorrectedIn(const v1::PersonSections& sections);
+
 // Places in one group of an offer, as a request names them.
 struct GroupChoice {
   std::string offer;                   // empty: the one that the referral has to do with already
@@ -170,6 +178,15 @@ struct Assign {
 };
 struct Claim {};
 struct AddNote {};
+// One of them: a note by its number, or an appointment.
+struct VoidEntry {
+  uint32_t note = 0;
+  uint32_t appointment = 0;
+  v1::VoidReason reason = v1::VOID_REASON_UNSPECIFIED;
+  // Of the note, what the service knows: rules read no rows.
+  std::string note_body = {};
+  bool note_void = false;
+};
 struct ProposeDate {
   absl::Time time;
 };
@@ -229,6 +246,9 @@ struct Withdraw {
 struct Object {
   RightUse use;
 };
+struct Rectify {
+  RightUse use;
+};
 struct Restrict {
   RightUse use;
 };
@@ -246,6 +266,9 @@ struct AnswerRight {
   std::string law;
   std::string retained_until;
   v1::RefusalGround ground = v1::REFUSAL_GROUND_UNSPECIFIED;
+  std::optional<CorrectedSections> corrected = std::nullopt;
+  v1::InformedHow informed_how = v1::INFORMED_HOW_UNSPECIFIED;
+  std::string informed_language = {};
 };
 
 }  // namespace command
@@ -264,7 +287,8 @@ using Command = std::variant<
     command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
     command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
     command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention, command::Succeed,
-    command::ProgrammeEnding, command::ProgrammeGoesOn, command::Detach>;
+    command::ProgrammeEnding, command::ProgrammeGoesOn, command::Detach, command::Rectify,
+    command::VoidEntry>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);
@@ -306,6 +330,7 @@ Command CommandOf(const v1::ProposeDateRequest& request);
 Command CommandOf(const v1::AnswerDateRequest& request);
 Command CommandOf(const v1::RecordAppointmentRequest& request);
 Command CommandOf(const v1::ChangePriorityRequest& request);
+Command CommandOf(const v1::VoidEntryRequest& request);
 Command CommandOf(const v1::RemindReferralRequest& request);
 Command CommandOf(const v1::RuleOnCompetenceRequest& request, std::string name);
 // The body is filled in by the rules: the one that coordinates.

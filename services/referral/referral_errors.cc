@@ -281,14 +281,21 @@ absl::Status UseRestricted(std::string_view name) {
 
 absl::Status NothingToAnswer(std::string_view name) {
   return Refused("NOTHING_TO_ANSWER", name,
-                 "has no use of a right that your body is to answer: what was answered with STOPPED_ERASED "
-                 "or PROVIDED is final");
+                 "has no use of a right that your body is to answer so: what was answered with "
+                 "STOPPED_ERASED, PROVIDED or LIFTED is final, what was RECTIFIED is only rectified again, "
+                 "and only what is RESTRICTED is LIFTED");
 }
 
 absl::Status UnderLegalHold(std::string_view name) {
   return Refused("LEGAL_HOLD", name,
                  "is under a legal hold of your body, which keeps its share from being erased: release the "
                  "hold first");
+}
+
+absl::Status KeptAsItIs(std::string_view name) {
+  return Refused("LEGAL_HOLD", name,
+                 "is under a legal hold of one of its bodies, which keeps what is held as it is: answer once "
+                 "the hold is released");
 }
 
 absl::Status EnrolmentOpen(std::string_view enrolment) {
@@ -298,6 +305,19 @@ absl::Status EnrolmentOpen(std::string_view enrolment) {
 
 absl::Status NoLegalHold(std::string_view name) {
   return Refused("NO_LEGAL_HOLD", name, "is under no legal hold of your body");
+}
+
+absl::Status NotYourEntry(std::string_view name, std::string_view entry) {
+  return Refused("NOT_YOUR_ENTRY", name,
+                 Cat("has the entry '", entry, "', which is voided by the body that made it: tell them"),
+                 {{"entry", std::string(entry)}});
+}
+
+absl::Status EntryVoid(std::string_view name, std::string_view entry) {
+  return Refused("ENTRY_VOID", name,
+                 Cat("has the entry '", entry,
+                     "', which is void: nothing follows from it, and only the body that made it opens it"),
+                 {{"entry", std::string(entry)}});
 }
 
 absl::Status OwnBodyNotActive(std::string_view body, bool exists) {

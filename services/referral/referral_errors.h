@@ -122,10 +122,18 @@ absl::Status UseRestricted(std::string_view name);
 absl::Status NothingToAnswer(std::string_view name);
 // LEGAL_HOLD: the share of the caller's body is kept until its hold is released.
 absl::Status UnderLegalHold(std::string_view name);
+// LEGAL_HOLD: what is held is neither erased nor overwritten while one of its bodies is under a hold.
+absl::Status KeptAsItIs(std::string_view name);
 // ENROLMENT_OPEN: somebody still has a place by it; what is open is not erased.
 absl::Status EnrolmentOpen(std::string_view enrolment);
 // NO_LEGAL_HOLD: there is none to release.
 absl::Status NoLegalHold(std::string_view name);
+
+// --- Of wrong entries
+// NOT_YOUR_ENTRY: `entry`, as in "notes/3", is voided by the body that made it.
+absl::Status NotYourEntry(std::string_view name, std::string_view entry);
+// ENTRY_VOID: nothing follows from it any more; of a note, only the body that wrote it opens it.
+absl::Status EntryVoid(std::string_view name, std::string_view entry);
 
 // --- Of what a request names in the directory
 // BODY_NOT_ACTIVE: the caller's own, which is closed or suspended, or was never registered.

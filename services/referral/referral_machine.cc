@@ -29,7 +29,6 @@ constexpr Actor kReferring = Actor::kReferring;
 constexpr Actor kReceiving = Actor::kReceiving;
 constexpr Actor kCoordinating = Actor::kCoordinating;
 constexpr Actor kSystem = Actor::kSystem;
-constexpr bool kLater = true;
 
 // The table. Later rows of the same event continue it for other states or actors.
 constexpr auto kTable = std::to_array<Transition>({
@@ -112,6 +111,8 @@ constexpr auto kTable = std::to_array<Transition>({
     {kOpen, Event::kClaim, kReceiving, Guard::kInQueue, kSame},
     {kAll, Event::kNote, kReferring, Guard::kShareLeft, kSame},
     {kOpenAndCompleted, Event::kNote, kReceiving, Guard::kShareLeft, kSame},
+    {kAll, Event::kVoidEntry, kReferring, Guard::kShareLeft, kSame},
+    {kSent, Event::kVoidEntry, kReceiving, Guard::kShareLeft, kSame},
     {kOpen, Event::kProposeDate, kReferring, Guard::kSomethingDue, kSame},
     {kOpen, Event::kProposeDate, kReceiving, Guard::kSomethingDue, kSame},
     {kOpen, Event::kAgreeDate, kReferring, Guard::kOtherSideProposed, kSame},
@@ -134,8 +135,9 @@ constexpr auto kTable = std::to_array<Transition>({
     {kAll, Event::kObject, kReferring, Guard::kShareLeft, kSame},
     {kSent, Event::kObject, kReceiving, Guard::kShareLeft, kSame},
     {kAll, Event::kObject, kSystem, Guard::kNone, kSame},
-    {kAll, Event::kRectify, kReferring, Guard::kNone, kSame, kLater},
-    {kSent, Event::kRectify, kReceiving, Guard::kNone, kSame, kLater},
+    {kAll, Event::kRectify, kReferring, Guard::kShareLeft, kSame},
+    {kSent, Event::kRectify, kReceiving, Guard::kShareLeft, kSame},
+    {kAll, Event::kRectify, kSystem, Guard::kNone, kSame},
     {kAll, Event::kRestrict, kReferring, Guard::kShareLeft, kSame},
     {kSent, Event::kRestrict, kReceiving, Guard::kShareLeft, kSame},
     {kAll, Event::kRestrict, kSystem, Guard::kNone, kSame},
@@ -210,6 +212,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"ASSIGN", "referral.assigned"},
     {"CLAIM", "referral.claimed"},
     {"NOTE", "referral.noted"},
+    {"VOID_ENTRY", "referral.entry_voided"},
     {"PROPOSE_DATE", "referral.date_proposed"},
     {"AGREE_DATE", "referral.date_agreed"},
     {"REFUSE_DATE", "referral.date_refused"},
@@ -219,7 +222,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"DETACH", "referral.detached"},
     {"WITHDRAW", "referral.withdrawn"},
     {"OBJECT", "referral.objected"},
-    {"RECTIFY", "referral.rectified"},
+    {"RECTIFY", "referral.rectification_asked"},
     {"RESTRICT", "referral.restricted"},
     {"ASK_ACCESS", "referral.access_asked"},
     {"ANSWER_RIGHT", "referral.right_answered"},
@@ -339,7 +342,7 @@ constexpr bool EveryStateIsReachable() {
   while (before != reached) {
     before = reached;
     for (const Transition& row : kTable) {
-      if (row.later || row.target == kSame || !row.from.Intersects(reached)) continue;
+      if (row.target == kSame || !row.from.Intersects(reached)) continue;
       for (int i = 0; i < kStateCount; ++i) {
         const State from = static_cast<State>(i);
         if (reached.Has(from) && row.from.Has(from)) reached = Union(reached, Targets(row, from));
@@ -348,7 +351,7 @@ constexpr bool EveryStateIsReachable() {
   }
   return reached == Union({kNothing}, kAll);
 }
-static_assert(EveryStateIsReachable(), "and without what comes later");
+static_assert(EveryStateIsReachable());
 
 constexpr bool EndsAbsorb() {
   for (const Transition& row : kTable) {
@@ -363,7 +366,7 @@ constexpr bool EveryStateCanEnd() {
   States can_end = kEnds;
   for (int round = 0; round < kStateCount; ++round) {
     for (const Transition& row : kTable) {
-      if (row.later || row.actor == Actor::kSystem || row.target.kind != Target::Kind::kState) continue;
+      if (row.actor == Actor::kSystem || row.target.kind != Target::Kind::kState) continue;
       if (can_end.Has(row.target.state)) can_end = Union(can_end, row.from);
     }
   }
@@ -419,7 +422,7 @@ bool Takes(State from, Event event) {
 std::vector<Event> AllowedEvents(State from, Actors actors) {
   std::vector<Event> allowed;
   for (const Transition& row : kTable) {
-    if (row.later || !row.from.Has(from) || !actors.Has(row.actor)) continue;
+    if (!row.from.Has(from) || !actors.Has(row.actor)) continue;
     if (std::find(allowed.begin(), allowed.end(), row.event) == allowed.end()) allowed.push_back(row.event);
   }
   return allowed;

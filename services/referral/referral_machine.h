@@ -87,6 +87,7 @@ enum class Event : uint8_t {
   kAssign,
   kClaim,
   kNote,
+  kVoidEntry,
   kProposeDate,
   kAgreeDate,
   kRefuseDate,
@@ -108,7 +109,7 @@ enum class Event : uint8_t {
   kProgrammeEnding,
   kProgrammeGoesOn,
 };
-inline constexpr int kEventCount = 65;
+inline constexpr int kEventCount = 66;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };
@@ -173,19 +174,16 @@ struct Transition {
   Actor actor;
   Guard guard;
   Target target;
-  // Part of the design, but not to be called yet: no rule executes it.
-  bool later = false;
 };
 
 // All rows, in the order in which they are documented.
 std::span<const Transition> Transitions();
 
-// The row that applies; nullptr when the state does not take the event from this actor. Rows marked `later`
-// are found too.
+// The row that applies; nullptr when the state does not take the event from this actor.
 const Transition* Find(State from, Event event, Actor actor);
 // Does the state take the event from anyone?
 bool Takes(State from, Event event);
-// The events that the state takes from any of `actors`, without those marked `later`, in table order.
+// The events that the state takes from any of `actors`, in table order.
 std::vector<Event> AllowedEvents(State from, Actors actors);
 // The same as names, for INVALID_TRANSITION and allowed_actions.
 std::vector<std::string> AllowedNames(State from, Actors actors);

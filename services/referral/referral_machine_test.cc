@@ -19,8 +19,8 @@ namespace waypost::referral {
 namespace {
 
 // The table of the domain once more, in its own words and independent of the machine: event, from, to, who.
-// "=" is no change of state, "<" back to where it was; "later" is designed and not to be called. "any-open"
-// and "any-end" stand for the states named here.
+// "=" is no change of state, "<" back to where it was. "any-open" and "any-end" stand for the
+// states named here.
 constexpr std::string_view kAnyOpen =
     "REQUESTED ACKNOWLEDGED NEEDS_INFO WAITLISTED OFFERED ACCEPTED IN_PROGRESS ON_HOLD CANCEL_REQUESTED";
 constexpr std::string_view kAnyEnd = "DECLINED FORWARDED COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED";
@@ -81,6 +81,8 @@ CLAIM               | DRAFT | = | referring
 CLAIM               | any-open | = | referring receiving
 NOTE                | DRAFT DECLINED FORWARDED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring
 NOTE                | any-open COMPLETED | = | referring receiving
+VOID_ENTRY          | DRAFT any-open any-end | = | referring
+VOID_ENTRY          | any-open any-end | = | receiving
 PROPOSE_DATE        | any-open | = | referring receiving
 AGREE_DATE          | any-open | = | referring receiving
 REFUSE_DATE         | any-open | = | referring receiving
@@ -91,8 +93,8 @@ WITHDRAW            | DRAFT any-open any-end | = | referring system
 WITHDRAW            | any-open any-end | = | receiving
 OBJECT              | DRAFT any-open any-end | = | referring system
 OBJECT              | any-open any-end | = | receiving
-RECTIFY             | DRAFT any-open any-end | = | referring | later
-RECTIFY             | any-open any-end | = | receiving | later
+RECTIFY             | DRAFT any-open any-end | = | referring system
+RECTIFY             | any-open any-end | = | receiving
 RESTRICT            | DRAFT any-open any-end | = | referring system
 RESTRICT            | any-open any-end | = | receiving
 ASK_ACCESS          | DRAFT any-open any-end | = | referring system
@@ -110,7 +112,6 @@ SUCCEED             | DRAFT any-open any-end | = | system
 
 struct Row {
   std::string to;
-  bool later = false;
 };
 // (state, event, actor) → row.
 using Model = std::map<std::tuple<std::string, std::string, std::string>, Row>;
@@ -120,12 +121,11 @@ Model ReadDomain() {
   for (const absl::string_view line : absl::StrSplit(base::ToAbsl(kDomain), '\n', absl::SkipEmpty())) {
     std::vector<std::string> columns = absl::StrSplit(line, '|');
     for (std::string& column : columns) absl::StripAsciiWhitespace(&column);
-    const bool later = columns.size() > 4 && columns[4] == "later";
     absl::StrReplaceAll({{"any-open", base::ToAbsl(kAnyOpen)}, {"any-end", base::ToAbsl(kAnyEnd)}},
                         &columns[1]);
     for (const std::string& from : std::vector<std::string>(absl::StrSplit(columns[1], ' '))) {
       for (const std::string& actor : std::vector<std::string>(absl::StrSplit(columns[3], ' '))) {
-        const bool added = model.insert({{from, columns[0], actor}, {columns[2], later}}).second;
+        const bool added = model.insert({{from, columns[0], actor}, {columns[2]}}).second;
         EXPECT_TRUE(added) << line;
       }
     }
@@ -168,7 +168,6 @@ TEST(Machine, IsTheDomainsTable) {
     if (expected == nullptr) return;
     ++rows;
     EXPECT_EQ(Show(found->target), expected->to) << where;
-    EXPECT_EQ(found->later, expected->later) << where;
   });
   EXPECT_EQ(rows, static_cast<int>(model.size())) << "a row of the domain names what does not exist";
 }
@@ -191,7 +190,7 @@ std::string AllowedByModel(const Model& model, State state, Actor actor) {
   std::set<Event> seen;
   for (const Transition& row : Transitions()) {
     const Row* expected = Lookup(model, state, row.event, actor);
-    if (expected == nullptr || expected->later || !seen.insert(row.event).second) continue;
+    if (expected == nullptr || !seen.insert(row.event).second) continue;
     names += (names.empty() ? "" : ", ") + std::string(EventName(row.event));
   }
   return names;
@@ -204,14 +203,14 @@ TEST(Rules, CarryOutTheDomainsTableAndNothingElse) {
     const std::string where = std::string(StateName(state)) + " " + std::string(EventName(event)) + " " +
                               std::string(ActorName(actor));
     const ReferralRecord record = testing::RecordReadyFor(state, event, actor);
-    Command command = testing::CommandFor(event);
+    Command command = testing::CommandFor(event, actor);
     if (state == kNothing && event == Event::kSubmit) {
       std::get<command::Submit>(command).created =
           std::make_shared<const command::Create>(testing::CreateCommand());
     }
     const auto decision = testing::DecideBy(actor, record, command);
     const Row* expected = Lookup(model, state, event, actor);
-    if (expected == nullptr || expected->later) {
+    if (expected == nullptr) {
       ASSERT_FALSE(decision.ok()) << where;
       EXPECT_EQ(error::ReasonOf(decision.status()), "INVALID_TRANSITION") << where;
       EXPECT_EQ(error::MetadataOf(decision.status(), "state"), StateName(state)) << where;

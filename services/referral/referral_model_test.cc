@@ -313,7 +313,7 @@ const std::vector<Standing>& Standings() {
 std::optional<Actor> ActorFor(State state, Event event, const Standing& standing) {
   for (const Actor actor : standing.actors) {
     const Transition* row = Find(state, event, actor);
-    if (row != nullptr && !row->later) return actor;
+    if (row != nullptr) return actor;
   }
   return std::nullopt;
 }
@@ -344,8 +344,8 @@ void SetFacts(const Facts& facts, command::NewRecipient& to) {
 }
 
 // The event's command with disclosures of these facts, where it gives any.
-Command CommandWith(Event event, State state, const Facts& facts) {
-  Command command = testing::CommandFor(event);
+Command CommandWith(Event event, State state, const Facts& facts, Actor by) {
+  Command command = testing::CommandFor(event, by);
   if (auto* confirm = std::get_if<command::ConfirmForward>(&command)) SetFacts(facts, confirm->to);
   if (auto* duty = std::get_if<command::ForwardByDuty>(&command)) SetFacts(facts, duty->to);
   if (auto* hand_over = std::get_if<command::HandOver>(&command)) SetFacts(facts, hand_over->to);
@@ -367,8 +367,9 @@ void CheckOne(State state, Event event, const Standing& standing, const Profile&
   const std::optional<Actor> actor = ActorFor(state, event, standing);
   ReferralRecord record = testing::RecordReadyFor(state, event, actor.value_or(Actor::kReferring));
   if (state != kNothing) SetFacts(profile.facts, record);
-  const auto decision = Decide(record, CommandWith(event, state, profile.facts),
-                               testing::As(standing.caller(), standing.relations), testing::Now());
+  const auto decision =
+      Decide(record, CommandWith(event, state, profile.facts, actor.value_or(Actor::kReferring)),
+             testing::As(standing.caller(), standing.relations), testing::Now());
   const std::string expected =
       actor.has_value() ? Expected(event, *actor, profile.facts) : "INVALID_TRANSITION";
   EXPECT_EQ(ReasonOf(decision), expected)

@@ -176,6 +176,7 @@ inline constexpr policy::MethodRule kChangePriority = policy_internal::ByEither(
 inline constexpr policy::MethodRule kProposeDate = policy_internal::ByEither("ProposeDate");
 inline constexpr policy::MethodRule kAnswerDate = policy_internal::ByEither("AnswerDate");
 inline constexpr policy::MethodRule kAddNote = policy_internal::ByEither("AddNote");
+inline constexpr policy::MethodRule kVoidEntry = policy_internal::ByEither("VoidEntry");
 inline constexpr policy::MethodRule kApproveReferral = policy_internal::BySupervisor("ApproveReferral");
 inline constexpr policy::MethodRule kEraseReferral = policy_internal::BySupervisor("EraseReferral");
 inline constexpr policy::MethodRule kSettleFollowUp = policy_internal::ByEither("SettleFollowUp");
@@ -272,9 +273,10 @@ inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kListRetentionReports, &kListReceiptKeys,
     &kListParts,
     &kDetachReferral,
+    &kVoidEntry,
 });
 
-// The method that causes each event. The system's events have none, nor has what comes later.
+// The method that causes each event. The system's events have none.
 struct EventMethod {
   Event event;
   const policy::MethodRule* rule;
@@ -311,6 +313,7 @@ inline constexpr auto kEventMethods = std::to_array<EventMethod>({
     {Event::kAssign, &kAssignReferral},
     {Event::kClaim, &kClaimReferral},
     {Event::kNote, &kAddNote},
+    {Event::kVoidEntry, &kVoidEntry},
     {Event::kProposeDate, &kProposeDate},
     {Event::kAgreeDate, &kAnswerDate},
     {Event::kRefuseDate, &kAnswerDate},
@@ -325,6 +328,7 @@ inline constexpr auto kEventMethods = std::to_array<EventMethod>({
     {Event::kErase, &kEraseReferral},
     {Event::kWithdraw, &kRecordRightsRequest},
     {Event::kObject, &kRecordRightsRequest},
+    {Event::kRectify, &kRecordRightsRequest},
     {Event::kRestrict, &kRecordRightsRequest},
     {Event::kAnswerRight, &kAnswerRightsRequest},
     {Event::kAskAccess, &kRecordRightsRequest},

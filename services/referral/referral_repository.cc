@@ -521,6 +521,25 @@ void PutSections(store::Writer& writer, std::string_view name, const std::vector
   }
 }
 
+absl::Status ReplaceSections(store::Writer& writer, std::string_view name,
+                             const std::vector<SectionRecord>& sections) {
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<SectionRecord> held, ListSections(writer, name));
+  // Of those people alone to whom something changes.
+  std::vector<SectionRecord> next = sections;
+  for (SectionRecord& section : held) {
+    bool same_person = false;
+    bool same_section = false;
+    for (const SectionRecord& given : sections) {
+      if (given.person() != section.person()) continue;
+      same_person = true;
+      same_section = same_section || given.section() == section.section();
+    }
+    if (same_person && !same_section) next.push_back(std::move(section));
+  }
+  PutSections(writer, name, next);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<SectionRecord>> ListSections(const store::Reader& reader, std::string_view name) {
   WAYPOST_ASSIGN_OR_RETURN(
       std::vector<SectionsRecord> persons,

@@ -139,6 +139,9 @@ absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& que
 // Writes them in place of all that each of these persons had.
 void PutSections(store::Writer& writer, std::string_view name,
                  const std::vector<storage::v1::SectionRecord>& sections);
+// Writes them in place of those of the same kind; others stay.
+absl::Status ReplaceSections(store::Writer& writer, std::string_view name,
+                             const std::vector<storage::v1::SectionRecord>& sections);
 absl::StatusOr<std::vector<storage::v1::SectionRecord>> ListSections(const store::Reader& reader,
                                                                      std::string_view name);
 

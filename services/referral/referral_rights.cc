@@ -10,6 +10,7 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_view.h"
 
 namespace waypost::referral {
 namespace {
@@ -34,8 +35,12 @@ constexpr auto kAnswers = std::to_array<KindAnswer>({
     {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_RESTRICTED},
     {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_RETAINED},
     {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_REFUSED},
+    {v1::RIGHT_KIND_OBJECTION, v1::RIGHT_ANSWER_LIFTED},
+    {v1::RIGHT_KIND_RECTIFICATION, v1::RIGHT_ANSWER_RECTIFIED},
+    {v1::RIGHT_KIND_RECTIFICATION, v1::RIGHT_ANSWER_REFUSED},
     {v1::RIGHT_KIND_RESTRICTION, v1::RIGHT_ANSWER_RESTRICTED},
     {v1::RIGHT_KIND_RESTRICTION, v1::RIGHT_ANSWER_REFUSED},
+    {v1::RIGHT_KIND_RESTRICTION, v1::RIGHT_ANSWER_LIFTED},
     {v1::RIGHT_KIND_ACCESS, v1::RIGHT_ANSWER_PROVIDED},
     {v1::RIGHT_KIND_ACCESS, v1::RIGHT_ANSWER_REFUSED},
 });
@@ -54,6 +59,9 @@ constexpr auto kGrounds = std::to_array<KindGround>({
     {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_COMPELLING_GROUNDS},
     {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_LEGAL_CLAIMS},
     {v1::RIGHT_KIND_OBJECTION, v1::REFUSAL_GROUND_DOES_NOT_APPLY},
+    {v1::RIGHT_KIND_RECTIFICATION, v1::REFUSAL_GROUND_IDENTITY_NOT_ESTABLISHED},
+    {v1::RIGHT_KIND_RECTIFICATION, v1::REFUSAL_GROUND_UNFOUNDED_OR_EXCESSIVE},
+    {v1::RIGHT_KIND_RECTIFICATION, v1::REFUSAL_GROUND_ACCURATE},
     {v1::RIGHT_KIND_RESTRICTION, v1::REFUSAL_GROUND_IDENTITY_NOT_ESTABLISHED},
     {v1::RIGHT_KIND_RESTRICTION, v1::REFUSAL_GROUND_UNFOUNDED_OR_EXCESSIVE},
     {v1::RIGHT_KIND_RESTRICTION, v1::REFUSAL_GROUND_DOES_NOT_APPLY},
@@ -107,22 +115,32 @@ v1::RightAnswer AnswerOf(const RightMarkRecord& mark, v1::Party party) {
   return IsReferring(party) ? mark.referring_answer() : mark.receiving_answer();
 }
 
-// Everybody who was asked refused it.
-bool IsRefused(const RightMarkRecord& mark) {
-  bool refused = true;
+// A side that has answered so does not follow the right, or no longer.
+bool LetsGoOn(v1::RightAnswer answer) {
+  return answer == v1::RIGHT_ANSWER_REFUSED || answer == v1::RIGHT_ANSWER_LIFTED;
+}
+
+// Everybody who was asked lets it go on.
+bool IsOver(const RightMarkRecord& mark) {
+  bool over = true;
   for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
-    if (Asked(mark, party)) refused = refused && AnswerOf(mark, party) == v1::RIGHT_ANSWER_REFUSED;
+    if (Asked(mark, party)) over = over && LetsGoOn(AnswerOf(mark, party));
   }
-  return refused;
+  return over;
+}
+
+bool IsStopping(v1::RightKind kind) {
+  return kind != v1::RIGHT_KIND_ACCESS && kind != v1::RIGHT_KIND_RECTIFICATION;
 }
 
 // Nothing further is disclosed because of it.
 bool Stops(const RightMarkRecord& mark) {
-  return mark.kind() != v1::RIGHT_KIND_ACCESS && !IsRefused(mark);
+  return IsStopping(mark.kind()) && !IsOver(mark);
 }
 
 bool IsFinal(v1::RightAnswer answer) {
-  return answer == v1::RIGHT_ANSWER_STOPPED_ERASED || answer == v1::RIGHT_ANSWER_PROVIDED;
+  return answer == v1::RIGHT_ANSWER_STOPPED_ERASED || answer == v1::RIGHT_ANSWER_PROVIDED ||
+         answer == v1::RIGHT_ANSWER_LIFTED;
 }
 
 // It was given the person's data key: not where a right kept that back when it accepted.
@@ -209,6 +227,73 @@ absl::Status CheckAnswer(v1::RightKind kind, const command::AnswerRight& answer,
   return wrong.ToStatus();
 }
 
+std::string_view FieldOf(v1::SectionKind section) {
+  switch (section) {
+    case v1::SECTION_KIND_SCREENING:
+      return "screening";
+    case v1::SECTION_KIND_ALERTS:
+      return "alerts";
+    default:
+      return "details";
+  }
+}
+
+v1::Person* FindConcerned(ReferralRecord& record, uint32_t number) {
+  for (auto* persons : {record.mutable_persons(), record.mutable_withdrawn_persons()}) {
+    for (v1::Person& person : *persons) {
+      if (person.number() == number) return &person;
+    }
+  }
+  return nullptr;
+}
+
+// What is filled in of the sections given takes the place of what was. A section that is empty now is one
+// still: it can be filled in again.
+absl::Status FillAnew(const command::AnswerRight& answer, v1::Person& person, bool sent) {
+  error::FieldViolations wrong;
+  v1::Disclosure& disclosure = *person.mutable_disclosure();
+  for (const v1::SectionKind section : answer.corrected->sections) {
+    const std::string_view field = FieldOf(section);
+    const auto& held = disclosure.sections();
+    if (std::find(held.begin(), held.end(), section) == held.end()) {
+      wrong.Add(Cat("corrected.", field), "is no section that is held of this person here");
+    }
+    auto& fields = *disclosure.mutable_fields();
+    const std::string prefix = Cat(field, ".");
+    fields.erase(std::remove_if(fields.begin(), fields.end(),
+                                [&](const std::string& name) { return name.starts_with(prefix); }),
+                 fields.end());
+  }
+  for (const std::string& field : answer.corrected->fields) disclosure.add_fields(field);
+  if (sent && LacksNamedHolders(person)) {
+    wrong.Add("corrected.details.parental_responsibility_holders", "name them, of somebody under 18");
+  }
+  return wrong.ToStatus();
+}
+
+// What both sides hold is put right by one of them; the other one then says that it is. Who holds nothing any
+// more has nothing to put right.
+absl::Status Correct(const RightMarkRecord& mark, const command::AnswerRight& answer, v1::Party party,
+                     absl::Time now, ReferralRecord& next) {
+  if (!answer.corrected.has_value()) {
+    const v1::Party other = IsReferring(party) ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
+    const bool done = AnswerOf(mark, other) == v1::RIGHT_ANSWER_RECTIFIED;
+    if (done || !Holds(next, mark.person(), party)) return absl::OkStatus();
+    return error::InvalidField("corrected",
+                               "give the sections as they are to be: nobody has put them right yet");
+  }
+  if (answer.corrected->person != mark.person()) {
+    return error::InvalidField("corrected.person", "is not the person who asked");
+  }
+  v1::Person* const person = FindConcerned(next, mark.person());
+  if (person == nullptr) return ShareErased(next.name());
+  // A hold keeps what was there, whoever would overwrite it.
+  if (IsUnderHold(next, v1::PARTY_REFERRING, now) || IsUnderHold(next, v1::PARTY_RECEIVING, now)) {
+    return KeptAsItIs(next.name());
+  }
+  return FillAnew(answer, *person, next.has_submit_time());
+}
+
 }  // namespace
 
 bool Fits(v1::RightKind kind, v1::RightAnswer answer) {
@@ -222,6 +307,8 @@ bool Fits(v1::RightKind kind, v1::RefusalGround ground) {
 }
 
 bool MayReplace(v1::RightAnswer given, v1::RightAnswer next) {
+  if (next == v1::RIGHT_ANSWER_LIFTED) return given == v1::RIGHT_ANSWER_RESTRICTED;
+  if (given == v1::RIGHT_ANSWER_RECTIFIED) return next == v1::RIGHT_ANSWER_RECTIFIED;
   return !IsFinal(given) && next != v1::RIGHT_ANSWER_UNSPECIFIED;
 }
 
@@ -372,6 +459,9 @@ absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, a
     return NothingToAnswer(next.name());
   }
   if (const absl::Status fits = CheckAnswer(mark->kind(), answer, now); !fits.ok()) return fits;
+  if (answer.answer == v1::RIGHT_ANSWER_RECTIFIED) {
+    if (const absl::Status right = Correct(*mark, answer, party, now, next); !right.ok()) return right;
+  }
   const bool was_stopped = IsStopped(next, mark->person());
   if (IsReferring(party)) {
     mark->set_referring_answer(answer.answer);
@@ -392,7 +482,34 @@ absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, a
   AddFact("law", answer.law, decision);
   AddFact("retained_until", answer.retained_until, decision);
   if (answer.ground != v1::REFUSAL_GROUND_UNSPECIFIED) AddFact("ground", GroundName(answer.ground), decision);
+  if (answer.answer == v1::RIGHT_ANSWER_LIFTED) {
+    AddFact("informed_how", Word(v1::InformedHow_Name(answer.informed_how), "INFORMED_HOW_"), decision);
+    AddFact("informed_language", answer.informed_language, decision);
+  }
   return absl::OkStatus();
+}
+
+void ForgetCut(bool passed_on, Decision& decision) {
+  for (RightMarkRecord& mark : *decision.next.mutable_right_marks()) {
+    mark.set_receiving_asked(false);
+    const bool owed = mark.referring_answer() == v1::RIGHT_ANSWER_UNSPECIFIED;
+    if (passed_on && owed) mark.set_referring_asked(false);
+  }
+}
+
+bool LeaveHolders(const ReferralRecord& referral, const RightMarkRecord& mark, RightsRequestRecord& request) {
+  auto& holders = *request.mutable_holders();
+  bool changes = false;
+  for (int i = holders.size() - 1; i >= 0; --i) {
+    if (holders[i].holder().referral() != referral.name()) continue;
+    changes = true;
+    if (!Asked(mark, holders[i].holder().party())) {
+      holders.DeleteSubrange(i, 1);
+    } else {
+      holders[i].clear_other_body();
+    }
+  }
+  return changes;
 }
 
 bool IsOnlyPerson(const ReferralRecord& record, uint32_t person) {
@@ -463,6 +580,19 @@ absl::Status CheckRights(const ReferralRecord& record, const std::vector<uint32_
   return absl::OkStatus();
 }
 
+absl::Status CheckMayCorrect(const ReferralRecord& record, const command::AnswerRight& answer,
+                             const policy::Authorized& as) {
+  if (!answer.corrected.has_value()) return absl::OkStatus();
+  const uint32_t person = answer.corrected->person;
+  const v1::Party party = PartyOf(as);
+  if (IsErased(record, person, party)) return ShareErased(record.name());
+  const absl::Status open = CheckMayOpen(record, answer.corrected->sections, as, "AnswerRightsRequest");
+  if (!open.ok()) return open;
+  // Of who was taken out it has no key.
+  if (!Reads(record, person, party)) return AccessEnded(record.name());
+  return CheckRights(record, {person}, answer.corrected->sections, v1::PURPOSE_ANSWER_RIGHTS_REQUEST, as);
+}
+
 absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpose,
                                 const policy::Authorized& as) {
   if (as.Is(Relation::kReferring) || AllowedUnderRestriction(purpose) || record.persons().empty()) {
@@ -471,7 +601,7 @@ absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpos
   const auto restricted = [&](const v1::Person& person) {
     return std::any_of(record.right_marks().begin(), record.right_marks().end(),
                        [&](const RightMarkRecord& mark) {
-                         return mark.person() == person.number() && IsRestriction(mark) && !IsRefused(mark);
+                         return mark.person() == person.number() && IsRestriction(mark) && !IsOver(mark);
                        });
   };
   const bool all = std::all_of(record.persons().begin(), record.persons().end(), restricted);

@@ -23,7 +23,8 @@ namespace waypost::referral {
 bool Fits(v1::RightKind kind, v1::RightAnswer answer);
 // Is this a ground for not following this right?
 bool Fits(v1::RightKind kind, v1::RefusalGround ground);
-// May `next` take the place of `given`? What is erased is erased, and what was handed out, too.
+// May `next` take the place of `given`? What is erased is erased, what was handed out or lifted, too; what
+// was put right can be put right again; only what is restricted is lifted.
 bool MayReplace(v1::RightAnswer given, v1::RightAnswer next);
 // May what is restricted be opened for this purpose? Article 18(2) GDPR.
 bool AllowedUnderRestriction(v1::Purpose purpose);
@@ -43,7 +44,8 @@ bool Concerns(const ReferralRecord& record, uint32_t person);
 bool Holds(const ReferralRecord& record, uint32_t person, v1::Party party);
 // Does the disclosure of that person rest on consent, on either side?
 bool RestsOnConsent(const ReferralRecord& record, uint32_t person);
-// Nothing further is disclosed of that person: a right was used, and not refused by all who were asked.
+// Nothing further is disclosed of that person: a right was used that stops it, and not every side that was
+// asked has refused it, or lifted the restriction.
 bool IsStopped(const ReferralRecord& record, uint32_t person);
 bool AnyoneIsStopped(const ReferralRecord& record);
 // No person is left of whom anything could be disclosed further.
@@ -70,9 +72,17 @@ bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now);
 // --- Steps of a decision; `decision.next` is changed
 // LIMIT_EXCEEDED, INVALID_FIELD where the person is not in it.
 absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::Time now, Decision& decision);
-// NOTHING_TO_ANSWER; INVALID_FIELD for what does not fit. An erasure is not carried out here.
+// NOTHING_TO_ANSWER; INVALID_FIELD for what does not fit; LEGAL_HOLD for a correction of what is to stay as
+// it is. An erasure is not carried out here.
 absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, absl::Time now,
                           Decision& decision);
+// The receiving body was cut off, and has nothing to answer for any more. Nor has the referring one, where it
+// passed on what it should never have had itself.
+void ForgetCut(bool passed_on, Decision& decision);
+// The same in the rights request of one of its marks: who is not asked in `referral` any longer leaves the
+// holders, and is shown none of it. False when nothing changes.
+bool LeaveHolders(const ReferralRecord& referral, const storage::v1::RightMarkRecord& mark,
+                  storage::v1::RightsRequestRecord& request);
 // Is that person the only one whom this referral concerns? Then an erasure takes the whole share.
 bool IsOnlyPerson(const ReferralRecord& record, uint32_t person);
 // In place of the hold that the side has. INVALID_FIELD where `until` has passed.
@@ -93,10 +103,14 @@ absl::Status CheckRights(const ReferralRecord& record, const std::vector<uint32_
 // The same of notes, which are about everybody in it.
 absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpose,
                                 const policy::Authorized& as);
-// What the caller's side sees of the rights used.
 // How many uses of rights a side has yet to answer.
 int AnswersOwed(const ReferralRecord& record, v1::Party party);
+// What the caller's side sees of the rights used.
 void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view);
+// OK when the caller may open now what this answer puts right, as CheckMayOpen and CheckRights say, and so
+// may say how it is to be.
+absl::Status CheckMayCorrect(const ReferralRecord& record, const command::AnswerRight& answer,
+                             const policy::Authorized& as);
 // What a body sees of a rights request.
 v1::RightsRequest ToRightsRequest(const storage::v1::RightsRequestRecord& record, std::string_view body);
 // A line of a body's list.

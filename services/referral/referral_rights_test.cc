@@ -21,7 +21,9 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 const std::string kRequest(kRightsRequest);
 
@@ -72,8 +74,9 @@ std::string ReasonOf(const absl::Status& status) {
 TEST(Rights, EveryAnswerFitsTheRightsThatTheTableNames) {
   const std::map<std::string, std::set<std::string>> words = {
       {"WITHDRAWAL", {"STOPPED_ERASED", "RETAINED", "REFUSED"}},
-      {"OBJECTION", {"STOPPED_ERASED", "RESTRICTED", "RETAINED", "REFUSED"}},
-      {"RESTRICTION", {"RESTRICTED", "REFUSED"}},
+      {"OBJECTION", {"STOPPED_ERASED", "RESTRICTED", "RETAINED", "REFUSED", "LIFTED"}},
+      {"RECTIFICATION", {"RECTIFIED", "REFUSED"}},
+      {"RESTRICTION", {"RESTRICTED", "REFUSED", "LIFTED"}},
       {"ACCESS", {"PROVIDED", "REFUSED"}}};
   int kinds = 0;
   for (int kind = 0; kind <= v1::RightKind_MAX; ++kind) {
@@ -101,7 +104,8 @@ TEST(Rights, EveryGroundFitsTheRightsThatTheTableNames) {
       const std::string word = GroundName(static_cast<v1::RefusalGround>(ground));
       const bool expected = always.contains(word) || (word == "COMPELLING_GROUNDS" && right == "OBJECTION") ||
                             (word == "LEGAL_CLAIMS" && (right == "WITHDRAWAL" || right == "OBJECTION")) ||
-                            (word == "DOES_NOT_APPLY" && right != "ACCESS") ||
+                            (word == "DOES_NOT_APPLY" && right != "ACCESS" && right != "RECTIFICATION") ||
+                            (word == "ACCURATE" && right == "RECTIFICATION") ||
                             (word == "RIGHTS_OF_OTHERS" && right == "ACCESS");
       EXPECT_EQ(Fits(static_cast<v1::RightKind>(kind), static_cast<v1::RefusalGround>(ground)), expected)
           << right << " " << word;
@@ -109,11 +113,21 @@ TEST(Rights, EveryGroundFitsTheRightsThatTheTableNames) {
   }
 }
 
-TEST(Rights, WhatIsErasedIsNotAnsweredAnew) {
+TEST(Rights, WhatIsDoneIsNotAnsweredAnew) {
+  const std::set<std::string> open = {"STOPPED_ERASED", "RECTIFIED", "RESTRICTED",
+                                      "RETAINED",       "REFUSED",   "PROVIDED"};
+  std::set<std::string> open_or_lifted = open;
+  open_or_lifted.insert("LIFTED");
+  const std::map<std::string, std::set<std::string>> words = {
+      {"UNSPECIFIED", open},        {"RETAINED", open},     {"REFUSED", open}, {"RESTRICTED", open_or_lifted},
+      {"RECTIFIED", {"RECTIFIED"}}, {"STOPPED_ERASED", {}}, {"PROVIDED", {}},  {"LIFTED", {}}};
+  ASSERT_EQ(static_cast<int>(words.size()), v1::RightAnswer_descriptor()->value_count());
   for (int given = 0; given <= v1::RightAnswer_MAX; ++given) {
     for (int next = 0; next <= v1::RightAnswer_MAX; ++next) {
-      EXPECT_EQ(MayReplace(static_cast<v1::RightAnswer>(given), static_cast<v1::RightAnswer>(next)),
-                given != v1::RIGHT_ANSWER_STOPPED_ERASED && given != v1::RIGHT_ANSWER_PROVIDED && next != 0);
+      const auto from = static_cast<v1::RightAnswer>(given);
+      const auto to = static_cast<v1::RightAnswer>(next);
+      EXPECT_EQ(MayReplace(from, to), words.at(AnswerName(from)).contains(AnswerName(to)))
+          << AnswerName(from) << " " << AnswerName(to);
     }
   }
 }
@@ -353,6 +367,252 @@ TEST(Rights, AskingForAccessStopsNothing) {
   const ReferralRecord answered = After(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_PROVIDED));
   EXPECT_FALSE(HasAnswerToGive(answered, v1::PARTY_RECEIVING));
   EXPECT_TRUE(HasAnswerToGive(answered, v1::PARTY_REFERRING));
+}
+
+// --- Rectification
+
+ReferralRecord ToRectify(const ReferralRecord& record, uint32_t person = 1) {
+  return Used(record, command::Rectify{{kRequest, person}});
+}
+
+command::AnswerRight Rectified(const std::vector<v1::SectionKind>& sections,
+                               const std::vector<std::string>& fields, uint32_t person = 1) {
+  command::AnswerRight answer = AnswerTo(v1::RIGHT_ANSWER_RECTIFIED, person);
+  if (!sections.empty()) answer.corrected = CorrectedSections{person, sections, fields};
+  return answer;
+}
+
+std::vector<std::string> FieldsOf(const v1::Person& person) {
+  return {person.disclosure().fields().begin(), person.disclosure().fields().end()};
+}
+
+TEST(Rights, AskingForRectificationStopsNothing) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const ReferralRecord record = ToRectify(RecordIn(static_cast<State>(i)));
+    EXPECT_FALSE(IsStopped(record, 1));
+    EXPECT_TRUE(HasAnswerToGive(record, v1::PARTY_REFERRING));
+    EXPECT_EQ(HeldBackByRights(record, v1::PARTY_REFERRING), v1::HELD_BACK_REASON_UNSPECIFIED);
+  }
+  const ReferralRecord record = ToRectify(RecordIn(kAcknowledged));
+  EXPECT_TRUE(DecideBy(Actor::kReceiving, record, CommandFor(Event::kForwardByDuty)).ok());
+}
+
+TEST(Rights, OneSidePutsItRightAndTheOtherSaysSo) {
+  for (const Actor first : {Actor::kReferring, Actor::kReceiving}) {
+    const Actor second = first == Actor::kReferring ? Actor::kReceiving : Actor::kReferring;
+    const ReferralRecord record = ToRectify(RecordIn(kInProgress));
+    const auto bare = DecideBy(first, record, Rectified({}, {}));
+    EXPECT_THAT(error::ViolationsOf(bare.status()), Contains(StartsWith("corrected: ")))
+        << "nobody has put it right";
+    const ReferralRecord right = After(
+        first, record, Rectified({v1::SECTION_KIND_DETAILS}, {"details.given_name", "details.birth_date"}));
+    EXPECT_THAT(FieldsOf(right.persons(0)),
+                UnorderedElementsAre("screening.text", "details.given_name", "details.birth_date"))
+        << "family name and needs are no longer filled in";
+    EXPECT_EQ(right.persons(0).disclosure().sections_size(), record.persons(0).disclosure().sections_size());
+    EXPECT_EQ(right.state(), kInProgress);
+    const ReferralRecord both = After(second, right, Rectified({}, {}));
+    EXPECT_EQ(AnswersOwed(both, v1::PARTY_REFERRING) + AnswersOwed(both, v1::PARTY_RECEIVING), 0);
+    // It can be put right again, by either; and is not made undone by another answer.
+    EXPECT_EQ(ReasonOf(DecideBy(second, both, Rectified({v1::SECTION_KIND_SCREENING}, {})).status()), "OK");
+    command::AnswerRight refused = AnswerTo(v1::RIGHT_ANSWER_REFUSED);
+    refused.ground = v1::REFUSAL_GROUND_ACCURATE;
+    EXPECT_EQ(ReasonOf(DecideBy(first, both, refused).status()), "NOTHING_TO_ANSWER");
+  }
+}
+
+TEST(Rights, OnlySectionsThatAreHeldArePutRight) {
+  const ReferralRecord record = ToRectify(WithPersons(kInProgress, {CompletePerson(1), CompletePerson(2)}));
+  const auto wrong = [&](const command::AnswerRight& answer) {
+    return error::ViolationsOf(DecideBy(Actor::kReferring, record, answer).status());
+  };
+  EXPECT_THAT(wrong(Rectified({v1::SECTION_KIND_ALERTS}, {"alerts.alerts"})),
+              ElementsAre(StartsWith("corrected.alerts: ")));
+  command::AnswerRight of_another = Rectified({v1::SECTION_KIND_DETAILS}, {}, 2);
+  EXPECT_THAT(wrong(of_another), ElementsAre(StartsWith("corrected.person: ")));
+  // One that is empty now is a section still.
+  const ReferralRecord emptied = After(Actor::kReferring, record, Rectified({v1::SECTION_KIND_DETAILS}, {}));
+  EXPECT_THAT(FieldsOf(emptied.persons(0)), ElementsAre("screening.text"));
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, emptied,
+                              Rectified({v1::SECTION_KIND_DETAILS}, {"details.given_name"}))
+                         .status()),
+            "OK");
+}
+
+TEST(Rights, OfAChildSomebodyIsNamedStill) {
+  const ReferralRecord record = ToRectify(WithPersons(kInProgress, {CompleteChild(1)}));
+  EXPECT_THAT(error::ViolationsOf(DecideBy(Actor::kReferring, record,
+                                           Rectified({v1::SECTION_KIND_DETAILS}, {"details.given_name"}))
+                                      .status()),
+              ElementsAre(StartsWith("corrected.details.parental_responsibility_holders: ")));
+  EXPECT_TRUE(DecideBy(Actor::kReferring, record,
+                       Rectified({v1::SECTION_KIND_DETAILS}, {"details.parental_responsibility_holders"}))
+                  .ok());
+}
+
+TEST(Rights, AHoldOfEitherSideKeepsWhatWouldBeOverwritten) {
+  for (const Actor holder : {Actor::kReferring, Actor::kReceiving}) {
+    const ReferralRecord held =
+        After(holder, ToRectify(RecordIn(kInProgress)), command::PlaceHold{"es/ley-1-2000/art-328", ""});
+    for (const Actor actor : {Actor::kReferring, Actor::kReceiving}) {
+      const auto answer = Rectified({v1::SECTION_KIND_SCREENING}, {"screening.text"});
+      EXPECT_EQ(ReasonOf(DecideBy(actor, held, answer).status()), "LEGAL_HOLD");
+      EXPECT_EQ(ReasonOf(DecideBy(actor, After(holder, held, command::ReleaseHold{}), answer).status()),
+                "OK");
+    }
+  }
+}
+
+TEST(Rights, WhoHoldsNothingAnyMoreHasNothingToPutRight) {
+  const ReferralRecord record = ToRectify(RecordIn(kCompleted));
+  const ReferralRecord erased = After(Actor::kReceiving, record, command::Erase{});
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, erased, Rectified({}, {})).status()), "OK");
+  const ReferralRecord none = After(Actor::kReferring, erased, command::Erase{});
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReferring, none, Rectified({}, {})).status()), "OK");
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReferring, none, Rectified({v1::SECTION_KIND_DETAILS}, {})).status()),
+            "SHARE_ERASED");
+}
+
+// Who may open a section now may say how it is to be; every state, side and section.
+TEST(Rights, PuttingRightIsForWhoMayOpen) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    const ReferralRecord record = ToRectify(RecordIn(state));
+    for (const bool officer : {false, true}) {
+      policy::Caller referrer = Referrer();
+      policy::Caller receiver = Receiver();
+      if (officer) {
+        referrer.roles.Add(policy::Role::kSafeguardingOfficer);
+        receiver.roles.Add(policy::Role::kSafeguardingOfficer);
+      }
+      const auto reason = [&](const policy::Caller& caller, policy::Relation side, v1::SectionKind section) {
+        return ReasonOf(CheckMayCorrect(record, Rectified({section}, {}), As(caller, {side})));
+      };
+      const std::string alerts = officer ? "OK" : "NOT_ALLOWED";
+      EXPECT_EQ(reason(referrer, policy::Relation::kReferring, v1::SECTION_KIND_SCREENING), "OK");
+      EXPECT_EQ(reason(referrer, policy::Relation::kReferring, v1::SECTION_KIND_DETAILS), "OK");
+      EXPECT_EQ(reason(referrer, policy::Relation::kReferring, v1::SECTION_KIND_ALERTS), alerts);
+      if (state == kDraft) continue;
+      const bool full = record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
+      const bool screening = full || record.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING;
+      const std::string beyond = full ? "OK" : screening ? "NOT_YET_DISCLOSED" : "ACCESS_ENDED";
+      EXPECT_EQ(reason(receiver, policy::Relation::kReceiving, v1::SECTION_KIND_SCREENING),
+                screening ? "OK" : "ACCESS_ENDED")
+          << StateName(state);
+      EXPECT_EQ(reason(receiver, policy::Relation::kReceiving, v1::SECTION_KIND_DETAILS), beyond);
+      EXPECT_EQ(reason(receiver, policy::Relation::kReceiving, v1::SECTION_KIND_ALERTS),
+                full ? alerts : beyond);
+    }
+  }
+}
+
+TEST(Rights, OfWhoWasTakenOutTheReceivingBodyPutsNothingRight) {
+  const ReferralRecord record = ToRectify(Used(WithPersons(kInProgress, {OnConsent(1), CompletePerson(2)}),
+                                               command::Withdraw{{"rightsRequests/first", 1}}));
+  const auto answer = Rectified({v1::SECTION_KIND_SCREENING}, {"screening.text"});
+  EXPECT_EQ(ReasonOf(CheckMayCorrect(record, answer, As(Receiver(), {policy::Relation::kReceiving}))),
+            "ACCESS_ENDED");
+  EXPECT_EQ(ReasonOf(CheckMayCorrect(record, answer, As(Referrer(), {policy::Relation::kReferring}))), "OK");
+  const ReferralRecord right = After(Actor::kReferring, record, answer);
+  EXPECT_THAT(FieldsOf(right.withdrawn_persons(0)), Contains("screening.text"));
+}
+
+// --- Restrictions that end
+
+command::AnswerRight Lifted() {
+  command::AnswerRight answer = AnswerTo(v1::RIGHT_ANSWER_LIFTED);
+  answer.informed_how = v1::INFORMED_HOW_IN_PERSON;
+  answer.informed_language = "uk";
+  return answer;
+}
+
+TEST(Rights, DisclosureGoesOnOnceEverySideHasLiftedOrRefused) {
+  for (const auto other : {v1::RIGHT_ANSWER_LIFTED, v1::RIGHT_ANSWER_REFUSED}) {
+    for (const Actor first : {Actor::kReferring, Actor::kReceiving}) {
+      const Actor second = first == Actor::kReferring ? Actor::kReceiving : Actor::kReferring;
+      ReferralRecord record = Used(RecordIn(kInProgress), command::Restrict{{kRequest, 1}});
+      record = After(first, record, AnswerTo(v1::RIGHT_ANSWER_RESTRICTED));
+      record = After(second, record, AnswerTo(v1::RIGHT_ANSWER_RESTRICTED));
+      const v1::Party party = first == Actor::kReferring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
+      EXPECT_EQ(HeldBackByRights(record, party), v1::HELD_BACK_REASON_RESTRICTION);
+      record = After(first, record, Lifted());
+      EXPECT_EQ(HeldBackByRights(record, party), v1::HELD_BACK_REASON_UNSPECIFIED) << "its own share";
+      EXPECT_TRUE(IsStopped(record, 1)) << "the other side has not";
+      command::AnswerRight last = Lifted();
+      if (other == v1::RIGHT_ANSWER_REFUSED) last = AnswerTo(other);
+      record = After(second, record, last);
+      EXPECT_FALSE(IsStopped(record, 1));
+      EXPECT_EQ(ReasonOf(CheckRights(record, {1}, {v1::SECTION_KIND_DETAILS}, v1::PURPOSE_DELIVER_SERVICE,
+                                     As(Receiver(), {policy::Relation::kReceiving}))),
+                "OK");
+      EXPECT_EQ(ReasonOf(DecideBy(first, record, AnswerTo(v1::RIGHT_ANSWER_RESTRICTED)).status()),
+                "NOTHING_TO_ANSWER")
+          << "what was lifted is so: the person may ask anew";
+    }
+  }
+}
+
+TEST(Rights, OnlyWhatIsRestrictedIsLifted) {
+  const ReferralRecord record = Used(RecordIn(kInProgress), command::Restrict{{kRequest, 1}});
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, record, Lifted()).status()), "NOTHING_TO_ANSWER");
+  const ReferralRecord refused = After(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_REFUSED));
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, refused, Lifted()).status()), "NOTHING_TO_ANSWER");
+  const ReferralRecord restricted = After(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_RESTRICTED));
+  const auto lifted = DecideBy(Actor::kReceiving, restricted, Lifted());
+  ASSERT_TRUE(lifted.ok()) << lifted.status();
+  EXPECT_THAT(lifted->facts, Contains(Pair("answer", "LIFTED")));
+  EXPECT_THAT(lifted->facts, Contains(Pair("informed_how", "IN_PERSON")));
+  EXPECT_THAT(lifted->facts, Contains(Pair("informed_language", "uk")));
+}
+
+TEST(Rights, WhatWasKeptBackIsGivenOnceItIsLifted) {
+  ReferralRecord record = Used(RecordIn(kAcknowledged), command::Restrict{{kRequest, 1}});
+  record = After(Actor::kReceiving, record, command::Accept{});
+  record = After(Actor::kReceiving, record, AnswerTo(v1::RIGHT_ANSWER_RESTRICTED));
+  record = After(Actor::kReferring, record, AnswerTo(v1::RIGHT_ANSWER_REFUSED));
+  const auto lifted = DecideBy(Actor::kReceiving, record, Lifted());
+  ASSERT_TRUE(lifted.ok());
+  EXPECT_TRUE(lifted->effects.Has(Effect::kOpenAll));
+}
+
+// --- What was cut off
+
+TEST(Rights, WhoIsCutOffHasNothingToAnswerFor) {
+  for (const Command& use :
+       {Command(command::Withdraw{{kRequest, 1}}), Command(command::Object{{kRequest, 1}}),
+        Command(command::Rectify{{kRequest, 1}}), Command(command::Restrict{{kRequest, 1}}),
+        Command(command::AskAccess{{kRequest, 1}})}) {
+    const ReferralRecord used = Used(RecordIn(kInProgress), use);
+    const ReferralRecord cut = After(Actor::kReferring, used, command::Misdirected{});
+    EXPECT_EQ(AnswersOwed(cut, v1::PARTY_RECEIVING), 0);
+    EXPECT_FALSE(HasAnswerToGive(cut, v1::PARTY_RECEIVING));
+    EXPECT_EQ(AnswersOwed(cut, v1::PARTY_REFERRING), 1) << "who sent it has its file";
+    const ReferralRecord passed_on = After(Actor::kSystem, used, command::Misdirected{});
+    EXPECT_EQ(AnswersOwed(passed_on, v1::PARTY_RECEIVING), 0);
+    EXPECT_EQ(AnswersOwed(passed_on, v1::PARTY_REFERRING), 0) << "nor who should never have had it";
+  }
+}
+
+TEST(Rights, WhoIsCutOffLeavesTheHolders) {
+  const ReferralRecord cut =
+      After(Actor::kReferring, Objected(RecordIn(kInProgress)), command::Misdirected{});
+  storage::v1::RightsRequestRecord request;
+  const auto add = [&request](std::string_view referral, v1::Party party, std::string_view body,
+                              std::string_view other) {
+    auto& held = *request.add_holders();
+    held.mutable_holder()->set_referral(std::string(referral));
+    held.mutable_holder()->set_party(party);
+    held.mutable_holder()->set_body(std::string(body));
+    held.set_other_body(std::string(other));
+  };
+  add(kName, v1::PARTY_REFERRING, kReferringBody, kReceivingBody);
+  add(kName, v1::PARTY_RECEIVING, kReceivingBody, kReferringBody);
+  add("referrals/other", v1::PARTY_RECEIVING, kThirdBody, kReferringBody);
+  EXPECT_TRUE(LeaveHolders(cut, cut.right_marks(0), request));
+  ASSERT_EQ(request.holders_size(), 2);
+  EXPECT_EQ(request.holders(0).holder().body(), kReferringBody);
+  EXPECT_EQ(request.holders(0).other_body(), "") << "it is not shown to who is no side any more";
+  EXPECT_EQ(request.holders(1).other_body(), kReferringBody);
 }
 
 TEST(Rights, ALegalHoldKeepsThatSidesShareUntilItIsReleasedOrItsDayHasPassed) {

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/entry_voiding.h"
 #include "services/referral/programme_rules.h"
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
@@ -1011,6 +1012,7 @@ absl::Status Apply(const command::Misdirected&, Step& step) {
     step.decision.effects.Add(Effect::kEraseReferringShare);
     DropContent(step);
   }
+  ForgetCut(step.by.actor == Actor::kSystem, step.decision);
   if (next.hand_over_pending()) {
     step.decision.follow_ups.push_back({next.forwarded_to(), command::Misdirected{}});
     ForgetHandOver(next);
@@ -1133,6 +1135,10 @@ absl::Status Apply(const command::Object& object, Step& step) {
   return MarkRight(v1::RIGHT_KIND_OBJECTION, object.use, step.now, step.decision);
 }
 
+absl::Status Apply(const command::Rectify& rectify, Step& step) {
+  return MarkRight(v1::RIGHT_KIND_RECTIFICATION, rectify.use, step.now, step.decision);
+}
+
 absl::Status Apply(const command::Restrict& restrict, Step& step) {
   return MarkRight(v1::RIGHT_KIND_RESTRICTION, restrict.use, step.now, step.decision);
 }
@@ -1185,6 +1191,10 @@ absl::Status Apply(const command::AddNote&, Step&) {
   return absl::OkStatus();
 }
 
+absl::Status Apply(const command::VoidEntry& entry, Step& step) {
+  return VoidEntry(entry, {step.OwnParty(), step.by.body, step.by.pseudonym}, step.now, step.decision);
+}
+
 absl::Status Apply(const command::ProposeDate& propose, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckAhead("time", propose.time, step.now, kMaxDateAhead));
   v1::DateProposal& proposal = *step.next().mutable_date_proposal();
@@ -1222,6 +1232,7 @@ absl::Status Apply(const command::RecordAppointment& record, Step& step) {
     return error::InvalidField("number", "is no appointment of this referral");
   }
   v1::Appointment& appointment = *next.mutable_appointments(static_cast<int>(record.number) - 1);
+  if (appointment.has_voided()) return EntryVoid(next.name(), AppointmentEntry(record.number));
   if (appointment.status() != v1::APPOINTMENT_STATUS_SCHEDULED) {
     return error::InvalidField("number", "has been recorded already: make a new appointment");
   }
@@ -1615,7 +1626,7 @@ absl::StatusOr<Decision> Decide(const ReferralRecord& current, const Command& co
   const Transition* refused = nullptr;
   for (const Actor actor : {Actor::kReferring, Actor::kReceiving, Actor::kCoordinating}) {
     const Transition* row = actors.Has(actor) ? Find(current.state(), event, actor) : nullptr;
-    if (row == nullptr || row->later) continue;
+    if (row == nullptr) continue;
     if (RefusalOf(row->guard, current, actor, as.caller().actor, at.now) == nullptr) {
       return Run(current, command, *row, {actor, as.caller().body, as.caller().actor}, at);
     }
@@ -1632,7 +1643,7 @@ absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Com
                                         const Moment& at) {
   const Event event = EventOf(command);
   const Transition* row = Find(current.state(), event, Actor::kSystem);
-  if (row == nullptr || row->later) {
+  if (row == nullptr) {
     return error::InvalidTransition(current.name(), StateName(current.state()), EventName(event),
                                     AllowedNames(current.state(), {Actor::kSystem}));
   }

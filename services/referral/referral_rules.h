@@ -76,6 +76,13 @@ struct Decision {
     uint32_t person = 0;
   };
   std::vector<PersonErasure> person_erasures = {};
+  // An entry that is void from now on: an appointment is so in `next`, of a note the row is to say so.
+  struct Voided {
+    std::string entry;  // as the history names it
+    uint32_t note = 0;  // 0: it is none
+    v1::Voiding voiding;
+  };
+  std::optional<Voided> voided = std::nullopt;
   // For the event: what was decided, in codes.
   std::vector<std::pair<std::string, std::string>> facts = {};
   // What becomes of its parts, as the caller says who cancels it.

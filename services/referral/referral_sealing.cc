@@ -100,9 +100,9 @@ absl::StatusOr<Wrap> Sealing::MakeWrap(std::string_view name, uint32_t person, s
 }
 
 absl::Status Sealing::SealPerson(std::string_view name, const v1::PersonSections& sections,
-                                 const DataKey& data_key, const SecretKey& screening_key,
-                                 SealedContent& out) {
-  const SecretKey commitment_key = crypto::CommitmentKey(data_key);
+                                 const PersonKeys& keys, SealedContent& out) {
+  const SecretKey commitment_key =
+      crypto::CommitmentKey(keys.data.has_value() ? *keys.data : *keys.screening);
   const auto seal = [&](v1::SectionKind kind, const SecretKey& key,
                         const std::string& plaintext) -> absl::Status {
     WAYPOST_ASSIGN_OR_RETURN(
@@ -120,16 +120,19 @@ absl::Status Sealing::SealPerson(std::string_view name, const v1::PersonSections
   };
   if (sections.has_screening()) {
     WAYPOST_RETURN_IF_ERROR(
-        seal(v1::SECTION_KIND_SCREENING, screening_key, sections.screening().SerializeAsString()));
+        seal(v1::SECTION_KIND_SCREENING, *keys.screening, sections.screening().SerializeAsString()));
+  }
+  if (!keys.data.has_value() && (sections.has_details() || sections.has_alerts())) {
+    return error::DataLoss("the key of a person's sections");
   }
   if (sections.has_details()) {
     WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_DETAILS,
-                                 crypto::DeriveSectionKey(data_key, KeyNameOf(v1::SECTION_KIND_DETAILS)),
+                                 crypto::DeriveSectionKey(*keys.data, KeyNameOf(v1::SECTION_KIND_DETAILS)),
                                  sections.details().SerializeAsString()));
   }
   if (sections.has_alerts()) {
     WAYPOST_RETURN_IF_ERROR(seal(v1::SECTION_KIND_ALERTS,
-                                 crypto::DeriveSectionKey(data_key, KeyNameOf(v1::SECTION_KIND_ALERTS)),
+                                 crypto::DeriveSectionKey(*keys.data, KeyNameOf(v1::SECTION_KIND_ALERTS)),
                                  sections.alerts().SerializeAsString()));
   }
   return absl::OkStatus();
@@ -152,23 +155,58 @@ absl::StatusOr<SealedContent> Sealing::SealNew(
     absl::Time now) {
   SealedContent out;
   for (const v1::PersonSections& person : sections) {
-    const DataKey data_key = DataKey::Generate(random_);
-    const SecretKey screening_key = crypto::DeriveSectionKey(data_key, kScreeningKey);
-    WAYPOST_RETURN_IF_ERROR(SealPerson(name, person, data_key, screening_key, out));
-    WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(), MakeWrap(name, person.person(), sides.referring,
-                                                                storage::v1::KEY_SCOPE_DATA, data_key, now));
+    PersonKeys keys{.data = DataKey::Generate(random_), .screening = std::nullopt};
+    keys.screening = crypto::DeriveSectionKey(*keys.data, kScreeningKey);
+    WAYPOST_RETURN_IF_ERROR(SealPerson(name, person, keys, out));
+    WAYPOST_ASSIGN_OR_RETURN(
+        out.wraps.emplace_back(),
+        MakeWrap(name, person.person(), sides.referring, storage::v1::KEY_SCOPE_DATA, *keys.data, now));
     WAYPOST_RETURN_IF_ERROR(
         AddPersonLookup(sides.referring, person.person(), person.details(), out.person_lookups));
     if (sides.receiving.empty()) continue;
     WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
                              MakeWrap(name, person.person(), sides.receiving,
-                                      storage::v1::KEY_SCOPE_SCREENING, screening_key, now));
+                                      storage::v1::KEY_SCOPE_SCREENING, *keys.screening, now));
   }
   if (!own_reference.empty()) {
     const SecretKey own = SecretKey::Generate(random_);
     WAYPOST_ASSIGN_OR_RETURN(out.wraps.emplace_back(),
                              MakeWrap(name, kCase, sides.referring, storage::v1::KEY_SCOPE_BODY, own, now));
     WAYPOST_RETURN_IF_ERROR(SealReference(name, sides.referring, own, own_reference, out));
+  }
+  return out;
+}
+
+absl::StatusOr<Sealing::PersonKeys> Sealing::KeysOf(std::string_view name, const std::vector<Wrap>& wraps,
+                                                    uint32_t person) {
+  PersonKeys keys;
+  for (const Wrap& wrap : wraps) {
+    const KeyScope scope = wrap.record.scope();
+    if (wrap.person != person || scope == storage::v1::KEY_SCOPE_BODY) continue;
+    absl::StatusOr<SecretKey> key =
+        keys_.Unwrap(wrap.body, WrapContext(name, person, scope), WrappedOf(wrap));
+    if (absl::IsNotFound(key.status())) continue;
+    WAYPOST_RETURN_IF_ERROR(key.status());
+    if (scope == storage::v1::KEY_SCOPE_DATA) {
+      keys.screening = crypto::DeriveSectionKey(*key, kScreeningKey);
+      keys.data = *std::move(key);
+      return keys;
+    }
+    keys.screening = *std::move(key);
+  }
+  return keys;
+}
+
+absl::StatusOr<SealedContent> Sealing::SealAnew(std::string_view name, const std::vector<Wrap>& wraps,
+                                                const v1::PersonSections& sections,
+                                                const std::vector<std::string>& finders) {
+  SealedContent out;
+  WAYPOST_ASSIGN_OR_RETURN(const PersonKeys keys, KeysOf(name, wraps, sections.person()));
+  if (!keys.screening.has_value()) return error::DataLoss("the key of a person's sections");
+  WAYPOST_RETURN_IF_ERROR(SealPerson(name, sections, keys, out));
+  if (!sections.has_details()) return out;
+  for (const std::string& body : finders) {
+    WAYPOST_RETURN_IF_ERROR(AddPersonLookup(body, sections.person(), sections.details(), out.person_lookups));
   }
   return out;
 }

@@ -80,6 +80,13 @@ class Sealing {
       const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections, std::string_view own_reference,
       absl::Time now);
 
+  // Seals sections of a person anew, under the keys that there are: whoever holds one opens them as before.
+  // `finders` find that person again by the details given, where these suffice. REQUIRES: somebody holds a
+  // key that opens the sections.
+  absl::StatusOr<SealedContent> SealAnew(std::string_view name, const std::vector<Wrap>& wraps,
+                                         const v1::PersonSections& sections,
+                                         const std::vector<std::string>& finders);
+
   // Seals `own_reference` for `body`, under its own key, which is made when `wraps` holds none.
   absl::StatusOr<SealedContent> SealOwnReference(std::string_view name, std::string_view body,
                                                  const std::vector<Wrap>& wraps,
@@ -157,8 +164,14 @@ class Sealing {
                                 rows::Holdings& holdings, Inheritance& inheritance);
   absl::StatusOr<Wrap> MakeWrap(std::string_view name, uint32_t person, std::string_view body,
                                 storage::v1::KeyScope scope, const crypto::SecretKey& key, absl::Time now);
-  absl::Status SealPerson(std::string_view name, const v1::PersonSections& sections,
-                          const crypto::DataKey& data_key, const crypto::SecretKey& screening_key,
+  // The keys of one person. Without a data key only the screening section can be sealed.
+  struct PersonKeys {
+    std::optional<crypto::DataKey> data;
+    std::optional<crypto::SecretKey> screening;
+  };
+  // Those that any body holds. A key that was destroyed opens nothing.
+  absl::StatusOr<PersonKeys> KeysOf(std::string_view name, const std::vector<Wrap>& wraps, uint32_t person);
+  absl::Status SealPerson(std::string_view name, const v1::PersonSections& sections, const PersonKeys& keys,
                           SealedContent& out);
   // Adds what `body` finds a person by; nothing where the details do not suffice.
   absl::Status AddPersonLookup(std::string_view body, uint32_t person, const v1::PersonDetails& details,

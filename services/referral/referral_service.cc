@@ -17,10 +17,12 @@
 #include "common/rpc/mutate.h"
 #include "common/rpc/watch.h"
 #include "common/status/errors.h"
+#include "services/referral/entry_voiding.h"
 #include "services/referral/group_ledger.h"
 #include "services/referral/part_ledger.h"
 #include "services/referral/part_rows.h"
 #include "services/referral/receipt_rows.h"
+#include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_names.h"
 #include "services/referral/referral_policy.h"
@@ -48,7 +50,8 @@ Asked AskedOf(const Request& request, std::string new_name) {
   if constexpr (requires { request.text(); }) asked.text = request.text();
   if constexpr (requires { request.visibility(); }) asked.visibility = request.visibility();
   if constexpr (std::is_same_v<Request, v1::ReportMisdirectedRequest> ||
-                std::is_same_v<Request, v1::SettleFollowUpRequest>) {
+                std::is_same_v<Request, v1::SettleFollowUpRequest> ||
+                std::is_same_v<Request, v1::VoidEntryRequest>) {
     asked.visibility = v1::NOTE_VISIBILITY_OWN_SIDE;
   }
   if constexpr (requires { request.own_reference(); }) asked.own_reference = request.own_reference();
@@ -423,7 +426,7 @@ ReferralService::Reactor* ReferralService::ListNotes(Context* context, const v1:
         WAYPOST_ASSIGN_OR_RETURN(const auto notes, rows::ListNotes(reader, request->name(),
                                                                    static_cast<uint32_t>(number), page_size));
         for (const auto& note : notes) {
-          if (MayOpenNote(found.record, note, found.as)) {
+          if (MayKnowNote(found.record, note, found.as)) {
             *response->add_notes() = ToNote(found.record, note, *call.caller);
           }
         }
@@ -546,7 +549,8 @@ ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context,
           WAYPOST_ASSIGN_OR_RETURN(const uint64_t number, ParseCursor(name.substr(name.rfind('/') + 1)));
           WAYPOST_ASSIGN_OR_RETURN(const auto note, rows::GetNote(mutation.writer(), request->name(),
                                                                   static_cast<uint32_t>(number)));
-          if (!note.has_value() || !MayOpenNote(record, *note, as)) return error::NotFound(name);
+          if (!note.has_value() || !MayKnowNote(record, *note, as)) return error::NotFound(name);
+          if (!MayOpenNote(record, *note, as)) return EntryVoid(record.name(), NoteEntry(note->number()));
           notes.push_back(*note);
           shown.push_back(ToNote(record, *note, mutation.caller()));
         }
@@ -770,6 +774,11 @@ ReferralService::Reactor* ReferralService::AnswerDate(Context* context, const v1
 ReferralService::Reactor* ReferralService::AddNote(Context* context, const v1::AddNoteRequest* request,
                                                    v1::Referral* response) {
   return Change(context, kAddNote, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::VoidEntry(Context* context, const v1::VoidEntryRequest* request,
+                                                     v1::Referral* response) {
+  return Change(context, kVoidEntry, *request, response);
 }
 
 ReferralService::Reactor* ReferralService::SettleFollowUp(Context* context,

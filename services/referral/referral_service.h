@@ -85,6 +85,7 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* ProposeDate(Context*, const v1::ProposeDateRequest*, v1::Referral*) override;
   Reactor* AnswerDate(Context*, const v1::AnswerDateRequest*, v1::Referral*) override;
   Reactor* AddNote(Context*, const v1::AddNoteRequest*, v1::Referral*) override;
+  Reactor* VoidEntry(Context*, const v1::VoidEntryRequest*, v1::Referral*) override;
   Reactor* SettleFollowUp(Context*, const v1::SettleFollowUpRequest*, v1::Referral*) override;
   Reactor* RemindReferral(Context*, const v1::RemindReferralRequest*, v1::Referral*) override;
   Reactor* RuleOnCompetence(Context*, const v1::RuleOnCompetenceRequest*, v1::Referral*) override;

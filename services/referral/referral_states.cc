@@ -22,8 +22,7 @@ constexpr std::string_view kHead =
     "and what "
     "follows\n  from another referral.\n"
     "- *(nothing)* stands for a referral that does not exist yet.\n"
-    "- *back* leads to where the referral was before it came to this state.\n"
-    "- *later*: designed, but not to be called yet.\n\n";
+    "- *back* leads to where the referral was before it came to this state.\n\n";
 
 std::string NamesOf(States states) {
   std::string names;
@@ -49,7 +48,6 @@ std::string TargetText(const Target& target) {
 }
 
 std::string MethodText(const Transition& row) {
-  if (row.later) return "later";
   if (row.actor == Actor::kSystem) return "";
   const policy::MethodRule* rule = RuleOf(row.event);
   return rule == nullptr ? std::string() : std::string(rule->method);
@@ -67,11 +65,11 @@ std::string Table() {
   return table + "\n";
 }
 
-// One arrow for each row and state it leaves, without what leads nowhere or comes later.
+// One arrow for each row and state it leaves, without what leads nowhere.
 std::string Diagram() {
   std::string diagram = "## The diagram\n\n```mermaid\nstateDiagram-v2\n";
   for (const Transition& row : Transitions()) {
-    if (row.later || row.target == kSame) continue;
+    if (row.target == kSame) continue;
     for (int i = 0; i < kStateCount; ++i) {
       const State from = static_cast<State>(i);
       if (!row.from.Has(from)) continue;

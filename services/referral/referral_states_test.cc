@@ -1,6 +1,5 @@
 #include "services/referral/referral_states.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -24,15 +23,6 @@ TEST(StatesReference, IsWhatTheDocumentationSays) {
   text << file.rdbuf();
   EXPECT_TRUE(text.str() == StatesReference())
       << "regenerate it: build/bin/referral_states_doc > docs/reference/referral-states.md";
-}
-
-TEST(StatesReference, MarksWhatCannotBeCalledYet) {
-  const std::string text = StatesReference();
-  for (const std::string event : {"RECTIFY"}) {
-    const size_t row = text.find("| " + event + " |");
-    ASSERT_NE(row, std::string::npos) << event;
-    EXPECT_THAT(text.substr(row, text.find('\n', row) - row), ::testing::EndsWith("| later |"));
-  }
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ const std::map<Event, Command>& SimpleCommands() {
       {Event::kEndRetention, command::EndRetention{v1::PARTY_REFERRING, Now() - absl::Hours(24 * 366 * 6)}},
       {Event::kWithdraw, command::Withdraw{{std::string(kRightsRequest), 1}}},
       {Event::kObject, command::Object{{std::string(kRightsRequest), 1}}},
+      {Event::kRectify, command::Rectify{{std::string(kRightsRequest), 1}}},
       {Event::kRestrict, command::Restrict{{std::string(kRightsRequest), 1}}},
       {Event::kAskAccess, command::AskAccess{{std::string(kRightsRequest), 1}}},
       {Event::kPlaceHold, command::PlaceHold{"es/ley-1-2000/art-328", ""}},
@@ -229,16 +230,10 @@ command::NewRecipient ToThird() {
 }
 
 bool HasCommand(Event event) {
-  switch (event) {
-    case Event::kOpenLinked:
-    case Event::kRectify:
-      return false;
-    default:
-      return true;
-  }
+  return event != Event::kOpenLinked;
 }
 
-Command CommandFor(Event event) {
+Command CommandFor(Event event, Actor by) {
   const absl::Time next_week = Now() + absl::Hours(24 * 7);
   if (const auto found = SimpleCommands().find(event); found != SimpleCommands().end()) return found->second;
   switch (event) {
@@ -283,6 +278,11 @@ Command CommandFor(Event event) {
       return command::EndWithoutResult{Outcomes(NegativeOutcome())};
     case Event::kProposeDate:
       return command::ProposeDate{next_week};
+    case Event::kVoidEntry:
+      return command::VoidEntry{
+          .note = 1,
+          .reason = v1::VOID_REASON_WRONG_PERSON,
+          .note_body = std::string(by == Actor::kReceiving ? kReceivingBody : kReferringBody)};
     case Event::kRecordAppointment:
       return command::RecordAppointment{0, v1::APPOINTMENT_STATUS_SCHEDULED, next_week, "Europe/Madrid"};
     default:

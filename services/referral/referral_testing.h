@@ -53,9 +53,9 @@ std::vector<v1::PersonOutcome> Outcomes(const v1::Outcome& outcome);
 command::Create CreateCommand();
 command::NewRecipient ToThird();
 
-// A good command for an event; for each event that has one.
+// A good command for an event, by somebody of that side; for each event that has one.
 bool HasCommand(Event event);
-Command CommandFor(Event event);
+Command CommandFor(Event event, Actor by = Actor::kReferring);
 
 // By the actor's usual person; the system decides as the system. Dies when it is refused.
 absl::StatusOr<Decision> DecideBy(Actor actor, const ReferralRecord& record, const Command& command,

@@ -226,6 +226,7 @@ class Checker {
   }
   void Telephone(std::string_view path, const v1::TelephoneHandover& call);
   void Sections(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections);
+  void SectionsOfPerson(std::string_view path, const v1::PersonSections& person);
   void Details(std::string_view path, const v1::PersonDetails& details);
   void Alerts(std::string_view path, const v1::SafeguardingAlerts& alerts);
   void Outcomes(const google::protobuf::RepeatedPtrField<v1::PersonOutcome>& outcomes);
@@ -343,12 +344,16 @@ void Checker::Sections(const google::protobuf::RepeatedPtrField<v1::PersonSectio
   for (int i = 0; i < sections.size(); ++i) {
     const v1::PersonSections& person = sections[i];
     const std::string path = Cat("sections[", i, "]");
-    if (!IsPersonNumber(person.person())) Add(Cat(path, ".person"), Cat("must be 1 to ", kMaxPersonNumber));
+    SectionsOfPerson(path, person);
     if (!numbers.insert(person.person()).second) Add(Cat(path, ".person"), "is used twice");
-    Text(Cat(path, ".screening.text"), person.screening().text(), kMaxScreeningCharacters);
-    Details(Cat(path, ".details"), person.details());
-    Alerts(Cat(path, ".alerts"), person.alerts());
   }
+}
+
+void Checker::SectionsOfPerson(std::string_view path, const v1::PersonSections& person) {
+  if (!IsPersonNumber(person.person())) Add(Cat(path, ".person"), Cat("must be 1 to ", kMaxPersonNumber));
+  Text(Cat(path, ".screening.text"), person.screening().text(), kMaxScreeningCharacters);
+  Details(Cat(path, ".details"), person.details());
+  Alerts(Cat(path, ".alerts"), person.alerts());
 }
 
 void Checker::Outcomes(const google::protobuf::RepeatedPtrField<v1::PersonOutcome>& outcomes) {
@@ -396,6 +401,40 @@ absl::Status ValidateWithText(const Request& request) {
   check.NameAndEtag(request);
   check.RequiredEventText(request.text());
   return check.Done();
+}
+
+// What goes with RECTIFIED, and what with LIFTED.
+void CheckCorrection(const v1::AnswerRightsRequestRequest& request, Checker& check) {
+  if (!request.has_corrected()) return;
+  if (request.answer() != v1::RIGHT_ANSWER_RECTIFIED) check.Add("corrected", "is for RECTIFIED alone");
+  const v1::PersonSections& corrected = request.corrected();
+  check.SectionsOfPerson("corrected", corrected);
+  if (!corrected.has_screening() && !corrected.has_details() && !corrected.has_alerts()) {
+    check.Add("corrected", "has no section");
+  }
+}
+
+void CheckLifted(const v1::AnswerRightsRequestRequest& request, Checker& check) {
+  const bool lifted = request.answer() == v1::RIGHT_ANSWER_LIFTED;
+  const bool told = request.informed_how() != v1::INFORMED_HOW_UNSPECIFIED;
+  if (lifted != told) check.Add("informed_how", "is required with LIFTED, and for nothing else");
+  if (request.informed_how() == v1::INFORMED_HOW_NOT_INFORMED) {
+    check.Add("informed_how", "the person is told before a restriction is lifted (Article 18(3) GDPR)");
+  }
+  if (lifted != !request.informed_language().empty()) {
+    check.Add("informed_language", "is required with LIFTED, and for nothing else");
+  }
+  check.Language("informed_language", request.informed_language());
+}
+
+constexpr std::string_view kNoNote = "must be the name of a note of this referral";
+
+// "referrals/x/notes/3" of "referrals/x".
+bool IsNoteOf(std::string_view referral, const std::string& name) {
+  const std::string prefix = Cat(referral, "/notes/");
+  uint32_t number = 0;
+  return name.size() > prefix.size() && name.compare(0, prefix.size(), prefix) == 0 &&
+         absl::SimpleAtoi(name.substr(prefix.size()), &number) && number >= 1 && Cat(prefix, number) == name;
 }
 
 template <typename Request>
@@ -758,6 +797,31 @@ absl::Status Validate(const v1::AddNoteRequest& request) {
   return check.Done();
 }
 
+absl::Status Validate(const v1::VoidEntryRequest& request) {
+  Checker check(request);
+  check.NameAndEtag(request);
+  switch (request.entry_case()) {
+    case v1::VoidEntryRequest::kNote:
+      if (!IsNoteOf(request.name(), request.note())) check.Add("note", kNoNote);
+      break;
+    case v1::VoidEntryRequest::kAppointment:
+      if (request.appointment() < 1 || request.appointment() > static_cast<uint32_t>(kMaxAppointments)) {
+        check.Add("appointment", "is no appointment");
+      }
+      break;
+    case v1::VoidEntryRequest::ENTRY_NOT_SET:
+      check.Add("note", "name a note or an appointment");
+      break;
+  }
+  check.Required("reason", request.reason());
+  if (request.reason() == v1::VOID_REASON_OTHER) {
+    check.RequiredEventText(request.text());
+  } else {
+    check.EventText(request.text());
+  }
+  return check.Done();
+}
+
 absl::Status Validate(const v1::RemindReferralRequest& request) {
   return ValidateBare(request);
 }
@@ -852,15 +916,10 @@ absl::Status Validate(const v1::DiscloseNotesRequest& request) {
   check.Required("purpose", request.purpose());
   if (request.notes().empty()) check.Add("notes", "name at least one");
   check.Count("notes", request.notes_size(), kMaxNotesDisclosed);
-  const std::string prefix = Cat(request.name(), "/notes/");
   std::set<std::string_view> names;
   for (int i = 0; i < request.notes_size(); ++i) {
     const std::string& name = request.notes(i);
-    uint32_t number = 0;
-    const bool well_formed = name.size() > prefix.size() && name.compare(0, prefix.size(), prefix) == 0 &&
-                             absl::SimpleAtoi(name.substr(prefix.size()), &number) && number >= 1 &&
-                             Cat(prefix, number) == name;
-    if (!well_formed) check.Add(Cat("notes[", i, "]"), "must be the name of a note of this referral");
+    if (!IsNoteOf(request.name(), name)) check.Add(Cat("notes[", i, "]"), kNoNote);
     if (!names.insert(name).second) check.Add(Cat("notes[", i, "]"), "is given twice");
   }
   return check.Done();
@@ -919,6 +978,8 @@ absl::Status Validate(const v1::AnswerRightsRequestRequest& request) {
   if (refused != (request.refusal_ground() != v1::REFUSAL_GROUND_UNSPECIFIED)) {
     check.Add("refusal_ground", "is required with REFUSED, and for nothing else");
   }
+  CheckCorrection(request, check);
+  CheckLifted(request, check);
   return check.Done();
 }
 

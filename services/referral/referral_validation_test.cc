@@ -193,6 +193,10 @@ void AddWorking(std::vector<Sample>& samples) {
   auto note = WithText<v1::AddNoteRequest>();
   note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
   Add(note, samples);
+  auto voided = WithText<v1::VoidEntryRequest>();
+  voided.set_note(base::Cat(voided.name(), "/notes/3"));
+  voided.set_reason(v1::VOID_REASON_OTHER);
+  Add(voided, samples);
 }
 
 void AddReading(std::vector<Sample>& samples) {
@@ -396,7 +400,7 @@ TEST(Validate, RequiredEnumsMustBeSet) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 12);
+  EXPECT_EQ(checked, 13);
 }
 
 TEST(Validate, TextsThatMustBeThereMustNotBeBlank) {

@@ -147,6 +147,20 @@ void CopySilence(const ReferralRecord& record, absl::Time now, v1::Referral& vie
   if (record.has_last_reminder_time()) *silence.mutable_last_reminder_time() = record.last_reminder_time();
 }
 
+// Who voided it is shown to that body alone.
+void CopyVoiding(const v1::Voiding& from, bool own, v1::Voiding& to) {
+  to = from;
+  if (!own) to.clear_actor();
+}
+
+// The receiving body makes them.
+void CopyAppointments(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
+  *view.mutable_appointments() = record.appointments();
+  for (v1::Appointment& appointment : *view.mutable_appointments()) {
+    if (appointment.has_voided() && !as.Is(Relation::kReceiving)) appointment.mutable_voided()->clear_actor();
+  }
+}
+
 // What the two sides see besides.
 void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
   view.set_offer(record.offer());
@@ -169,7 +183,7 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   view.set_cancel_reason(record.cancel_reason());
   view.set_hold_reason(record.hold_reason());
   const bool referring = as.Is(Relation::kReferring);
-  if (referring || HasScreening(record)) *view.mutable_appointments() = record.appointments();
+  if (referring || HasScreening(record)) CopyAppointments(record, as, view);
   const v1::Party own = referring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
   if (record.has_approval() && record.approval().party() == own) *view.mutable_approval() = record.approval();
   // The paths of a body are its own, and go with what it holds.
@@ -224,7 +238,7 @@ std::vector<std::string> AllowedActions(const ReferralRecord& record, const poli
   std::vector<std::string> actions;
   const Actors actors = ActorsOf(as.relations());
   for (const Transition& row : Transitions()) {
-    if (row.later || !row.from.Has(record.state()) || !actors.Has(row.actor)) continue;
+    if (!row.from.Has(record.state()) || !actors.Has(row.actor)) continue;
     const policy::MethodRule* rule = RuleOf(row.event);
     if (rule == nullptr || rule->Allows(as.caller().roles, as.relations()).empty()) continue;
     if (!Reads(record, as) && !NamesReaders(row.event)) continue;
@@ -295,9 +309,9 @@ std::vector<v1::SectionKind> OpenSections(const ReferralRecord& record, const po
 }
 
 absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::SectionKind>& sections,
-                          const policy::Authorized& as) {
+                          const policy::Authorized& as, std::string_view method) {
   const bool referring = as.Is(Relation::kReferring);
-  if (!IsSide(as)) return error::PermissionDenied("DiscloseReferral", "only the two sides may open sections");
+  if (!IsSide(as)) return error::PermissionDenied(method, "only the two sides may open sections");
   WAYPOST_RETURN_IF_ERROR(CheckReads(record, as));
   if (referring ? record.has_referring_erase_time() : record.has_receiving_erase_time()) {
     return ShareErased(record.name());
@@ -308,14 +322,13 @@ absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::Se
       return NotYetDisclosed(record.name());
     }
     if (section == v1::SECTION_KIND_ALERTS && !OpensAlerts(as)) {
-      return error::PermissionDenied("DiscloseReferral",
-                                     "safeguarding alerts need the role safeguarding_officer");
+      return error::PermissionDenied(method, "safeguarding alerts need the role safeguarding_officer");
     }
   }
   return absl::OkStatus();
 }
 
-bool MayOpenNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
+bool MayKnowNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
                  const policy::Authorized& as) {
   if (!IsSide(as) || !Reads(record, as)) return false;
   if (as.Is(Relation::kReferring) ? record.has_referring_erase_time() : record.has_receiving_erase_time()) {
@@ -324,6 +337,11 @@ bool MayOpenNote(const ReferralRecord& record, const storage::v1::NoteRecord& no
   if (note.body() == as.caller().body && note.visibility() == v1::NOTE_VISIBILITY_OWN_SIDE) return true;
   if (note.visibility() != v1::NOTE_VISIBILITY_BOTH_SIDES) return false;
   return as.Is(Relation::kReferring) || HasScreening(record);
+}
+
+bool MayOpenNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
+                 const policy::Authorized& as) {
+  return MayKnowNote(record, note, as) && (!note.has_voided() || note.body() == as.caller().body);
 }
 
 v1::Note ToNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
@@ -336,6 +354,7 @@ v1::Note ToNote(const ReferralRecord& record, const storage::v1::NoteRecord& not
   if (note.body() == caller.body) view.set_actor(note.actor());
   *view.mutable_create_time() = note.create_time();
   view.set_event(note.event());
+  if (note.has_voided()) CopyVoiding(note.voided(), note.body() == caller.body, *view.mutable_voided());
   return view;
 }
 
@@ -348,6 +367,8 @@ v1::HistoryEntry ToHistoryEntry(const storage::v1::HistoryRecord& entry, const p
   view.set_body(entry.body());
   if (entry.body() == caller.body) view.set_actor(entry.actor());
   view.set_out_of_order_reason(entry.out_of_order_reason());
+  view.set_voided_entry(entry.voided_entry());
+  view.set_void_reason(entry.void_reason());
   return view;
 }
 

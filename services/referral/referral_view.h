@@ -47,16 +47,20 @@ v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller
 std::vector<v1::SectionKind> OpenSections(const ReferralRecord& record, const policy::Authorized& as);
 
 // OK when the caller may open all of `sections` (SHARE_ERASED, ACCESS_ENDED, NOT_YET_DISCLOSED, and
-// PERMISSION_DENIED for safeguarding alerts without the role).
+// PERMISSION_DENIED for safeguarding alerts without the role), by that method.
 absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::SectionKind>& sections,
-                          const policy::Authorized& as);
+                          const policy::Authorized& as, std::string_view method = "DiscloseReferral");
 
-// May the caller know of this note, and open it? A note for both sides is open to the receiving body while
-// its access lasts.
+// May the caller know of this note? A note for both sides is there for the receiving body while its access
+// lasts.
+bool MayKnowNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
+                 const policy::Authorized& as);
+
+// And open it? A void note is opened by the body that wrote it alone.
 bool MayOpenNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
                  const policy::Authorized& as);
 
-// A note without its text. REQUIRES: MayOpenNote.
+// A note without its text. REQUIRES: MayKnowNote.
 v1::Note ToNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,
                 const policy::Caller& caller);
 

@@ -286,7 +286,7 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "WatchReferralsResponse.referral", "WatchReferralsResponse.event",
           "ListNotesResponse.next_page_token", "Note.name", "Note.body", "Note.actor", "Note.event",
           "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event", "HistoryEntry.body",
-          "HistoryEntry.actor", "HistoryEntry.next_on_list", "ListPlace.offer", "ListPlace.group_id",
+          "HistoryEntry.actor", "HistoryEntry.next_on_list", "HistoryEntry.voided_entry", "Voiding.actor", "ListPlace.offer", "ListPlace.group_id",
           "PersonPlace.group_id", "PersonPlace.offer", "PersonPlace.enrolment", "Referral.next_on_list",
           "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor", "RightsHolder.referral",
           "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
@@ -311,7 +311,7 @@ TEST(AllowedActions, AreWhatDecideTakes) {
         const Event event = static_cast<Event>(i);
         if (!testing::HasCommand(event)) continue;
         const bool named = std::find(allowed.begin(), allowed.end(), EventName(event)) != allowed.end();
-        const auto decision = testing::DecideBy(actor, record, testing::CommandFor(event));
+        const auto decision = testing::DecideBy(actor, record, testing::CommandFor(event, actor));
         EXPECT_EQ(named, decision.ok())
             << StateName(state) << " " << EventName(event) << " " << decision.status();
       }

@@ -29,6 +29,8 @@ Command CommandOf(v1::RightKind kind, command::RightUse use) {
   switch (kind) {
     case v1::RIGHT_KIND_OBJECTION:
       return command::Object{std::move(use)};
+    case v1::RIGHT_KIND_RECTIFICATION:
+      return command::Rectify{std::move(use)};
     case v1::RIGHT_KIND_RESTRICTION:
       return command::Restrict{std::move(use)};
     case v1::RIGHT_KIND_ACCESS:
@@ -126,11 +128,18 @@ Asked AskedOf(const v1::RecordRightsRequestRequest& request, const std::string& 
 Asked AskedOf(const v1::AnswerRightsRequestRequest& request) {
   Asked asked;
   asked.name = request.referral();
-  asked.command = command::AnswerRight{.use = {.request = request.name(), .person = 0},
-                                       .answer = request.answer(),
-                                       .law = request.law(),
-                                       .retained_until = request.retained_until(),
-                                       .ground = request.refusal_ground()};
+  command::AnswerRight answer{.use = {.request = request.name(), .person = 0},
+                              .answer = request.answer(),
+                              .law = request.law(),
+                              .retained_until = request.retained_until(),
+                              .ground = request.refusal_ground(),
+                              .informed_how = request.informed_how(),
+                              .informed_language = request.informed_language()};
+  if (request.has_corrected()) {
+    answer.corrected = CorrectedIn(request.corrected());
+    asked.corrected = &request.corrected();
+  }
+  asked.command = std::move(answer);
   return asked;
 }
 
@@ -203,6 +212,7 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
   Asked answered = asked;
   auto& answer = std::get<command::AnswerRight>(answered.command);
   answer.use.person = record.person();
+  WAYPOST_RETURN_IF_ERROR(CheckMayCorrect(current, answer, as));
   Prepared receipt = prepared;
   if (answer.answer == v1::RIGHT_ANSWER_STOPPED_ERASED) {
     // What is erased, the receipt says by its commitments.

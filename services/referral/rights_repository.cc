@@ -81,6 +81,21 @@ absl::Status HideRightsRequest(store::Writer& writer, std::string_view name) {
   return absl::OkStatus();
 }
 
+absl::Status LeaveRightsRequests(store::Writer& writer, const ReferralRecord& before,
+                                 const ReferralRecord& next) {
+  const bool was_cut = before.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+  if (was_cut || next.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) return absl::OkStatus();
+  for (const storage::v1::RightMarkRecord& mark : next.right_marks()) {
+    WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord request, GetRightsRequest(writer, mark.request()));
+    RightsRequestRecord left = request;
+    if (!LeaveHolders(next, mark, left)) continue;
+    left.set_revision(request.revision() + 1);
+    *left.mutable_update_time() = next.update_time();
+    PutRightsRequest(writer, &request, left);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::string_view body, bool answered,
                                          std::string_view position, int limit) {
   const std::string prefix = TasksPrefix(body, answered);

@@ -32,6 +32,11 @@ void PutRightsRequest(store::Writer& writer, const storage::v1::RightsRequestRec
 // Takes it out of the lists of bodies for good: its referral has been protected.
 absl::Status HideRightsRequest(store::Writer& writer, std::string_view name);
 
+// A side of `before` that has nothing to answer for in `next` any more, because it was cut off, is a holder
+// no longer: its rows go, and whoever stays is not shown to it.
+absl::Status LeaveRightsRequests(store::Writer& writer, const storage::v1::ReferralRecord& before,
+                                 const storage::v1::ReferralRecord& next);
+
 // Of serialized v1::RightsTask.
 using TaskPage = RowPage;
 // By when the person asked, oldest first; `position` is empty or what a page before returned.

@@ -130,6 +130,12 @@ bool IsInternal(const ReferralRecord& record) {
 void MoveBodies(const Moves& moves, ReferralRecord& record) {
   const bool was_internal = IsInternal(record);
   MoveSide(moves, *record.mutable_referring());
+  if (FindMove(moves, record.receiving().body()) != nullptr) {
+    // Who voided one was of the predecessor.
+    for (v1::Appointment& appointment : *record.mutable_appointments()) {
+      if (appointment.has_voided()) appointment.mutable_voided()->clear_actor();
+    }
+  }
   if (!IsCut(record) && !record.receiving().body().empty()) MoveSide(moves, *record.mutable_receiving());
   MoveBody(moves, *record.mutable_coordinating_body());
   MoveBody(moves, *record.mutable_case_holding_body());

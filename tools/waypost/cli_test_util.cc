@@ -328,6 +328,15 @@ grpc::Status FakeReferrals::ListRetentionReports(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::VoidEntry(grpc::ServerContext*, const referral::v1::VoidEntryRequest* request,
+                                      referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex_);
+  received_.voided.push_back(*request);
+  response->set_name(request->name());
+  response->set_state(referral::v1::REFERRAL_STATE_IN_PROGRESS);
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
                                              const referral::v1::CompleteReferralRequest* request,
                                              referral::v1::Referral* response) {
@@ -460,6 +469,15 @@ grpc::Status FakeEnrolments::RecordAssessment(grpc::ServerContext*,
                                               referral::v1::Enrolment* response) {
   const std::lock_guard lock(mutex_);
   received_.assessed = *request;
+  response->set_name(request->name());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeEnrolments::VoidAssessment(grpc::ServerContext*,
+                                            const referral::v1::VoidAssessmentRequest* request,
+                                            referral::v1::Enrolment* response) {
+  const std::lock_guard lock(mutex_);
+  received_.voided = *request;
   response->set_name(request->name());
   return grpc::Status::OK;
 }

@@ -177,6 +177,9 @@ class FakeEnrolments final : public referral::v1::EnrolmentService::Service {
   grpc::Status RecordAssessment(grpc::ServerContext* context,
                                 const referral::v1::RecordAssessmentRequest* request,
                                 referral::v1::Enrolment* response) override;
+  grpc::Status VoidAssessment(grpc::ServerContext* context,
+                              const referral::v1::VoidAssessmentRequest* request,
+                              referral::v1::Enrolment* response) override;
   grpc::Status ListEnrolments(grpc::ServerContext* context,
                               const referral::v1::ListEnrolmentsRequest* request,
                               referral::v1::ListEnrolmentsResponse* response) override;
@@ -189,6 +192,7 @@ class FakeEnrolments final : public referral::v1::EnrolmentService::Service {
     referral::v1::StartEnrolmentRequest started;
     referral::v1::RecordAttendanceRequest attended;
     referral::v1::RecordAssessmentRequest assessed;
+    referral::v1::VoidAssessmentRequest voided;
     referral::v1::ListEnrolmentsRequest listed;
   };
   Received received() const;
@@ -234,6 +238,8 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   grpc::Status DeclineReferral(grpc::ServerContext* context,
                                const referral::v1::DeclineReferralRequest* request,
                                referral::v1::Referral* response) override;
+  grpc::Status VoidEntry(grpc::ServerContext* context, const referral::v1::VoidEntryRequest* request,
+                         referral::v1::Referral* response) override;
   grpc::Status CompleteReferral(grpc::ServerContext* context,
                                 const referral::v1::CompleteReferralRequest* request,
                                 referral::v1::Referral* response) override;
@@ -296,6 +302,7 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
     std::vector<referral::v1::SubmitReferralRequest> submitted;
     std::vector<referral::v1::DeclineReferralRequest> declined;
     std::vector<referral::v1::AddNoteRequest> noted;
+    std::vector<referral::v1::VoidEntryRequest> voided;
     referral::v1::CompleteReferralRequest completed;
     referral::v1::CancelReferralRequest cancelled;
     std::string parts_of;

@@ -108,7 +108,8 @@ void AddStart(CLI::App& group, Session& session) {
 void AddAssess(CLI::App& group, Session& session) {
   CallCommand assess =
       Command<pb::RecordAssessmentRequest>("assess", "Record what the person can do", "RecordAssessment");
-  assess.flags.skip = {"assessment.number"};
+  assess.flags.skip = {"assessment.number", "assessment.voided"};
+  assess.flags.flatten = {"assessment"};
   assess.flags.rename = {{"assessment.date", "date"},
                          {"assessment.placement_test", "placement-test"},
                          {"assessment.cefr_level", "cefr-level"},
@@ -126,6 +127,14 @@ void AddAssess(CLI::App& group, Session& session) {
     return absl::OkStatus();
   };
   AddCall(group, session, std::move(assess));
+}
+
+void AddVoidAssessment(CLI::App& group, Session& session) {
+  CallCommand wrong =
+      Command<pb::VoidAssessmentRequest>("void-assessment", "Void a wrong assessment", "VoidAssessment");
+  wrong.flags.required = {"number", "reason"};
+  wrong.flags.help = {{"number", "of the assessment"}, {"reason", "why; not other"}};
+  AddCall(group, session, std::move(wrong));
 }
 
 absl::StatusOr<pb::Attendance> OneDay(const std::string& text) {
@@ -192,6 +201,7 @@ void AddEnrolmentCommands(CLI::App& root, Session& session) {
   AddSimpleChanges(group, session);
   AddStart(group, session);
   AddAssess(group, session);
+  AddVoidAssessment(group, session);
   AddAttendance(group, session);
 }
 

@@ -30,6 +30,7 @@ TEST(EnrolmentsTest, EveryMethodOfTheServiceHasACommand) {
                                                        {"LeaveEnrolment", "enrolment leave"},
                                                        {"MoveEnrolment", "enrolment move"},
                                                        {"RecordAssessment", "enrolment assess"},
+                                                       {"VoidAssessment", "enrolment void-assessment"},
                                                        {"RecordAttendance", "enrolment attendance"}};
   const char* root = std::getenv("WAYPOST_SOURCE_DIR");
   std::ifstream file(std::string(root == nullptr ? "." : root) +
@@ -93,6 +94,18 @@ TEST(EnrolmentsTest, RecordsDaysAndLevels) {
   EXPECT_EQ(assessed.assessment().cefr_level(), pb::CEFR_LEVEL_A2);
   EXPECT_EQ(assessed.assessment().level(), "FLE1");
   EXPECT_EQ(assessed.assessment().date(), "2026-03-01") << "today";
+}
+
+TEST(EnrolmentsTest, VoidsAnAssessment) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result = runner.Run({"enrolment", "void-assessment", "01jd-1-7", "--number", "2",
+                                       "--reason", "wrong-person", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  const pb::VoidAssessmentRequest voided = server.enrolments.received().voided;
+  EXPECT_EQ(voided.name(), "enrolments/01jd-1-7");
+  EXPECT_EQ(voided.number(), 2u);
+  EXPECT_EQ(voided.reason(), pb::VOID_REASON_WRONG_PERSON);
 }
 
 TEST(EnrolmentsTest, ListsAGroup) {

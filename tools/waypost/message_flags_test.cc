@@ -44,8 +44,18 @@ TEST(MessageFlagsTest, FillsScalarsEnumsAndTimes) {
 }
 
 TEST(MessageFlagsTest, FlattensMessagesOfScalars) {
+  const auto request = Parse<referral::v1::ChangePriorityRequest>(
+      {"--telephone-handover-time", "2026-03-02 10:00", "--telephone-handover-unit", "bodies/x/units/y"});
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->telephone_handover().unit(), "bodies/x/units/y");
+  EXPECT_EQ(ShowTime(request->telephone_handover().time(), absl::UTCTimeZone()), "2026-03-02T10:00:00Z");
+}
+
+TEST(MessageFlagsTest, FlattensOthersWhereThatIsAsked) {
+  FlagOptions options;
+  options.flatten = {"appointment"};
   const auto request = Parse<referral::v1::AcceptReferralRequest>(
-      {"--appointment-time", "2026-03-02 10:00", "--appointment-zone", "Europe/Madrid"});
+      {"--appointment-time", "2026-03-02 10:00", "--appointment-zone", "Europe/Madrid"}, options);
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_EQ(request->appointment().zone(), "Europe/Madrid");
   EXPECT_EQ(ShowTime(request->appointment().time(), absl::UTCTimeZone()), "2026-03-02T10:00:00Z");

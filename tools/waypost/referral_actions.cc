@@ -27,7 +27,8 @@ ReferralAction Action(std::string method, std::string help, std::set<std::string
 FlagOptions ActionFlags(const ReferralAction& action) {
   FlagOptions options;
   options.required = action.required;
-  options.skip = {"appointment.number", "appointment.status"};
+  options.skip = {"appointment.number", "appointment.status", "appointment.voided"};
+  options.flatten = {"appointment"};
   // Flags of their own (OutcomeFlags), or JSON for each person.
   if (action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr) options.skip.insert("outcomes");
   if (action.method == "CancelReferral") options.skip.insert("parts");
@@ -53,6 +54,11 @@ FlagOptions ActionFlags(const ReferralAction& action) {
       {"places", R"(for a person, as {"person":1,"groupId":"alpha"})"},
       {"out_of_order_reason", "why before others who stand before it on the group's list"},
   };
+  if (action.method == "VoidEntry") {
+    options.help["text"] = "in words; encrypted, for the own side, at most 4,000 characters";
+    options.help["note"] = "the note, as referrals/01jd…/notes/3 or 3";
+    options.help["appointment"] = "the appointment, by its number";
+  }
   if (action.method == "AddNote") {
     options.help["text"] = "in words; encrypted, for whom --visibility says, at most 10,000 characters";
   }
@@ -118,6 +124,11 @@ void AddAction(CLI::App& group, Session& session, const ReferralAction& action) 
     message.GetReflection()->SetString(&message, name,
                                        ReferralName(message.GetReflection()->GetString(message, name)));
     if (method == "CancelReferral") FillParts(*parts, static_cast<pb::CancelReferralRequest&>(message));
+    if (method == "VoidEntry") {
+      auto& request = static_cast<pb::VoidEntryRequest&>(message);
+      const bool by_number = request.has_note() && request.note().find('/') == std::string::npos;
+      if (by_number) request.set_note(base::Cat(request.name(), "/notes/", request.note()));
+    }
     if (method == "CompleteReferral") {
       return FillOutcomes<pb::CompleteReferralRequest>(*outcomes, session.values(), message);
     }
@@ -183,6 +194,7 @@ bool NeedsRemedy(pb::OutcomeKind kind) {
 
 std::string ActionName(const std::string& method) {
   std::string name = KebabFromCamel(method);
+  if (name == "void-entry") return "void";  // which entry, its flags say
   const size_t at = name.find("-referral");
   if (at != std::string::npos) name.erase(at, std::string("-referral").size());
   return name;
@@ -240,6 +252,8 @@ std::vector<ReferralAction> ReferralActions() {
                                               "Take the case itself (coordinating supervisor)", {"law"}),
       Action<pb::SettleFollowUpRequest>("SettleFollowUp", "Take an ended one off the list of follow-ups"),
       Action<pb::AddNoteRequest>("AddNote", "Add a note", {"visibility", "text"}),
+      Action<pb::VoidEntryRequest>("VoidEntry", "Void a wrong note or appointment of the own body",
+                                   {"reason"}),
       Action<pb::PlaceLegalHoldRequest>("PlaceLegalHold",
                                         "Keep the own body's share from being erased (supervisor)", {"law"}),
       Action<pb::ReleaseLegalHoldRequest>("ReleaseLegalHold", "Let it be erased again (supervisor)"),

@@ -112,6 +112,25 @@ TEST(ReferralActionsTest, SendsADecline) {
   EXPECT_EQ(result.out, "referrals/01jd: declined (revision 0, etag )\n  next: NOTE\n");
 }
 
+TEST(ReferralActionsTest, VoidsANoteByItsNumberOrNameAndAnAppointment) {
+  FakeServer server;
+  Runner runner;
+  const auto run = [&](const std::string& flag, const std::string& value) {
+    return runner.Run(
+        {"referral", "void", "01jd", flag, value, "--reason", "wrong-person", "--server", server.address()});
+  };
+  ASSERT_EQ(run("--note", "3").code, ExitCode::kOk);
+  ASSERT_EQ(run("--note", "referrals/01jd/notes/4").code, ExitCode::kOk);
+  ASSERT_EQ(run("--appointment", "2").code, ExitCode::kOk);
+  const auto voided = server.referrals.received().voided;
+  ASSERT_EQ(voided.size(), 3u);
+  EXPECT_EQ(voided[0].name(), "referrals/01jd");
+  EXPECT_EQ(voided[0].note(), "referrals/01jd/notes/3");
+  EXPECT_EQ(voided[0].reason(), pb::VOID_REASON_WRONG_PERSON);
+  EXPECT_EQ(voided[1].note(), "referrals/01jd/notes/4");
+  EXPECT_EQ(voided[2].appointment(), 2u);
+}
+
 TEST(ReferralActionsTest, TakesTheRequestAsJsonUnderTheFlags) {
   FakeServer server;
   Runner runner;

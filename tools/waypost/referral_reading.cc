@@ -105,26 +105,25 @@ void AddReferralShow(CLI::App& group, Session& session) {
 }
 
 void AddHistory(CLI::App& group, Session& session) {
-  AddList(group, session,
-          {.name = "history",
-           .help = "What happened to a referral, oldest first",
-           .method = std::string(kService) + "ListReferralHistory",
-           .request = pb::ListReferralHistoryRequest::default_instance(),
-           .response = pb::ListReferralHistoryResponse::default_instance(),
-           .arguments = {kReferralArgument},
-           .complete = CompleteName,
-           .headings = {"revision", "time", "event", "state", "body", "actor"},
-           .row =
-               [&session](const Message& item) {
-                 const auto& entry = static_cast<const pb::HistoryEntry&>(item);
-                 return std::vector<std::string>{base::Cat(entry.revision()),
-                                                 ShowTime(entry.time(), session.zone()),
-                                                 entry.event(),
-                                                 EnumWords(entry.state()),
-                                                 entry.body().empty() ? "(system)" : entry.body(),
-                                                 entry.actor()};
-               },
-           .nothing = "No history."});
+  AddList(
+      group, session,
+      {.name = "history",
+       .help = "What happened to a referral, oldest first",
+       .method = std::string(kService) + "ListReferralHistory",
+       .request = pb::ListReferralHistoryRequest::default_instance(),
+       .response = pb::ListReferralHistoryResponse::default_instance(),
+       .arguments = {kReferralArgument},
+       .complete = CompleteName,
+       .headings = {"revision", "time", "event", "state", "body", "actor", "voided"},
+       .row =
+           [&session](const Message& item) {
+             const auto& entry = static_cast<const pb::HistoryEntry&>(item);
+             return std::vector<std::string>{
+                 base::Cat(entry.revision()), ShowTime(entry.time(), session.zone()),           entry.event(),
+                 EnumWords(entry.state()),    entry.body().empty() ? "(system)" : entry.body(), entry.actor(),
+                 entry.voided_entry()};
+           },
+       .nothing = "No history."});
 }
 
 void AddNotes(CLI::App& group, Session& session) {
@@ -136,7 +135,7 @@ void AddNotes(CLI::App& group, Session& session) {
            .response = pb::ListNotesResponse::default_instance(),
            .arguments = {kReferralArgument},
            .complete = CompleteName,
-           .headings = {"name", "kind", "visibility", "body", "time", "event"},
+           .headings = {"name", "kind", "visibility", "body", "time", "event", "void"},
            .row =
                [&session](const Message& item) {
                  const auto& note = static_cast<const pb::Note&>(item);
@@ -145,7 +144,8 @@ void AddNotes(CLI::App& group, Session& session) {
                                                  EnumWords(note.visibility()),
                                                  note.body(),
                                                  ShowTime(note.create_time(), session.zone()),
-                                                 note.event()};
+                                                 note.event(),
+                                                 EnumWords(note.voided().reason())};
                },
            .nothing = "No notes."});
 }

@@ -1,4 +1,5 @@
-// waypost rights: people who withdraw, object or have use restricted, and what each holder answers.
+// waypost rights: people who withdraw, object, have use restricted or what is held put right, and what each
+// holder answers.
 #include <memory>
 #include <ostream>
 
@@ -77,11 +78,16 @@ void AddAnswer(CLI::App& rights, Session& session) {
                          .arguments = {kRequestArgument},
                          .show = ShowRequest};
   command.flags.required = {"referral", "answer"};
-  command.flags.help = {{"referral", "for which the own body answers, as referrals/01jd… or 01jd…"},
-                        {"answer", "stopped-erased erases at once and for good, and needs --yes"},
-                        {"law", "with retained: the law, as es/ley-39-2015/art-17"},
-                        {"retained_until", "with retained: the last day, YYYY-MM-DD"},
-                        {"refusal_ground", "with refused: why"}};
+  command.flags.help = {
+      {"referral", "for which the own body answers, as referrals/01jd… or 01jd…"},
+      {"answer", "stopped-erased erases at once and for good, and needs --yes"},
+      {"law", "with retained: the law, as es/ley-39-2015/art-17"},
+      {"retained_until", "with retained: the last day, YYYY-MM-DD"},
+      {"refusal_ground", "with refused: why"},
+      {"corrected", R"(with rectified: the sections as they are to be, whole, best from a file: )"
+                    R"({"person":1,"details":{…}})"},
+      {"informed_how", "with lifted: how the person was told before"},
+      {"informed_language", "with lifted: in which language, a BCP 47 tag"}};
   command.complete = [surely](Message& message) -> absl::Status {
     auto& request = static_cast<pb::AnswerRightsRequestRequest&>(message);
     request.set_name(RightsName(request.name()));
@@ -150,7 +156,8 @@ void AddLists(CLI::App& rights, Session& session) {
 }  // namespace
 
 void AddRightsCommands(CLI::App& root, Session& session) {
-  CLI::App& rights = AddGroup(root, "rights", "People who withdraw, object, restrict use or ask for access");
+  CLI::App& rights = AddGroup(
+      root, "rights", "People who withdraw, object, restrict use, have it put right or ask for access");
   AddRecord(rights, session);
   AddLists(rights, session);
   AddAnswer(rights, session);

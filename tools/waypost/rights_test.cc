@@ -65,6 +65,31 @@ TEST(RightsTest, AnswersAndErasesOnlyWhenSure) {
   EXPECT_EQ(answered[1].retained_until(), "2031-12-31");
 }
 
+TEST(RightsTest, PutsRightAndLifts) {
+  FakeServer server;
+  Runner runner;
+  std::vector<std::string> words = {
+      "rights",     "answer",        "01je",
+      "--referral", "01jd",          "--answer",
+      "rectified",  "--corrected",   R"({"person":1,"details":{"givenName":"Olha"}})",
+      "--server",   server.address()};
+  RunResult result = runner.Run(words);
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  words = {"rights",   "answer",   "01je",           "--referral", "01jd",
+           "--answer", "lifted",   "--informed-how", "by-letter",  "--informed-language",
+           "uk",       "--server", server.address()};
+  result = runner.Run(words);
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  const auto answered = server.referrals.received().answered;
+  ASSERT_EQ(answered.size(), 2u);
+  EXPECT_EQ(answered[0].answer(), pb::RIGHT_ANSWER_RECTIFIED);
+  EXPECT_EQ(answered[0].corrected().person(), 1u);
+  EXPECT_EQ(answered[0].corrected().details().given_name(), "Olha");
+  EXPECT_EQ(answered[1].answer(), pb::RIGHT_ANSWER_LIFTED);
+  EXPECT_EQ(answered[1].informed_how(), pb::INFORMED_HOW_BY_LETTER);
+  EXPECT_EQ(answered[1].informed_language(), "uk");
+}
+
 TEST(RightsTest, ListsWhatIsOwed) {
   FakeServer server;
   Runner runner;
