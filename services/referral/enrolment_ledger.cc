@@ -24,8 +24,18 @@ bool Names(const ReferralRecord& referral, const std::string& enrolment) {
                      [&](const v1::PersonPlace& place) { return place.enrolment() == enrolment; });
 }
 
+bool IsCut(const ReferralRecord& record) {
+  return record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+}
+
+// It was misdirected: what came of it should never have been there.
+bool IsCutNow(const ReferralRecord& before, const ReferralRecord& next) {
+  return IsCut(next) && !IsCut(before);
+}
+
 // Has the receiving body's share of that person gone with this change?
 bool ShareGoes(const ReferralRecord& before, const ReferralRecord& next, uint32_t person) {
+  if (IsCutNow(before, next)) return true;
   if (next.has_receiving_erase_time()) return !before.has_receiving_erase_time();
   const auto erased = [person](const ReferralRecord& record) {
     return std::any_of(record.person_erasures().begin(), record.person_erasures().end(),
@@ -37,7 +47,7 @@ bool ShareGoes(const ReferralRecord& before, const ReferralRecord& next, uint32_
 }
 
 bool AnyShareGoes(const ReferralRecord& before, const ReferralRecord& next) {
-  return next.has_receiving_erase_time() != before.has_receiving_erase_time() ||
+  return IsCutNow(before, next) || next.has_receiving_erase_time() != before.has_receiving_erase_time() ||
          next.person_erasures_size() != before.person_erasures_size();
 }
 
@@ -67,8 +77,8 @@ absl::Status EraseEnrolments(rpc::Mutation& mutation, const policy::Authorized& 
   for (const EnrolmentRecord& enrolment : enrolments) {
     if (!ShareGoes(before, next, enrolment.person())) continue;
     // Who is still there is not forgotten by the way; who asked to be forgotten is.
-    const bool by_right = decision.event == Event::kAnswerRight;
-    if (!by_right && HasPlace(enrolment.state())) return EnrolmentOpen(enrolment.name());
+    const bool at_once = decision.event == Event::kAnswerRight || IsCutNow(before, next);
+    if (!at_once && HasPlace(enrolment.state())) return EnrolmentOpen(enrolment.name());
     if (HasPlace(enrolment.state())) --changes[GroupOf(enrolment)];
     WAYPOST_RETURN_IF_ERROR(EraseEnrolment(mutation, as, enrolment, api::FromTimestamp(next.update_time())));
   }

@@ -12,6 +12,7 @@
 
 #include "common/api/resource.h"
 #include "services/referral/enrolment_policy.h"
+#include "services/referral/enrolment_repository.h"
 #include "services/referral/referral_rig.h"
 
 namespace waypost::referral {
@@ -316,7 +317,9 @@ TEST_F(EnrolmentTest, WhatHasNotStartedEndsWithItsReferral) {
     EXPECT_EQ(
         Must(Do(receiver, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest())).enrolments_size(), 0);
     EXPECT_EQ(List("alpha").taken(), 0);
-    EXPECT_EQ(EventsOf(name).back().type(), "referral.enrolment_ended_with_referral");
+    const auto events = EventsOf(name);
+    const bool erased = events.back().type() == "referral.enrolment_erased";
+    EXPECT_EQ(events[events.size() - (erased ? 2 : 1)].type(), "referral.enrolment_ended_with_referral");
   };
   std::string name = Placed();
   const std::string referral = Seen(name).referral();
@@ -329,6 +332,8 @@ TEST_F(EnrolmentTest, WhatHasNotStartedEndsWithItsReferral) {
   Must(Do(referrer, &Stub::ReportMisdirected, misdirected));
   EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::GetEnrolment, On<v1::GetEnrolmentRequest>(name))),
             "NOT_FOUND");
+  EXPECT_EQ(EventsOf(name).back().type(), "referral.enrolment_erased") << "it should never have been there";
+  EXPECT_THAT(Must(rows::EnrolmentsOf(**rig.store().Snapshot(), misdirected.name())), ::testing::IsEmpty());
   left(name);
   name = Placed();
   const std::string linked = Must(Do(receiver, &Stub::HandOverReferral,
@@ -403,7 +408,8 @@ TEST_F(EnrolmentTest, AReferralThatIsSentAgainForgetsNoEnrolment) {
   misdirected.set_text("why");
   Must(Do(referrer, &Stub::ReportMisdirected, misdirected));
   EXPECT_EQ(List("alpha").taken(), 0) << "or its place would be taken for ever";
-  EXPECT_EQ(EventsOf(started).back().type(), "referral.enrolment_ended_with_referral");
+  EXPECT_EQ(EventsOf(started).back().type(), "referral.enrolment_erased");
+  EXPECT_THAT(Must(rows::EnrolmentsOf(**rig.store().Snapshot(), accepted.name())), ::testing::IsEmpty());
   EXPECT_EQ(History(accepted.name()).back().next_on_list(), waiting);
 }
 

@@ -15,8 +15,10 @@
 #include "services/referral/enrolment_policy.h"
 #include "services/referral/intake_policy.h"
 #include "services/referral/path_policy.h"
+#include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
+#include "services/referral/referral_retention.h"
 #include "services/referral/referral_rig.h"
 #include "services/referral/statistics_policy.h"
 
@@ -374,6 +376,9 @@ TEST_F(ProtectedTest, WithoutReadersItComesToTheOfficersWhoNameThemAndReadNothin
   v1::ExportPersonRequest person = On<v1::ExportPersonRequest>(name);
   person.set_person(1);
   EXPECT_EQ(ReasonOf(Do(receiving_safeguarding, &Stub::ExportPerson, person)), "READER_FIRST");
+  EXPECT_EQ(ReasonOf(Do(receiving_safeguarding, &Stub::ListReferralHistory,
+                        On<v1::ListReferralHistoryRequest>(name))),
+            "READER_FIRST");
   // Nor with another role beside: a supervisor who is an officer is not a reader.
   const std::string both = rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer, Role::kSupervisor});
   EXPECT_EQ(ReasonOf(Do(both, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name))), "READER_FIRST");
@@ -421,6 +426,47 @@ TEST_F(ProtectedTest, SilenceComesToReadersAndToOfficersOfTheSilentSideAndToNobo
   EXPECT_THAT(Box(referring_caseworker, v1::BOX_FOLLOW_UP), ElementsAre(name)) << "what is owed has a reader";
   EXPECT_THAT(Box(referrer, v1::BOX_FOLLOW_UP), IsEmpty());
   Must(Do(referring_caseworker, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(name)));
+}
+
+TEST_F(ProtectedTest, WhatHasLostItsReadersComesToTheOfficersInTheEnd) {
+  v1::CreateReferralRequest unsent = NewDraft();
+  unsent.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  unsent.mutable_referral()->mutable_referring()->clear_unit();  // so that its maker has it
+  const std::string draft = Must(Do(referring_caseworker, &Stub::CreateReferral, unsent)).name();
+  const std::string ended = Protected();
+  Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(ended)));
+  Must(Do(receiving_caseworker, &Stub::CompleteReferral, Complete(ended)));
+  const std::string right =
+      Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(ended, v1::RIGHT_KIND_ACCESS))).name();
+  ClockKeeper keeper(rig.env(), service.change(), KeeperOptions{.outage = absl::Hours(24 * 365)});
+  const auto run = [&](absl::Duration span) {
+    rig.clock().Advance(span);
+    while (Must(keeper.Step()).more) {
+    }
+    Refresh();
+  };
+  run(absl::ZeroDuration());
+  EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), IsEmpty()) << "its reader has time";
+  run(kLeftAloneEnd + absl::Hours(1));
+  EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), ElementsAre(ended));
+  EXPECT_THAT(Box(receiver, v1::BOX_INBOX), IsEmpty());
+  EXPECT_EQ(Get(receiver, ended).status().code(), absl::StatusCode::kNotFound);
+  Must(Do(receiving_safeguarding, &Stub::ClaimReferral, On<v1::ClaimReferralRequest>(ended)));
+  EXPECT_EQ(ReasonOf(Do(receiving_safeguarding, &Stub::AnswerRightsRequest,
+                        Receipt(right, ended, v1::RIGHT_ANSWER_PROVIDED))),
+            "OK");
+
+  run(kLeftAloneDraft);
+  EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), ElementsAre(ended)) << "as its reader";
+  EXPECT_THAT(Box(referring_safeguarding, v1::BOX_OUTBOX), ::testing::UnorderedElementsAre(draft, ended));
+  EXPECT_THAT(Must(Get(referring_safeguarding, draft)).allowed_actions(), ElementsAre("ASSIGN", "CLAIM"));
+  Must(Do(referring_safeguarding, &Stub::ClaimReferral, On<v1::ClaimReferralRequest>(draft)));
+  auto cancel = On<v1::CancelReferralRequest>(draft);
+  cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
+  Must(Do(referring_safeguarding, &Stub::CancelReferral, cancel));
+  EXPECT_EQ(Record(draft).state(), kCancelled);
+  EXPECT_TRUE(RetentionOf(Record(draft), v1::PARTY_REFERRING)->has_look_time()) << "and is erased by itself";
+  for (const auto& event : rig.Events()) EXPECT_THAT(event.resource(), Not(HasSubstr(draft)));
 }
 
 TEST_F(ProtectedTest, WhatIsThereIsTakenOutOfEveryListWhenItIsProtected) {
@@ -497,6 +543,68 @@ TEST_F(ProtectedTest, WhatOthersKnowByALinkOrAPlaceIsNotProtectedBelatedly) {
       << "readers of nothing protected";
 }
 
+TEST_F(ProtectedTest, AHandOverThatWasNotTakenIsALinkToo) {
+  const std::string name = Accepted();
+  const std::string asked =
+      Must(Do(receiver, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(name, kThirdBody)))
+          .forwarded_to();
+  Must(Do(third, &Stub::DeclineReferral, Decline(asked)));
+  ASSERT_EQ(Record(name).forwarded_to(), "");
+  EXPECT_EQ(ReasonOf(Assign(referrer, name, {}, v1::PROTECTION_GROUND_SHELTER)), "PROTECTED_IS_UNLINKED");
+  const std::string again =
+      Must(Do(receiver, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(name, kFourthBody)))
+          .forwarded_to();
+  EXPECT_EQ(ReasonOf(Assign(fourth, again, {}, v1::PROTECTION_GROUND_SHELTER)), "PROTECTED_IS_UNLINKED");
+}
+
+TEST_F(ProtectedTest, WhatHasAnEnrolmentStillIsNotProtectedBelatedly) {
+  constexpr std::string_view kWorkshop = "offers/workshop";
+  SetGroups(kWorkshop, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT, {{"alpha", 3}});
+  const std::string name = Requested();
+  auto accept = On<v1::AcceptReferralRequest>(name);
+  accept.set_offer(std::string(kWorkshop));
+  accept.add_places()->set_person(1);
+  accept.mutable_places(0)->set_group_id("alpha");
+  const std::string enrolment = Must(Do(receiver, &Stub::AcceptReferral, accept)).places(0).enrolment();
+  auto start = On<v1::StartEnrolmentRequest>(enrolment);
+  start.add_outcomes()->set_person(1);
+  *start.mutable_outcomes(0)->mutable_outcome() = PositiveOutcome();
+  start.mutable_outcomes(0)->mutable_outcome()->set_kind(v1::OUTCOME_KIND_ENROLLED);
+  Must(Do(receiver, &EnrolmentStub::StartEnrolment, start));
+  auto reopen = On<v1::ReopenReferralRequest>(name);
+  reopen.set_text("why");
+  Must(Do(referrer, &Stub::ReopenReferral, reopen));
+  ASSERT_THAT(Record(name).places(), IsEmpty());
+  EXPECT_EQ(ReasonOf(Assign(referrer, name, {}, v1::PROTECTION_GROUND_SHELTER)), "PROTECTED_HAS_NO_GROUP")
+      << "its name stands in the enrolment";
+}
+
+TEST_F(ProtectedTest, WhoIsNextOnAListIsNotNamedOnceItIsProtected) {
+  const auto in_alpha = [](auto request) {
+    request.set_offer(std::string(kGroupOffer));
+    return request;
+  };
+  const std::string first = Requested();
+  auto accept = in_alpha(On<v1::AcceptReferralRequest>(first));
+  accept.add_places()->set_person(1);
+  accept.mutable_places(0)->set_group_id("alpha");
+  Must(Do(receiver, &Stub::AcceptReferral, accept));
+  const std::string next = Requested();
+  auto waitlist = in_alpha(On<v1::WaitlistReferralRequest>(next));
+  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  waitlist.set_group_id("alpha");
+  Must(Do(receiver, &Stub::WaitlistReferral, waitlist));
+  ASSERT_EQ(Must(Do(receiver, &Stub::DeclineReferral, Decline(first))).next_on_list(), next);
+  const auto history = [&](const std::string& token) {
+    return std::string(Answer(token, &Stub::ListReferralHistory, On<v1::ListReferralHistoryRequest>(first)));
+  };
+  EXPECT_THAT(history(receiver), HasSubstr(next));
+  Must(Assign(receiving_caseworker, next, {}, v1::PROTECTION_GROUND_SHELTER));
+  EXPECT_THAT(history(receiver), Not(HasSubstr(next)));
+  EXPECT_THAT(history(receiver), HasSubstr("DECLINE"));
+  EXPECT_THAT(history(receiving_caseworker), HasSubstr(next)) << "who reads it, too";
+}
+
 TEST_F(ProtectedTest, WhereItGoesOnItStaysProtectedAndTheWayThereIsNotShown) {
   const std::string name = Protected();
   auto propose = On<v1::ProposeForwardRequest>(name);
@@ -513,6 +621,10 @@ TEST_F(ProtectedTest, WhereItGoesOnItStaysProtectedAndTheWayThereIsNotShown) {
   EXPECT_THAT(std::string(there.DebugString()), Not(HasSubstr(name)));
   EXPECT_EQ(Must(Get(referring_caseworker, linked)).forwarded_from(), name) << "she reads both";
   EXPECT_EQ(Must(Get(receiving_caseworker, name)).forwarded_to(), "");
+  Must(Do(luz, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(linked)));
+  EXPECT_THAT(std::string(Must(Get(receiving_caseworker, name)).DebugString()),
+              Not(HasSubstr(std::string(kThirdBody))))
+      << "nor who has the case there";
   EXPECT_EQ(Get(third, linked).status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(Box(third, v1::BOX_INBOX), IsEmpty());
   EXPECT_THAT(Box(luz, v1::BOX_INBOX), ElementsAre(linked));

@@ -14,6 +14,7 @@
 #include "common/status/errors.h"
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
+#include "services/referral/enrolment_repository.h"
 #include "services/referral/entry_voiding.h"
 #include "services/referral/group_ledger.h"
 #include "services/referral/part_ledger.h"
@@ -168,11 +169,14 @@ absl::StatusOr<Command> WithNote(const store::Reader& reader, Command command, c
   return command;
 }
 
-// Takes from a body the keys that the other side gave it. Section rows stay: others hold keys to them.
-absl::Status CloseAccess(store::Writer& writer, std::string_view name, std::string_view body) {
+// Takes from a body the keys that the other side gave it, but for those of `kept`. Section rows stay: others
+// hold keys to them.
+absl::Status CloseAccess(store::Writer& writer, std::string_view name, std::string_view body,
+                         const std::vector<uint32_t>& kept) {
   WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
   holdings.EraseWraps([&](const Wrap& wrap) {
-    return wrap.body == body && wrap.record.scope() != storage::v1::KEY_SCOPE_BODY;
+    const bool stays = std::find(kept.begin(), kept.end(), wrap.person) != kept.end();
+    return wrap.body == body && wrap.record.scope() != storage::v1::KEY_SCOPE_BODY && !stays;
   });
   holdings.Save(writer);
   return absl::OkStatus();
@@ -212,7 +216,7 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
   // Within one body nothing is closed: the keys are its own.
   const bool internal = IsInternal(before);
   if (effects.Has(Effect::kCloseReceiver) && !internal) {
-    WAYPOST_RETURN_IF_ERROR(CloseAccess(writer, name, before.receiving().body()));
+    WAYPOST_RETURN_IF_ERROR(CloseAccess(writer, name, before.receiving().body(), decision.kept_persons));
   }
   if (effects.Has(Effect::kEraseReferringShare)) {
     WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.referring().body()));
@@ -266,11 +270,15 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
   rows::PutHistory(writer, decision.next.name(), entry);
 }
 
-// What was written of a referral before it was protected, and is found by others.
+// What was written of a referral before it was protected, and is found by others. PROTECTED_HAS_NO_GROUP
+// where an enrolment names it, of whose place the record may know nothing any longer.
 absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
   // What belongs to a path is linked.
   WAYPOST_ASSIGN_OR_RETURN(const auto paths, rows::LinksOfReferral(writer, next.name()));
   if (!paths.empty()) return ProtectedIsUnlinked(next.name());
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
+                           rows::EnrolmentsOf(writer, next.name()));
+  if (!enrolments.empty()) return ProtectedHasNoGroup(next.name());
   WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, next.name()));
   holdings.HideFromSearch();
   holdings.Save(writer);

@@ -5,6 +5,7 @@
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "services/referral/referral_machine.h"
+#include "services/referral/referral_protection.h"
 
 namespace waypost::referral {
 namespace {
@@ -173,7 +174,11 @@ absl::Duration SpanBetween(const CalendarPtr& calendar, v1::Priority priority, a
 
 NextWake WakeOf(const ReferralRecord& record, const ClockTable& table, const SideCalendars& calendars) {
   NextWake next;
-  if (!record.has_due() || !IsOpen(record.state())) return next;
+  if (!IsOpen(record.state())) {
+    Consider(storage::v1::WAKE_MISSED, LeftAloneAt(record) + kAfterDue, next);
+    return next;
+  }
+  if (!record.has_due()) return next;
   const absl::Duration step = table.StepTime(record.theme(), record.priority());
   const absl::Duration left = step * table.reminder_share;
   if (!record.has_escalate_time()) {

@@ -117,7 +117,8 @@ absl::Duration SpanBetween(const CalendarPtr& calendar, v1::Priority priority, a
                            absl::Time to);
 
 // As the record stands: a reminder, then the due time, then the lapse of what nobody has decided, or more
-// reminders; and the same of the start where its clock runs beside. The earliest of them.
+// reminders; and the same of the start where its clock runs beside. The earliest of them. Of what is not
+// open, when its officers have to look after it: see LeftAloneAt.
 NextWake WakeOf(const storage::v1::ReferralRecord& record, const ClockTable& table,
                 const SideCalendars& calendars);
 

@@ -246,6 +246,13 @@ absl::Status ReaderFirst(std::string_view name) {
       "is for its named readers alone: name the readers of your side first, yourself if you are one");
 }
 
+absl::Status NotProtected(std::string_view name) {
+  return Refused(
+      "NOT_PROTECTED", name,
+      "has ended, and nobody is assigned to it any longer: of a protected referral alone readers are "
+      "named still");
+}
+
 absl::Status ProtectedIsUnlinked(std::string_view name) {
   return Refused(
       "PROTECTED_IS_UNLINKED", name,
@@ -296,6 +303,12 @@ absl::Status KeptAsItIs(std::string_view name) {
   return Refused("LEGAL_HOLD", name,
                  "is under a legal hold of one of its bodies, which keeps what is held as it is: answer once "
                  "the hold is released");
+}
+
+absl::Status HeldByRight(std::string_view name) {
+  return Refused("HELD_BY_RIGHT", name,
+                 "is kept for a person in it, who waits for access or for an answer to a restriction, or for "
+                 "whom you keep it restricted: answer that first");
 }
 
 absl::Status EnrolmentOpen(std::string_view enrolment) {

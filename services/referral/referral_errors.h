@@ -104,6 +104,9 @@ absl::Status PartsOneLevel(std::string_view name, std::string_view why);
 // --- Of protected referrals
 // READER_FIRST: who is to name its readers is not one of them yet.
 absl::Status ReaderFirst(std::string_view name);
+// NOT_PROTECTED: of what has ended readers are named where it is protected; nobody has anything else any
+// longer.
+absl::Status NotProtected(std::string_view name);
 // PROTECTED_IS_UNLINKED: others know of it, because it continues another referral or is continued.
 absl::Status ProtectedIsUnlinked(std::string_view name);
 // PROTECTED_HAS_NO_GROUP: waiting lists and places of a group are seen by others.
@@ -124,6 +127,8 @@ absl::Status NothingToAnswer(std::string_view name);
 absl::Status UnderLegalHold(std::string_view name);
 // LEGAL_HOLD: what is held is neither erased nor overwritten while one of its bodies is under a hold.
 absl::Status KeptAsItIs(std::string_view name);
+// HELD_BY_RIGHT: somebody in it waits for a copy or has it restricted; their data are not erased meanwhile.
+absl::Status HeldByRight(std::string_view name);
 // ENROLMENT_OPEN: somebody still has a place by it; what is open is not erased.
 absl::Status EnrolmentOpen(std::string_view enrolment);
 // NO_LEGAL_HOLD: there is none to release.

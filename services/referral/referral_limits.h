@@ -45,6 +45,10 @@ inline constexpr size_t kMaxPageTokenBytes = 8 * 1024;
 
 // Readers of a protected referral, on one side.
 inline constexpr int kMaxReaders = 10;
+// After so long without a change officers look after a protected draft, and after one that has ended and
+// still wants somebody.
+inline constexpr absl::Duration kLeftAloneDraft = absl::Hours(24 * 90);
+inline constexpr absl::Duration kLeftAloneEnd = absl::Hours(24 * 14);
 
 // The course of a referral.
 inline constexpr int kMaxQuestions = 2;

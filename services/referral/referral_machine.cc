@@ -92,7 +92,7 @@ constexpr auto kTable = std::to_array<Transition>({
 
     {kOpen, Event::kReminder, kSystem, Guard::kClockRuns, kSame},
     {kOpen, Event::kGiveBackTime, kSystem, Guard::kSomethingDue, kSame},
-    {kOpen, Event::kEscalate, kSystem, Guard::kOverdue, kSame},
+    {kAll, Event::kEscalate, kSystem, Guard::kOverdue, kSame},
     {{kRequested, kAcknowledged}, Event::kLapse, kSystem, Guard::kEscalated, To(kLapsed)},
     {kReopenedByReferring, Event::kReopen, kReferring, Guard::kReopenable, To(kRequested)},
     {{kCompleted}, Event::kReopen, kReceiving, Guard::kReopenable, To(kInProgress)},
@@ -107,8 +107,12 @@ constexpr auto kTable = std::to_array<Transition>({
 
     {kDraftAndOpen, Event::kAssign, kReferring, Guard::kNone, kSame},
     {kOpen, Event::kAssign, kReceiving, Guard::kNone, kSame},
+    {kEnds, Event::kAssign, kReferring, Guard::kIsProtected, kSame},
+    {kEnds, Event::kAssign, kReceiving, Guard::kIsProtected, kSame},
     {kDraftAndOpen, Event::kClaim, kReferring, Guard::kInQueue, kSame},
     {kOpen, Event::kClaim, kReceiving, Guard::kInQueue, kSame},
+    {kEnds, Event::kClaim, kReferring, Guard::kIsProtected, kSame},
+    {kEnds, Event::kClaim, kReceiving, Guard::kIsProtected, kSame},
     {kAll, Event::kNote, kReferring, Guard::kShareLeft, kSame},
     {kOpenAndCompleted, Event::kNote, kReceiving, Guard::kShareLeft, kSame},
     {kAll, Event::kVoidEntry, kReferring, Guard::kShareLeft, kSame},
@@ -266,16 +270,17 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "as for end without result, and it had been accepted",
     "after the escalation",
     "within 90 days of the end; the basis is checked again; access was not cut and nothing is erased",
-    "nobody has it on that side",
+    "nobody has it on that side; or it is protected, and officers are to name its readers there",
     "something is due",
     "the other side proposed a date",
     "a new appointment, or one that is still to take place",
     "to a higher priority; to EMERGENCY with a telephone hand-over",
     "that side's share is not erased",
     "that side is to answer it, or may answer it anew",
-    "that side's share is not erased, and under no legal hold",
+    "that side's share is not erased, under no legal hold, and nobody in it waits for a copy or has it "
+    "restricted",
     "that side's share is under a legal hold",
-    "its clock has run out, and that was not escalated yet",
+    "its clock has run out, or it is protected, not open and left alone; and that was not escalated yet",
     "its clock runs, and no reminder was sent",
     "a coordinating body is appointed; no hand-over is pending; no disclosure rests on consent; at most 10 "
     "hops, "
@@ -287,6 +292,7 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "the retention rules of one side's share have run out, and nothing holds it back",
     "it is a part of another referral",
     "it waits on no group's list",
+    "it is protected",
 };
 
 constexpr bool IsEndConstexpr(State state) {

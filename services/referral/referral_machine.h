@@ -152,8 +152,9 @@ enum class Guard : uint8_t {
   kRetentionOver,
   kIsPart,
   kOnNoList,
+  kIsProtected,
 };
-inline constexpr int kGuardCount = 34;
+inline constexpr int kGuardCount = 35;
 
 // Where an event leads: to a state, nowhere, or back to where the referral was before it came here.
 struct Target {

@@ -63,7 +63,7 @@ CONFIRM_CANCEL      | CANCEL_REQUESTED | CANCELLED | receiving
 REFUSE_CANCEL       | CANCEL_REQUESTED | < | receiving
 REMINDER            | any-open | = | system
 GIVE_BACK_TIME      | any-open | = | system
-ESCALATE            | any-open | = | system
+ESCALATE            | DRAFT any-open any-end | = | system
 LAPSE               | REQUESTED ACKNOWLEDGED | LAPSED | system
 REOPEN              | COMPLETED ENDED_WITHOUT_RESULT CANCELLED LAPSED | REQUESTED | referring
 REOPEN              | COMPLETED | IN_PROGRESS | receiving
@@ -76,9 +76,9 @@ ASSUME              | any-open | FORWARDED | coordinating
 SETTLE_FOLLOW_UP    | any-end | = | referring receiving
 DETACH              | DRAFT any-open any-end | = | referring system
 ASSIGN              | DRAFT | = | referring
-ASSIGN              | any-open | = | referring receiving
+ASSIGN              | any-open any-end | = | referring receiving
 CLAIM               | DRAFT | = | referring
-CLAIM               | any-open | = | referring receiving
+CLAIM               | any-open any-end | = | referring receiving
 NOTE                | DRAFT DECLINED FORWARDED ENDED_WITHOUT_RESULT CANCELLED LAPSED | = | referring
 NOTE                | any-open COMPLETED | = | referring receiving
 VOID_ENTRY          | DRAFT any-open any-end | = | referring

@@ -6,9 +6,12 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/referral_clocks.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_machine.h"
+#include "services/referral/referral_rights.h"
+#include "services/referral/succession_rules.h"
 
 namespace waypost::referral {
 namespace {
@@ -44,6 +47,10 @@ Names& ReadersOf(ReferralRecord& record, v1::Party party) {
                                       : *protection.mutable_referring_readers();
 }
 
+v1::Party OtherOf(v1::Party party) {
+  return party == v1::PARTY_RECEIVING ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
+}
+
 // The receiving body has no part in a draft, nor in what was misdirected to it.
 bool HasPart(const ReferralRecord& record, v1::Party party) {
   if (party == v1::PARTY_REFERRING) return true;
@@ -56,6 +63,14 @@ void ReleaseFromOthers(ReferralRecord& next, v1::Party party) {
   if (!Contains(ReadersOf(next, party), side.assignee())) side.clear_assignee();
 }
 
+// Within one body who reads one side reads both.
+void ShareWithinOneBody(v1::Party party, ReferralRecord& next) {
+  if (!IsInternal(next)) return;
+  const Names readers = ReadersOf(next, party);
+  ReadersOf(next, OtherOf(party)) = readers;
+  ReleaseFromOthers(next, OtherOf(party));
+}
+
 void Begin(v1::ProtectionGround ground, absl::Time now, ReferralRecord& next) {
   v1::Protection& protection = *next.mutable_protection();
   protection.set_ground(ground);
@@ -66,8 +81,10 @@ void Begin(v1::ProtectionGround ground, absl::Time now, ReferralRecord& next) {
 
 // What others know of it by: a link that each end of it shows, or a place in a group.
 absl::Status CheckUnknownToOthers(const ReferralRecord& record) {
+  // A hand-over that was not taken is a link as well: who was asked has its name.
   const bool linked = !record.forwarded_from().empty() || !record.forwarded_to().empty() ||
-                      !record.part_of().empty() || record.open_part_count() > 0;
+                      record.hand_over_count() > 0 || !record.part_of().empty() ||
+                      record.open_part_count() > 0;
   if (linked) return ProtectedIsUnlinked(record.name());
   const bool enrolled = std::any_of(record.places().begin(), record.places().end(),
                                     [](const v1::PersonPlace& place) { return !place.enrolment().empty(); });
@@ -77,15 +94,35 @@ absl::Status CheckUnknownToOthers(const ReferralRecord& record) {
 absl::Status ProtectKnown(const command::Assign& assign, v1::Party party, std::string_view actor,
                           absl::Time now, ReferralRecord& next) {
   WAYPOST_RETURN_IF_ERROR(CheckUnknownToOthers(next));
-  const v1::Party other = party == v1::PARTY_RECEIVING ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
+  const v1::Party other = OtherOf(party);
   Begin(assign.protection, now, next);
   AddOnce(actor, ReadersOf(next, party));
   AddOnce(SideOf(next, party).assignee(), ReadersOf(next, party));
-  if (HasPart(next, other)) AddOnce(SideOf(next, other).assignee(), ReadersOf(next, other));
+  Names& theirs = ReadersOf(next, IsInternal(next) ? party : other);
+  if (HasPart(next, other)) AddOnce(SideOf(next, other).assignee(), theirs);
   // It leaves the list on which it waits; what was offered to it there is free again.
   next.clear_waiting();
   next.clear_places();
   return absl::OkStatus();
+}
+
+// When the first of what an ended referral wants of that side has waited for it long enough.
+absl::Time WantedTooLong(const ReferralRecord& record, v1::Party party) {
+  const absl::Time since = api::FromTimestamp(record.clock_start_time());
+  const auto waits = [since](const google::protobuf::Timestamp& from) {
+    return std::max(since, api::FromTimestamp(from)) + kLeftAloneEnd;
+  };
+  absl::Time first = absl::InfiniteFuture();
+  if (record.has_due() && record.due().party() == party) {
+    first = std::max(since + kLeftAloneEnd, api::FromTimestamp(record.due().time()));
+  }
+  if (const auto asked = AnswerOwedSince(record, party); asked.has_value()) {
+    first = std::min(first, waits(api::ToTimestamp(*asked)));
+  }
+  for (const storage::v1::LegalHoldRecord& each : record.legal_holds()) {
+    if (each.party() == party) first = std::min(first, waits(each.hold().place_time()));
+  }
+  return first;
 }
 
 }  // namespace
@@ -99,10 +136,25 @@ const Names& ReadersOf(const ReferralRecord& record, v1::Party party) {
                                       : record.protection().referring_readers();
 }
 
+bool WantsSomebody(const ReferralRecord& record, v1::Party party) {
+  if (record.state() == kDraft) return party == v1::PARTY_REFERRING;
+  if (!IsEnd(record.state())) return false;
+  return WantedTooLong(record, party) != absl::InfiniteFuture();
+}
+
+absl::Time LeftAloneAt(const ReferralRecord& record) {
+  if (!IsProtected(record) || record.has_escalate_time()) return absl::InfiniteFuture();
+  if (record.state() == kDraft) return api::FromTimestamp(record.clock_start_time()) + kLeftAloneDraft;
+  if (!IsEnd(record.state())) return absl::InfiniteFuture();
+  return std::min(WantedTooLong(record, v1::PARTY_REFERRING), WantedTooLong(record, v1::PARTY_RECEIVING));
+}
+
 bool OfficersNameReaders(const ReferralRecord& record, v1::Party party) {
   if (!IsProtected(record) || !HasPart(record, party)) return false;
   if (ReadersOf(record, party).empty()) return true;
-  return record.has_escalate_time() && IsOpen(record.state()) && record.due().party() == party;
+  if (!IsOpen(record.state())) return record.has_escalate_time() && WantsSomebody(record, party);
+  if (record.has_escalate_time() && record.due().party() == party) return true;
+  return party == v1::PARTY_RECEIVING && StartRunsBeside(record) && record.has_start_escalate_time();
 }
 
 policy::Relations RelationsToProtected(const ReferralRecord& record, const policy::Caller& caller) {
@@ -169,12 +221,14 @@ absl::Status ApplyReaders(const command::Assign& assign, v1::Party party, std::s
     return error::InvalidField("assignee", "must be one of the readers of your side");
   }
   ReleaseFromOthers(next, party);
+  ShareWithinOneBody(party, next);
   return absl::OkStatus();
 }
 
 absl::Status AddClaimant(v1::Party party, std::string_view actor, ReferralRecord& next) {
   if (!IsProtected(next)) return absl::OkStatus();
   AddOnce(actor, ReadersOf(next, party));
+  ShareWithinOneBody(party, next);
   return CheckCount("readers", ReadersOf(next, party));
 }
 

@@ -25,6 +25,14 @@ bool IsProtected(const storage::v1::ReferralRecord& record);
 const google::protobuf::RepeatedPtrField<std::string>& ReadersOf(const storage::v1::ReferralRecord& record,
                                                                  v1::Party party);
 
+// --- What is no open case, and has no clock of a case: its readers may be gone, and nobody else finds it
+// Is there anything that somebody of that side has to do with it still? With a draft, always; with what has
+// ended, where it owes an answer to a right or a next step, or has a legal hold.
+bool WantsSomebody(const storage::v1::ReferralRecord& record, v1::Party party);
+// Since when it has waited for anybody too long; the infinite future where it has not, or where the officers
+// know already. Its clock begins anew when somebody of the side that it waits for does something with it.
+absl::Time LeftAloneAt(const storage::v1::ReferralRecord& record);
+
 // True while the safeguarding officers of a side have to name its readers: it has none, or it has let a clock
 // run out, which may be because its readers are not there any longer.
 bool OfficersNameReaders(const storage::v1::ReferralRecord& record, v1::Party party);

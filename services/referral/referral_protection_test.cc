@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_limits.h"
@@ -18,15 +19,17 @@ using policy::Role;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// In that state, with one reader on each side.
-ReferralRecord ProtectedIn(State state) {
-  ReferralRecord record = testing::RecordIn(state);
+// With one reader on each side.
+ReferralRecord Protected(ReferralRecord record) {
   record.mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
   record.mutable_protection()->add_referring_readers("p-eva");
   record.mutable_protection()->add_receiving_readers("p-raul");
   record.set_protected_since_revision(1);
   record.clear_coordinating_body();
   return record;
+}
+ReferralRecord ProtectedIn(State state) {
+  return Protected(testing::RecordIn(state));
 }
 
 policy::Caller Somebody(std::string_view body, policy::Roles roles, std::string_view actor) {
@@ -99,6 +102,147 @@ TEST(Protection, OfficersNameReadersWhereASideHasNoneOrIsSilent) {
   EXPECT_FALSE(OfficersNameReaders(testing::RecordIn(kRequested), v1::PARTY_RECEIVING)) << "not protected";
 }
 
+TEST(Protection, AMissedStartCallsTheOfficersOfTheSideThatIsToStart) {
+  ReferralRecord record = ProtectedIn(kWaitlisted);
+  ASSERT_TRUE(record.has_start_due_time());
+  *record.mutable_start_escalate_time() = record.update_time();
+  EXPECT_TRUE(OfficersNameReaders(record, v1::PARTY_RECEIVING));
+  EXPECT_FALSE(OfficersNameReaders(record, v1::PARTY_REFERRING));
+}
+
+TEST(Protection, OfWhatHasEndedReadersAreNamedStillAndOfNothingElse) {
+  for (int i = kDraft; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    if (!IsEnd(state)) continue;
+    for (const Actor actor : {Actor::kReferring, Actor::kReceiving}) {
+      EXPECT_TRUE(testing::DecideBy(actor, ProtectedIn(state), Readers({"p-new"})).ok()) << StateName(state);
+      EXPECT_TRUE(testing::DecideBy(actor, ProtectedIn(state), command::Claim{}).ok()) << StateName(state);
+      for (const Command& command : {Command(Readers({})), Command(command::Claim{})}) {
+        const auto refused = testing::DecideBy(actor, testing::RecordIn(state), command);
+        EXPECT_EQ(ReasonOf(refused.status()), "NOT_PROTECTED") << StateName(state);
+      }
+    }
+  }
+}
+
+// In that state, with nothing owed by either side.
+ReferralRecord QuietIn(State state) {
+  ReferralRecord record = ProtectedIn(state);
+  record.clear_due();
+  return record;
+}
+
+// What the clocks make of it when they look at it as late as that.
+std::optional<ReferralRecord> AfterClocks(const ReferralRecord& record, absl::Time now) {
+  const auto command = WhatIsDue(record, {}, now);
+  if (!command.has_value()) return std::nullopt;
+  const auto decision = DecideAsSystem(record, *command, now);
+  EXPECT_TRUE(decision.ok()) << decision.status();
+  return decision.ok() ? std::optional(decision->next) : std::nullopt;
+}
+
+// A change by which somebody on that side has it in hand.
+ReferralRecord InHand(const ReferralRecord& record, Actor actor) {
+  return testing::After(actor, record, Readers({"p-new"}));
+}
+
+constexpr absl::Duration kDay = absl::Hours(24);
+
+TEST(Protection, ADraftThatNobodyTouchesComesToTheOfficers) {
+  const ReferralRecord draft = InHand(QuietIn(kDraft), Actor::kReferring);
+  EXPECT_FALSE(OfficersNameReaders(draft, v1::PARTY_REFERRING));
+  EXPECT_FALSE(AfterClocks(draft, testing::Now() + kLeftAloneDraft).has_value()) << "the instant is in time";
+  const auto left = AfterClocks(draft, testing::Now() + kLeftAloneDraft + absl::Seconds(1));
+  ASSERT_TRUE(left.has_value());
+  EXPECT_EQ(left->state(), kDraft);
+  EXPECT_TRUE(OfficersNameReaders(*left, v1::PARTY_REFERRING));
+  EXPECT_FALSE(OfficersNameReaders(*left, v1::PARTY_RECEIVING));
+  EXPECT_FALSE(AfterClocks(*left, testing::Now() + 2 * kLeftAloneDraft).has_value()) << "once";
+  const ReferralRecord taken =
+      testing::After(Actor::kReferring, *left, Readers({"p-other"}), testing::Now() + kLeftAloneDraft + kDay);
+  EXPECT_FALSE(OfficersNameReaders(taken, v1::PARTY_REFERRING)) << "it has a reader who is there";
+  EXPECT_TRUE(AfterClocks(taken, testing::Now() + 3 * kLeftAloneDraft).has_value()) << "and so on";
+  const ReferralRecord plain = testing::RecordIn(kDraft);
+  EXPECT_FALSE(AfterClocks(plain, testing::Now() + 9 * kLeftAloneDraft).has_value()) << "others see it";
+}
+
+TEST(Protection, WhatHasEndedAndStillWantsSomebodyComesToTheOfficersOfThatSide) {
+  const absl::Time late = testing::Now() + kLeftAloneEnd + kDay;
+  for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+    const Actor actor = party == v1::PARTY_REFERRING ? Actor::kReferring : Actor::kReceiving;
+    const v1::Party other = party == v1::PARTY_REFERRING ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
+    const auto check = [&](const ReferralRecord& record, std::string_view what) {
+      EXPECT_FALSE(OfficersNameReaders(record, party)) << what << ": its readers have time first";
+      const auto left = AfterClocks(record, late);
+      ASSERT_TRUE(left.has_value()) << what;
+      EXPECT_TRUE(OfficersNameReaders(*left, party)) << what;
+      EXPECT_FALSE(OfficersNameReaders(*left, other)) << what;
+      const ReferralRecord taken = testing::After(actor, *left, Readers({"p-other"}), late);
+      EXPECT_FALSE(OfficersNameReaders(taken, party)) << what;
+    };
+    const ReferralRecord held =
+        testing::After(actor, testing::RecordIn(kCompleted), command::PlaceHold{"es/ley-1-2000/art-328", ""});
+    check(InHand(Protected(held), actor), "hold");
+
+    ReferralRecord asked = QuietIn(kCompleted);
+    auto& mark = *asked.add_right_marks();
+    mark.set_person(1);
+    mark.set_kind(v1::RIGHT_KIND_ACCESS);
+    mark.set_request(std::string(testing::kRightsRequest));
+    mark.set_referring_asked(party == v1::PARTY_REFERRING);
+    mark.set_receiving_asked(party == v1::PARTY_RECEIVING);
+    check(InHand(asked, actor), "answer");
+
+    ReferralRecord owed = QuietIn(kCompleted);
+    owed.mutable_due()->set_clock(v1::CLOCK_FOLLOW_UP);
+    owed.mutable_due()->set_party(party);
+    *owed.mutable_due()->mutable_time() = api::ToTimestamp(testing::Now() + kDay);
+    check(InHand(owed, actor), "next step");
+    *owed.mutable_due()->mutable_time() = api::ToTimestamp(late + kDay);
+    EXPECT_FALSE(AfterClocks(InHand(owed, actor), late).has_value()) << "not due yet";
+  }
+  const ReferralRecord quiet = InHand(QuietIn(kCompleted), Actor::kReferring);
+  EXPECT_FALSE(AfterClocks(quiet, late + 1000 * kDay).has_value()) << "retention ends it by itself";
+}
+
+TEST(Protection, NobodySeesTheNameOfAReferralThatIsNotTheirsInTheWayItCame) {
+  ReferralRecord record = ProtectedIn(kAccepted);
+  for (const char* before : {"referrals/first", "referrals/second"}) {
+    record.add_hops()->set_referral(before);
+  }
+  record.set_forwarded_from("referrals/second");
+  const auto hops = [&](const policy::Caller& caller, Relation side) {
+    const v1::Referral view =
+        ToReferral(record, testing::As(caller, {side, Relation::kReader}), testing::Now());
+    std::string text;
+    for (const v1::Hop& hop : view.hops()) text += hop.referral() + ";";
+    return text;
+  };
+  EXPECT_EQ(hops(testing::Referrer(), Relation::kReferring), ";referrals/second;");
+  EXPECT_EQ(hops(testing::Receiver(), Relation::kReceiving), ";;");
+}
+
+TEST(Protection, WithinOneBodyWhoReadsOneSideReadsBoth) {
+  ReferralRecord record = ProtectedIn(kAccepted);
+  record = DecideAsSystem(record,
+                          command::Succeed{{{.from = std::string(testing::kReferringBody),
+                                             .to = std::string(testing::kReceivingBody)}}},
+                          testing::Now())
+               ->next;
+  EXPECT_THAT(ReadersOf(record, v1::PARTY_REFERRING), ElementsAre("p-raul"));
+  EXPECT_THAT(ReadersOf(record, v1::PARTY_RECEIVING), ElementsAre("p-raul"));
+  const policy::Caller raul = Somebody(testing::kReceivingBody, {Role::kCaseworker}, "p-raul");
+  EXPECT_EQ(RelationsOf(record, raul),
+            (Relations{Relation::kReferring, Relation::kReceiving, Relation::kReader, Relation::kAssignee}));
+  const policy::Caller supervisor = testing::CallerOf(testing::kReceivingBody, "p-raul");
+  const policy::Authorized as = testing::As(supervisor, RelationsOf(record, raul));
+  const auto named = Decide(record, Readers({"p-new"}), as, testing::Now());
+  ASSERT_TRUE(named.ok()) << named.status();
+  for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+    EXPECT_THAT(ReadersOf(named->next, party), ElementsAre("p-new")) << "whoever left reads neither";
+  }
+}
+
 TEST(Protection, ANewOneHasItsMakerAsReaderAndAtMostTen) {
   v1::Protection given;
   given.set_ground(v1::PROTECTION_GROUND_PERSECUTION);
@@ -166,6 +310,9 @@ TEST(Protection, WhatIsLinkedOrEnrolledIsNotProtectedBelatedly) {
   record.set_forwarded_to("referrals/other");
   EXPECT_EQ(protect(record), "PROTECTED_IS_UNLINKED");
   record.clear_forwarded_to();
+  record.set_hand_over_count(1);
+  EXPECT_EQ(protect(record), "PROTECTED_IS_UNLINKED") << "who was asked to take it over has its name";
+  record.clear_hand_over_count();
   record.add_places()->set_enrolment("enrolments/x");
   EXPECT_EQ(protect(record), "PROTECTED_HAS_NO_GROUP");
 }

@@ -114,13 +114,11 @@ struct IndexRow {
 // Every index row that a record has.
 std::vector<IndexRow> IndexRows(const ReferralRecord& record) {
   std::vector<IndexRow> rows;
-  const auto add = [&](v1::Box box, const v1::Side& side) {
+  const auto add = [&](v1::Box box, v1::Party party, const v1::Side& side) {
     const auto add_below = [&](std::string prefix) {
       rows.push_back({RowKey(KeyBuilder(std::move(prefix)).Text(side.unit()).Take(), record), box});
     };
     if (IsProtected(record)) {
-      const bool receiving = side.body() == record.receiving().body();
-      const v1::Party party = receiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
       for (const std::string& reader : ReadersOf(record, party)) {
         add_below(ReaderPrefix(side.body(), reader, box));
       }
@@ -130,20 +128,20 @@ std::vector<IndexRow> IndexRows(const ReferralRecord& record) {
     add_below(BoxPrefix(box, side.body()));
     if (!side.assignee().empty()) add_below(MinePrefix(side.body(), side.assignee(), box));
   };
-  add(v1::BOX_OUTBOX, record.referring());
-  if (InReceiversBox(record)) add(v1::BOX_INBOX, record.receiving());
+  add(v1::BOX_OUTBOX, v1::PARTY_REFERRING, record.referring());
+  if (InReceiversBox(record)) add(v1::BOX_INBOX, v1::PARTY_RECEIVING, record.receiving());
   if (IsEnd(record.state()) && record.has_due()) {
     const bool receiving = record.due().party() == v1::PARTY_RECEIVING;
     if (!receiving || InReceiversBox(record)) {
-      add(v1::BOX_FOLLOW_UP, receiving ? record.receiving() : record.referring());
+      add(v1::BOX_FOLLOW_UP, record.due().party(), receiving ? record.receiving() : record.referring());
     }
   }
   if (!IsEscalated(record)) return rows;
-  add(v1::BOX_SILENCE, record.referring());
+  add(v1::BOX_SILENCE, v1::PARTY_REFERRING, record.referring());
   if (!record.coordinating_body().empty()) {
     v1::Side coordinating;
     coordinating.set_body(record.coordinating_body());
-    add(v1::BOX_COORDINATION, coordinating);
+    add(v1::BOX_COORDINATION, v1::PARTY_UNSPECIFIED, coordinating);
   }
   return rows;
 }

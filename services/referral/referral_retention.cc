@@ -7,6 +7,7 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_rights.h"
+#include "services/referral/succession_rules.h"
 
 namespace waypost::referral {
 namespace {
@@ -58,6 +59,23 @@ std::optional<absl::Time> HoldEnds(const ReferralRecord& record, v1::Party party
   return std::nullopt;
 }
 
+// Of these, whom no right keeps.
+std::vector<const v1::Person*> FreeOfRights(const ReferralRecord& record, v1::Party party,
+                                            const std::vector<const v1::Person*>& held) {
+  std::vector<const v1::Person*> free;
+  for (const v1::Person* person : held) {
+    const v1::HeldBackReason reason = HeldBackByRights(record, person->number(), party);
+    if (reason == v1::HELD_BACK_REASON_UNSPECIFIED) free.push_back(person);
+  }
+  return free;
+}
+
+// Has the case ended, and only a legal hold of that side keeps what it had to give up then?
+bool HoldAloneKeeps(const ReferralRecord& record, v1::Party party) {
+  return party == v1::PARTY_RECEIVING && record.receiver_access() == storage::v1::RECEIVER_ACCESS_ENDED &&
+         !HeldByReceiverAlone(record).empty();
+}
+
 // What is stored of an erasure to come.
 ShareRetention Dated(const ReferralRecord& record, v1::Party party, const NextErasure& erasure,
                      absl::Time look, absl::Time now) {
@@ -71,11 +89,12 @@ ShareRetention Dated(const ReferralRecord& record, v1::Party party, const NextEr
   for (const uint32_t person : erasure.persons) entry.add_persons(person);
   entry.set_whole_share(erasure.whole);
   entry.set_held_back(HeldBackBy(record, party, now));
-  std::optional<absl::Time> next_look = std::max(erasure.time, look);
+  const bool hold_alone = HoldAloneKeeps(record, party);
+  std::optional<absl::Time> next_look = std::max(hold_alone ? EndOf(record) : erasure.time, look);
   if (entry.held_back() == v1::HELD_BACK_REASON_LEGAL_HOLD) {
     const std::optional<absl::Time> released = HoldEnds(record, party);
     next_look = released.has_value() ? std::optional(std::max(*next_look, *released)) : std::nullopt;
-  } else if (entry.held_back() != v1::HELD_BACK_REASON_UNSPECIFIED) {
+  } else if (entry.held_back() != v1::HELD_BACK_REASON_UNSPECIFIED && !hold_alone) {
     next_look = std::nullopt;
   }
   if (next_look.has_value()) *dated.mutable_look_time() = api::ToTimestamp(*next_look);
@@ -87,6 +106,7 @@ ShareRetention Dated(const ReferralRecord& record, v1::Party party, const NextEr
 bool KeepsShare(const ReferralRecord& record, v1::Party party) {
   if (!IsEnd(record.state())) return false;
   if (party == v1::PARTY_REFERRING) return !record.has_referring_erase_time();
+  if (IsInternal(record)) return false;  // one body, one share
   return record.has_submit_time() && !record.has_receiving_erase_time() &&
          record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT;
 }
@@ -101,11 +121,14 @@ NextErasure NextErasureOf(const ReferralRecord& record, v1::Party party, const R
     next.whole = true;
     return next;
   }
+  // Whom a right keeps goes later, and the file with them; of everybody, this says when they would go.
+  const std::vector<const v1::Person*> free = FreeOfRights(record, party, held);
+  const std::vector<const v1::Person*>& going = free.empty() ? held : free;
   next.time = absl::InfiniteFuture();
-  for (const v1::Person* person : held) {
+  for (const v1::Person* person : going) {
     next.time = std::min(next.time, KeptUntil(record, *person, party, table, ended));
   }
-  for (const v1::Person* person : held) {
+  for (const v1::Person* person : going) {
     if (KeptUntil(record, *person, party, table, ended) > next.time) continue;
     next.persons.push_back(person->number());
     AddOnce(person->disclosure().retention_rule(), next.rules);
@@ -116,7 +139,15 @@ NextErasure NextErasureOf(const ReferralRecord& record, v1::Party party, const R
 
 v1::HeldBackReason HeldBackBy(const ReferralRecord& record, v1::Party party, absl::Time now) {
   if (IsUnderHold(record, party, now)) return v1::HELD_BACK_REASON_LEGAL_HOLD;
-  return HeldBackByRights(record, party);
+  const std::vector<const v1::Person*> held = HeldPersons(record, party);
+  v1::HeldBackReason reason = v1::HELD_BACK_REASON_UNSPECIFIED;
+  if (!FreeOfRights(record, party, held).empty()) return reason;
+  for (const v1::Person* person : held) {
+    const v1::HeldBackReason one = HeldBackByRights(record, person->number(), party);
+    if (one == v1::HELD_BACK_REASON_RIGHTS_REQUEST) return one;
+    reason = one;
+  }
+  return reason;
 }
 
 absl::Time EndOf(const ReferralRecord& record) {
@@ -136,7 +167,9 @@ void DateRetention(const ReferralRecord& before, const RetentionTable& table, ab
   for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
     if (!KeepsShare(next, party)) continue;
     NextErasure erasure = NextErasureOf(next, party, table, EndOf(next));
-    const ShareRetention* const dated = RetentionOf(before, party);
+    const ShareRetention* dated = RetentionOf(before, party);
+    // Of two shares that have become one, the other's date is better than none.
+    if (dated == nullptr && IsInternal(next)) dated = RetentionOf(before, v1::PARTY_RECEIVING);
     if (erasure.persons.empty() && dated != nullptr) {
       erasure.time = api::FromTimestamp(dated->erase_time());
       erasure.rules = {dated->entry().rules().begin(), dated->entry().rules().end()};
@@ -159,6 +192,9 @@ void DateRetentionFrom(v1::Party party, const RetentionTable& table, absl::Time 
 
 absl::StatusOr<NextErasure> DueErasure(const ReferralRecord& record, const command::EndRetention& end,
                                        const RetentionTable& table, absl::Time now) {
+  if (HoldAloneKeeps(record, end.party) && !IsUnderHold(record, end.party, now)) {
+    return NextErasure{.time = now, .persons = HeldByReceiverAlone(record), .after_hold = true};
+  }
   const bool kept =
       KeepsShare(record, end.party) && HeldBackBy(record, end.party, now) == v1::HELD_BACK_REASON_UNSPECIFIED;
   if (!kept) return NothingDue(record.name());

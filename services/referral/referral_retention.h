@@ -25,16 +25,20 @@ struct NextErasure {
   std::vector<uint32_t> persons;  // whose rules have run out by then
   std::vector<std::string> rules = {};
   bool whole = false;  // nothing of the share is left afterwards
+  // A legal hold is over that alone kept what the end of the case would have taken.
+  bool after_hold = false;
 };
 
-// Has that side anything left of it that time alone erases? Never of a draft or of what is open.
+// Has that side anything left of it that time alone erases? Never of a draft or of what is open. Where both
+// sides are one body its share is that of the referring one.
 bool KeepsShare(const ReferralRecord& record, v1::Party party);
 
 // REQUIRES: KeepsShare. `ended` is when the rules begin to count: the end, or the later end of an enrolment.
 NextErasure NextErasureOf(const ReferralRecord& record, v1::Party party, const RetentionTable& table,
                           absl::Time ended);
 
-// Why that side keeps its share whatever the rules say.
+// Why that side keeps its share whatever the rules say: a legal hold, or a right of each person in it. Whom
+// no right keeps goes before the others.
 v1::HeldBackReason HeldBackBy(const ReferralRecord& record, v1::Party party, absl::Time now);
 
 // When the referral ended.

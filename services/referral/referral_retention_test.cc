@@ -178,6 +178,26 @@ TEST(Retention, RightsThatNeedWhatIsHeldKeepIt) {
   }
 }
 
+TEST(Retention, OnePersonsRightKeepsWhatIsHeldOfThatPersonAndOfNobodyElse) {
+  for (const v1::RightKind kind : {v1::RIGHT_KIND_ACCESS, v1::RIGHT_KIND_RESTRICTION}) {
+    for (const v1::Party party : kBoth) {
+      ReferralRecord record = Used(kind, v1::RIGHT_ANSWER_UNSPECIFIED, party);
+      *record.add_persons() = testing::CompletePerson(2);
+      EXPECT_EQ(HeldBackBy(record, party, Now()), v1::HELD_BACK_REASON_UNSPECIFIED);
+      const command::EndRetention end{.party = party, .ended = Now() - absl::Hours(24 * 366 * 6)};
+      const auto due = DueErasure(record, end, Table(10), Now());
+      ASSERT_TRUE(due.ok()) << due.status();
+      EXPECT_THAT(due->persons, ElementsAre(2));
+      EXPECT_FALSE(due->whole) << "the file is of the other one, too";
+      const ReferralRecord after = After(Actor::kSystem, record, end);
+      ASSERT_EQ(after.person_erasures_size(), 1);
+      EXPECT_EQ(HeldBackBy(after, party, Now()), v1::HELD_BACK_REASON_RIGHTS_REQUEST);
+      EXPECT_FALSE(RetentionOf(after, party)->has_look_time());
+      EXPECT_THAT(RetentionOf(after, party)->entry().persons(), ElementsAre(1));
+    }
+  }
+}
+
 TEST(Retention, OpeningItAgainForgetsTheDate) {
   const ReferralRecord ended = RecordIn(kCompleted);
   ASSERT_FALSE(ended.retention().empty());

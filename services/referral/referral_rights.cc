@@ -10,6 +10,7 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/succession_rules.h"
 #include "services/referral/referral_view.h"
 
 namespace waypost::referral {
@@ -84,6 +85,13 @@ bool IsReferring(v1::Party party) {
   return party == v1::PARTY_REFERRING;
 }
 
+constexpr auto kBothParties = std::to_array<v1::Party>({v1::PARTY_REFERRING, v1::PARTY_RECEIVING});
+
+// Where both sides are one body each of them stands for both.
+bool StandsFor(const ReferralRecord& record, v1::Party party, v1::Party other) {
+  return party == other || IsInternal(record);
+}
+
 bool ReceiverReads(const ReferralRecord& record) {
   return record.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
          record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
@@ -113,6 +121,20 @@ bool Asked(const RightMarkRecord& mark, v1::Party party) {
 }
 v1::RightAnswer AnswerOf(const RightMarkRecord& mark, v1::Party party) {
   return IsReferring(party) ? mark.referring_answer() : mark.receiving_answer();
+}
+const std::string& RetainedUntilOf(const RightMarkRecord& mark, v1::Party party) {
+  return IsReferring(party) ? mark.referring_retained_until() : mark.receiving_retained_until();
+}
+
+// Why that side keeps what it holds of a person because of one use of a right.
+v1::HeldBackReason HeldBackByOne(const RightMarkRecord& mark, v1::Party party) {
+  if (!Asked(mark, party)) return v1::HELD_BACK_REASON_UNSPECIFIED;
+  const v1::RightAnswer answer = AnswerOf(mark, party);
+  // Who waits for a copy must not find it gone. Who withdrew or objected wants nothing else.
+  const bool needs_it = mark.kind() == v1::RIGHT_KIND_ACCESS || mark.kind() == v1::RIGHT_KIND_RESTRICTION;
+  if (answer == v1::RIGHT_ANSWER_UNSPECIFIED && needs_it) return v1::HELD_BACK_REASON_RIGHTS_REQUEST;
+  return answer == v1::RIGHT_ANSWER_RESTRICTED ? v1::HELD_BACK_REASON_RESTRICTION
+                                               : v1::HELD_BACK_REASON_UNSPECIFIED;
 }
 
 // A side that has answered so does not follow the right, or no longer.
@@ -376,26 +398,36 @@ bool HasAnswerToGive(const ReferralRecord& record, v1::Party party) {
       [party](const RightMarkRecord& mark) { return Asked(mark, party) && !IsFinal(AnswerOf(mark, party)); });
 }
 
-v1::HeldBackReason HeldBackByRights(const ReferralRecord& record, v1::Party party) {
+v1::HeldBackReason HeldBackByRights(const ReferralRecord& record, uint32_t person, v1::Party party) {
   v1::HeldBackReason reason = v1::HELD_BACK_REASON_UNSPECIFIED;
+  if (!Holds(record, person, party)) return reason;
   for (const RightMarkRecord& mark : record.right_marks()) {
-    if (!Asked(mark, party) || !Holds(record, mark.person(), party)) continue;
-    const v1::RightAnswer answer = AnswerOf(mark, party);
-    const bool pending = answer == v1::RIGHT_ANSWER_UNSPECIFIED;
-    // Who waits for a copy must not find it gone. Who withdrew or objected wants nothing else.
-    const bool needs_it = mark.kind() == v1::RIGHT_KIND_ACCESS || mark.kind() == v1::RIGHT_KIND_RESTRICTION;
-    if (pending && needs_it) return v1::HELD_BACK_REASON_RIGHTS_REQUEST;
-    if (answer == v1::RIGHT_ANSWER_RESTRICTED) reason = v1::HELD_BACK_REASON_RESTRICTION;
+    if (mark.person() != person) continue;
+    for (const v1::Party side : kBothParties) {
+      if (!StandsFor(record, party, side)) continue;
+      const v1::HeldBackReason one = HeldBackByOne(mark, side);
+      if (one == v1::HELD_BACK_REASON_RIGHTS_REQUEST) return one;
+      if (one != v1::HELD_BACK_REASON_UNSPECIFIED) reason = one;
+    }
   }
   return reason;
+}
+
+bool AnyoneIsHeldByRight(const ReferralRecord& record, v1::Party party) {
+  return std::any_of(
+      record.right_marks().begin(), record.right_marks().end(), [&](const RightMarkRecord& mark) {
+        return HeldBackByRights(record, mark.person(), party) != v1::HELD_BACK_REASON_UNSPECIFIED;
+      });
 }
 
 std::string RetainedUntil(const ReferralRecord& record, uint32_t person, v1::Party party) {
   std::string last;
   for (const RightMarkRecord& mark : record.right_marks()) {
-    if (mark.person() != person || AnswerOf(mark, party) != v1::RIGHT_ANSWER_RETAINED) continue;
-    const bool referring = IsReferring(party);
-    last = std::max(last, referring ? mark.referring_retained_until() : mark.receiving_retained_until());
+    if (mark.person() != person) continue;
+    for (const v1::Party side : kBothParties) {
+      const bool retained = AnswerOf(mark, side) == v1::RIGHT_ANSWER_RETAINED;
+      if (retained && StandsFor(record, party, side)) last = std::max(last, RetainedUntilOf(mark, side));
+    }
   }
   return last;
 }
@@ -405,8 +437,20 @@ bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now) 
   return std::any_of(record.legal_holds().begin(), record.legal_holds().end(),
                      [&](const LegalHoldRecord& each) {
                        const std::string& until = each.hold().until();
-                       return each.party() == party && (until.empty() || until >= today);
+                       return StandsFor(record, party, each.party()) && (until.empty() || until >= today);
                      });
+}
+
+std::vector<uint32_t> HeldByReceiverAlone(const ReferralRecord& record) {
+  const bool ended = record.receiver_access() == storage::v1::RECEIVER_ACCESS_ENDED && IsEnd(record.state());
+  std::vector<uint32_t> held;
+  if (!ended && !ReceiverReads(record)) return held;
+  for (const v1::Person& person : record.persons()) {
+    const bool alone = IsErased(record, person.number(), v1::PARTY_REFERRING) &&
+                       !IsErased(record, person.number(), v1::PARTY_RECEIVING);
+    if (alone) held.push_back(person.number());
+  }
+  return held;
 }
 
 bool WithdrawalEnds(const ReferralRecord& record, uint32_t person) {
@@ -414,10 +458,14 @@ bool WithdrawalEnds(const ReferralRecord& record, uint32_t person) {
 }
 
 bool ErasureEnds(const ReferralRecord& record, uint32_t person, v1::Party party) {
-  if (!IsOpenOrDraft(record) || record.persons_size() != 1 || !HasPerson(record.persons(), person)) {
-    return false;
-  }
-  return !(IsReferring(party) && record.has_accept_time());
+  if (!IsOpenOrDraft(record) || !HasPerson(record.persons(), person)) return false;
+  // Whom the receiving body erases is taken out; whom the referring one erases stays in it.
+  if (!IsReferring(party)) return record.persons_size() == 1;
+  if (record.has_accept_time() && !IsInternal(record)) return false;
+  const auto held =
+      std::count_if(record.persons().begin(), record.persons().end(),
+                    [&](const v1::Person& each) { return Holds(record, each.number(), party); });
+  return held == 1 && Holds(record, person, party);
 }
 
 absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::Time now, Decision& decision) {
@@ -433,7 +481,8 @@ absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::T
   mark.set_kind(kind);
   *mark.mutable_time() = api::ToTimestamp(now);
   mark.set_referring_asked(Holds(next, use.person, v1::PARTY_REFERRING));
-  mark.set_receiving_asked(Holds(next, use.person, v1::PARTY_RECEIVING));
+  // One body is asked once.
+  mark.set_receiving_asked(!IsInternal(next) && Holds(next, use.person, v1::PARTY_RECEIVING));
   mark.set_receiver_had_all(ReceiverHasAll(next, use.person));
   *next.add_right_marks() = std::move(mark);
   AddFact("request", use.request, decision);
@@ -539,14 +588,17 @@ void ReleaseHold(v1::Party party, Decision& decision) {
 void ErasePerson(uint32_t person, v1::Party party, absl::Time now, Decision& decision) {
   ReferralRecord& next = decision.next;
   if (!Holds(next, person, party)) return;
-  PersonErasure& erasure = *next.add_person_erasures();
-  erasure.set_person(person);
-  erasure.set_party(party);
-  *erasure.mutable_time() = api::ToTimestamp(now);
+  for (const v1::Party side : kBothParties) {
+    if (!StandsFor(next, party, side)) continue;
+    PersonErasure& erasure = *next.add_person_erasures();
+    erasure.set_person(person);
+    erasure.set_party(side);
+    *erasure.mutable_time() = api::ToTimestamp(now);
+  }
   decision.person_erasures.push_back(
       {.body = IsReferring(party) ? next.referring().body() : next.receiving().body(), .person = person});
   // No outcome is owed of somebody whom the receiving body has stopped for.
-  if (!IsReferring(party) && IsOpenOrDraft(next)) TakeOut(person, next);
+  if (StandsFor(next, party, v1::PARTY_RECEIVING) && IsOpenOrDraft(next)) TakeOut(person, next);
   DropPerson(person, decision);
 }
 
@@ -613,6 +665,16 @@ int AnswersOwed(const ReferralRecord& record, v1::Party party) {
       record.right_marks().begin(), record.right_marks().end(), [party](const RightMarkRecord& mark) {
         return Asked(mark, party) && AnswerOf(mark, party) == v1::RIGHT_ANSWER_UNSPECIFIED;
       }));
+}
+
+std::optional<absl::Time> AnswerOwedSince(const ReferralRecord& record, v1::Party party) {
+  std::optional<absl::Time> since;
+  for (const RightMarkRecord& mark : record.right_marks()) {
+    const bool owed = Asked(mark, party) && AnswerOf(mark, party) == v1::RIGHT_ANSWER_UNSPECIFIED;
+    const absl::Time asked = api::FromTimestamp(mark.time());
+    if (owed) since = since.has_value() ? std::min(*since, asked) : asked;
+  }
+  return since;
 }
 
 void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {

@@ -4,6 +4,7 @@
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_RIGHTS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,18 +57,25 @@ bool HasAnswerToGive(const ReferralRecord& record, v1::Party party);
 // Does a withdrawal by that person end this referral? True where it is open or a draft, rests on consent, and
 // nobody else is in it.
 bool WithdrawalEnds(const ReferralRecord& record, uint32_t person);
-// Does it end when that side has stopped and erased that person? True of the last one in it while it is open,
-// unless it is the referring side of a case that the receiving one has taken: that goes on there.
+// Does it end when that side has stopped and erased that person? True of the last one of whom that side has
+// anything while it is open, unless it is the referring side of a case that another body has taken: that goes
+// on there.
 bool ErasureEnds(const ReferralRecord& record, uint32_t person, v1::Party party);
 
-// A right because of which that side keeps what it holds, whatever its retention rules say.
-v1::HeldBackReason HeldBackByRights(const ReferralRecord& record, v1::Party party);
+// --- What a side keeps. Where both sides are one body, each of them stands for both.
+// A right because of which that side keeps what it holds of that person, whatever its retention rules say.
+v1::HeldBackReason HeldBackByRights(const ReferralRecord& record, uint32_t person, v1::Party party);
+bool AnyoneIsHeldByRight(const ReferralRecord& record, v1::Party party);
 // The last day, YYYY-MM-DD, until which that side has answered that a law makes it keep what it holds of that
 // person. Empty: it has not, or the law names none.
 std::string RetainedUntil(const ReferralRecord& record, uint32_t person, v1::Party party);
 
 // Is that side's share under a legal hold at `now`?
 bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now);
+
+// Persons whom the referring body has erased, and whose sections the receiving one alone has keys to: while
+// it has access; and once that has ended, where a legal hold made it keep them.
+std::vector<uint32_t> HeldByReceiverAlone(const ReferralRecord& record);
 
 // --- Steps of a decision; `decision.next` is changed
 // LIMIT_EXCEEDED, INVALID_FIELD where the person is not in it.
@@ -105,6 +113,8 @@ absl::Status CheckRightsOfNotes(const ReferralRecord& record, v1::Purpose purpos
                                 const policy::Authorized& as);
 // How many uses of rights a side has yet to answer.
 int AnswersOwed(const ReferralRecord& record, v1::Party party);
+// Since when it owes the first of them.
+std::optional<absl::Time> AnswerOwedSince(const ReferralRecord& record, v1::Party party);
 // What the caller's side sees of the rights used.
 void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view);
 // OK when the caller may open now what this answer puts right, as CheckMayOpen and CheckRights say, and so

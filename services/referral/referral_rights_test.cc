@@ -10,6 +10,7 @@
 #include "common/api/resource.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_retention.h"
 #include "services/referral/referral_testing.h"
 #include "services/referral/referral_view.h"
 
@@ -640,6 +641,128 @@ TEST(Rights, ALegalHoldKeepsThatSidesShareUntilItIsReleasedOrItsDayHasPassed) {
     ASSERT_EQ(twice.legal_holds_size(), 1);
     EXPECT_EQ(twice.legal_holds(0).hold().law(), "es/ley-2");
   }
+}
+
+TEST(Rights, ErasingByHandWaitsForWhoAskedForACopyOrARestriction) {
+  struct Row {
+    Command use;
+    v1::RightAnswer answer;
+    std::string after;
+  };
+  for (const Actor actor : {Actor::kReferring, Actor::kReceiving}) {
+    for (const Row& row :
+         {Row{command::AskAccess{{kRequest, 1}}, v1::RIGHT_ANSWER_PROVIDED, "OK"},
+          Row{command::Restrict{{kRequest, 1}}, v1::RIGHT_ANSWER_RESTRICTED, "HELD_BY_RIGHT"},
+          Row{command::Restrict{{kRequest, 1}}, v1::RIGHT_ANSWER_REFUSED, "OK"}}) {
+      const ReferralRecord asked =
+          Used(WithPersons(kCompleted, {CompletePerson(1), CompletePerson(2)}), row.use);
+      const auto erase = [&](const ReferralRecord& record) {
+        return ReasonOf(DecideBy(actor, record, command::Erase{}).status());
+      };
+      EXPECT_EQ(erase(asked), "HELD_BY_RIGHT");
+      EXPECT_EQ(erase(After(actor, asked, AnswerTo(row.answer))), row.after);
+    }
+    EXPECT_EQ(ReasonOf(DecideBy(actor, Objected(RecordIn(kCompleted)), command::Erase{}).status()), "OK");
+    // Who has it erased by a right gives up the other one.
+    ReferralRecord both = Used(RecordIn(kCompleted), command::AskAccess{{"rightsRequests/other", 1}});
+    both = Objected(both);
+    EXPECT_TRUE(DecideBy(actor, both, AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED)).ok());
+  }
+}
+
+TEST(Rights, TheLastErasureByTheReferringBodyEndsWhatIsOpen) {
+  for (int i = 1; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    ReferralRecord record = WithPersons(state, {CompletePerson(1), CompletePerson(2)});
+    EXPECT_FALSE(ErasureEnds(record, 2, v1::PARTY_REFERRING));
+    auto& erasure = *record.add_person_erasures();
+    erasure.set_person(1);
+    erasure.set_party(v1::PARTY_REFERRING);
+    const bool open = state == kDraft || IsOpen(state);
+    EXPECT_EQ(ErasureEnds(record, 2, v1::PARTY_REFERRING), open && !record.has_accept_time())
+        << StateName(state) << ": nobody is left of whom it holds anything";
+    EXPECT_FALSE(ErasureEnds(record, 2, v1::PARTY_RECEIVING)) << "it has the other one still";
+  }
+}
+
+// --- What only a body under legal hold could open
+
+ReferralRecord HeldByReceiver(const ReferralRecord& record, std::string_view until = {}) {
+  return After(Actor::kReceiving, record, command::PlaceHold{"es/ley-1-2000/art-328", std::string(until)});
+}
+
+TEST(Rights, TheEndOfACaseLeavesWhatOnlyABodyUnderHoldCouldOpen) {
+  for (const Command& end :
+       {Command(command::EndWithoutResult{Outcomes(NegativeOutcome())}), Command(command::ConfirmCancel{})}) {
+    ReferralRecord record =
+        After(Actor::kReferring, Objected(RecordIn(kInProgress)), AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+    if (std::holds_alternative<command::ConfirmCancel>(end)) {
+      record = After(Actor::kReferring, record, command::Cancel{v1::CANCEL_REASON_NEED_MET});
+    }
+    const auto without = DecideBy(Actor::kReceiving, record, end);
+    ASSERT_TRUE(without.ok()) << without.status();
+    EXPECT_TRUE(without->effects.Has(Effect::kDropSections));
+
+    const auto ended = DecideBy(Actor::kReceiving, HeldByReceiver(record), end);
+    ASSERT_TRUE(ended.ok()) << ended.status();
+    EXPECT_FALSE(ended->effects.Has(Effect::kDropSections));
+    EXPECT_THAT(Numbers(ended->next.persons()), ElementsAre(1));
+    EXPECT_EQ(ReasonOf(CheckMayOpen(ended->next, {v1::SECTION_KIND_SCREENING},
+                                    As(Receiver(), {policy::Relation::kReceiving}))),
+              "ACCESS_ENDED")
+        << "it keeps what it cannot use";
+    EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, ended->next, command::Erase{}).status()), "LEGAL_HOLD");
+    const auto released = DecideBy(Actor::kReceiving, ended->next, command::ReleaseHold{});
+    ASSERT_TRUE(released.ok());
+    EXPECT_TRUE(released->effects.Has(Effect::kDropSections));
+    EXPECT_THAT(released->next.persons(), IsEmpty());
+    EXPECT_FALSE(released->next.has_receiving_erase_time()) << "its own reference and notes have their date";
+  }
+}
+
+TEST(Rights, OfSeveralItKeepsThoseWhomNobodyElseHas) {
+  ReferralRecord record = Objected(WithPersons(kInProgress, {CompletePerson(1), CompletePerson(2)}));
+  record = After(Actor::kReferring, record, AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+  command::EndWithoutResult end{Outcomes(NegativeOutcome())};
+  end.outcomes.push_back(end.outcomes[0]);
+  end.outcomes[1].set_person(2);
+  const auto ended = DecideBy(Actor::kReceiving, HeldByReceiver(record), end);
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_THAT(ended->removed_persons, IsEmpty());
+  // The other body erases the rest: what the hold keeps stays.
+  const auto erased = DecideBy(Actor::kReferring, ended->next, command::Erase{});
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_FALSE(erased->effects.Has(Effect::kDropSections));
+  EXPECT_THAT(erased->removed_persons, ElementsAre(2));
+  EXPECT_THAT(Numbers(erased->next.persons()), ElementsAre(1));
+  const auto released = DecideBy(Actor::kReceiving, erased->next, command::ReleaseHold{});
+  ASSERT_TRUE(released.ok());
+  EXPECT_TRUE(released->effects.Has(Effect::kDropSections));
+  // Or the hold goes first.
+  const auto first = DecideBy(Actor::kReceiving, ended->next, command::ReleaseHold{});
+  ASSERT_TRUE(first.ok());
+  EXPECT_THAT(first->removed_persons, ElementsAre(1));
+  EXPECT_THAT(Numbers(first->next.persons()), ElementsAre(2)) << "the referring body's";
+}
+
+TEST(Rights, AHoldWhoseDayPassesLetsGoWhatItKept) {
+  const ReferralRecord record =
+      After(Actor::kReferring, Objected(RecordIn(kInProgress)), AnswerTo(v1::RIGHT_ANSWER_STOPPED_ERASED));
+  const ReferralRecord ended = After(Actor::kReceiving, HeldByReceiver(record, "2026-05-31"),
+                                     command::EndWithoutResult{Outcomes(NegativeOutcome())});
+  const auto* share = RetentionOf(ended, v1::PARTY_RECEIVING);
+  ASSERT_NE(share, nullptr);
+  const absl::Time over = absl::FromCivil(absl::CivilDay(2026, 6, 1), absl::UTCTimeZone());
+  EXPECT_EQ(api::FromTimestamp(share->look_time()), over) << "long before its own date";
+  const command::EndRetention look{v1::PARTY_RECEIVING, EndOf(ended)};
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kSystem, ended, look, over - absl::Seconds(1)).status()), "NOTHING_DUE");
+  const auto gone = DecideBy(Actor::kSystem, ended, look, over);
+  ASSERT_TRUE(gone.ok()) << gone.status();
+  EXPECT_TRUE(gone->effects.Has(Effect::kDropSections));
+  EXPECT_FALSE(gone->next.has_receiving_erase_time());
+  EXPECT_EQ(RetentionOf(gone->next, v1::PARTY_RECEIVING)->entry().kept_until(), "2031-05-04")
+      << "its own reference and notes have their date";
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kSystem, gone->next, look, over).status()), "NOTHING_DUE");
 }
 
 TEST(Rights, WhoWithdrawsWaitsNoMore) {

@@ -935,6 +935,7 @@ absl::Status Apply(const command::Escalate& escalate, Step& step) {
   if (IsStartOverdue(step.current, step.now) && !step.current.has_start_escalate_time()) {
     *next.mutable_start_escalate_time() = api::ToTimestamp(step.now);
   }
+  if (step.now > LeftAloneAt(step.current)) *next.mutable_escalate_time() = api::ToTimestamp(step.now);
   return absl::OkStatus();
 }
 
@@ -995,11 +996,17 @@ void DropContent(Step& step) {
   step.decision.effects.Add(Effect::kDropSections);
 }
 
+// The enrolments of a share go with it; what became of the places is codes and dates.
+void ForgetEnrolments(ReferralRecord& next) {
+  for (v1::PersonPlace& place : *next.mutable_places()) place.clear_enrolment();
+}
+
 absl::Status Apply(const command::Misdirected&, Step& step) {
   ReferralRecord& next = step.next();
   if (!IsEnd(step.current.state())) next.set_cancel_reason(v1::CANCEL_REASON_MISDIRECTED);
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_CUT);
   next.mutable_receiving()->clear_assignee();
+  ForgetEnrolments(next);
   step.decision.effects.Add(Effect::kCloseReceiver);
   // Whoever should not have had it may have read it: the referring body says what it did about that.
   if (step.by.actor != Actor::kSystem) {
@@ -1020,18 +1027,59 @@ absl::Status Apply(const command::Misdirected&, Step& step) {
   return absl::OkStatus();
 }
 
+bool IsOneOf(uint32_t person, const std::vector<uint32_t>& persons) {
+  return std::find(persons.begin(), persons.end(), person) != persons.end();
+}
+
+// Whom the receiving body alone has keys of, and must keep for a legal hold. Its access ends all the same.
+std::vector<uint32_t> KeptForHold(Step& step) {
+  const bool held = IsUnderHold(step.next(), v1::PARTY_RECEIVING, step.now);
+  return held ? HeldByReceiverAlone(step.current) : std::vector<uint32_t>();
+}
+
 void DropWhatNobodyHolds(Step& step) {
   ReferralRecord& next = step.next();
   const bool receiver_reads = next.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
                               next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
-  if (next.has_referring_erase_time() && !receiver_reads) DropContent(step);
+  if (!next.has_referring_erase_time() || receiver_reads) return;
+  const std::vector<uint32_t> kept = KeptForHold(step);
+  if (kept.empty()) return DropContent(step);
+  std::vector<uint32_t> others;
+  for (const v1::Person& person : next.persons()) {
+    if (!IsOneOf(person.number(), kept)) others.push_back(person.number());
+  }
+  for (const uint32_t person : others) DropPerson(person, step.decision);
 }
 
 // Of those whom the referring body has erased, the receiving one alone had keys.
 void DropErasedPersons(Step& step) {
+  const std::vector<uint32_t> kept = KeptForHold(step);
   for (const storage::v1::PersonErasure& erasure : step.current.person_erasures()) {
-    if (erasure.party() == v1::PARTY_REFERRING) DropPerson(erasure.person(), step.decision);
+    const bool goes = erasure.party() == v1::PARTY_REFERRING && !IsOneOf(erasure.person(), kept);
+    if (goes) DropPerson(erasure.person(), step.decision);
   }
+}
+
+// The receiving body's access ends, and its keys go: but for those that a legal hold keeps.
+void CloseReceiver(Step& step) {
+  ReferralRecord& next = step.next();
+  step.decision.kept_persons = KeptForHold(step);
+  next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
+  step.decision.effects.Add(Effect::kCloseReceiver);
+  DropWhatNobodyHolds(step);
+  DropErasedPersons(step);
+  const bool whole = !step.decision.kept_persons.empty() && next.has_referring_erase_time();
+  if (whole) step.decision.kept_persons.push_back(0);  // the case itself
+}
+
+// A legal hold is over: what it alone kept goes as it would have at the end.
+void DropWhatTheHoldKept(Step& step) {
+  const bool kept = IsEnd(step.current.state()) &&
+                    step.current.receiver_access() == storage::v1::RECEIVER_ACCESS_ENDED &&
+                    !HeldByReceiverAlone(step.current).empty();
+  if (!kept) return;
+  DropWhatNobodyHolds(step);
+  DropErasedPersons(step);
 }
 
 // Of those who were taken out, the referring body alone holds anything.
@@ -1040,11 +1088,6 @@ void RemoveWithdrawn(Step& step) {
     step.decision.removed_persons.push_back(person.number());
   }
   step.next().clear_withdrawn_persons();
-}
-
-// The enrolments of a share go with it; what became of the places is codes and dates.
-void ForgetEnrolments(ReferralRecord& next) {
-  for (v1::PersonPlace& place : *next.mutable_places()) place.clear_enrolment();
 }
 
 // One body holds both shares: nothing is left.
@@ -1097,6 +1140,10 @@ absl::Status Apply(const command::EndRetention& end, Step& step) {
   for (const std::string& rule : due.rules) rules += Cat(rules.empty() ? "" : " ", rule);
   step.decision.facts.emplace_back("party", end.party == v1::PARTY_REFERRING ? "REFERRING" : "RECEIVING");
   step.decision.facts.emplace_back("rules", std::move(rules));
+  if (due.after_hold) {
+    DropWhatTheHoldKept(step);
+    return absl::OkStatus();
+  }
   if (due.whole) {
     EraseShareOf(end.party, step);
     return absl::OkStatus();
@@ -1153,6 +1200,7 @@ absl::Status Apply(const command::PlaceHold& hold, Step& step) {
 
 absl::Status Apply(const command::ReleaseHold&, Step& step) {
   ReleaseHold(step.OwnParty(), step.decision);
+  DropWhatTheHoldKept(step);
   return absl::OkStatus();
 }
 
@@ -1349,10 +1397,7 @@ void SettleEnd(Step& step) {
   if (next.state() != kCancelled) next.clear_cancel_reason();
   if (next.state() != kCompleted && (next.receiver_access() == storage::v1::RECEIVER_ACCESS_SCREENING ||
                                      next.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL)) {
-    next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
-    step.decision.effects.Add(Effect::kCloseReceiver);
-    DropWhatNobodyHolds(step);
-    DropErasedPersons(step);
+    CloseReceiver(step);
   }
   TellHandOver(step);
 }
@@ -1384,6 +1429,18 @@ bool MovesClocks(Event event) {
          event == Event::kChangePriority;
 }
 
+// Protected, and no open case: its readers' clock runs.
+bool MayBeLeftAlone(const ReferralRecord& record) {
+  return IsProtected(record) && !IsOpen(record.state());
+}
+
+// Has somebody of the side that it waits for had it in hand? A note tells nobody that what is owed is done.
+bool TakesInHand(const Step& step) {
+  if (step.by.actor == Actor::kSystem) return false;
+  if (step.decision.event == Event::kNote && step.current.state() != kDraft) return false;
+  return step.current.state() == kNothing || WantsSomebody(step.current, step.OwnParty());
+}
+
 // What the clocks do next. Where nothing is changed for them the calendars are not known either.
 void SettleWake(Step& step) {
   ReferralRecord& next = step.next();
@@ -1391,14 +1448,17 @@ void SettleWake(Step& step) {
   const bool differs = next.state() != step.current.state() || !SameDue(next, step.current);
   const bool gave_up = next.state() != step.current.state();
   if (event == Event::kSucceed && !gave_up) return;  // clocks run on as they were
-  if (differs && event != Event::kGiveBackTime && !step.hand_over_goes_on) BeginClock(step);
+  const bool readers_clock = MayBeLeftAlone(next);
+  const bool begins = (differs && !step.hand_over_goes_on) || (readers_clock && TakesInHand(step));
+  if (begins && event != Event::kGiveBackTime) BeginClock(step);
   // Beneath the hand-over the start may be what is due.
   if (step.current.due().clock() == v1::CLOCK_HAND_OVER) {
     KeepStartClock(WithoutHandOver(step.current), next);
   } else {
     KeepStartClock(step.current, next);
   }
-  if (!differs && !MovesClocks(event) && next.wake() != storage::v1::WAKE_UNSPECIFIED) return;
+  const bool looks = differs || readers_clock || MovesClocks(event);
+  if (!looks && next.wake() != storage::v1::WAKE_UNSPECIFIED) return;
   KeepLapseTime(step.clocks, step.calendars, next);
   const NextWake wake = WakeOf(next, step.clocks, step.calendars);
   next.set_wake(wake.wake);
@@ -1501,12 +1561,19 @@ Refusal DateRefusal(Guard guard, const ReferralRecord& record, Actor actor) {
 
 // Overdue, and not escalated.
 bool IsMissed(const ReferralRecord& record, absl::Time now) {
+  if (now > LeftAloneAt(record)) return true;
   return (IsOverdue(record, now) && !record.has_escalate_time()) ||
          (IsStartOverdue(record, now) && !record.has_start_escalate_time());
 }
 
 bool IsShareErased(const ReferralRecord& record, Actor actor) {
   return actor == Actor::kReceiving ? record.has_receiving_erase_time() : record.has_referring_erase_time();
+}
+
+Refusal ErasureRefusal(const ReferralRecord& record, Actor actor, absl::Time now) {
+  if (IsShareErased(record, actor)) return ShareErased;
+  if (IsUnderHold(record, PartyOf(actor), now)) return UnderLegalHold;
+  return AnyoneIsHeldByRight(record, PartyOf(actor)) ? HeldByRight : nullptr;
 }
 
 bool AnyRestsOnConsent(const ReferralRecord& record) {
@@ -1582,6 +1649,8 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
     case Guard::kOnNoList:
       return WaitsIn(record).has_value() ? AlreadyOnList : nullptr;
     case Guard::kInQueue:
+      // Whoever has it may not be there any longer.
+      if (OfficersNameReaders(record, PartyOf(actor))) return nullptr;
       return AssigneeOf(record, actor).empty() ? nullptr : AlreadyAssigned;
     case Guard::kSomethingDue:
     case Guard::kOtherSideProposed:
@@ -1591,14 +1660,15 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
     case Guard::kShareLeft:
       return IsShareErased(record, actor) ? ShareErased : nullptr;
     case Guard::kErasable:
-      if (IsShareErased(record, actor)) return ShareErased;
-      return IsUnderHold(record, PartyOf(actor), now) ? UnderLegalHold : nullptr;
+      return ErasureRefusal(record, actor, now);
     case Guard::kUnderHold:
       return HasHold(record, PartyOf(actor)) ? nullptr : NoLegalHold;
     case Guard::kRightAsked:
       return HasAnswerToGive(record, PartyOf(actor)) ? nullptr : NothingToAnswer;
     case Guard::kOverdue:
       return IsMissed(record, now) ? nullptr : NotOverdue;
+    case Guard::kIsProtected:
+      return IsProtected(record) ? nullptr : NotProtected;
     case Guard::kClockRuns:
       return record.has_due() ? nullptr : NothingDue;
     case Guard::kOwesFollowUp:
@@ -1653,7 +1723,9 @@ absl::StatusOr<Decision> DecideAsSystem(const ReferralRecord& current, const Com
 std::optional<Command> WhatIsDue(const ReferralRecord& record, const std::vector<Outage>& outages,
                                  const Moment& at) {
   const NextWake wake = StoredWake(record);
-  if (wake.wake == storage::v1::WAKE_NEVER || at.now < wake.time || !record.has_due()) return std::nullopt;
+  if (wake.wake == storage::v1::WAKE_NEVER || at.now < wake.time) return std::nullopt;
+  if (at.now > LeftAloneAt(record)) return command::Escalate{};
+  if (!record.has_due()) return std::nullopt;
   const PutOff put_off = PutOffByDowntime(record, outages, at.calendars);
   if (put_off.Any()) return command::GiveBackTime{put_off, outages.back().end};
   if (wake.wake == storage::v1::WAKE_LAPSE) return command::Lapse{};

@@ -31,7 +31,7 @@ enum class Effect : uint8_t {
   kOpenScreening,
   // Give the receiving body the wrap of each person's data key, the case's included.
   kOpenAll,
-  // Delete the receiving body's wraps of person and case keys.
+  // Delete the receiving body's wraps of person and case keys, but for those of `kept_persons`.
   kCloseReceiver,
   // Delete all that the referring body holds: wraps, own reference, own notes, lookups.
   kEraseReferringShare,
@@ -70,6 +70,9 @@ struct Decision {
   Taking taking = {};
   // Persons who were taken out while others stay: the receiving body's wraps of them are to be deleted.
   std::vector<uint32_t> closed_persons = {};
+  // With kCloseReceiver: persons, of whom 0 stands for the case, whose wraps the receiving body keeps for a
+  // legal hold.
+  std::vector<uint32_t> kept_persons = {};
   // One body's wraps of one person are to be deleted.
   struct PersonErasure {
     std::string body;

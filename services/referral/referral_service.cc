@@ -113,6 +113,8 @@ absl::StatusOr<Readable> Read(const Call& call, const store::Reader& reader, std
 // A case that went on is held where it went, whichever of its referrals is looked at: the way leads over the
 // first one, and there are no more than the hops of a chain.
 absl::Status FillCaseHolder(const store::Reader& reader, const ReferralRecord& record, v1::Referral& view) {
+  // Of a protected one the way is not for everybody who reads a part of it.
+  if (IsProtected(record)) return absl::OkStatus();
   if (record.forwarded_from().empty() && record.state() != kForwarded) return absl::OkStatus();
   ReferralRecord at = record;
   while (!at.forwarded_from().empty()) {
@@ -128,6 +130,16 @@ absl::Status FillCaseHolder(const store::Reader& reader, const ReferralRecord& r
 // May this caller read the referral at all? Listings and watches show only these.
 bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
   return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
+}
+
+// What was named to a body once may have become protected since.
+absl::StatusOr<bool> MayBeNamed(const store::Reader& reader, std::string_view name,
+                                const policy::Caller& caller) {
+  if (name.empty()) return false;
+  const absl::StatusOr<ReferralRecord> record = rows::Get(reader, name);
+  if (absl::IsNotFound(record.status())) return false;
+  WAYPOST_RETURN_IF_ERROR(record.status());
+  return MayRead(*record, caller);
 }
 
 std::vector<v1::ReferralState> StatesOf(const v1::ListReferralsRequest& request) {
@@ -383,29 +395,32 @@ grpc::ServerWriteReactor<v1::WatchReferralsResponse>* ReferralService::WatchRefe
 ReferralService::Reactor* ReferralService::ListReferralHistory(Context* context,
                                                                const v1::ListReferralHistoryRequest* request,
                                                                v1::ListReferralHistoryResponse* response) {
-  return rpc::Query(env_, context, kListReferralHistory, kValidate, *request,
-                    [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
-                      WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
-                      WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
-                      const std::string bound = QueryOf(*request);
-                      const api::PageScope scope = ScopeOf(call, bound);
-                      WAYPOST_ASSIGN_OR_RETURN(const std::string after,
-                                               env_.node.page_tokens.Open(request->page_token(), scope));
-                      std::string last;
-                      WAYPOST_ASSIGN_OR_RETURN(
-                          const auto entries,
-                          rows::ListHistory(reader, request->name(), after, page_size, &last));
-                      for (const auto& entry : entries) {
-                        if (!MayKnow(entry, found.as)) continue;
-                        v1::HistoryEntry& shown = *response->add_entries();
-                        shown = ToHistoryEntry(entry, *call.caller);
-                        if (found.as.Is(Relation::kReceiving)) shown.set_next_on_list(entry.next_on_list());
-                      }
-                      if (static_cast<int>(entries.size()) < page_size) return absl::OkStatus();
-                      WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
-                                               env_.node.page_tokens.Seal(last, scope));
-                      return absl::OkStatus();
-                    });
+  return rpc::Query(
+      env_, context, kListReferralHistory, kValidate, *request,
+      [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(const Readable found, Read(call, reader, request->name()));
+        WAYPOST_RETURN_IF_ERROR(CheckReads(found.record, found.as));
+        WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
+        const std::string bound = QueryOf(*request);
+        const api::PageScope scope = ScopeOf(call, bound);
+        WAYPOST_ASSIGN_OR_RETURN(const std::string after,
+                                 env_.node.page_tokens.Open(request->page_token(), scope));
+        std::string last;
+        WAYPOST_ASSIGN_OR_RETURN(const auto entries,
+                                 rows::ListHistory(reader, request->name(), after, page_size, &last));
+        for (const auto& entry : entries) {
+          if (!MayKnow(entry, found.as)) continue;
+          v1::HistoryEntry& shown = *response->add_entries();
+          shown = ToHistoryEntry(entry, *call.caller);
+          if (!found.as.Is(Relation::kReceiving)) continue;
+          WAYPOST_ASSIGN_OR_RETURN(const bool named, MayBeNamed(reader, entry.next_on_list(), *call.caller));
+          if (named) shown.set_next_on_list(entry.next_on_list());
+        }
+        if (static_cast<int>(entries.size()) < page_size) return absl::OkStatus();
+        WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                                 env_.node.page_tokens.Seal(last, scope));
+        return absl::OkStatus();
+      });
 }
 
 ReferralService::Reactor* ReferralService::ListNotes(Context* context, const v1::ListNotesRequest* request,

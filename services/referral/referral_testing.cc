@@ -401,6 +401,20 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
     proposal.set_clock(record.due().clock());
     proposal.set_proposed_by(actor == Actor::kReferring ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING);
   }
+  const bool names_readers = event == Event::kAssign || event == Event::kClaim;
+  const bool left_alone =
+      event == Event::kEscalate && actor == Actor::kSystem && !IsOpen(state) && state != kNothing;
+  if (left_alone || (names_readers && IsEnd(state))) {
+    // What is no open case is for named readers alone, and its officers look after it.
+    record.mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+    record.set_protected_since_revision(1);
+  }
+  if (left_alone) {
+    *record.mutable_clock_start_time() = api::ToTimestamp(Now() - absl::Hours(24 * 366));
+    storage::v1::LegalHoldRecord& hold = *record.add_legal_holds();
+    hold.set_party(v1::PARTY_REFERRING);
+    *hold.mutable_hold()->mutable_place_time() = record.clock_start_time();
+  }
   if (event == Event::kConfirmForward) record.mutable_forward_proposal()->set_body(std::string(kThirdBody));
   if (event == Event::kLapse) *record.mutable_escalate_time() = api::ToTimestamp(HourAgo());
   if (event == Event::kAnswerRight && state != kNothing) {

@@ -69,8 +69,8 @@ void CopyPersons(const ReferralRecord& record, const policy::Authorized& as, v1:
   }
 }
 
-// May the caller see the names of the referrals that this one continues? Of a protected one, the side that
-// sent it on has the readers of the one before.
+// May the caller see the name of the referral that this one continues? Of a protected one, the side that sent
+// it on has the readers of the one before.
 bool KnowsWhence(const ReferralRecord& record, const policy::Authorized& as) {
   return !IsProtected(record) || (as.Is(Relation::kReferring) && as.Is(Relation::kReader));
 }
@@ -108,8 +108,10 @@ void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1
   if (record.has_end_time()) *view.mutable_end_time() = record.end_time();
   if (record.has_due()) *view.mutable_due() = record.due();
   *view.mutable_hops() = record.hops();
-  if (!KnowsWhence(record, as)) {
-    for (v1::Hop& hop : *view.mutable_hops()) hop.clear_referral();
+  for (v1::Hop& hop : *view.mutable_hops()) {
+    // Those before that had readers of their own.
+    const bool own = KnowsWhence(record, as) && hop.referral() == record.forwarded_from();
+    if (IsProtected(record) && !own) hop.clear_referral();
   }
   view.set_questions_asked(record.questions_asked());
   if (record.has_decline()) *view.mutable_decline() = record.decline();

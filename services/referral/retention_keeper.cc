@@ -17,6 +17,7 @@
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_retention.h"
+#include "services/referral/succession_rules.h"
 
 namespace waypost::referral {
 namespace {
@@ -37,7 +38,7 @@ struct Begin {
 
 absl::StatusOr<Begin> BeginOf(const store::Reader& reader, const ReferralRecord& record, v1::Party party) {
   Begin begin{.ended = EndOf(record)};
-  if (party == v1::PARTY_REFERRING) return begin;
+  if (party == v1::PARTY_REFERRING && !IsInternal(record)) return begin;
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
                            rows::EnrolmentsOf(reader, record.name()));
   for (const EnrolmentRecord& enrolment : enrolments) {
@@ -213,7 +214,8 @@ absl::Status RetentionKeeper::EraseOne(rpc::Mutation& mutation, const rows::Rete
   WAYPOST_ASSIGN_OR_RETURN(const Begin begin, BeginOf(writer, *current, row.party));
   const command::EndRetention end{.party = row.party, .ended = begin.ended};
   const absl::StatusOr<NextErasure> erasure = DueErasure(*current, end, table(), now);
-  if (begin.open || !erasure.ok()) {
+  const bool waits = begin.open && !(erasure.ok() && erasure->after_hold);
+  if (waits || !erasure.ok()) {
     ReferralRecord next = *current;
     DateRetentionFrom(row.party, table(), begin.ended, begin.open ? now + kLookAgain : absl::InfinitePast(),
                       now, next);

@@ -168,6 +168,51 @@ TEST_F(RetentionKeeperTest, WhoWaitsForACopyDoesNotFindItGone) {
   EXPECT_THAT(r.OpenableBy(name, kReferringBody), SizeIs(1));
 }
 
+TEST_F(RetentionKeeperTest, OnePersonsRestrictionKeepsNobodyElse) {
+  const std::string name = r.Completed(2);
+  const std::string right =
+      Must(r.Do(r.referrer, &Stub::RecordRightsRequest, r.Right(name, v1::RIGHT_KIND_RESTRICTION, 2))).name();
+  for (const std::string& token : {r.referrer, r.receiver}) {
+    Must(r.Do(token, &Stub::AnswerRightsRequest, r.Receipt(right, name, v1::RIGHT_ANSWER_RESTRICTED)));
+  }
+  Pass(kFiveYears + 1);
+  EXPECT_EQ(Run(), 2);
+  for (const std::string_view body : {kReferringBody, kReceivingBody}) {
+    const auto opened = r.OpenableBy(name, body);
+    ASSERT_THAT(opened, SizeIs(1));
+    EXPECT_EQ(opened[0].person(), 2U);
+  }
+  const auto held = Preview(r.referrer, "2199-12-31", true);
+  ASSERT_THAT(held.entries(), SizeIs(1));
+  EXPECT_EQ(held.entries(0).held_back(), v1::HELD_BACK_REASON_RESTRICTION);
+  EXPECT_THAT(held.entries(0).persons(), ElementsAre(2));
+  Pass(kFiveYears);
+  EXPECT_EQ(Run(), 0);
+}
+
+TEST_F(RetentionKeeperTest, AHoldWhoseDayPassesLetsGoWhatItAloneKept) {
+  const std::string name = r.InProgress();
+  const std::string right =
+      Must(r.Do(r.referrer, &Stub::RecordRightsRequest, r.Right(name, v1::RIGHT_KIND_OBJECTION))).name();
+  Must(r.Do(r.referrer, &Stub::AnswerRightsRequest, r.Receipt(right, name, v1::RIGHT_ANSWER_STOPPED_ERASED)));
+  auto hold = On<v1::PlaceLegalHoldRequest>(name);
+  hold.set_law("es/ley-1-2000/art-328");
+  hold.set_until("2026-06-30");
+  Must(r.Do(r.receiver, &Stub::PlaceLegalHold, hold));
+  auto end = On<v1::EndReferralWithoutResultRequest>(name);
+  for (const auto& outcome : Outcomes(NegativeOutcome())) *end.add_outcomes() = outcome;
+  Must(r.Do(r.receiver, &Stub::EndReferralWithoutResult, end));
+  Pass(57);  // the last day
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(r.OpenableBy(name, kReceivingBody), SizeIs(1));
+  Pass(1);
+  EXPECT_EQ(Run(), 1);
+  EXPECT_THAT(r.Sections(name), IsEmpty());
+  EXPECT_THAT(r.OpenableBy(name, kReceivingBody), IsEmpty());
+  EXPECT_EQ(Run(), 0);
+  EXPECT_FALSE(r.Record(name).has_receiving_erase_time());
+}
+
 TEST_F(RetentionKeeperTest, OtherRulesDateAllAnew) {
   const std::string name = r.Completed();
   EXPECT_EQ(Run(), 0);

@@ -15,6 +15,7 @@
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
 #include "services/referral/rights_repository.h"
+#include "services/referral/succession_rules.h"
 
 namespace waypost::referral {
 namespace {
@@ -46,8 +47,9 @@ RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party) {
   held.mutable_holder()->set_referral(record.name());
   held.mutable_holder()->set_body(referring ? record.referring().body() : record.receiving().body());
   held.mutable_holder()->set_party(party);
-  // Of a draft the other side knows nothing.
-  if (record.has_submit_time() && record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) {
+  // Of a draft the other side knows nothing, and within one body there is none.
+  if (record.has_submit_time() && !IsInternal(record) &&
+      record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) {
     held.set_other_body(referring ? record.receiving().body() : record.referring().body());
   }
   return held;
@@ -82,6 +84,8 @@ RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, co
   for (const ReferralRecord& referral : chain) {
     record.set_is_protected(IsProtected(referral));
     for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+      // Where both sides are one body it is asked once.
+      if (party == v1::PARTY_RECEIVING && IsInternal(referral)) continue;
       if (Holds(referral, request.person(), party)) *record.add_holders() = HolderOf(referral, party);
     }
   }
@@ -214,6 +218,7 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
   answer.use.person = record.person();
   WAYPOST_RETURN_IF_ERROR(CheckMayCorrect(current, answer, as));
   Prepared receipt = prepared;
+  std::vector<FollowUp> ends;
   if (answer.answer == v1::RIGHT_ANSWER_STOPPED_ERASED) {
     // What is erased, the receipt says by its commitments.
     WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(writer, request.referral()));
@@ -224,15 +229,18 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
     }
     if (ErasureEnds(current, record.person(), held->holder().party())) {
       const command::Cancel cancel{v1::CANCEL_REASON_PERSON_WITHDREW};
-      std::vector<FollowUp> ends;
       // Who was asked to take the case over is asked no longer.
       if (current.hand_over_pending()) ends.push_back({current.forwarded_to(), cancel});
       ends.push_back({current.name(), cancel});
-      WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ends));
     }
   }
+  // The referring body erases before the end: a receiving body under legal hold has the only keys then, and
+  // keeps them.
+  const bool erases_first = held->holder().party() == v1::PARTY_REFERRING && !IsInternal(current);
+  if (!erases_first) WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ends));
   v1::Referral changed;
   WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, answered, receipt, changed));
+  if (erases_first) WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ends));
 
   v1::RightsHolder& holder = *held->mutable_holder();
   holder.set_answer(request.answer());

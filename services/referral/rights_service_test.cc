@@ -485,6 +485,88 @@ TEST_F(RightsServiceTest, ALegalHoldKeepsAShareAndIsRecorded) {
   EXPECT_THAT(Sections(name), IsEmpty());
 }
 
+TEST_F(RightsServiceTest, TheLastOfSeveralWhomTheReferringBodyErasesEndsIt) {
+  const std::string name = Requested(2);
+  for (const uint32_t person : {1U, 2U}) {
+    EXPECT_EQ(Record(name).state(), kRequested);
+    const std::string right = Use(referrer, name, v1::RIGHT_KIND_OBJECTION, person).name();
+    EXPECT_EQ(Answered(referrer, right, name, v1::RIGHT_ANSWER_STOPPED_ERASED), "OK");
+  }
+  EXPECT_EQ(Record(name).state(), kCancelled);
+  EXPECT_THAT(Sections(name), IsEmpty());
+  EXPECT_THAT(OpenableBy(name, kReceivingBody), IsEmpty());
+}
+
+class HeldCaseTest : public RightsServiceTest {
+ protected:
+  void Hold(const std::string& name, std::string_view until = {}) {
+    auto hold = On<v1::PlaceLegalHoldRequest>(name);
+    hold.set_law("es/ley-1-2000/art-328");
+    hold.set_until(std::string(until));
+    Must(Do(receiver, &Stub::PlaceLegalHold, hold));
+  }
+  void EraseByReferrer(const std::string& name, uint32_t person = 1) {
+    const std::string right = Use(referrer, name, v1::RIGHT_KIND_OBJECTION, person).name();
+    ASSERT_EQ(Answered(referrer, right, name, v1::RIGHT_ANSWER_STOPPED_ERASED), "OK");
+  }
+  void EndWithoutResult(const std::string& name, int persons = 1) {
+    auto end = On<v1::EndReferralWithoutResultRequest>(name);
+    for (int i = 1; i <= persons; ++i) {
+      *end.add_outcomes() = Outcomes(NegativeOutcome())[0];
+      end.mutable_outcomes(i - 1)->set_person(static_cast<uint32_t>(i));
+    }
+    Must(Do(receiver, &Stub::EndReferralWithoutResult, end));
+  }
+  void Release(const std::string& name) {
+    Must(Do(receiver, &Stub::ReleaseLegalHold, On<v1::ReleaseLegalHoldRequest>(name)));
+  }
+};
+
+TEST_F(HeldCaseTest, ItsEndKeepsWhatNobodyElseHasUntilTheHoldIsReleased) {
+  const std::string name = InProgress();
+  EraseByReferrer(name);
+  Hold(name);
+  EndWithoutResult(name);
+  EXPECT_EQ(Opened(receiver, name, v1::SECTION_KIND_DETAILS), "ACCESS_ENDED");
+  EXPECT_THAT(OpenableBy(name, kReceivingBody), SizeIs(1)) << "kept, for the court";
+  Release(name);
+  EXPECT_THAT(OpenableBy(name, kReceivingBody), IsEmpty());
+  EXPECT_THAT(Sections(name), IsEmpty());
+}
+
+TEST_F(HeldCaseTest, TheReferringBodysErasureThatEndsItTakesNothingFromTheHold) {
+  const std::string name = Requested();
+  Hold(name);
+  EraseByReferrer(name);
+  EXPECT_EQ(Record(name).state(), kCancelled);
+  EXPECT_THAT(Wraps(name, kReferringBody), IsEmpty());
+  const auto kept = OpenableBy(name, kReceivingBody);
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_TRUE(kept[0].has_screening());
+  Release(name);
+  EXPECT_THAT(Sections(name), IsEmpty());
+  EXPECT_THAT(Wraps(name), IsEmpty());
+}
+
+TEST_F(HeldCaseTest, OfThoseWhomTheOtherBodyHasTheKeysCloseAsAlways) {
+  const std::string name = InProgress();
+  const std::string two =
+      Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(Requested(2)))).name();
+  Hold(name);
+  EndWithoutResult(name);
+  EXPECT_THAT(OpenableBy(name, kReceivingBody), IsEmpty()) << "the referring body has it";
+  EraseByReferrer(two, 2);
+  Hold(two);
+  EndWithoutResult(two, 2);
+  const auto kept = OpenableBy(two, kReceivingBody);
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_EQ(kept[0].person(), 2U);
+  for (const Wrap& wrap : Wraps(two, kReceivingBody)) EXPECT_EQ(wrap.person, 2U);
+  Release(two);
+  EXPECT_THAT(OpenableBy(two, kReceivingBody), IsEmpty());
+  EXPECT_THAT(OpenableBy(two, kReferringBody), SizeIs(1));
+}
+
 TEST_F(RightsServiceTest, TheListIsPagedOldestFirst) {
   std::vector<std::string> expected;
   for (int i = 0; i < 5; ++i) {

@@ -100,11 +100,22 @@ absl::Status MoveRights(store::Writer& writer, const ReferralRecord& current, co
   return absl::OkStatus();
 }
 
+// What is protected is in no figure, and is tried again all the same.
+void NoteFailure(bool is_protected, int count, SuccessionMoveRecord& move) {
+  if (count == 0) return;
+  if (is_protected) {
+    move.set_walks_again(true);
+  } else {
+    move.set_failed(move.failed() + count);
+  }
+}
+
 }  // namespace
 
 // One referral that moves.
 struct SuccessionMover::Plan {
   std::string name;
+  bool is_protected = false;  // and so in no number that somebody reads
   int64_t revision = 0;
   BodyMove move;
   rows::Holdings before;
@@ -186,17 +197,19 @@ absl::StatusOr<MoverStep> SuccessionMover::Step() {
   }
   const int64_t failed_before = move.failed();
   WAYPOST_ASSIGN_OR_RETURN(const auto plans, Prepare(names, now, move));
-  const int failed = Carry(plans, now, move.succession());
-  move.set_failed(move.failed() + failed);
+  const Failures failures = Carry(plans, now, move.succession());
+  NoteFailure(/*is_protected=*/false, failures.open, move);
+  NoteFailure(/*is_protected=*/true, failures.of_protected, move);
   const int failed_now = static_cast<int>(move.failed() - failed_before);
-  Count(move, static_cast<int>(plans.size()) - failed);
+  const int moved = static_cast<int>(plans.size()) - failures.open - failures.of_protected;
+  const auto in_figures =
+      std::count_if(plans.begin(), plans.end(), [](const auto& plan) { return !plan->is_protected; });
+  Count(move, static_cast<int>(in_figures) - failures.open);
   // With the last batch of a walk: what else was the body's.
   if (static_cast<int>(names.size()) < options_.batch) WAYPOST_RETURN_IF_ERROR(GiveAway(move, now));
   WAYPOST_RETURN_IF_ERROR(Note(std::move(move), names, now));
-  return MoverStep{.looked_at = static_cast<int>(names.size()),
-                   .moved = static_cast<int>(plans.size()) - failed,
-                   .failed = failed_now,
-                   .more = true};
+  return MoverStep{
+      .looked_at = static_cast<int>(names.size()), .moved = moved, .failed = failed_now, .more = true};
 }
 
 absl::StatusOr<SuccessionMoveRecord> SuccessionMover::Begin(const rows::OpenMove& open, absl::Time now) {
@@ -242,7 +255,7 @@ absl::StatusOr<std::vector<std::shared_ptr<const SuccessionMover::Plan>>> Succes
     BodyMove body{
         .from = move.predecessor(), .to = std::move(successor->body), .units = std::move(successor->units)};
     absl::StatusOr<std::shared_ptr<const Plan>> plan = PrepareOne(*reader, record, std::move(body), now);
-    if (!plan.ok()) move.set_failed(move.failed() + 1);
+    if (!plan.ok()) NoteFailure(IsProtected(record), 1, move);
     if (plan.ok()) plans.push_back(*std::move(plan));
   }
   return plans;
@@ -253,6 +266,7 @@ absl::StatusOr<std::shared_ptr<const SuccessionMover::Plan>> SuccessionMover::Pr
   const std::string& name = record.name();
   WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, name));
   auto plan = std::make_shared<Plan>(Plan{.name = name,
+                                          .is_protected = IsProtected(record),
                                           .revision = record.revision(),
                                           .move = std::move(body),
                                           .before = holdings,
@@ -286,21 +300,22 @@ absl::StatusOr<std::shared_ptr<const SuccessionMover::Plan>> SuccessionMover::Pr
   return plan;
 }
 
-int SuccessionMover::Carry(const std::vector<std::shared_ptr<const Plan>>& plans, absl::Time now,
-                           const std::string& succession) {
-  std::atomic<int> failed = 0;
+SuccessionMover::Failures SuccessionMover::Carry(const std::vector<std::shared_ptr<const Plan>>& plans,
+                                                 absl::Time now, const std::string& succession) {
+  std::atomic<int> open = 0;
+  std::atomic<int> of_protected = 0;
   absl::BlockingCounter left(static_cast<int>(plans.size()));
   for (const std::shared_ptr<const Plan>& plan : plans) {
     rpc::SystemChange(
         env_, kSuccessions, now,
         [this, plan, &succession](rpc::Mutation& mutation) { return CarryOne(mutation, *plan, succession); },
-        [&failed, &left](const absl::Status& status) {
-          if (!status.ok()) ++failed;
+        [&open, &of_protected, &left, plan](const absl::Status& status) {
+          if (!status.ok()) ++(plan->is_protected ? of_protected : open);
           left.DecrementCount();
         });
   }
   left.Wait();
-  return failed;
+  return {.open = open, .of_protected = of_protected};
 }
 
 absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan,
@@ -373,11 +388,14 @@ absl::Status SuccessionMover::Note(SuccessionMoveRecord move, const std::vector<
   move.set_looked_at(move.looked_at() + static_cast<int64_t>(names.size()));
   const bool walked = static_cast<int>(names.size()) < options_.batch;
   if (!walked) move.set_after(names.back());
-  if (walked && move.failed() == 0) *move.mutable_end_time() = api::ToTimestamp(now);
-  if (walked && move.failed() > 0) {
+  const bool again = move.failed() > 0 || move.walks_again();
+  if (walked && !again) *move.mutable_end_time() = api::ToTimestamp(now);
+  if (walked && again) {
     not_before_ = now + options_.retry_after;
     move.clear_after();
-    move.set_walk(move.walk() + 1);
+    // A walk more for what is protected alone would tell of it.
+    if (move.failed() > 0) move.set_walk(move.walk() + 1);
+    move.clear_walks_again();
     move.clear_looked_at();
     move.clear_left_behind();
     move.clear_failed();

@@ -78,8 +78,12 @@ class SuccessionMover {
                                                          const storage::v1::ReferralRecord& record,
                                                          command::BodyMove body, absl::Time now);
   // How many could not be moved.
-  int Carry(const std::vector<std::shared_ptr<const Plan>>& plans, absl::Time now,
-            const std::string& succession);
+  struct Failures {
+    int open = 0;  // that are in figures
+    int of_protected = 0;
+  };
+  Failures Carry(const std::vector<std::shared_ptr<const Plan>>& plans, absl::Time now,
+                 const std::string& succession);
   absl::Status CarryOne(rpc::Mutation& mutation, const Plan& plan, const std::string& succession);
   absl::Status Note(storage::v1::SuccessionMoveRecord move, const std::vector<std::string>& names,
                     absl::Time now);

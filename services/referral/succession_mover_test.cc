@@ -13,6 +13,7 @@
 
 #include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "common/store/keys.h"
 #include "services/referral/referral_play_testing.h"
 #include "services/referral/referral_rig.h"
 #include "services/referral/succession_rules.h"
@@ -576,6 +577,60 @@ TEST_F(SuccessionMoverTest, WhereAKeyWasDestroyedTheRestMoves) {
   EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
   EXPECT_THAT(r.Wraps(name, kReceivingBody), IsEmpty());
   EXPECT_THAT(r.Wraps(name, kThirdBody), IsEmpty());
+}
+
+TEST_F(SuccessionMoverTest, NoFigureCountsWhatIsProtectedAndItIsTriedAgainAllTheSame) {
+  const auto figure = [&](const std::string& name) {
+    for (const auto& family : r.rig.env().node.metrics.registry()->Collect()) {
+      if (family.name != name) continue;
+      const auto& metric = family.metric.front();
+      return family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;
+    }
+    return -1.0;
+  };
+  r.Requested();
+  v1::SubmitReferralRequest request = r.NewReferral();
+  request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  std::vector<std::string> shelters;
+  for (int i = 0; i < 3; ++i) {
+    shelters.push_back(Must(r.Do(r.referring_caseworker, &Stub::SubmitReferral, request)).name());
+  }
+  // One cannot be prepared, and one cannot be carried out.
+  const auto right = Must(
+      r.Do(r.referring_caseworker, &Stub::RecordRightsRequest, r.Right(shelters[1], v1::RIGHT_KIND_ACCESS)));
+  const std::string holdings = store::KeyBuilder().Text("held").Text(rows::IdOfName(shelters[0])).Take();
+  const std::string rights = store::KeyBuilder().Text("right").Text(right.name().substr(15)).Take();
+  const auto before = r.rig.Dump();
+  ASSERT_TRUE(before.contains(holdings));
+  ASSERT_TRUE(before.contains(rights));
+  const auto put = [&](const std::string& key, std::string_view value) {
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                  writer.Put(key, value);
+                  return absl::OkStatus();
+                }).ok());
+  };
+  put(holdings, "not a record");
+  put(rights, "not a record");
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  MoveAll();
+  EXPECT_EQ(Move().moved(), 1);
+  EXPECT_EQ(Move().failed(), 0);
+  EXPECT_EQ(Move().walk(), 1U) << "a walk more would tell";
+  EXPECT_FALSE(Move().has_end_time());
+  EXPECT_EQ(figure("waypost_succession_moved_total"), 1);
+  EXPECT_EQ(figure("waypost_succession_failed"), 0);
+  EXPECT_EQ(r.Record(shelters[2]).receiving().body(), kThirdBody);
+  // Also by a process that was not there.
+  Restart();
+  put(holdings, before.at(holdings));
+  put(rights, before.at(rights));
+  r.rig.clock().Advance(absl::Hours(1));
+  r.Refresh();
+  MoveAll();
+  for (const std::string& name : shelters) EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+  EXPECT_TRUE(Move().has_end_time());
+  EXPECT_EQ(Move().moved(), 1);
 }
 
 TEST_F(SuccessionMoverTest, AnOperatorSeesHowFarItIs) {

@@ -1,6 +1,7 @@
 #include "services/referral/succession_rules.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "services/referral/referral_rights.h"
 
@@ -52,14 +53,49 @@ void KeepOneHold(ReferralRecord& record) {
   *record.add_legal_holds() = std::move(kept);
 }
 
-// What one of the two has not answered is not answered.
+// What one of the two has not answered is not answered. An answer that keeps something outweighs one that
+// does not. Where neither holds for both, it is to be answered anew.
+v1::RightAnswer OneAnswer(v1::RightAnswer a, v1::RightAnswer b) {
+  if (a == b) return a;
+  if (a == v1::RIGHT_ANSWER_UNSPECIFIED || b == v1::RIGHT_ANSWER_UNSPECIFIED) {
+    return v1::RIGHT_ANSWER_UNSPECIFIED;
+  }
+  for (const v1::RightAnswer keeps : {v1::RIGHT_ANSWER_RESTRICTED, v1::RIGHT_ANSWER_RETAINED}) {
+    if (a == keeps || b == keeps) return keeps;
+  }
+  return v1::RIGHT_ANSWER_UNSPECIFIED;
+}
+
 void AnswerOnce(RightMarkRecord& mark) {
   if (!mark.receiving_asked()) return;
-  const bool open = mark.receiving_answer() == v1::RIGHT_ANSWER_UNSPECIFIED;
-  if (!mark.referring_asked() || open) mark.set_referring_answer(mark.receiving_answer());
+  std::string until;
+  if (mark.referring_answer() == v1::RIGHT_ANSWER_RETAINED) until = mark.referring_retained_until();
+  if (mark.receiving_answer() == v1::RIGHT_ANSWER_RETAINED) {
+    until = std::max(until, mark.receiving_retained_until());
+  }
+  const v1::RightAnswer answer = mark.referring_asked()
+                                     ? OneAnswer(mark.referring_answer(), mark.receiving_answer())
+                                     : mark.receiving_answer();
   mark.set_referring_asked(true);
+  mark.set_referring_answer(answer);
+  mark.set_referring_retained_until(answer == v1::RIGHT_ANSWER_RETAINED ? until : std::string());
   mark.set_receiving_asked(false);
   mark.clear_receiving_answer();
+  mark.clear_receiving_retained_until();
+}
+
+// The one body has what either of them has: what one side alone has erased is there still.
+void KeepWhatEitherHas(ReferralRecord& record) {
+  if (!record.has_submit_time() || IsCut(record)) return;
+  if (record.has_referring_erase_time() != record.has_receiving_erase_time()) {
+    record.clear_referring_erase_time();
+    record.clear_receiving_erase_time();
+  }
+  auto& erasures = *record.mutable_person_erasures();
+  const auto is_there = [&record](const storage::v1::PersonErasure& erasure) {
+    return Concerns(record, erasure.person());
+  };
+  erasures.erase(std::remove_if(erasures.begin(), erasures.end(), is_there), erasures.end());
 }
 
 void BecomeInternal(ReferralRecord& record) {
@@ -69,11 +105,20 @@ void BecomeInternal(ReferralRecord& record) {
   }
   record.clear_coordinating_body();
   KeepOneHold(record);
+  KeepWhatEitherHas(record);
   for (RightMarkRecord& mark : *record.mutable_right_marks()) AnswerOnce(mark);
 }
 
-// Of the two holders of a referral that are one body now, the one that has not answered is kept, or else the
-// one on the referring side.
+void Unanswer(v1::RightsHolder& holder) {
+  holder.clear_answer();
+  holder.clear_law();
+  holder.clear_retained_until();
+  holder.clear_refusal_ground();
+  holder.clear_answer_time();
+  holder.clear_actor();
+}
+
+// Of the two holders of a referral that are one body now, the one is kept whose answer is the one body's.
 void KeepOneHolder(const ReferralRecord& referral, RightsRequestRecord& request) {
   auto& holders = *request.mutable_holders();
   const auto is_of_it = [&](const RightsHolderRecord& held) {
@@ -83,8 +128,12 @@ void KeepOneHolder(const ReferralRecord& referral, RightsRequestRecord& request)
   if (first == holders.end()) return;
   const auto second = std::find_if(first + 1, holders.end(), is_of_it);
   if (second != holders.end()) {
-    const bool open = second->holder().answer() == v1::RIGHT_ANSWER_UNSPECIFIED;
-    if (open) *first = *second;
+    const v1::RightsHolder& other = second->holder();
+    const v1::RightAnswer answer = OneAnswer(first->holder().answer(), other.answer());
+    const bool later = other.retained_until() > first->holder().retained_until();
+    const bool takes_other = first->holder().answer() == other.answer() ? later : answer == other.answer();
+    if (takes_other) *first = *second;
+    if (answer != first->holder().answer()) Unanswer(*first->mutable_holder());
     holders.erase(second);
   }
   first->mutable_holder()->set_party(v1::PARTY_REFERRING);
@@ -156,6 +205,12 @@ void MoveReaders(const Moves& moves, const ReferralRecord& before, ReferralRecor
   v1::Protection& protection = *record.mutable_protection();
   if (FindMove(moves, before.referring().body()) != nullptr) protection.clear_referring_readers();
   if (FindMove(moves, before.receiving().body()) != nullptr) protection.clear_receiving_readers();
+  if (!IsInternal(record) || IsInternal(before)) return;
+  auto& readers = *protection.mutable_referring_readers();
+  for (const std::string& reader : protection.receiving_readers()) {
+    if (std::find(readers.begin(), readers.end(), reader) == readers.end()) *readers.Add() = reader;
+  }
+  *protection.mutable_receiving_readers() = readers;
 }
 
 bool MoveBodies(const Moves& moves, const ReferralRecord& referral, RightsRequestRecord& request) {

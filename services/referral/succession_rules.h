@@ -28,11 +28,12 @@ bool IsOpenWork(const ReferralRecord& record);
 // Both sides are one body: work within it, from unit to unit.
 bool IsInternal(const ReferralRecord& record);
 
-// Where both sides become one, that body coordinates for itself, answers for a use of a right once, and has
-// one legal hold, the longer one. A draft for oneself has no recipient any more.
+// Where both sides become one, that body coordinates for itself, answers for a use of a right once, has one
+// legal hold, the longer one, and has what either side had. A draft for oneself has no recipient any more.
 void MoveBodies(const std::vector<command::BodyMove>& moves, ReferralRecord& record);
 // Of a protected one, that body's readers were people of the predecessor: the successor's safeguarding
-// officers name others. `before` has the bodies as they were.
+// officers name others. Where both sides become one, who reads one side reads both. `before` has the bodies
+// as they were.
 void MoveReaders(const std::vector<command::BodyMove>& moves, const ReferralRecord& before,
                  ReferralRecord& record);
 

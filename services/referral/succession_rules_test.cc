@@ -7,6 +7,8 @@
 
 #include "common/api/resource.h"
 #include "common/status/errors.h"
+#include "services/referral/referral_retention.h"
+#include "services/referral/referral_rights.h"
 #include "services/referral/referral_testing.h"
 #include "services/referral/waiting_list.h"
 
@@ -138,6 +140,131 @@ TEST(SuccessionRulesTest, OneBodyErasesBothShares) {
   EXPECT_TRUE(erased->next.has_referring_erase_time());
   EXPECT_TRUE(erased->next.has_receiving_erase_time());
   EXPECT_TRUE(erased->effects.Has(Effect::kDropSections));
+}
+
+policy::Authorized BothSides() {
+  return As(Referrer(), {policy::Relation::kReferring, policy::Relation::kReceiving});
+}
+
+// Of the sides of `record`, the referring one stands in the place of both.
+ReferralRecord Merge(const ReferralRecord& record) {
+  return After(record, {Move(kReceivingBody, kReferringBody)});
+}
+
+TEST(SuccessionRulesTest, WhatEitherSideMustKeepTheOneBodyKeeps) {
+  for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+    ReferralRecord held = RecordAt(kCompleted);
+    held.add_legal_holds()->set_party(party);
+    held = Merge(held);
+    EXPECT_EQ(error::ReasonOf(Decide(held, command::Erase{}, BothSides(), Now() + absl::Hours(2)).status()),
+              "LEGAL_HOLD");
+    EXPECT_EQ(HeldBackBy(held, v1::PARTY_REFERRING, Now()), v1::HELD_BACK_REASON_LEGAL_HOLD);
+    // One share, and one date of it.
+    EXPECT_FALSE(KeepsShare(held, v1::PARTY_RECEIVING));
+    EXPECT_EQ(held.retention_size(), 1);
+
+    ReferralRecord asked = RecordAt(kCompleted);
+    auto& access = *asked.add_right_marks();
+    access.set_person(1);
+    access.set_kind(v1::RIGHT_KIND_ACCESS);
+    access.set_referring_asked(party == v1::PARTY_REFERRING);
+    access.set_receiving_asked(party == v1::PARTY_RECEIVING);
+    EXPECT_EQ(HeldBackBy(Merge(asked), v1::PARTY_REFERRING, Now()), v1::HELD_BACK_REASON_RIGHTS_REQUEST);
+
+    ReferralRecord retained = asked;
+    auto& mark = *retained.mutable_right_marks(0);
+    mark.set_kind(v1::RIGHT_KIND_OBJECTION);
+    if (party == v1::PARTY_REFERRING) {
+      mark.set_referring_answer(v1::RIGHT_ANSWER_RETAINED);
+      mark.set_referring_retained_until("2039-12-31");
+    } else {
+      mark.set_receiving_answer(v1::RIGHT_ANSWER_RETAINED);
+      mark.set_receiving_retained_until("2039-12-31");
+    }
+    EXPECT_EQ(RetainedUntil(Merge(retained), 1, v1::PARTY_REFERRING), "2039-12-31");
+  }
+}
+
+TEST(SuccessionRulesTest, OfTwoAnswersTheOneThatKeepsIsTheOneBodys) {
+  struct Row {
+    v1::RightAnswer referring;
+    v1::RightAnswer receiving;
+    v1::RightAnswer one;
+  };
+  constexpr auto kNone = v1::RIGHT_ANSWER_UNSPECIFIED;
+  constexpr auto kErased = v1::RIGHT_ANSWER_STOPPED_ERASED;
+  constexpr auto kRestricted = v1::RIGHT_ANSWER_RESTRICTED;
+  constexpr auto kRetained = v1::RIGHT_ANSWER_RETAINED;
+  constexpr auto kRefused = v1::RIGHT_ANSWER_REFUSED;
+  constexpr auto kProvided = v1::RIGHT_ANSWER_PROVIDED;
+  for (const Row& row :
+       {Row{kErased, kErased, kErased}, Row{kErased, kNone, kNone}, Row{kErased, kRestricted, kRestricted},
+        Row{kErased, kRetained, kRetained}, Row{kErased, kRefused, kNone},
+        Row{kRetained, kRetained, kRetained}, Row{kRestricted, kRetained, kRestricted},
+        Row{kRefused, kRetained, kRetained}, Row{kRefused, kRefused, kRefused},
+        Row{kProvided, kRefused, kNone}, Row{kProvided, kProvided, kProvided}, Row{kRefused, kNone, kNone}}) {
+    for (const bool turned : {false, true}) {
+      ReferralRecord record = RecordAt(kCompleted);
+      auto& mark = *record.add_right_marks();
+      mark.set_person(1);
+      mark.set_kind(v1::RIGHT_KIND_OBJECTION);
+      mark.set_referring_asked(true);
+      mark.set_receiving_asked(true);
+      mark.set_referring_answer(turned ? row.receiving : row.referring);
+      mark.set_receiving_answer(turned ? row.referring : row.receiving);
+      mark.set_referring_retained_until("2030-12-31");
+      mark.set_receiving_retained_until("2031-12-31");
+      const auto& one = Merge(record).right_marks(0);
+      EXPECT_EQ(one.referring_answer(), row.one) << row.referring << " " << row.receiving;
+      EXPECT_TRUE(one.referring_asked());
+      EXPECT_FALSE(one.receiving_asked());
+      if (row.referring == kRetained && row.receiving == kRetained) {
+        EXPECT_EQ(one.referring_retained_until(), "2031-12-31");
+      }
+    }
+  }
+}
+
+TEST(SuccessionRulesTest, WhatOneSideHasErasedAndTheOtherHasNotTheOneBodyHas) {
+  for (const Actor actor : {Actor::kReferring, Actor::kReceiving}) {
+    ReferralRecord record = testing::After(actor, RecordAt(kCompleted), command::Erase{});
+    auto& erasure = *record.add_person_erasures();
+    erasure.set_person(1);
+    erasure.set_party(actor == Actor::kReferring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING);
+    const ReferralRecord one = Merge(record);
+    EXPECT_TRUE(KeepsShare(one, v1::PARTY_REFERRING));
+    ASSERT_EQ(one.retention_size(), 1) << "or nobody would ever erase it";
+    EXPECT_EQ(one.retention(0).entry().persons_size(), 1);
+    const auto erased = Decide(one, command::Erase{}, BothSides(), Now() + absl::Hours(2));
+    ASSERT_TRUE(erased.ok()) << erased.status();
+    EXPECT_TRUE(erased->effects.Has(Effect::kDropSections));
+  }
+}
+
+TEST(SuccessionRulesTest, InOneBodyOnePersonsErasureIsOfBothSides) {
+  ReferralRecord record = RecordAt(kCompleted);
+  *record.add_persons() = CompletePerson(2);
+  record.mutable_persons(1)->mutable_disclosure()->set_retention_rule("es/short");
+  record = Merge(record);
+  ClockTable clocks;
+  clocks.retention.by_code["es/short"] = {.days = 1};
+  const absl::Time later = Now() + absl::Hours(24 * 3);
+  const auto decision = DecideAsSystem(record, command::EndRetention{v1::PARTY_REFERRING, EndOf(record)},
+                                       Moment(later, clocks, {}));
+  ASSERT_TRUE(decision.ok()) << decision.status();
+  EXPECT_EQ(decision->next.person_erasures_size(), 2);
+  EXPECT_THAT(decision->removed_persons, ElementsAre(2)) << "nobody can open it";
+  ASSERT_EQ(decision->next.persons_size(), 1);
+  EXPECT_TRUE(KeepsShare(decision->next, v1::PARTY_REFERRING));
+}
+
+TEST(SuccessionRulesTest, OneBodyIsAskedOnceAndItsErasureEndsTheCase) {
+  ReferralRecord record = Merge(RecordAt(kInProgress));
+  record =
+      DecideAsSystem(record, command::Object{{std::string(kRightsRequest), 1}}, Now() + absl::Hours(2))->next;
+  EXPECT_TRUE(record.right_marks(0).referring_asked());
+  EXPECT_FALSE(record.right_marks(0).receiving_asked());
+  EXPECT_TRUE(ErasureEnds(record, 1, v1::PARTY_REFERRING)) << "nobody else has the case";
 }
 
 TEST(SuccessionRulesTest, ADraftForOneselfHasNoRecipientAnyMore) {
