@@ -201,6 +201,24 @@ TEST_F(ClockKeeperTest, TheTimeOfAnOutageIsGivenBackAndLapsesNothing) {
   EXPECT_EQ(EventsOf(name).back(), "ESCALATE") << "the silence that was left counts";
 }
 
+TEST_F(ClockKeeperTest, AnAnswerAfterAnOutageIsInTimeBeforeTheKeeperHasLooked) {
+  const std::string name = r.Requested();
+  const std::string accepted = r.Accepted();
+  const absl::Time due = DueOf(name);
+  const absl::Time start_due = DueOf(accepted);
+  const absl::Time began = std::min(due, start_due) - absl::Hours(1);
+  const absl::Time end = std::max(due, start_due) + kDay;
+  Write([&](store::Writer& writer) { rows::PutOutage(writer, {.begin = began, .end = end}); });
+  r.rig.clock().Advance(end - r.rig.clock().Now() + absl::Minutes(10));
+  r.Refresh();
+  Must(r.Do(r.receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name)));
+  ASSERT_EQ(r.History(name).back().counted_size(), 1);
+  EXPECT_EQ(r.History(name).back().counted(0).measure(), v1::STATISTICS_MEASURE_ACKNOWLEDGED_IN_TIME);
+  Must(r.Do(r.receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(accepted)));
+  ASSERT_EQ(r.History(accepted).back().counted_size(), 1);
+  EXPECT_EQ(r.History(accepted).back().counted(0).measure(), v1::STATISTICS_MEASURE_STARTED_IN_TIME);
+}
+
 TEST_F(ClockKeeperTest, AShortRestIsNoOutage) {
   const std::string name = r.Requested();
   RunNow();

@@ -97,8 +97,10 @@ absl::Status CompleteReferral(rpc::Mutation& mutation, const Clockwork& by, cons
   const absl::Time now = api::NotBefore(mutation.call().now, held.referral);
   WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars,
                            CalendarsOf(by.bodies, mutation.writer(), complete, held.referral));
-  absl::StatusOr<Decision> decision =
-      Decide(held.referral, complete, held.as, {now, by.clocks, std::move(calendars)});
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<Outage> outages,
+                           rows::OutagesFor(mutation.writer(), held.referral, now));
+  const Moment at(now, by.clocks, std::move(calendars), std::nullopt, std::move(outages));
+  absl::StatusOr<Decision> decision = Decide(held.referral, complete, held.as, at);
   if (!decision.ok()) return NamingOpenParts(mutation.writer(), held.referral, decision.status());
   return CarryOutOfCaller(mutation, held.as, by, held.referral, *std::move(decision));
 }

@@ -110,6 +110,23 @@ void CountEnrolment(const EnrolmentRecord& enrolment, const World& world,
       << enrolment.name() << " waits to start, and its referral is " << StateName(referral.state());
 }
 
+// Of one person, referral and offer at most one enrolment is open; and none is named that is not there.
+void CheckPeople(const World& world) {
+  std::set<std::string> names;
+  std::set<std::string> open;
+  for (const EnrolmentRecord& enrolment : world.enrolments) {
+    names.insert(enrolment.name());
+    if (!HasPlace(enrolment.state())) continue;
+    const std::string who = base::Cat(enrolment.referral(), " ", enrolment.person(), " ", enrolment.offer());
+    EXPECT_TRUE(open.insert(who).second) << enrolment.name() << " is the second of " << who;
+  }
+  for (const auto& [name, record] : world.referrals) {
+    for (const v1::PersonPlace& place : record.places()) {
+      EXPECT_TRUE(place.enrolment().empty() || names.contains(place.enrolment())) << name;
+    }
+  }
+}
+
 // The list's rows, in order, are the referrals that wait there.
 void CheckList(const store::Reader& reader, const GroupKey& group, const Tally& tally) {
   const auto list = Must(rows::AllWaiting(reader, group));
@@ -156,6 +173,7 @@ class EnrolmentHistories : public ReferralRig {
     std::map<GroupKey, Tally> tallies;
     for (const auto& [name, record] : world.referrals) CountReferral(record, tallies);
     for (const EnrolmentRecord& enrolment : world.enrolments) CountEnrolment(enrolment, world, tallies);
+    CheckPeople(world);
     for (const auto& [group, places] : declared_) {
       const Tally& tally = tallies[group];
       const auto count = Must(rows::GetGroupCount(*snapshot, group));
@@ -476,11 +494,27 @@ class Hand {
 
 // What a refusal may say, whoever comes first.
 void CheckOutcomes(const std::map<std::string, int>& outcomes) {
-  static const auto* const expected = new std::set<std::string>{
-      "OK",         "INVALID_TRANSITION",   "NO_PLACE_FREE",       "INVALID_FIELD",   "HAND_OVER_PENDING",
-      "CONTENDED",  "DISCLOSURE_STOPPED",   "REFERRAL_INCOMPLETE", "SHARE_ERASED",    "ACCESS_ENDED",
-      "NOT_FOUND",  "NO_HAND_OVER_PENDING", "NEVER_ACCEPTED",      "LIMIT_EXCEEDED",  "TOO_MANY_HOPS",
-      "NEVER_SENT", "HAND_OVER_AGAIN",      "ALREADY_VISITED",     "REOPEN_TOO_LATE", "NOTHING_TO_ANSWER"};
+  static const auto* const expected = new std::set<std::string>{"OK",
+                                                                "INVALID_TRANSITION",
+                                                                "NO_PLACE_FREE",
+                                                                "INVALID_FIELD",
+                                                                "HAND_OVER_PENDING",
+                                                                "CONTENDED",
+                                                                "DISCLOSURE_STOPPED",
+                                                                "REFERRAL_INCOMPLETE",
+                                                                "SHARE_ERASED",
+                                                                "ACCESS_ENDED",
+                                                                "NOT_FOUND",
+                                                                "NO_HAND_OVER_PENDING",
+                                                                "NEVER_ACCEPTED",
+                                                                "LIMIT_EXCEEDED",
+                                                                "TOO_MANY_HOPS",
+                                                                "NEVER_SENT",
+                                                                "HAND_OVER_AGAIN",
+                                                                "ALREADY_VISITED",
+                                                                "REOPEN_TOO_LATE",
+                                                                "NOTHING_TO_ANSWER",
+                                                                "ALREADY_ENROLLED"};
   for (const auto& [reason, count] : outcomes) {
     EXPECT_TRUE(expected->contains(reason)) << reason << " " << count;
   }

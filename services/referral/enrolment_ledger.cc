@@ -119,6 +119,9 @@ absl::StatusOr<std::map<GroupKey, int64_t>> CarryEnrolments(rpc::Mutation& mutat
   std::map<GroupKey, int64_t> changes;
   for (const v1::PersonPlace& place : next.places()) {
     if (place.enrolment().empty() || Names(before, place.enrolment())) continue;
+    // Who is enrolled already goes on as they are.
+    const bool opens = place.enrolment() == NewEnrolmentName(next.name(), place.person(), next.revision());
+    if (!opens) continue;
     const EnrolmentDecision opened = OpenEnrolment(next, place, now);
     WAYPOST_RETURN_IF_ERROR(WriteEnrolment(mutation, as, nullptr, opened));
     ++changes[GroupOf(opened.next)];

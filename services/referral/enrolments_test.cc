@@ -413,6 +413,98 @@ TEST_F(EnrolmentTest, AReferralThatIsSentAgainForgetsNoEnrolment) {
   EXPECT_EQ(History(accepted.name()).back().next_on_list(), waiting);
 }
 
+TEST_F(EnrolmentTest, WhoAttendsKeepsTheOnePlaceWhenTheReferralIsAcceptedAgain) {
+  for (const std::string group : {"fle1", "alpha"}) {  // of one place, and of two
+    const v1::Referral accepted = Must(Accept(Acknowledged(), group));
+    const std::string& name = accepted.name();
+    const std::string enrolment = accepted.places(0).enrolment();
+    Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(enrolment)));
+    auto reopen = On<v1::ReopenReferralRequest>(name);
+    reopen.set_text("why");
+    Must(Do(referrer, &Stub::ReopenReferral, reopen));
+    const std::string waiting = OnList(group);
+    auto again = On<v1::AcceptReferralRequest>(name);
+    again.set_offer(std::string(kAsl));
+    again.add_places()->set_person(1);
+    again.mutable_places(0)->set_group_id(group);
+    const auto answer = Do(receiver, &Stub::AcceptReferral, again);
+    ASSERT_EQ(ReasonOf(answer), "OK") << "it takes nothing: not before others either";
+    ASSERT_EQ(answer->places_size(), 1);
+    EXPECT_EQ(answer->places(0).enrolment(), enrolment);
+    EXPECT_EQ(Seen(enrolment).state(), v1::ENROLMENT_STATE_ATTENDING);
+    EXPECT_EQ(Seen(enrolment).revision(), 2) << "nothing has happened to it";
+    EXPECT_EQ(List(group).taken(), 1);
+    EXPECT_EQ(List(group).enrolled(), 1);
+    Must(Do(receiver, &Stub::CompleteReferral, Complete(name)));
+    EXPECT_EQ(Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(enrolment))).next_on_list(), waiting);
+    EXPECT_EQ(List(group).taken(), 0);
+  }
+}
+
+TEST_F(EnrolmentTest, WhoAttendsIsMovedToAnotherGroupAndNotAcceptedIntoIt) {
+  const v1::Referral accepted = Must(Accept(Acknowledged(2), "alpha", 2));
+  const std::string& name = accepted.name();
+  const std::string enrolment = accepted.places(0).enrolment();
+  Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(enrolment, 2)));
+  auto reopen = On<v1::ReopenReferralRequest>(name);
+  reopen.set_text("why");
+  Must(Do(referrer, &Stub::ReopenReferral, reopen));
+  EXPECT_EQ(List("alpha").taken(), 1);
+  const auto before = rig.Dump();
+  const auto refused = Accept(name, "entry", 2);
+  EXPECT_EQ(ReasonOf(refused), "ALREADY_ENROLLED");
+  EXPECT_EQ(error::MetadataOf(refused.status(), "enrolment"), enrolment);
+  EXPECT_EQ(error::MetadataOf(refused.status(), "group"), base::Cat(kAsl, "/groups/alpha"));
+  EXPECT_TRUE(rig.Dump() == before);
+  // Moved, and then accepted where they are; the other one gets a place of their own.
+  Must(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(enrolment, "entry")));
+  const v1::Referral again = Must(Accept(name, "entry", 2));
+  EXPECT_EQ(again.places(0).enrolment(), enrolment);
+  EXPECT_NE(again.places(1).enrolment(), accepted.places(1).enrolment());
+  EXPECT_EQ(List("entry").taken(), 2);
+  EXPECT_EQ(List("alpha").taken(), 0);
+}
+
+TEST_F(EnrolmentTest, WhoAttendsKeepsTheirPlaceInACohortThatHasBegun) {
+  SetGroups(kAsl, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT, {{"autumn", 5, "2026-05-10"}});
+  const v1::Referral accepted = Must(Accept(Acknowledged(), "autumn"));
+  Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(accepted.places(0).enrolment())));
+  rig.clock().Advance(absl::Hours(24 * 20));
+  Refresh();
+  auto reopen = On<v1::ReopenReferralRequest>(accepted.name());
+  reopen.set_text("why");
+  Must(Do(referrer, &Stub::ReopenReferral, reopen));
+  const auto again = Accept(accepted.name(), "autumn");
+  ASSERT_EQ(ReasonOf(again), "OK") << "the group takes nobody more";
+  EXPECT_EQ(again->places(0).enrolment(), accepted.places(0).enrolment());
+}
+
+TEST_F(EnrolmentTest, WhatWasOfferedToWhoAttendsAlreadyIsFree) {
+  const v1::Referral accepted = Must(Accept(Acknowledged(), "alpha"));
+  const std::string enrolment = accepted.places(0).enrolment();
+  Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(enrolment)));
+  auto reopen = On<v1::ReopenReferralRequest>(accepted.name());
+  reopen.set_text("why");
+  Must(Do(referrer, &Stub::ReopenReferral, reopen));
+  auto offer = On<v1::OfferPlaceRequest>(accepted.name());
+  *offer.mutable_answer_by_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  offer.set_offer(std::string(kAsl));
+  offer.set_group_id("alpha");
+  auto waitlist = On<v1::WaitlistReferralRequest>(accepted.name());
+  *waitlist.mutable_review_time() = offer.answer_by_time();
+  waitlist.set_offer(std::string(kAsl));
+  waitlist.set_group_id("alpha");
+  Must(Do(receiver, &Stub::WaitlistReferral, waitlist));
+  Must(Do(receiver, &Stub::OfferPlace, offer));
+  EXPECT_EQ(List("alpha").taken(), 2);
+  const std::string waiting = OnList("alpha");
+  const auto again =
+      Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(accepted.name())));
+  EXPECT_EQ(again.places(0).enrolment(), enrolment);
+  EXPECT_EQ(List("alpha").taken(), 1);
+  EXPECT_EQ(again.next_on_list(), waiting);
+}
+
 TEST_F(EnrolmentTest, TheNextIsNamedWhereAPlaceBecameFreeAndOnlyThere) {
   const std::string moved = Placed("alpha");
   Must(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(moved, "fle1")));

@@ -127,7 +127,7 @@ absl::StatusOr<v1::OutOfOrderReason> CarryGroups(store::Writer& writer, const Re
   const Standing is(decision.next);
   for (const GroupKey& group : GroupsOf(was, is)) {
     WAYPOST_ASSIGN_OR_RETURN(GroupCountRecord count, rows::GetGroupCount(writer, group));
-    const int64_t change = is.Places(group) - was.Places(group);
+    const int64_t change = is.Places(group) - was.Places(group) - At(decision.taking.enrolled, group);
     if (change > 0) {
       WAYPOST_ASSIGN_OR_RETURN(const v1::OutOfOrderReason reason, CheckOrder(writer, decision, group));
       if (reason != v1::OUT_OF_ORDER_REASON_UNSPECIFIED) out_of_order = reason;

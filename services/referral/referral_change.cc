@@ -698,8 +698,9 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
                            WithDirectory(clockwork_.bodies, writer, mutation.call(), asked.command, current));
   WAYPOST_ASSIGN_OR_RETURN(command, WithNote(writer, std::move(command), current, as));
   const absl::Time now = api::NotBefore(mutation.call().now, current);
-  WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
+  WAYPOST_ASSIGN_OR_RETURN(Moment moment,
                            MomentOf(clockwork_.bodies, writer, now, clockwork_.clocks, command, current));
+  WAYPOST_ASSIGN_OR_RETURN(moment.outages, rows::OutagesFor(writer, current, now));
   absl::StatusOr<Decision> decided = Decide(current, command, as, moment);
   if (!decided.ok()) return NamingOpenParts(writer, current, decided.status());
   Decision decision = *std::move(decided);

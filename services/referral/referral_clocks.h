@@ -87,19 +87,31 @@ using ProgrammeEnds = std::map<std::string, ProgrammeEndFacts, std::less<>>;
 // How often the silent side is reminded again of one missed clock, at most.
 inline constexpr int kMaxRepeatedReminders = 10;
 
+// A time in which this system did not run: nobody could answer then.
+struct Outage {
+  absl::Time begin;
+  absl::Time end;
+};
+
 // When a decision is made, and by which clocks. A bare time stands for the standard ones.
 struct Moment {
   // NOLINTNEXTLINE(google-explicit-constructor): a time says it all where calendars do not matter.
   Moment(absl::Time time) : now(time) {}
   Moment(absl::Time time, const ClockTable& clocks, SideCalendars sides,
-         std::optional<ProgrammeEnds> ends = std::nullopt)
-      : now(time), table(&clocks), calendars(std::move(sides)), programme_ends(std::move(ends)) {}
+         std::optional<ProgrammeEnds> ends = std::nullopt, std::vector<Outage> downtime = {})
+      : now(time),
+        table(&clocks),
+        calendars(std::move(sides)),
+        programme_ends(std::move(ends)),
+        outages(std::move(downtime)) {}
 
   absl::Time now;
   const ClockTable* table = &ClockTable::Standard();  // outlives this
   SideCalendars calendars = {};
   // Nothing: nobody has looked, and what is known of a programme's end stays known.
   std::optional<ProgrammeEnds> programme_ends = std::nullopt;
+  // In order; those whose time may not have been given back yet. It is not where nobody could be late.
+  std::vector<Outage> outages = {};
 };
 
 // What the clocks do next with a referral, and when.
@@ -155,12 +167,6 @@ void KeepLapseTime(const ClockTable& table, const SideCalendars& calendars,
                    storage::v1::ReferralRecord& record);
 
 // --- Downtime
-// A time in which this system did not run: nobody could answer then.
-struct Outage {
-  absl::Time begin;
-  absl::Time end;
-};
-
 // When the clocks of a record end, with the working time that they lost in outages and that was not given
 // back before. Only what is put off by it.
 struct PutOff {

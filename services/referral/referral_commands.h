@@ -51,6 +51,14 @@ struct GroupLimit {
   bool enrolment = false;     // of an ENROLMENT offer
 };
 
+// Who of a referral has a place already, by an enrolment that has not ended.
+struct EnrolledPerson {
+  uint32_t person = 0;
+  std::string offer;
+  std::string group_id;
+  std::string enrolment;
+};
+
 namespace command {
 
 struct Create {
@@ -96,7 +104,8 @@ struct Accept {
   std::string offer = {};
   std::vector<v1::PersonPlace> places = {};
   v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
-  std::vector<GroupLimit> limits = {};  // what the service knows from the directory
+  std::vector<GroupLimit> limits = {};        // what the service knows from the directory
+  std::vector<EnrolledPerson> enrolled = {};  // and of those who are there already
 };
 struct Decline {
   v1::Decline decline;

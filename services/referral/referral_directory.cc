@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/enrolment_repository.h"
 #include "services/referral/programme_rules.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_protection.h"
@@ -156,6 +157,28 @@ class Named {
   bool wrong_for_ever_ = false;  // units and offers stay with their bodies
   absl::Status closed_;
 };
+
+// Who of the referral is enrolled, wherever that is, whether the referral still names it or not.
+absl::StatusOr<std::vector<EnrolledPerson>> EnrolledIn(const store::Reader& reader,
+                                                       std::string_view referral) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
+                           rows::EnrolmentsOf(reader, referral));
+  std::vector<EnrolledPerson> enrolled;
+  for (const EnrolmentRecord& enrolment : enrolments) {
+    if (!HasPlace(enrolment.state())) continue;
+    enrolled.push_back({.person = enrolment.person(),
+                        .offer = enrolment.offer(),
+                        .group_id = enrolment.group_id(),
+                        .enrolment = enrolment.name()});
+  }
+  return enrolled;
+}
+
+bool IsEnrolledIn(const std::vector<EnrolledPerson>& enrolled, uint32_t person, const GroupKey& group) {
+  return std::any_of(enrolled.begin(), enrolled.end(), [&](const EnrolledPerson& one) {
+    return one.person == person && one.offer == group.offer && one.group_id == group.group_id;
+  });
+}
 
 // The check of one command. Of() is for every kind of command; most name nothing in the directory.
 class Check {
@@ -411,10 +434,17 @@ absl::StatusOr<Command> Check::Of(const command::Accept& accept) {
                              : !current_.places().empty() ? current_.places(0).offer()
                              : !waiting.offer().empty()   ? waiting.offer()
                                                           : current_.offer();
+  WAYPOST_ASSIGN_OR_RETURN(filled.enrolled, EnrolledIn(reader_, current_.name()));
   std::set<GroupKey> seen;
   for (size_t i = 0; i < filled.places.size(); ++i) {
     filled.places[i].set_offer(offer);
     const GroupKey group{offer, filled.places[i].group_id()};
+    // The group need not take anybody any more for those who are in it.
+    if (IsEnrolledIn(filled.enrolled, filled.places[i].person(), group)) {
+      filled.limits.push_back(
+          {.offer = offer, .group_id = group.group_id, .places = std::nullopt, .enrolment = true});
+      continue;
+    }
     if (!seen.insert(group).second) continue;
     WAYPOST_RETURN_IF_ERROR(
         named_.Group(Cat("places[", i, "].group_id"), group, body, call_.now, filled.limits));

@@ -181,6 +181,15 @@ absl::Status NoPlaceFree(std::string_view name, std::string_view group, int64_t 
                   {"wanted", Cat(wanted)}});
 }
 
+absl::Status AlreadyEnrolled(std::string_view name, uint32_t person, std::string_view enrolment,
+                             std::string_view group) {
+  return Refused(
+      "ALREADY_ENROLLED", name,
+      Cat("is of person ", person, ", who has a place in '", group, "' by '", enrolment,
+          "': accept them there, or move them first with MoveEnrolment"),
+      {{"person", Cat(person)}, {"enrolment", std::string(enrolment)}, {"group", std::string(group)}});
+}
+
 absl::Status OutOfOrder(std::string_view name, std::string_view group, std::string_view first) {
   return Refused("OUT_OF_ORDER", name,
                  Cat("is not first on the waiting list of '", group, "', but '", first,

@@ -84,6 +84,9 @@ absl::Status OutOfOrder(std::string_view name, std::string_view group, std::stri
 absl::Status GroupRequired(std::string_view name, std::string_view offer, std::string_view groups);
 // ALREADY_ON_LIST: it waits in a group already.
 absl::Status AlreadyOnList(std::string_view name);
+// ALREADY_ENROLLED: that person has a place in another group of the offer, by an open enrolment.
+absl::Status AlreadyEnrolled(std::string_view name, uint32_t person, std::string_view enrolment,
+                             std::string_view group);
 // GROUP_NOT_OPEN: its cohort has begun.
 absl::Status GroupNotOpen(std::string_view group, std::string_view cohort_start);
 

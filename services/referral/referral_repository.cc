@@ -832,6 +832,18 @@ absl::StatusOr<std::vector<Outage>> ListOutages(const store::Reader& reader) {
   return outages;
 }
 
+absl::StatusOr<std::vector<Outage>> OutagesFor(const store::Reader& reader, const ReferralRecord& record,
+                                               absl::Time now) {
+  const auto has_passed = [now](bool runs, const v1::Due& due) {
+    return runs && now > api::FromTimestamp(due.time());
+  };
+  const bool late = has_passed(record.has_due(), record.due()) ||
+                    has_passed(record.has_paused_due(), record.paused_due()) ||
+                    has_passed(record.has_due_before_cancel(), record.due_before_cancel());
+  if (!late) return std::vector<Outage>();
+  return ListOutages(reader);
+}
+
 absl::Status DeleteOutages(store::Writer& writer, absl::Time before, absl::Time after) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<Outage> outages, ListOutages(writer));
   for (const Outage& outage : outages) {

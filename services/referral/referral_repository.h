@@ -268,6 +268,9 @@ void PutBeat(store::Writer& writer, absl::Time time);
 void PutOutage(store::Writer& writer, const Outage& outage);
 // In order.
 absl::StatusOr<std::vector<Outage>> ListOutages(const store::Reader& reader);
+// The same where a clock of the record has run out by then, so that something may be late; none otherwise.
+absl::StatusOr<std::vector<Outage>> OutagesFor(const store::Reader& reader,
+                                               const storage::v1::ReferralRecord& record, absl::Time now);
 // Of those that ended before `before`, or that end after `after`.
 absl::Status DeleteOutages(store::Writer& writer, absl::Time before, absl::Time after);
 

@@ -194,6 +194,13 @@ void RemoveFromList(uint32_t person, ReferralRecord& record) {
   if (waiting.empty()) record.clear_waiting();
 }
 
+// Their enrolment goes with the receiving body's share of them.
+void ForgetEnrolment(uint32_t person, ReferralRecord& record) {
+  for (v1::PersonPlace& place : *record.mutable_places()) {
+    if (place.person() == person) place.clear_enrolment();
+  }
+}
+
 void TakeOut(uint32_t person, ReferralRecord& record) {
   auto& persons = *record.mutable_persons();
   for (int i = 0; i < persons.size(); ++i) {
@@ -599,6 +606,7 @@ void ErasePerson(uint32_t person, v1::Party party, absl::Time now, Decision& dec
       {.body = IsReferring(party) ? next.referring().body() : next.receiving().body(), .person = person});
   // No outcome is owed of somebody whom the receiving body has stopped for.
   if (StandsFor(next, party, v1::PARTY_RECEIVING) && IsOpenOrDraft(next)) TakeOut(person, next);
+  if (StandsFor(next, party, v1::PARTY_RECEIVING)) ForgetEnrolment(person, next);
   DropPerson(person, decision);
 }
 

@@ -490,6 +490,7 @@ absl::Status Apply(const command::Accept& accept, Step& step) {
   }
   WAYPOST_RETURN_IF_ERROR(TakeAccepted(accept.places, accept.limits, next));
   step.decision.taking = {.limits = accept.limits, .out_of_order = accept.out_of_order};
+  WAYPOST_ASSIGN_OR_RETURN(step.decision.taking.enrolled, KeepEnrolments(accept.enrolled, next));
   *next.mutable_accept_time() = api::ToTimestamp(step.now);
   ForgetStartClock(next);
   next.clear_paused_due();
@@ -1491,7 +1492,7 @@ void SettleOpened(Step& step) {
   next.set_case_holding_body(std::string(CaseHolder(next)));
 }
 
-void Settle(Step& step) {
+void Settle(const Moment& at, Step& step) {
   ReferralRecord& next = step.next();
   SettleState(step);
   SettleEnd(step);
@@ -1501,7 +1502,7 @@ void Settle(Step& step) {
   if (!next.has_due() || next.due().clock() != next.date_proposal().clock()) next.clear_date_proposal();
   next.set_revision(step.current.revision() + 1);
   *next.mutable_update_time() = api::ToTimestamp(step.now);
-  step.decision.counted = CountChange(step.current, step.decision.event, next);
+  step.decision.counted = CountChange(step.current, step.decision.event, at, next);
   // A forwarded referral keeps the holder of that moment.
   const bool goes_on = step.decision.event != Event::kHandOverTaken && !IsEnd(step.current.state());
   if (goes_on || step.decision.event == Event::kReopen) {
@@ -1528,7 +1529,7 @@ absl::StatusOr<Decision> Run(const ReferralRecord& current, const Command& comma
   }
   if (IsEnd(step.next().state()) && !IsEnd(current.state())) step.next().clear_due();
   WAYPOST_RETURN_IF_ERROR(std::visit([&step](const auto& typed) { return Apply(typed, step); }, command));
-  Settle(step);
+  Settle(at, step);
   return std::move(step.decision);
 }
 

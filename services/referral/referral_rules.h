@@ -3,6 +3,7 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_RULES_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_RULES_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "services/referral/referral_clocks.h"
 #include "services/referral/referral_commands.h"
 #include "services/referral/referral_machine.h"
+#include "services/referral/waiting_list.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
 #include "waypost/referral/storage/v1/statistics_storage.pb.h"
 
@@ -54,6 +56,8 @@ struct Taking {
   std::vector<GroupLimit> limits = {};  // of each group that a place may be taken in
   v1::OutOfOrderReason out_of_order = v1::OUT_OF_ORDER_REASON_UNSPECIFIED;
   bool whatever_the_order = false;  // it had the place before
+  // Places that enrolments of it have already: not taken, though they are named anew.
+  std::map<GroupKey, int64_t> enrolled = {};
 };
 
 struct Decision {

@@ -42,9 +42,26 @@ absl::Time TimeOf(const google::protobuf::Timestamp& time) {
   return api::FromTimestamp(time);
 }
 
-// Had the receiving body's clock not run out when it did its step? A clock that rests or is set aside keeps
+// The record with the clock that is judged as the one of what is due: one that rests or is set aside keeps
 // what it had then.
-bool IsInTime(const ReferralRecord& before, const ReferralRecord& next) {
+ReferralRecord WithClockOfStep(const ReferralRecord& before) {
+  ReferralRecord record = before;
+  if (before.state() == kNeedsInfo) {
+    *record.mutable_due() = before.paused_due();
+    TakeUpClock(before.paused_clock(), record);
+  } else if (before.state() == kCancelRequested) {
+    *record.mutable_due() = before.due_before_cancel();
+    TakeUpClock(before.clock_before_cancel(), record);
+  } else {
+    return record;
+  }
+  record.clear_escalate_time();
+  return record;
+}
+
+// Had the receiving body's clock not run out when it did its step? Downtime that the clocks have not given
+// back yet counts as if they had.
+bool IsInTime(const ReferralRecord& before, const ReferralRecord& next, const Moment& at) {
   const v1::Due* due = before.has_due() ? &before.due() : nullptr;
   absl::Time done = TimeOf(next.update_time());
   if (before.state() == kNeedsInfo) {
@@ -55,13 +72,17 @@ bool IsInTime(const ReferralRecord& before, const ReferralRecord& next) {
   }
   const bool owed = due != nullptr && (due->clock() == v1::CLOCK_ACKNOWLEDGE ||
                                        due->clock() == v1::CLOCK_DECIDE || due->clock() == v1::CLOCK_START);
-  return !owed || done <= TimeOf(due->time());
+  if (!owed || done <= TimeOf(due->time())) return true;
+  if (at.outages.empty()) return false;
+  const PutOff put_off = PutOffByDowntime(WithClockOfStep(before), at.outages, at.calendars);
+  return put_off.due.has_value() && done <= *put_off.due;
 }
 
 // Counts for one change.
 class Counting {
  public:
-  Counting(const ReferralRecord& before, ReferralRecord& next) : before_(before), next_(next) {}
+  Counting(const ReferralRecord& before, ReferralRecord& next, const Moment& at)
+      : before_(before), next_(next), at_(at) {}
 
   void Once(v1::StatisticsMeasure measure) {
     if (MarkCounted(next_, measure)) Add(measure, 0);
@@ -69,7 +90,7 @@ class Counting {
 
   // The mark of the one stands for both.
   void OnceByTime(v1::StatisticsMeasure in_time, v1::StatisticsMeasure late) {
-    if (MarkCounted(next_, in_time)) Add(IsInTime(before_, next_) ? in_time : late, 0);
+    if (MarkCounted(next_, in_time)) Add(IsInTime(before_, next_, at_) ? in_time : late, 0);
   }
 
   void Step(Event event) {
@@ -103,6 +124,7 @@ class Counting {
     for (const v1::Person& person : next_.persons()) ++people[person.outcome().kind()];
     for (const auto& [kind, count] : people) {
       Add(v1::STATISTICS_MEASURE_OUTCOME, static_cast<uint32_t>(kind), count);
+      Add(v1::STATISTICS_MEASURE_OUTCOME, kOfReferrals + static_cast<uint32_t>(kind));
     }
   }
 
@@ -119,14 +141,16 @@ class Counting {
 
   const ReferralRecord& before_;
   ReferralRecord& next_;
+  const Moment& at_;
   std::vector<Counted> counts_;
 };
 
 }  // namespace
 
-std::vector<Counted> CountChange(const ReferralRecord& before, Event event, ReferralRecord& next) {
+std::vector<Counted> CountChange(const ReferralRecord& before, Event event, const Moment& at,
+                                 ReferralRecord& next) {
   if (!next.has_submit_time() || IsProtected(next)) return {};
-  Counting counting(before, next);
+  Counting counting(before, next, at);
   if (event == Event::kSubmit) counting.Once(v1::STATISTICS_MEASURE_RECEIVED);
   counting.Step(event);
   if (event == Event::kEscalate || event == Event::kLapse) counting.Silence();
@@ -137,7 +161,7 @@ std::vector<Counted> CountChange(const ReferralRecord& before, Event event, Refe
 std::vector<Counted> CountOpened(ReferralRecord& opened) {
   if (IsProtected(opened)) return {};
   const ReferralRecord nothing;
-  Counting counting(nothing, opened);
+  Counting counting(nothing, opened, Moment(TimeOf(opened.update_time())));
   counting.Once(v1::STATISTICS_MEASURE_RECEIVED);
   // Who takes a case without being asked owes no answer.
   if (opened.state() == kAccepted) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "services/referral/referral_clocks.h"
 #include "services/referral/referral_machine.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
 #include "waypost/referral/storage/v1/statistics_storage.pb.h"
@@ -15,10 +16,15 @@
 
 namespace waypost::referral {
 
-// Protected referrals count for nothing. Marks in `next` what is not to be counted again. REQUIRES: `next` is
-// what `event` has made of `before`.
+// Of OUTCOME, which counts people, the referrals that these are of are counted, too: under so much more than
+// the kind. Nobody is shown them; by them is judged whether the people may be.
+inline constexpr uint32_t kOfReferrals = 100;
+
+// Protected referrals count for nothing. Marks in `next` what is not to be counted again. By the calendars
+// and outages of `at`, time in which nobody could answer makes no answer late. REQUIRES: `next` is what
+// `event` has made of `before`.
 std::vector<storage::v1::Counted> CountChange(const storage::v1::ReferralRecord& before, Event event,
-                                              storage::v1::ReferralRecord& next);
+                                              const Moment& at, storage::v1::ReferralRecord& next);
 
 // The same of a referral that another one opened.
 std::vector<storage::v1::Counted> CountOpened(storage::v1::ReferralRecord& opened);
@@ -31,7 +37,7 @@ struct CountingBody {
 };
 std::vector<CountingBody> CountingBodies(const storage::v1::ReferralRecord& record);
 
-// The cell that a count is shown in, without its value.
+// The cell that a count is shown in, without its value. REQUIRES: it is not one of kOfReferrals.
 v1::StatisticsCell CellOf(v1::StatisticsMeasure measure, uint32_t detail);
 
 }  // namespace waypost::referral

@@ -59,6 +59,55 @@ TEST(StatisticsCounting, ADueInstantIsStillInTime) {
               ElementsAre("STARTED_LATE"));
 }
 
+// Time in which nobody could answer is nobody's, whether the clocks have looked at the referral by then or
+// not.
+TEST(StatisticsCounting, DowntimeDoesNotMakeAnAnswerLate) {
+  const auto answered = [](const ReferralRecord& record, Event event, absl::Time now,
+                           std::vector<Outage> outages) {
+    const Moment at(now, ClockTable::Standard(), {}, std::move(outages));
+    const auto decision = Decide(record, testing::CommandFor(event),
+                                 testing::As(testing::Receiver(), {policy::Relation::kReceiving}), at);
+    return decision.ok() ? NamesOf(decision->counted) : std::vector<std::string>{"refused"};
+  };
+  const ReferralRecord requested = RecordIn(kRequested);
+  const absl::Time due = DueOf(requested);
+  const Outage outage{due - absl::Hours(2), due + absl::Hours(10)};
+  EXPECT_THAT(answered(requested, Event::kAcknowledge, due + absl::Hours(12), {outage}),
+              ElementsAre("ACKNOWLEDGED_IN_TIME"));
+  EXPECT_THAT(answered(requested, Event::kAcknowledge, due + absl::Hours(12) + absl::Seconds(1), {outage}),
+              ElementsAre("ACKNOWLEDGED_LATE"));
+  EXPECT_THAT(answered(requested, Event::kAcknowledge, due + absl::Hours(12),
+                       {{due + absl::Hours(1), due + absl::Hours(11)}}),
+              ElementsAre("ACKNOWLEDGED_LATE"))
+      << "it had run out before";
+  ReferralRecord given_back = requested;
+  *given_back.mutable_downtime_counted_until() = api::ToTimestamp(outage.end);
+  EXPECT_THAT(answered(given_back, Event::kAcknowledge, due + absl::Hours(12), {outage}),
+              ElementsAre("ACKNOWLEDGED_LATE"));
+  EXPECT_THAT(answered(RecordIn(kAccepted), Event::kStart, DueOf(RecordIn(kAccepted)) + absl::Hours(1),
+                       {{DueOf(RecordIn(kAccepted)) - absl::Hours(1), DueOf(RecordIn(kAccepted))}}),
+              ElementsAre("STARTED_IN_TIME"));
+}
+
+// A clock that rests, or is set aside, is judged as it was then.
+TEST(StatisticsCounting, DowntimeOfAClockThatIsSetAsideIsItsOwn) {
+  ReferralRecord asked = RecordIn(kAcknowledged);
+  const absl::Time due = DueOf(asked);
+  const Outage outage{due - absl::Hours(30), due - absl::Hours(10)};
+  // A question that came too late by the clock, and in time without the downtime.
+  asked = testing::After(Actor::kReceiving, asked, testing::CommandFor(Event::kRequestInformation),
+                         due + absl::Hours(5));
+  ASSERT_EQ(asked.state(), kNeedsInfo);
+  const auto accepted = [&](std::vector<Outage> outages) {
+    const Moment at(due + absl::Hours(6), ClockTable::Standard(), {}, std::move(outages));
+    const auto decision = Decide(asked, testing::CommandFor(Event::kAccept),
+                                 testing::As(testing::Receiver(), {policy::Relation::kReceiving}), at);
+    return decision.ok() ? NamesOf(decision->counted) : std::vector<std::string>{"refused"};
+  };
+  EXPECT_THAT(accepted({}), ElementsAre("DECIDED_LATE"));
+  EXPECT_THAT(accepted({outage}), ElementsAre("DECIDED_IN_TIME"));
+}
+
 TEST(StatisticsCounting, AnAnswerThatDecidesIsBoth) {
   const ReferralRecord requested = RecordIn(kRequested);
   EXPECT_THAT(CountsOf(Actor::kReceiving, requested, testing::CommandFor(Event::kAccept)),
@@ -145,7 +194,10 @@ std::map<std::string, int64_t> Recompute(const std::vector<Happened>& history) {
     if (sent && IsEnd(it.after) && !IsEnd(it.before)) {
       ++figures[base::Cat("ENDED ", v1::ReferralState_Name(it.after), " ", it.reason)];
       if (it.after == kCompleted || it.after == kEndedWithoutResult) {
-        for (const auto& [kind, people] : it.outcomes) figures[base::Cat("OUTCOME ", kind)] += people;
+        for (const auto& [kind, people] : it.outcomes) {
+          figures[base::Cat("OUTCOME ", kind)] += people;
+          ++figures[base::Cat("REFERRALS OF OUTCOME ", kind)];
+        }
       }
     }
   }
@@ -154,6 +206,10 @@ std::map<std::string, int64_t> Recompute(const std::vector<Happened>& history) {
 
 // The same figures from what the rules counted.
 void AddTo(std::map<std::string, int64_t>& figures, const storage::v1::Counted& counted) {
+  if (counted.measure() == v1::STATISTICS_MEASURE_OUTCOME && counted.detail() > kOfReferrals) {
+    figures[base::Cat("REFERRALS OF OUTCOME ", counted.detail() - kOfReferrals)] += counted.count();
+    return;
+  }
   const v1::StatisticsCell cell = CellOf(counted.measure(), counted.detail());
   std::string key = v1::StatisticsMeasure_Name(cell.measure()).substr(sizeof("STATISTICS_MEASURE"));
   if (cell.measure() == v1::STATISTICS_MEASURE_ENDED) {
@@ -208,10 +264,10 @@ TEST(StatisticsCounting, RandomHistoriesCountAsTheyDoWhenRecomputed) {
     for (const auto& [key, count] : counted) all[key] += count;
   }
   // The histories reach everything that is counted: the test would be blind to what they did not reach.
-  for (const char* key :
-       {"RECEIVED", "ACKNOWLEDGED_IN_TIME", "ACKNOWLEDGED_LATE", "DECIDED_IN_TIME", "DECIDED_LATE",
-        "STARTED_IN_TIME", "STARTED_LATE", "ACKNOWLEDGED_ONLY", "NO_FEEDBACK",
-        "ENDED REFERRAL_STATE_COMPLETED ", "ENDED REFERRAL_STATE_LAPSED ", "OUTCOME 1"}) {
+  for (const char* key : {"RECEIVED", "ACKNOWLEDGED_IN_TIME", "ACKNOWLEDGED_LATE", "DECIDED_IN_TIME",
+                          "DECIDED_LATE", "STARTED_IN_TIME", "STARTED_LATE", "ACKNOWLEDGED_ONLY",
+                          "NO_FEEDBACK", "ENDED REFERRAL_STATE_COMPLETED ", "ENDED REFERRAL_STATE_LAPSED ",
+                          "OUTCOME 1", "REFERRALS OF OUTCOME 1"}) {
     EXPECT_GT(all[key], 0) << key;
   }
 }

@@ -1,7 +1,9 @@
 #include "services/referral/statistics_service.h"
 
-#include <charconv>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "common/api/names.h"
 #include "common/api/resource.h"
@@ -10,6 +12,7 @@
 #include "common/crypto/hash.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
+#include "common/store/keys.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_view.h"
 #include "services/referral/statistics_policy.h"
@@ -49,13 +52,39 @@ absl::Status Validate(const v1::ListStatisticsRequest& request) {
   return wrong.ToStatus();
 }
 
-absl::StatusOr<size_t> ParsePosition(std::string_view position) {
-  size_t value = 0;
-  if (position.empty()) return value;
-  const char* const end = position.data() + position.size();
-  const auto [at, error] = std::from_chars(position.data(), end, value);
-  if (error != std::errc() || at != end) return error::PageTokenInvalid();
-  return value;
+// Pages are of one table: in the position is a mark of its counts, and the last row of the page before.
+std::string MarkOf(const std::string& secret, const Counts& total) {
+  store::KeyBuilder text;
+  for (const auto& [key, count] : total) {
+    text.Uint(static_cast<uint64_t>(key.measure)).Uint(key.detail).Int(count);
+  }
+  return crypto::HmacSha256(secret, text.key());
+}
+
+RowLabel LabelOf(const v1::StatisticsRow& row) {
+  return {.theme = row.theme(), .counter_body = row.counter_body()};
+}
+
+std::string PositionAfter(const std::string& mark, const v1::StatisticsRow& row) {
+  return store::KeyBuilder()
+      .Text(mark)
+      .Uint(static_cast<uint64_t>(row.theme()))
+      .Text(row.counter_body())
+      .Take();
+}
+
+// The last row of the page before; nothing for the first page. PAGE_TOKEN_INVALID where a count has changed
+// since.
+absl::StatusOr<std::optional<RowLabel>> ParsePosition(std::string_view position, std::string_view mark) {
+  if (position.empty()) return std::nullopt;
+  store::KeyParser parser(position);
+  const absl::StatusOr<std::string> marked = parser.Text();
+  if (!marked.ok() || *marked != mark) return error::PageTokenInvalid();
+  RowLabel label;
+  WAYPOST_ASSIGN_OR_RETURN(const uint64_t theme, parser.Uint());
+  label.theme = static_cast<type::v1::Theme>(theme);
+  WAYPOST_ASSIGN_OR_RETURN(label.counter_body, parser.Text());
+  return label;
 }
 
 }  // namespace
@@ -70,7 +99,7 @@ absl::StatusOr<Period> StatisticsService::PeriodOf(const v1::ListStatisticsReque
   }
   if (period->begin() > now) return error::InvalidField("period", "is still to come");
   // Between two looks at a running period, one case more or less would show.
-  if (request.side() == v1::STATISTICS_SIDE_COORDINATING && now < period->end()) {
+  if (request.side() == v1::STATISTICS_SIDE_COORDINATING && now < period->over()) {
     return PeriodNotOver(request.period());
   }
   return *period;
@@ -82,7 +111,7 @@ void StatisticsService::Describe(const Period& period, absl::Time now,
   response.set_period_kind(publication_.period_kind);
   *response.mutable_begin_time() = api::ToTimestamp(period.begin());
   *response.mutable_end_time() = api::ToTimestamp(period.end());
-  response.set_closed(now >= period.end());
+  response.set_closed(now >= period.over());
 }
 
 grpc::ServerUnaryReactor* StatisticsService::ListStatistics(grpc::CallbackServerContext* context,
@@ -103,20 +132,23 @@ grpc::ServerUnaryReactor* StatisticsService::ListStatistics(grpc::CallbackServer
             .body = body, .actor = call.caller->actor, .method = call.rule.method, .query = bound};
         WAYPOST_ASSIGN_OR_RETURN(const std::string position,
                                  env_.node.page_tokens.Open(request->page_token(), scope));
-        WAYPOST_ASSIGN_OR_RETURN(size_t at, ParsePosition(position));
         WAYPOST_ASSIGN_OR_RETURN(
             const CountTable table,
             rows::ReadCounts(reader, {body, request->side(), period, request->breakdown()}));
+        const std::string mark = MarkOf(env_.node.idempotency_key, table.Total());
+        WAYPOST_ASSIGN_OR_RETURN(const std::optional<RowLabel> last, ParsePosition(position, mark));
         std::vector<v1::StatisticsRow> rows =
             RowsToShow(table, publication_.threshold, OrderOf(env_.node.idempotency_key, body, *request));
         response->set_body(body);
         Describe(period, call.now, *response);
-        for (; at < rows.size() && response->rows_size() < page_size; ++at) {
-          *response->add_rows() = std::move(rows[at]);
-        }
-        if (at >= rows.size()) return absl::OkStatus();
+        // The total comes first, and has no label.
+        auto at = rows.begin();
+        while (last.has_value() && at != rows.end() && !(*last < LabelOf(*at))) ++at;
+        for (; at != rows.end() && response->rows_size() < page_size; ++at) *response->add_rows() = *at;
+        if (at == rows.end()) return absl::OkStatus();
+        const std::string next = PositionAfter(mark, *std::prev(at));
         WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
-                                 env_.node.page_tokens.Seal(base::Cat(at), scope));
+                                 env_.node.page_tokens.Seal(next, scope));
         return absl::OkStatus();
       });
 }

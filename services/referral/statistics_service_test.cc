@@ -42,6 +42,7 @@ class StatisticsTest : public ReferralRig, public ::testing::Test {
   std::string Month() { return MonthName(absl::ToCivilMonth(rig.clock().Now(), absl::UTCTimeZone())); }
   // Sixty steps of many cases, over months.
   void Play();
+  void SendOf(const std::vector<type::v1::Theme>& themes);
   absl::StatusOr<v1::ListStatisticsResponse> List(std::string_view token,
                                                   const v1::ListStatisticsRequest& request) {
     return Do(token, &StatisticsStub::ListStatistics, request);
@@ -86,6 +87,49 @@ TEST_F(StatisticsTest, ACoordinatingBodySeesWhatItCoordinatesOnceThePeriodIsOver
   ASSERT_EQ(seen.rows_size(), 2);
   EXPECT_EQ(seen.rows(1).counter_body(), kReceivingBody);
   EXPECT_EQ(CellIn(seen.rows(1), v1::STATISTICS_MEASURE_RECEIVED), "5");
+}
+
+TEST_F(StatisticsTest, OfOneReferralNeitherThemeNorBodyIsTold) {
+  Requested();
+  const std::string month = Month();
+  rig.clock().Advance(absl::Hours(24 * 40));
+  const std::string token = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
+  for (const auto breakdown : {v1::STATISTICS_BREAKDOWN_THEME, v1::STATISTICS_BREAKDOWN_COUNTER_BODY}) {
+    const auto seen = Must(List(token, Of(v1::STATISTICS_SIDE_COORDINATING, month, breakdown)));
+    ASSERT_EQ(seen.rows_size(), 1);
+    EXPECT_EQ(CellIn(seen.rows(0), v1::STATISTICS_MEASURE_RECEIVED), "x");
+  }
+}
+
+TEST_F(StatisticsTest, AFamilyOfSixIsOneCase) {
+  const std::string family = InProgress(6);
+  Must(Do(receiver, &Stub::CompleteReferral, Complete(family, 6)));
+  const auto few = Must(List(receiver, Of(v1::STATISTICS_SIDE_RECEIVING, Month())));
+  EXPECT_EQ(CellIn(few.rows(0), v1::STATISTICS_MEASURE_OUTCOME), "x");
+  for (int i = 0; i < 4; ++i) Completed();
+  const auto enough = Must(List(receiver, Of(v1::STATISTICS_SIDE_RECEIVING, Month())));
+  EXPECT_EQ(CellIn(enough.rows(0), v1::STATISTICS_MEASURE_OUTCOME), "10");
+}
+
+// The month is that of the moment in which a call was received; some calls take their time.
+TEST_F(StatisticsTest, APeriodIsOverOnceNoCallOfItIsUnderWay) {
+  for (int i = 0; i < 5; ++i) Requested();
+  const std::string month = Month();
+  const absl::Time end = ParsePeriod(month, v1::STATISTICS_PERIOD_KIND_MONTH)->end();
+  const auto coordinating = [&] {
+    const std::string token = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
+    return List(token, Of(v1::STATISTICS_SIDE_COORDINATING, month));
+  };
+  const auto closed = [&] {
+    const std::string token = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
+    return Must(List(token, Of(v1::STATISTICS_SIDE_RECEIVING, month))).closed();
+  };
+  rig.clock().Advance(end - rig.clock().Now() + absl::Minutes(59));
+  EXPECT_EQ(ReasonOf(coordinating()), "PERIOD_NOT_OVER");
+  EXPECT_FALSE(closed());
+  rig.clock().Advance(absl::Minutes(1));
+  EXPECT_EQ(ReasonOf(coordinating()), "OK");
+  EXPECT_TRUE(closed());
 }
 
 TEST_F(StatisticsTest, ARequestThatIsRepeatedCountsOnce) {
@@ -185,8 +229,43 @@ void StatisticsTest::Play() {
   }
 }
 
-TEST_F(StatisticsTest, PagesOfATable) {
+// Of more than one theme, each more often than small.
+void StatisticsTest::SendOf(const std::vector<type::v1::Theme>& themes) {
+  for (const type::v1::Theme theme : themes) {
+    v1::SubmitReferralRequest request = NewReferral();
+    request.mutable_referral()->set_theme(theme);
+    for (int i = 0; i < 5; ++i) {
+      request.set_request_id(rig.NewRequestId());
+      Must(Do(referrer, &Stub::SubmitReferral, request));
+    }
+  }
+}
+
+TEST_F(StatisticsTest, PagesOfOneTableAreOfOneMoment) {
+  SendOf({type::v1::THEME_LANGUAGE, type::v1::THEME_HOUSING, type::v1::THEME_EDUCATION});
+  auto request = Of(v1::STATISTICS_SIDE_RECEIVING, Month());
+  std::vector<int> all;
+  const auto whole = Must(List(receiver, request));
+  for (const auto& row : whole.rows()) all.push_back(row.theme());
+  ASSERT_EQ(all.size(), 4U);
+  request.set_page_size(1);
+  std::vector<int> paged;
+  do {
+    const auto page = Must(List(receiver, request));
+    ASSERT_EQ(page.rows_size(), 1);
+    paged.push_back(page.rows(0).theme());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(paged, all);
+  request.clear_page_token();
+  request.set_page_token(Must(List(receiver, request)).next_page_token());
+  EXPECT_EQ(ReasonOf(List(receiver, request)), "OK");
   Requested();
+  EXPECT_EQ(ReasonOf(List(receiver, request)), "PAGE_TOKEN_INVALID") << "another table than the one begun";
+}
+
+TEST_F(StatisticsTest, PagesOfATable) {
+  for (int i = 0; i < 5; ++i) Requested();
   auto request = Of(v1::STATISTICS_SIDE_RECEIVING, Month());
   request.set_page_size(1);
   const auto first = Must(List(receiver, request));

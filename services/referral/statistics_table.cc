@@ -1,5 +1,6 @@
 #include "services/referral/statistics_table.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -28,6 +29,21 @@ int64_t CountIn(const Counts& counts, const CountKey& key) {
   return found == counts.end() ? 0 : found->second;
 }
 
+// Of how many referrals a count is: outcomes count people, and one family is one case. What was counted
+// before referrals were is of nobody knows how many: of none, so that it is small.
+int64_t ReferralsIn(const Counts& counts, const CountKey& key) {
+  if (key.measure != v1::STATISTICS_MEASURE_OUTCOME) return CountIn(counts, key);
+  return CountIn(counts, {key.measure, kOfReferrals + key.detail});
+}
+
+bool IsSmall(const Counts& counts, const CountKey& key, int threshold) {
+  return CountIn(counts, key) > 0 && ReferralsIn(counts, key) < threshold;
+}
+
+bool IsColumn(const CountKey& key) {
+  return key.measure != v1::STATISTICS_MEASURE_OUTCOME || key.detail < kOfReferrals;
+}
+
 // Every column: the fixed ones, and what there is of the others.
 std::set<CountKey> ColumnsOf(const Counts& total) {
   std::set<CountKey> columns;
@@ -35,14 +51,14 @@ std::set<CountKey> ColumnsOf(const Counts& total) {
     columns.insert({static_cast<v1::StatisticsMeasure>(i)});
   }
   for (const auto& [key, count] : total) {
-    if (count != 0) columns.insert(key);
+    if (count != 0 && IsColumn(key)) columns.insert(key);
   }
   return columns;
 }
 
 void SuppressSmall(const Counts& counts, int threshold, std::set<CountKey>& suppressed) {
   for (const auto& [key, count] : counts) {
-    if (count > 0 && count < threshold) suppressed.insert(key);
+    if (IsColumn(key) && IsSmall(counts, key, threshold)) suppressed.insert(key);
   }
 }
 
@@ -88,7 +104,7 @@ class Suppressor {
     for (const auto& [label, counts] : table_.rows) {
       const int64_t value = CountIn(counts, key);
       if (value == 0) continue;
-      if (value < threshold_) {
+      if (IsSmall(counts, key, threshold_)) {
         ++column.suppressed;
         column.sum += value;
         continue;
@@ -135,6 +151,12 @@ v1::StatisticsRow RowOf(const RowLabel& label, const Counts& counts, const std::
   return row;
 }
 
+// A row without such a count would tell by being there that what it hides is not 0.
+bool ShowsACount(const v1::StatisticsRow& row) {
+  return std::any_of(row.cells().begin(), row.cells().end(),
+                     [](const v1::StatisticsCell& cell) { return cell.count() > 0; });
+}
+
 }  // namespace
 
 std::optional<Period> ParsePeriod(std::string_view text, v1::StatisticsPeriodKind kind) {
@@ -172,7 +194,8 @@ std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold
   const std::set<CountKey> columns = ColumnsOf(total);
   std::vector<v1::StatisticsRow> rows = {RowOf({}, total, columns, suppression.in_total)};
   for (const auto& [label, counts] : table.rows) {
-    rows.push_back(RowOf(label, counts, columns, suppression.in_rows[label]));
+    v1::StatisticsRow row = RowOf(label, counts, columns, suppression.in_rows[label]);
+    if (ShowsACount(row)) rows.push_back(std::move(row));
   }
   return rows;
 }

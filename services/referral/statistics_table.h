@@ -30,6 +30,9 @@ struct Publication {
   v1::StatisticsPeriodKind period_kind = v1::STATISTICS_PERIOD_KIND_MONTH;
 };
 
+// Longer than any call lives.
+inline constexpr absl::Duration kCallsSettle = absl::Hours(1);
+
 // Whole months, in UTC.
 struct Period {
   absl::CivilMonth first;
@@ -37,6 +40,9 @@ struct Period {
 
   absl::Time begin() const { return absl::FromCivil(first, absl::UTCTimeZone()); }
   absl::Time end() const { return absl::FromCivil(first + months, absl::UTCTimeZone()); }
+  // From when on its counts stand. The month is that of the moment in which a call was received: some are
+  // under way when it ends.
+  absl::Time over() const { return end() + kCallsSettle; }
 };
 // "2026-11" or "2026-Q4", by the kind, years 2000 to 9999; nothing for any other text.
 std::optional<Period> ParsePeriod(std::string_view text, v1::StatisticsPeriodKind kind);
@@ -81,13 +87,14 @@ struct Suppression {
 // outside can know it, nor does it depend on counts, else it would tell of them.
 using Order = std::function<uint64_t(const CountKey&, const RowLabel&)>;
 
-// Of each column: counts from 1 to threshold - 1; where the total is shown and these would follow from it,
-// one other count, by `order`; where there is no other, or the total is not shown, the whole column below it.
-// Whether a total is shown depends on totals alone, so that two tables of one period agree. REQUIRES:
-// threshold >= 3: below, what is suppressed would be known to be 1.
+// Of each column: counts of 1 to threshold - 1 referrals (of OUTCOME, people of so many); where the total is
+// shown and these would follow from it, one other count, by `order`; where there is no other, or the total is
+// not shown, the whole column below it. Whether a total is shown depends on totals alone, so that two tables
+// of one period agree. REQUIRES: threshold >= 3: below, what is suppressed would be known to be 1.
 Suppression SuppressionOf(const CountTable& table, int threshold, const Order& order);
 
-// The total and the rows, in their order, with every column that the table has.
+// The total and the rows, in their order, with every column that the table has. Rows without a count to show,
+// other than 0, are left out: which rows there are tells no more than what is shown in them.
 std::vector<v1::StatisticsRow> RowsToShow(const CountTable& table, int threshold, const Order& order);
 
 }  // namespace waypost::referral

@@ -34,6 +34,8 @@ using storage::v1::SuccessionMoveRecord;
 
 constexpr absl::Duration kIdle = absl::Seconds(1);
 constexpr uint32_t kMoveFormat = 1;
+// Looked at for whose turn it is.
+constexpr int kMaxOpenMoves = 1000;
 
 bool SameReference(const rows::Holdings& a, const rows::Holdings& b, std::string_view body) {
   const auto* const one = a.OwnReferenceOf(body);
@@ -52,12 +54,22 @@ bool WorksOn(const ReferralRecord& record, std::string_view body) {
          record.coordinating_body() == body || record.forward_proposal().body() == body;
 }
 
+// Somebody attends, also where the referral has forgotten their place: it was sent again, or has ended since.
+absl::StatusOr<bool> HasOpenEnrolment(const store::Reader& reader, const ReferralRecord& record,
+                                      std::string_view provider) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
+                           rows::EnrolmentsOf(reader, record.name()));
+  return std::any_of(enrolments.begin(), enrolments.end(), [&](const EnrolmentRecord& enrolment) {
+    return enrolment.provider() == provider && HasPlace(enrolment.state());
+  });
+}
+
+// All that came from the referral, whether it still names them or not.
 absl::Status MoveEnrolments(rpc::Mutation& mutation, const policy::Authorized& as,
                             const ReferralRecord& current, const BodyMove& move) {
-  for (const v1::PersonPlace& place : current.places()) {
-    if (place.enrolment().empty()) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const EnrolmentRecord enrolment,
-                             rows::GetEnrolment(mutation.writer(), place.enrolment()));
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
+                           rows::EnrolmentsOf(mutation.writer(), current.name()));
+  for (const EnrolmentRecord& enrolment : enrolments) {
     if (enrolment.provider() != move.from) continue;
     WAYPOST_ASSIGN_OR_RETURN(const EnrolmentDecision moved,
                              DecideEnrolment(enrolment, enrolment::Succeed{move.to}, mutation.call().now));
@@ -139,9 +151,10 @@ SuccessionMover::SuccessionMover(const rpc::Environment& env, ReferralChange& ch
       moving_(GaugeOf(env, "waypost_succession_moving", "1 while the work of a body moves, otherwise 0")),
       left_behind_(
           GaugeOf(env, "waypost_succession_left_behind",
-                  "Open referrals of a body that is no more which nobody took over, in the last walk")),
-      failed_(GaugeOf(env, "waypost_succession_failed",
-                      "Referrals that could not be moved in this walk, and are tried again in the next")) {}
+                  "Open referrals of bodies that are no more which nobody took over, in the last walks")),
+      failed_(
+          GaugeOf(env, "waypost_succession_failed",
+                  "Referrals that could not be moved in the last walks, and are tried again in the next")) {}
 
 SuccessionMover::~SuccessionMover() {
   Stop();
@@ -177,18 +190,47 @@ void SuccessionMover::Run() {
 
 absl::StatusOr<MoverStep> SuccessionMover::Step() {
   const absl::Time now = env_.node.clock.Now();
-  if (now < not_before_) return MoverStep{};
-  std::optional<rows::OpenMove> open;
+  std::vector<rows::OpenMove> open;
   {
     WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
     WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(*reader, now));
-    WAYPOST_ASSIGN_OR_RETURN(open, rows::NextOpenMove(*reader, day));
+    WAYPOST_ASSIGN_OR_RETURN(open, rows::OpenMoves(*reader, day, kMaxOpenMoves));
   }
-  if (!open.has_value()) {
-    moving_.Set(0);
-    return MoverStep{};
+  if (open.empty()) moving_.Set(0);
+  const rows::OpenMove* const next = Choose(open, now);
+  if (next == nullptr) return MoverStep{};
+  absl::StatusOr<MoverStep> step = Walk(*next, now);
+  // What keeps one from going on at all keeps no other.
+  if (!step.ok()) Rest(*next, now);
+  return step;
+}
+
+const rows::OpenMove* SuccessionMover::Choose(const std::vector<rows::OpenMove>& open, absl::Time now) const {
+  const auto key = [](const rows::OpenMove& move) { return std::pair(move.start_date, move.succession); };
+  const auto from =
+      std::find_if(open.begin(), open.end(), [&](const rows::OpenMove& move) { return key(move) >= turn_; });
+  const auto first = static_cast<size_t>(from - open.begin());
+  for (size_t i = 0; i < open.size(); ++i) {
+    const rows::OpenMove& move = open[(first + i) % open.size()];
+    const auto rests = not_before_.find(move.succession);
+    if (rests == not_before_.end() || now >= rests->second) return &move;
   }
-  WAYPOST_ASSIGN_OR_RETURN(SuccessionMoveRecord move, Begin(*open, now));
+  return nullptr;
+}
+
+void SuccessionMover::PassOn(const rows::OpenMove& walked) {
+  turn_ = {walked.start_date, walked.succession + '\0'};
+  not_before_.erase(walked.succession);
+}
+
+void SuccessionMover::Rest(const rows::OpenMove& walked, absl::Time now) {
+  PassOn(walked);
+  not_before_[walked.succession] = now + options_.retry_after;
+}
+
+absl::StatusOr<MoverStep> SuccessionMover::Walk(const rows::OpenMove& open, absl::Time now) {
+  turn_ = {open.start_date, open.succession};
+  WAYPOST_ASSIGN_OR_RETURN(SuccessionMoveRecord move, Begin(open, now));
   std::vector<std::string> names;
   {
     // After the beginning: whatever is not in it comes to the successor.
@@ -205,9 +247,13 @@ absl::StatusOr<MoverStep> SuccessionMover::Step() {
   const auto in_figures =
       std::count_if(plans.begin(), plans.end(), [](const auto& plan) { return !plan->is_protected; });
   Count(move, static_cast<int>(in_figures) - failures.open);
+  const bool walked = static_cast<int>(names.size()) < options_.batch;
+  const bool left_over = move.failed() > 0 || move.walks_again();
   // With the last batch of a walk: what else was the body's.
-  if (static_cast<int>(names.size()) < options_.batch) WAYPOST_RETURN_IF_ERROR(GiveAway(move, now));
+  if (walked) WAYPOST_RETURN_IF_ERROR(GiveAway(move, now));
   WAYPOST_RETURN_IF_ERROR(Note(std::move(move), names, now));
+  if (walked && left_over) Rest(open, now);
+  if (walked && !left_over) PassOn(open);
   return MoverStep{
       .looked_at = static_cast<int>(names.size()), .moved = moved, .failed = failed_now, .more = true};
 }
@@ -242,10 +288,18 @@ absl::StatusOr<std::vector<std::shared_ptr<const SuccessionMover::Plan>>> Succes
   WAYPOST_ASSIGN_OR_RETURN(const bool no_more,
                            rows::IsNoMore(*reader, move.predecessor(), move.succession(), day));
   for (const std::string& name : names) {
-    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(*reader, name));
+    const absl::StatusOr<ReferralRecord> read = rows::Get(*reader, name);
+    if (!read.ok()) {
+      move.set_failed(move.failed() + 1);
+      continue;
+    }
+    const ReferralRecord& record = *read;
     const std::vector<std::string> bodies = BodiesOf(record);
     if (std::find(bodies.begin(), bodies.end(), move.predecessor()) == bodies.end()) continue;
-    const bool works = WorksOn(record, move.predecessor()) && IsOpenWork(record);
+    bool works = WorksOn(record, move.predecessor());
+    if (works && !IsOpenWork(record)) {
+      WAYPOST_ASSIGN_OR_RETURN(works, HasOpenEnrolment(*reader, record, move.predecessor()));
+    }
     WAYPOST_ASSIGN_OR_RETURN(
         std::optional<Successor> successor,
         bodies_.FindSuccessor(*reader, move.predecessor(), record.theme(), record.territory(), now));
@@ -378,8 +432,14 @@ absl::Status SuccessionMover::GiveAway(const SuccessionMoveRecord& move, absl::T
 void SuccessionMover::Count(const SuccessionMoveRecord& move, int moved) {
   moved_.Increment(moved);
   moving_.Set(1);
-  left_behind_.Set(static_cast<double>(move.left_behind()));
-  failed_.Set(static_cast<double>(move.failed()));
+  last_walks_[move.succession()] = {.left_behind = move.left_behind(), .failed = move.failed()};
+  LastWalk all;
+  for (const auto& [succession, walk] : last_walks_) {
+    all.left_behind += walk.left_behind;
+    all.failed += walk.failed;
+  }
+  left_behind_.Set(static_cast<double>(all.left_behind));
+  failed_.Set(static_cast<double>(all.failed));
 }
 
 // Remembers how far the walk is, and ends it, or begins another one.
@@ -391,7 +451,6 @@ absl::Status SuccessionMover::Note(SuccessionMoveRecord move, const std::vector<
   const bool again = move.failed() > 0 || move.walks_again();
   if (walked && !again) *move.mutable_end_time() = api::ToTimestamp(now);
   if (walked && again) {
-    not_before_ = now + options_.retry_after;
     move.clear_after();
     // A walk more for what is protected alone would tell of it.
     if (move.failed() > 0) move.set_walk(move.walk() + 1);

@@ -6,13 +6,17 @@
 // The move begins with a transaction after which nothing new comes to the predecessor (see SuccessionDay), so
 // that what came before is met by the walk. What could not be moved, because others changed it meanwhile or a
 // key could not be read, is tried again in another walk; the move has ended when a walk leaves nothing over.
+// Between two walks it is the turn of the other successions whose day has come, so that none holds up
+// another.
 #ifndef WAYPOST_SERVICES_REFERRAL_SUCCESSION_MOVER_H_
 #define WAYPOST_SERVICES_REFERRAL_SUCCESSION_MOVER_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -69,6 +73,14 @@ class SuccessionMover {
   struct Plan;
 
   void Run();
+  // Whose turn it is: the one that walks, to the end of its walk, then the next one, and around. Null: none,
+  // or all of them rest.
+  const rows::OpenMove* Choose(const std::vector<rows::OpenMove>& open, absl::Time now) const;
+  // After a walk: it is the next one's turn; what was left over is not tried again at once.
+  void PassOn(const rows::OpenMove& walked);
+  void Rest(const rows::OpenMove& walked, absl::Time now);
+  // One batch of it.
+  absl::StatusOr<MoverStep> Walk(const rows::OpenMove& open, absl::Time now);
   absl::StatusOr<storage::v1::SuccessionMoveRecord> Begin(const rows::OpenMove& open, absl::Time now);
   // The referrals of a batch that move, each with what it is to hold then. Counts in `move` what stays.
   absl::StatusOr<std::vector<std::shared_ptr<const Plan>>> Prepare(const std::vector<std::string>& names,
@@ -101,7 +113,13 @@ class SuccessionMover {
   prometheus::Gauge& left_behind_;
   prometheus::Gauge& failed_;
   // The thread's own.
-  absl::Time not_before_ = absl::InfinitePast();
+  std::pair<std::string, std::string> turn_;  // first day and name: who walks, or where to look for the next
+  std::map<std::string, absl::Time> not_before_;  // by succession: those that rest
+  struct LastWalk {
+    int64_t left_behind = 0;
+    int64_t failed = 0;
+  };
+  std::map<std::string, LastWalk> last_walks_;  // by succession
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -99,6 +99,38 @@ class SuccessionMoverTest : public ::testing::Test {
     return names;
   }
 
+  // A referral whose people have a place each, by an enrolment.
+  v1::Referral Enrolled(int persons = 1) {
+    r.SetGroups(kOffer, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT,
+                {{.group_id = "a", .places = 2}});
+    auto accept = On<v1::AcceptReferralRequest>(r.Requested(persons));
+    accept.set_offer(std::string(kOffer));
+    for (int i = 1; i <= persons; ++i) {
+      accept.add_places()->set_person(static_cast<uint32_t>(i));
+      accept.mutable_places(i - 1)->set_group_id("a");
+    }
+    return Must(r.Do(r.receiver, &Stub::AcceptReferral, accept));
+  }
+  static v1::StartEnrolmentRequest Starting(const std::string& enrolment, int persons = 1) {
+    auto start = On<v1::StartEnrolmentRequest>(enrolment);
+    for (int i = 1; i <= persons; ++i) {
+      v1::PersonOutcome& outcome = *start.add_outcomes() = Outcomes(PositiveOutcome())[0];
+      outcome.set_person(static_cast<uint32_t>(i));
+      outcome.mutable_outcome()->set_kind(v1::OUTCOME_KIND_ENROLLED);
+    }
+    return start;
+  }
+  // It names a rights request that is not there: it cannot be moved.
+  void Spoil(const std::string& name) {
+    const ReferralRecord before = r.Record(name);
+    ReferralRecord after = before;
+    after.add_right_marks()->set_request("rightsRequests/none");
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                  rows::Put(writer, &before, after, {});
+                  return absl::OkStatus();
+                }).ok());
+  }
+
   ReferralRig r;
   std::unique_ptr<SuccessionMover> mover_;
 };
@@ -549,6 +581,114 @@ TEST_F(LostListTest, ByASplitByTerritoryTheListGoesElsewhereAndTheReferralsLeave
   EXPECT_EQ(List(r.fourth, kOffer).provider(), kFourthBody);
   ExpectListLeft(r.fourth);
   ExpectTheSuccessorGoesOn();
+}
+
+TEST_F(SuccessionMoverTest, AnErasedPersonsEnrolmentHoldsUpNoMove) {
+  const v1::Referral accepted = Enrolled(2);
+  Must(r.Do(r.receiver, &EnrolmentStub::StartEnrolment, Starting(accepted.places(0).enrolment(), 2)));
+  auto leave = On<v1::LeaveEnrolmentRequest>(accepted.places(0).enrolment());
+  leave.set_reason(v1::LEAVE_REASON_GOAL_REACHED);
+  leave.set_destination(v1::LEAVE_DESTINATION_UNKNOWN);
+  Must(r.Do(r.receiver, &EnrolmentStub::LeaveEnrolment, leave));
+  const std::string& name = accepted.name();
+  const auto right =
+      Must(r.Do(r.referrer, &Stub::RecordRightsRequest, r.Right(name, v1::RIGHT_KIND_OBJECTION, 1)));
+  Must(r.Do(r.receiver, &Stub::AnswerRightsRequest,
+            r.Receipt(right.name(), name, v1::RIGHT_ANSWER_STOPPED_ERASED)));
+  EXPECT_EQ(r.Record(name).state(), kCompleted);
+  const v1::Referral seen = Must(r.Get(r.receiver, name));
+  EXPECT_THAT(seen.places(), Not(IsEmpty()));
+  for (const v1::PersonPlace& place : seen.places()) {
+    EXPECT_EQ(place.enrolment(), place.person() == 1 ? "" : accepted.places(1).enrolment())
+        << "no referral names an enrolment that is gone";
+  }
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+  EXPECT_TRUE(Move().has_end_time());
+  EXPECT_EQ(Move().failed(), 0);
+}
+
+TEST_F(SuccessionMoverTest, WhoStillAttendsMovesThoughTheReferralForgotTheirPlace) {
+  const v1::Referral accepted = Enrolled();
+  const std::string enrolment = accepted.places(0).enrolment();
+  Must(r.Do(r.receiver, &EnrolmentStub::StartEnrolment, Starting(enrolment)));
+  auto reopen = On<v1::ReopenReferralRequest>(accepted.name());
+  reopen.set_text("why");
+  Must(r.Do(r.referrer, &Stub::ReopenReferral, reopen));
+  EXPECT_THAT(r.Record(accepted.name()).places(), IsEmpty());
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  const auto get = On<v1::GetEnrolmentRequest>(enrolment);
+  EXPECT_EQ(Must(r.Do(r.third, &EnrolmentStub::GetEnrolment, get)).provider(), kThirdBody);
+  const auto list = Must(r.Do(r.third, &EnrolmentStub::ListEnrolments, v1::ListEnrolmentsRequest()));
+  EXPECT_EQ(list.enrolments_size(), 1);
+}
+
+TEST_F(SuccessionMoverTest, WhereACompetenceMovesWhoStillAttendsIsWork) {
+  const v1::Referral accepted = Enrolled();
+  const std::string& name = accepted.name();
+  const std::string enrolment = accepted.places(0).enrolment();
+  Must(r.Do(r.receiver, &EnrolmentStub::StartEnrolment, Starting(enrolment)));
+  auto reopen = On<v1::ReopenReferralRequest>(name);
+  reopen.set_text("why");
+  Must(r.Do(r.referrer, &Stub::ReopenReferral, reopen));
+  Must(r.Do(r.receiver, &Stub::DeclineReferral, r.Decline(name)));
+  Must(r.Do(r.referrer, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(name)));
+  ASSERT_FALSE(IsOpenWork(r.Record(name))) << "the record alone does not tell";
+  const std::string archived = r.Declined();
+  Must(r.Do(r.referrer, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(archived)));
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  Record(moved);
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+  EXPECT_EQ(
+      Must(r.Do(r.third, &EnrolmentStub::GetEnrolment, On<v1::GetEnrolmentRequest>(enrolment))).provider(),
+      kThirdBody);
+  EXPECT_EQ(r.Record(archived).receiving().body(), kReceivingBody);
+}
+
+TEST_F(SuccessionMoverTest, OneThatCannotEndHoldsUpNoOther) {
+  const std::string stuck = r.Requested();
+  const std::string fine = r.Acknowledged();
+  Spoil(stuck);
+  directory::v1::Succession other = Merged(kReferringBody, kFourthBody);
+  other.set_name("successions/es-zz-after-the-first");
+  Record(other);
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  for (int walks = 0; walks < 5; ++walks) {
+    MoveAll();
+    r.rig.clock().Advance(absl::Seconds(11));
+  }
+  EXPECT_FALSE(Move().has_end_time());
+  EXPECT_GT(Move().walk(), 3U) << "it is tried again";
+  EXPECT_EQ(r.Record(fine).receiving().body(), kThirdBody);
+  EXPECT_EQ(r.Record(fine).referring().body(), kFourthBody) << "the other one goes on meanwhile";
+  EXPECT_EQ(r.Record(stuck).receiving().body(), kReceivingBody);
+}
+
+TEST_F(SuccessionMoverTest, WhatCannotBeReadHoldsUpNoOther) {
+  const std::string unreadable = r.Requested();
+  const std::string fine = r.Requested();
+  const auto dump = r.rig.Dump();
+  const std::string row = r.Record(unreadable).SerializeAsString();
+  for (const auto& [key, value] : dump) {
+    if (value != row) continue;
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&key = key](store::Writer& writer) {
+                  writer.Put(key, "\xff");
+                  return absl::OkStatus();
+                }).ok());
+  }
+  Record(Merged(kReceivingBody, kThirdBody));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(fine).receiving().body(), kThirdBody);
+  EXPECT_FALSE(Move().has_end_time());
 }
 
 TEST_F(SuccessionMoverTest, ARightThatIsToBeAnsweredIsTheSuccessorsToAnswer) {

@@ -146,20 +146,22 @@ absl::StatusOr<bool> IsNoMore(const store::Reader& reader, std::string_view pred
          Counts(row.second.period(), day);
 }
 
-absl::StatusOr<std::optional<OpenMove>> NextOpenMove(const store::Reader& reader, std::string_view day) {
+absl::StatusOr<std::vector<OpenMove>> OpenMoves(const store::Reader& reader, std::string_view day,
+                                                int limit) {
+  std::vector<OpenMove> moves;
   const std::string prefix = OpenPrefix();
   const auto at = reader.Scan(store::PrefixRange(prefix));
-  if (!at->Valid()) {
-    WAYPOST_RETURN_IF_ERROR(at->status());
-    return std::nullopt;
+  for (; at->Valid() && static_cast<int>(moves.size()) < limit; at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    OpenMove open;
+    WAYPOST_ASSIGN_OR_RETURN(open.start_date, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(open.succession, parser.Text());
+    open.predecessor = std::string(at->value());
+    if (open.start_date > day) break;
+    moves.push_back(std::move(open));
   }
-  KeyParser parser(at->key().substr(prefix.size()));
-  OpenMove open;
-  WAYPOST_ASSIGN_OR_RETURN(open.start_date, parser.Text());
-  WAYPOST_ASSIGN_OR_RETURN(open.succession, parser.Text());
-  open.predecessor = std::string(at->value());
-  if (open.start_date > day) return std::nullopt;
-  return open;
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return moves;
 }
 
 absl::StatusOr<std::optional<SuccessionMoveRecord>> GetMove(const store::Reader& reader,

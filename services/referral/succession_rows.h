@@ -49,8 +49,8 @@ struct OpenMove {
   std::string predecessor;
   std::string start_date;
 };
-// The first one whose day has come; nothing when there is none.
-absl::StatusOr<std::optional<OpenMove>> NextOpenMove(const store::Reader& reader, std::string_view day);
+// Those whose day has come, in the order of days and names; at most `limit`.
+absl::StatusOr<std::vector<OpenMove>> OpenMoves(const store::Reader& reader, std::string_view day, int limit);
 // Nothing where it has not begun.
 absl::StatusOr<std::optional<storage::v1::SuccessionMoveRecord>> GetMove(const store::Reader& reader,
                                                                          std::string_view succession);

@@ -11,6 +11,7 @@
 #include "common/status/errors.h"
 #include "services/referral/enrolment_rules.h"
 #include "services/referral/referral_basis.h"
+#include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_machine.h"
 
@@ -255,6 +256,25 @@ bool LeaveOffers(const std::vector<std::string>& offers, ReferralRecord& next) {
                                                                 });
   if (gives_up) next.clear_places();
   return gives_up;
+}
+
+absl::StatusOr<std::map<GroupKey, int64_t>> KeepEnrolments(const std::vector<EnrolledPerson>& enrolled,
+                                                           ReferralRecord& next) {
+  std::map<GroupKey, int64_t> kept;
+  for (v1::PersonPlace& place : *next.mutable_places()) {
+    if (place.enrolment().empty()) continue;
+    const auto found = std::find_if(enrolled.begin(), enrolled.end(), [&place](const EnrolledPerson& one) {
+      return one.person == place.person() && one.offer == place.offer();
+    });
+    if (found == enrolled.end()) continue;
+    if (found->group_id != place.group_id()) {
+      return AlreadyEnrolled(next.name(), found->person, found->enrolment,
+                             GroupName({.offer = found->offer, .group_id = found->group_id}));
+    }
+    place.set_enrolment(found->enrolment);
+    ++kept[{place.offer(), place.group_id()}];
+  }
+  return kept;
 }
 
 void SettleGroups(ReferralRecord& next) {

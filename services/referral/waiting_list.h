@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/referral/referral_commands.h"
 #include "waypost/referral/storage/v1/enrolment_storage.pb.h"
@@ -69,6 +70,11 @@ absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std:
 // waited, and since when, stays in `waiting`, for the list that it is put on next. True when it gives a place
 // up: it is offered none then.
 bool LeaveOffers(const std::vector<std::string>& offers, storage::v1::ReferralRecord& next);
+// Whoever is enrolled in the offer of their place already goes on with that enrolment, instead of another
+// one. Returns the places that this keeps, by group: nothing is taken for them. ALREADY_ENROLLED where they
+// are in another group of that offer. REQUIRES: TakeAccepted.
+absl::StatusOr<std::map<GroupKey, int64_t>> KeepEnrolments(const std::vector<EnrolledPerson>& enrolled,
+                                                           storage::v1::ReferralRecord& next);
 // Forgets what its new state does not have.
 void SettleGroups(storage::v1::ReferralRecord& next);
 

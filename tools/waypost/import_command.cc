@@ -11,6 +11,7 @@
 #include "tools/waypost/commands.h"
 #include "tools/waypost/failure.h"
 #include "tools/waypost/import_columns.h"
+#include "tools/waypost/import_done.h"
 #include "tools/waypost/import_rows.h"
 #include "tools/waypost/import_run.h"
 #include "tools/waypost/json_text.h"
@@ -56,6 +57,10 @@ void ShowResultJson(Session& session, const ImportItem& item, const RowResult& r
       line["referral"] = result.referral.name();
       line["state"] = referral::v1::ReferralState_Name(result.referral.state());
       break;
+    case RowResult::Kind::kSubmittedBefore:
+      line["referral"] = result.referral.name();
+      line["submittedBefore"] = true;
+      break;
     case RowResult::Kind::kNotSent:
       line["notSent"] = true;
       break;
@@ -79,6 +84,9 @@ void ShowResult(Session& session, const ImportItem& item, const RowResult& resul
     case RowResult::Kind::kSubmitted:
       out << "row " << item.row << ": " << Printable(result.referral.name()) << " "
           << EnumWords(result.referral.state()) << '\n';
+      break;
+    case RowResult::Kind::kSubmittedBefore:
+      out << "row " << item.row << ": " << Printable(result.referral.name()) << " submitted before\n";
       break;
     case RowResult::Kind::kNotSent:
       out << "row " << item.row << ": not sent\n";
@@ -114,7 +122,8 @@ class ProgressLine {
   const bool is_shown_;
 };
 
-ImportRunOptions MakeRun(Session& session, const ImportOptions& options, Caller* caller,
+// `caller` and `done` are null in a dry run.
+ImportRunOptions MakeRun(Session& session, const ImportOptions& options, Caller* caller, DoneFile* done,
                          ProgressLine& progress, std::string& errors) {
   ImportRunOptions run;
   run.in_flight = options.in_flight;
@@ -129,10 +138,16 @@ ImportRunOptions MakeRun(Session& session, const ImportOptions& options, Caller*
       return caller->Unary("waypost.referral.v1.IntakeService/BatchSubmitReferrals", request, response, true);
     };
   }
+  if (done != nullptr) {
+    run.submitted_before = [done](const ImportItem& item) { return done->ReferralOf(item); };
+    run.on_call = [done] { return done->Sync(); };
+  }
   const bool dry_run = options.dry_run;
-  run.on_result = [&session, &errors, dry_run](const ImportItem& item, const RowResult& result) {
+  run.on_result = [&session, &errors, done, dry_run](const ImportItem& item, const RowResult& result) {
+    const bool submitted = result.kind == RowResult::Kind::kSubmitted;
+    if (done != nullptr && submitted) done->Add(item, result.referral.name());
     errors += ErrorFileLines(item, result);
-    if (!dry_run || result.kind != RowResult::Kind::kSubmitted) ShowResult(session, item, result);
+    if (!dry_run || !submitted) ShowResult(session, item, result);
   };
   run.on_progress = [&progress](const ImportProgress& so_far) { progress.Update(so_far); };
   return run;
@@ -150,8 +165,18 @@ absl::Status KeepErrors(Session& session, const ImportOptions& options, const st
   return absl::OkStatus();
 }
 
+std::string DonePath(const ImportOptions& options) {
+  return options.file + ".done.csv";
+}
+
+std::string Summary(const ImportOptions& options, const ImportOutcome& outcome) {
+  std::string text = base::Cat(outcome.submitted, options.dry_run ? " can be sent, " : " submitted, ");
+  if (outcome.submitted_before > 0) text += base::Cat(outcome.submitted_before, " submitted before, ");
+  return base::Cat(text, outcome.failed, " failed, ", outcome.not_sent, " not sent");
+}
+
 ExitCode CodeOf(const ImportOutcome& outcome) {
-  if (outcome.failed == 0 && outcome.not_sent == 0) return ExitCode::kOk;
+  if (outcome.failed == 0 && outcome.not_sent == 0 && outcome.stopped_by.ok()) return ExitCode::kOk;
   const bool nothing_done = outcome.submitted == 0 && !outcome.stopped_by.ok();
   return nothing_done ? ExitCodeFor(outcome.stopped_by) : ExitCode::kPartial;
 }
@@ -170,23 +195,26 @@ absl::StatusOr<ExitCode> Import(Session& session, const ImportOptions& options) 
                            ReadImport(format, content, id, session.zone()));
 
   Caller* caller = nullptr;
+  std::unique_ptr<DoneFile> done;
   if (!options.dry_run) {
     WAYPOST_ASSIGN_OR_RETURN(caller, session.caller());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string server, session.server());
+    WAYPOST_ASSIGN_OR_RETURN(done, DoneFile::Open(DonePath(options), server, id));
   }
   const Interrupts::Handling handling(session.env().interrupts);
   ProgressLine progress(session.env(), options.progress);
   std::string errors;
-  const ImportOutcome outcome =
-      RunImport(items, MakeRun(session, options, caller, progress, errors), session.env().interrupts);
+  const ImportOutcome outcome = RunImport(
+      items, MakeRun(session, options, caller, done.get(), progress, errors), session.env().interrupts);
 
-  session.Hint(base::Cat(outcome.submitted, options.dry_run ? " can be sent, " : " submitted, ",
-                         outcome.failed, " failed, ", outcome.not_sent, " not sent"));
+  session.Hint(Summary(options, outcome));
   WAYPOST_RETURN_IF_ERROR(KeepErrors(session, options, errors));
   if (!outcome.stopped_by.ok()) session.TellFailure(outcome.stopped_by);
   const ExitCode code = CodeOf(outcome);
   if (code != ExitCode::kOk && !options.dry_run) {
     session.Hint(base::Cat("Correct what is wrong where it stands, and run again with --import-id ", id,
-                           ": what was submitted is not submitted twice"));
+                           ": what was submitted is kept in ", DonePath(options),
+                           " and is not submitted twice"));
   }
   return code;
 }

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "common/base/strings.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
 #include "nlohmann/json.hpp"
@@ -44,6 +47,8 @@ TEST(ImportCommandTest, RepeatsWithTheSameIds) {
   const std::string file = folder.Write("cases.csv", kRows);
   Runner runner;
   runner.Run({"referral", "import", file, "--server", server.address(), "--in-flight", "1"});
+  // As where nobody knows any more what went through.
+  folder.Write("cases.csv.done.csv", "");
   runner.Run({"referral", "import", file, "--server", server.address(), "--in-flight", "1"});
   ASSERT_EQ(server.referrals.received().submitted.size(), 6u);
   for (size_t i = 0; i < 3; ++i) {
@@ -81,6 +86,97 @@ TEST(ImportCommandTest, KeepsAFileOfErrorsUntilNoneAreLeft) {
       runner.Run({"referral", "import", file, "--server", server.address(), "--import-id", "spring"}).code,
       ExitCode::kOk);
   EXPECT_FALSE(folder.Has("cases.csv.errors.csv"));
+}
+
+// Whoever goes on with it, and however long after: the server forgets what it was sent.
+TEST(ImportCommandTest, WhatWentThroughIsNotSentAgain) {
+  FakeServer server;
+  server.referrals.on_submit = [](const referral::v1::SubmitReferralRequest& request) {
+    if (request.own_reference() != "B") return grpc::Status::OK;
+    return rpc::ToGrpc(error::InvalidField("referral.territory", "is no territory"));
+  };
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  const std::vector<std::string> words = {
+      "referral", "import", file, "--server", server.address(), "--import-id", "spring", "--in-flight", "1"};
+  EXPECT_EQ(Runner().Run(words).code, ExitCode::kPartial);
+  EXPECT_EQ(server.referrals.received().submitted.size(), 3u);
+  const std::string done = base::Cat("server,import_id,row,request_id,referral\r\n", server.address(),
+                                     ",spring,2,imp-spring-2,referrals/imp-spring-2\r\n", server.address(),
+                                     ",spring,4,imp-spring-4,referrals/imp-spring-4\r\n");
+  EXPECT_EQ(folder.Read("cases.csv.done.csv"), done);
+  const auto permissions = std::filesystem::status(folder.Path("cases.csv.done.csv")).permissions();
+  EXPECT_EQ(permissions, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+
+  server.referrals.on_submit = nullptr;
+  const RunResult again = Runner().Run(words);
+  EXPECT_EQ(again.code, ExitCode::kOk) << again.err;
+  ASSERT_EQ(server.referrals.received().submitted.size(), 4u);
+  EXPECT_EQ(server.referrals.received().submitted[3].request_id(), "imp-spring-3");
+  EXPECT_EQ(again.out,
+            "row 2: referrals/imp-spring-2 submitted before\n"
+            "row 3: referrals/imp-spring-3 requested\n"
+            "row 4: referrals/imp-spring-4 submitted before\n");
+  EXPECT_THAT(again.err, HasSubstr("1 submitted, 2 submitted before, 0 failed, 0 not sent"));
+  EXPECT_EQ(folder.Read("cases.csv.done.csv"),
+            base::Cat(done, server.address(), ",spring,3,imp-spring-3,referrals/imp-spring-3\r\n"));
+  std::vector<std::string> json = words;
+  json.push_back("--output");
+  json.push_back("json");
+  std::istringstream lines(Runner().Run(json).out);
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));
+  const auto row = nlohmann::json::parse(line);
+  EXPECT_EQ(row.at("referral"), "referrals/imp-spring-2");
+  EXPECT_EQ(row.at("submittedBefore"), true);
+}
+
+TEST(ImportCommandTest, WhatWentThroughElsewhereOrInAnotherImportIsSent) {
+  FakeServer server;
+  FakeServer other;
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  const auto send = [&](const FakeServer& to, const std::string& id) {
+    return Runner().Run({"referral", "import", file, "--server", to.address(), "--import-id", id}).code;
+  };
+  EXPECT_EQ(send(server, "spring"), ExitCode::kOk);
+  EXPECT_EQ(send(other, "spring"), ExitCode::kOk);
+  EXPECT_EQ(other.referrals.received().submitted.size(), 3u) << "a rehearsal elsewhere is none here";
+  EXPECT_EQ(send(server, "autumn"), ExitCode::kOk);
+  EXPECT_EQ(server.referrals.received().submitted.size(), 6u);
+  EXPECT_EQ(send(server, "autumn"), ExitCode::kOk);
+  EXPECT_EQ(server.referrals.received().submitted.size(), 6u);
+}
+
+TEST(ImportCommandTest, ALineThatWasCutOffIsNoLine) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  const auto send = [&] {
+    return Runner().Run({"referral", "import", file, "--server", server.address(), "--import-id", "spring"});
+  };
+  send();
+  const std::string done = folder.Read("cases.csv.done.csv");
+  folder.Write("cases.csv.done.csv", done.substr(0, done.size() - 5));
+  EXPECT_EQ(send().code, ExitCode::kOk);
+  EXPECT_EQ(server.referrals.received().submitted.size(), 4u);
+  EXPECT_EQ(folder.Read("cases.csv.done.csv"), done);
+  // What is no such file is not written over, and nothing is sent.
+  folder.Write("cases.csv.done.csv", "theme\nhousing\n");
+  EXPECT_EQ(send().code, ExitCode::kUsage);
+  EXPECT_EQ(folder.Read("cases.csv.done.csv"), "theme\nhousing\n");
+  EXPECT_EQ(server.referrals.received().submitted.size(), 4u);
+}
+
+TEST(ImportCommandTest, WithoutARoomToKeepWhatWentThroughNothingIsSent) {
+  FakeServer server;
+  const TestFolder folder;
+  const std::string file = folder.Write("cases.csv", kRows);
+  std::filesystem::create_directory(folder.Path("cases.csv.done.csv"));
+  const RunResult result = Runner().Run({"referral", "import", file, "--server", server.address()});
+  EXPECT_NE(result.code, ExitCode::kOk);
+  EXPECT_THAT(result.err, HasSubstr("cases.csv.done.csv"));
+  EXPECT_TRUE(server.referrals.received().submitted.empty());
 }
 
 TEST(ImportCommandTest, SendsNothingOfAFileThatCannotBeRead) {

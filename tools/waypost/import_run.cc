@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -40,17 +41,20 @@ class Run {
         is_done_(items.size()) {}
 
   void Work() {
-    while (!stopped_ && !interrupts_.requested()) {
+    while (!Ends()) {
       const auto [from, to] = Take();
       if (from == to) return;
       SendAll(from, to);
+      AfterCall();
     }
   }
 
   // After all threads have ended.
   ImportOutcome Finish() {
     for (; told_ < items_.size(); ++told_) options_.on_result(items_[told_], results_[told_]);
+    AfterCall();
     for (const RowResult& result : results_) {
+      outcome_.submitted_before += result.kind == RowResult::Kind::kSubmittedBefore ? 1 : 0;
       outcome_.submitted += result.kind == RowResult::Kind::kSubmitted ? 1 : 0;
       outcome_.failed += result.kind == RowResult::Kind::kFailed ? 1 : 0;
       outcome_.not_sent += result.kind == RowResult::Kind::kNotSent ? 1 : 0;
@@ -59,6 +63,34 @@ class Run {
   }
 
  private:
+  bool Ends() const { return stopped_ || interrupts_.requested(); }
+
+  void AfterCall() {
+    if (options_.on_call == nullptr) return;
+    const std::lock_guard lock(mutex_);
+    const absl::Status kept = options_.on_call();
+    if (!kept.ok()) Stop(kept);
+  }
+
+  // REQUIRES: mutex_.
+  void Stop(const absl::Status& why) {
+    if (outcome_.stopped_by.ok()) outcome_.stopped_by = why;
+    stopped_ = true;
+  }
+
+  // What is known of it without sending it.
+  std::optional<RowResult> WithoutSending(const ImportItem& item) const {
+    if (options_.submitted_before != nullptr) {
+      if (std::optional<std::string> referral = options_.submitted_before(item); referral.has_value()) {
+        RowResult result{.kind = RowResult::Kind::kSubmittedBefore, .referral = {}, .status = {}};
+        result.referral.set_name(*std::move(referral));
+        return result;
+      }
+    }
+    if (item.problems.empty()) return std::nullopt;
+    return RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = {}};
+  }
+
   // The rows of the next call: one at least, while there are any.
   std::pair<size_t, size_t> Take() {
     const std::lock_guard lock(next_mutex_);
@@ -74,29 +106,37 @@ class Run {
   }
 
   void SendAll(size_t from, size_t to) {
-    if (options_.submit_batch == nullptr) {
-      for (size_t i = from; i < to; ++i) Done(i, Send(items_[i]));
-      return;
-    }
-    referral::v1::BatchSubmitReferralsRequest request;
+    std::vector<size_t> to_send;
     for (size_t i = from; i < to; ++i) {
-      if (items_[i].problems.empty()) *request.add_requests() = items_[i].request;
-    }
-    referral::v1::BatchSubmitReferralsResponse response;
-    absl::Status status;
-    if (!request.requests().empty()) status = options_.submit_batch(request, response);
-    const bool answered = status.ok() && response.results_size() == request.requests_size();
-    int at = 0;
-    for (size_t i = from; i < to; ++i) {
-      const bool in_batch = items_[i].problems.empty();
-      if (in_batch && answered) {
-        Done(i, ResultOf(items_[i], *response.mutable_results(at++)));
-      } else if (in_batch && EndsTheRun(status)) {
-        // The first tells why. The others are as good as not sent: run again, they are carried out once.
-        Done(i, at++ == 0 ? RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = status}
-                          : RowResult());
+      if (std::optional<RowResult> known = WithoutSending(items_[i]); known.has_value()) {
+        Done(i, *std::move(known));
       } else {
-        Done(i, Send(items_[i]));  // with problems, or as one that is too large
+        to_send.push_back(i);
+      }
+    }
+    if (options_.submit_batch == nullptr) {
+      for (const size_t i : to_send) Done(i, Send(items_[i]));
+    } else if (!to_send.empty()) {
+      SendBatch(to_send);
+    }
+  }
+
+  void SendBatch(const std::vector<size_t>& to_send) {
+    referral::v1::BatchSubmitReferralsRequest request;
+    for (const size_t i : to_send) *request.add_requests() = items_[i].request;
+    referral::v1::BatchSubmitReferralsResponse response;
+    const absl::Status status = options_.submit_batch(request, response);
+    const bool answered = status.ok() && response.results_size() == request.requests_size();
+    for (int at = 0; at < request.requests_size(); ++at) {
+      const size_t i = to_send[static_cast<size_t>(at)];
+      if (answered) {
+        Done(i, ResultOf(items_[i], *response.mutable_results(at)));
+      } else if (EndsTheRun(status)) {
+        // The first tells why. The others are as good as not sent: run again, they are carried out once.
+        Done(i, at == 0 ? RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = status}
+                        : RowResult());
+      } else {
+        Done(i, Send(items_[i]));  // as where one is too large
       }
     }
   }
@@ -115,12 +155,10 @@ class Run {
     return {.kind = RowResult::Kind::kFailed, .referral = {}, .status = std::move(status)};
   }
 
+  // Nothing is sent any more once the run ends.
   RowResult Send(const ImportItem& item) const {
     RowResult result;
-    if (!item.problems.empty()) {
-      result.kind = RowResult::Kind::kFailed;
-      return result;
-    }
+    if (Ends()) return result;
     result.status = options_.submit(item.request, result.referral);
     result.kind = result.status.ok() ? RowResult::Kind::kSubmitted : RowResult::Kind::kFailed;
     return result;
@@ -128,10 +166,7 @@ class Run {
 
   void Done(size_t index, RowResult result) {
     const std::lock_guard lock(mutex_);
-    if (EndsTheRun(result.status)) {
-      if (outcome_.stopped_by.ok()) outcome_.stopped_by = result.status;
-      stopped_ = true;
-    }
+    if (EndsTheRun(result.status)) Stop(result.status);
     ++progress_.done;
     progress_.failed += result.kind == RowResult::Kind::kFailed ? 1 : 0;
     progress_.all = items_.size();
@@ -190,6 +225,7 @@ std::string ErrorFileLines(const ImportItem& item, const RowResult& result) {
   std::string lines;
   switch (result.kind) {
     case RowResult::Kind::kSubmitted:
+    case RowResult::Kind::kSubmittedBefore:
       return lines;
     case RowResult::Kind::kNotSent:
       return ErrorLine({item.row, item.line, "", "was not sent: the import ended before"}, "NOT_SENT", item);

@@ -24,11 +24,12 @@ inline constexpr size_t kImportBytesPerCall = 1024 * 1024;
 struct RowResult {
   enum class Kind {
     kSubmitted,
-    kFailed,   // refused by the server, or not readable here
-    kNotSent,  // the run ended before its turn
+    kSubmittedBefore,  // by a run before this one
+    kFailed,           // refused by the server, or not readable here
+    kNotSent,          // the run ended before its turn
   };
   Kind kind = Kind::kNotSent;
-  // With kSubmitted.
+  // With kSubmitted; with kSubmittedBefore its name alone.
   referral::v1::Referral referral;
   // With kFailed, unless the row itself has problems.
   absl::Status status;
@@ -51,15 +52,21 @@ struct ImportRunOptions {
   std::function<absl::Status(const referral::v1::SubmitReferralRequest& request,
                              referral::v1::Referral& response)>
       submit;
+  // The referral of an item that an earlier run has submitted: it is not sent. Null: there is none.
+  std::function<std::optional<std::string>(const ImportItem& item)> submitted_before = {};
   // Called for each item in the order of the file, never by two threads at once, as soon as all before it are
   // done.
   std::function<void(const ImportItem& item, const RowResult& result)> on_result;
   // Called after each row, never by two threads at once.
   std::function<void(const ImportProgress& progress)> on_progress;
+  // Called after the results of each call were told, never by two threads at once: what on_result wrote can
+  // be made durable for all of them. Where it fails, the run ends. May be null.
+  std::function<absl::Status()> on_call = {};
 };
 
 struct ImportOutcome {
   size_t submitted = 0;
+  size_t submitted_before = 0;
   size_t failed = 0;
   size_t not_sent = 0;
   // Why the run ended before the last row: no row after it could have succeeded. OK otherwise, or after an
@@ -68,7 +75,8 @@ struct ImportOutcome {
 };
 
 // Items with problems are not sent. Ends early after an interrupt, UNAUTHENTICATED (the token), or
-// UNAVAILABLE and DEADLINE_EXCEEDED that retries did not mend; what is in flight is waited for.
+// UNAVAILABLE and DEADLINE_EXCEEDED that retries did not mend; what is in flight is waited for, and no row is
+// sent after it, also of those that a call was to have.
 ImportOutcome RunImport(const std::vector<ImportItem>& items, const ImportRunOptions& options,
                         const Interrupts& interrupts);
 

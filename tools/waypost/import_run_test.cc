@@ -191,6 +191,43 @@ TEST(RunImportTest, SendsManyInACall) {
   for (size_t i = 0; i < told.rows.size(); ++i) ASSERT_EQ(told.rows[i], i + 2);
 }
 
+// What is not on its way is not sent any more, however many rows the call was to have.
+TEST(RunImportTest, StopsWithinACallToo) {
+  Told told;
+  const Interrupts interrupts;
+  std::atomic<int> sent = 0;
+  ImportRunOptions options = Options(told, [&sent](const std::string&) {
+    ++sent;
+    return error::TokenRefused("expired");
+  });
+  options.in_flight = 1;
+  options.submit_batch = [](const auto&, auto&) { return absl::UnimplementedError("not here"); };
+  const ImportOutcome refused = RunImport(Items(300), options, interrupts);
+  EXPECT_EQ(sent, 1);
+  EXPECT_EQ(refused.failed, 1u);
+  EXPECT_EQ(refused.not_sent, 299u);
+}
+
+TEST(RunImportTest, AfterAnInterruptNothingIsSentAgain) {
+  Told told;
+  Interrupts interrupts;
+  int sent_alone = 0;
+  ImportRunOptions options = Options(told, [&sent_alone](const std::string&) {
+    ++sent_alone;
+    return absl::OkStatus();
+  });
+  std::vector<int> sizes;
+  InBatches(options, sizes, [&interrupts](const std::string& id) -> absl::Status {
+    if (id == "imp-test-3") interrupts.Request();
+    return id == "imp-test-2" ? absl::OkStatus() : error::Overloaded("changes");
+  });
+  const ImportOutcome outcome = RunImport(Items(200), options, interrupts);
+  EXPECT_EQ(sent_alone, 0);
+  EXPECT_EQ(outcome.submitted, 1u);
+  EXPECT_EQ(outcome.not_sent, 199u) << "what found no room may be sent with the next run";
+  EXPECT_THAT(sizes, ElementsAre(100));
+}
+
 TEST(RunImportTest, ABatchThatCannotBeSentIsSentRowByRow) {
   Told told;
   const Interrupts interrupts;

@@ -121,10 +121,19 @@ absl::StatusOr<rpc::TokenSource> Session::MakeTokenSource() {
   });
 }
 
-absl::Status Session::Connect() {
+absl::StatusOr<ServerAddress> Session::Address() const {
   std::string server = options_.server;
   if (server.empty()) server = env_.variable("WAYPOST_SERVER").value_or(std::string(kDefaultServer));
-  WAYPOST_ASSIGN_OR_RETURN(const ServerAddress address, ParseServer(server));
+  return ParseServer(server);
+}
+
+absl::StatusOr<std::string> Session::server() const {
+  WAYPOST_ASSIGN_OR_RETURN(const ServerAddress address, Address());
+  return base::Cat(address.host, ":", address.port);
+}
+
+absl::Status Session::Connect() {
+  WAYPOST_ASSIGN_OR_RETURN(const ServerAddress address, Address());
   WAYPOST_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
                            OpenChannel(address, options_.tls_ca_file));
   WAYPOST_ASSIGN_OR_RETURN(rpc::TokenSource token, MakeTokenSource());

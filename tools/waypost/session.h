@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
 #include "tools/waypost/caller.h"
+#include "tools/waypost/connection.h"
 #include "tools/waypost/environment.h"
 #include "tools/waypost/exit_codes.h"
 #include "tools/waypost/message_flags.h"
@@ -68,6 +69,8 @@ class Session {
 
   // Opened at the first use.
   absl::StatusOr<Caller*> caller();
+  // Which server that is: "host:port".
+  absl::StatusOr<std::string> server() const;
   // The one given, or a random UUID that stays the same through the run.
   const std::string& request_id();
   bool used_request_id() const { return used_request_id_; }
@@ -92,6 +95,7 @@ class Session {
   void Hint(std::string_view text);
 
  private:
+  absl::StatusOr<ServerAddress> Address() const;
   absl::StatusOr<rpc::TokenSource> MakeTokenSource();
   absl::Status Connect();
   absl::Status Keep(const std::string& method, google::protobuf::Message& request,

@@ -52,8 +52,10 @@ std::string Head(const StatisticsOptions& options, const pb::ListStatisticsRespo
   std::string head =
       base::Cat("Statistics of ", table.body(), ", ", options.side, " side, ", options.period, ", in UTC");
   if (!table.closed()) head += "; the period runs: for this body alone";
-  head += base::Cat("\nCounts from 1 to ", table.threshold() - 1, " are ", kSuppressed,
-                    ", and so is what they could be worked out from; 0 is 0");
+  head +=
+      base::Cat("\nCounts from 1 to ", table.threshold() - 1, " are ", kSuppressed,
+                ", and so is what they could be worked out from; 0 is 0, and whoever is missing has 0 or ",
+                kSuppressed);
   return base::Cat(head, "\nReferrals; of 'outcome' people. ", kDefinitions);
 }
 
