@@ -1229,9 +1229,7 @@ absl::StatusOr<std::string> DirectoryRepository::HeirOf(const Reader& reader, co
       offer.territories().empty() ? std::string_view() : std::string_view(offer.territories(0));
   WAYPOST_ASSIGN_OR_RETURN(
       std::optional<Successor> successor,
-      FindSuccessor(offer.provider(), offer.theme(), territory, day, [&reader](std::string_view body) {
-        return SuccessionsUnder(reader, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
-      }));
+      FindSuccessor(reader, offer.provider(), offer.theme(), territory, day));
   return successor && successor->whole ? std::move(successor->body) : std::string();
 }
 

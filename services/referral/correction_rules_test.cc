@@ -67,7 +67,7 @@ TEST(Correction, EveryReasonIsForTheOneWhoCanMendItsCause) {
 
 TEST(Correction, OfEveryStepOnlyADeclineCounts) {
   for (const Transition& row : Transitions()) {
-    if (row.later || !HasCommand(row.event)) continue;
+    if (!HasCommand(row.event)) continue;
     for (int i = 1; i < kStateCount; ++i) {
       const State state = static_cast<State>(i);
       if (!row.from.Has(state)) continue;

@@ -33,7 +33,7 @@ enum class StepAct : uint8_t {
 inline constexpr int kStepActCount = 4;
 
 // What becomes of a path.
-enum class PathEvent : uint8_t { kCreate, kUpdate, kTakeStep, kEnd, kShareEnded, kErase, kSucceed };
+enum class PathEvent : uint8_t { kCreate, kUpdate, kTake, kEnd, kShareEnded, kErase, kSucceed };
 inline constexpr int kPathEventCount = 7;
 
 // Does a step in that state take it? Whoever was referred by a step once is seen to have been: see

@@ -119,7 +119,7 @@ absl::StatusOr<PathEvent> Apply(const path::TakeStep& take, Making& making) {
     if (step.number() != take.step) continue;
     WAYPOST_RETURN_IF_ERROR(CheckTakes(making.current, step, StateOf(step, making.courses), StepAct::kTake));
     step.set_referral(take.referral);
-    return PathEvent::kTakeStep;
+    return PathEvent::kTake;
   }
   return error::InvalidField("step", "is no step of this path");
 }
@@ -140,7 +140,7 @@ absl::StatusOr<PathEvent> Apply(const path::Succeed& succeed, Making& making) {
 }
 
 PathEvent EventOf(const PathCommand& command) {
-  constexpr std::array kEvents = {PathEvent::kUpdate, PathEvent::kTakeStep, PathEvent::kEnd,
+  constexpr std::array kEvents = {PathEvent::kUpdate, PathEvent::kTake, PathEvent::kEnd,
                                   PathEvent::kShareEnded, PathEvent::kSucceed};
   return kEvents[command.index()];
 }

@@ -130,7 +130,7 @@ TEST(PathRulesTest, EveryStateTakesWhatTheTableSaysAndNothingElse) {
     EXPECT_EQ(take.ok(), Takes(state, StepAct::kTake)) << StepStateName(state);
     if (take.ok()) {
       EXPECT_EQ(take->next.steps(1).referral(), kLinkedName);
-      EXPECT_EQ(take->event, PathEvent::kTakeStep);
+      EXPECT_EQ(take->event, PathEvent::kTake);
     } else {
       EXPECT_EQ(ReasonOf(take.status()), "INVALID_TRANSITION");
       EXPECT_EQ(error::MetadataOf(take.status(), "state"), StepStateName(state));
@@ -158,7 +158,9 @@ TEST(PathRulesTest, EveryStateTakesWhatTheTableSaysAndNothingElse) {
         DecidePath(posed.path, posed.courses, path::Update{{Numbered(1), Numbered(3)}}, Now());
     EXPECT_EQ(remove.ok(), Takes(state, StepAct::kRemove)) << StepStateName(state);
     EXPECT_EQ(remove.ok(), !taken);
-    if (!remove.ok()) EXPECT_EQ(ReasonOf(remove.status()), "INVALID_FIELD");
+    if (!remove.ok()) {
+      EXPECT_EQ(ReasonOf(remove.status()), "INVALID_FIELD");
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/time/civil_time.h"
 #include "common/api/resource.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_machine.h"
 
 namespace waypost::referral {
@@ -134,9 +135,9 @@ ClockOfDue PutHandOver(const ReferralRecord& before, absl::Time now, bool taken_
 
 absl::Time DayIsOver(std::string_view end_date, const CalendarPtr& calendar) {
   constexpr absl::CivilDay kLastDay(9999, 12, 31);
-  absl::CivilDay day;
-  if (!absl::ParseCivilTime(end_date, &day) || day >= kLastDay) return absl::InfiniteFuture();
-  return absl::FromCivil(day + 1, calendar == nullptr ? absl::UTCTimeZone() : calendar->zone);
+  const std::optional<absl::CivilDay> day = ParseDay(end_date);
+  if (!day || *day >= kLastDay) return absl::InfiniteFuture();
+  return absl::FromCivil(*day + 1, calendar == nullptr ? absl::UTCTimeZone() : calendar->zone);
 }
 
 std::vector<std::string> OffersOf(const ReferralRecord& record) {

@@ -120,7 +120,7 @@ const std::set<Event>& AboutWhatIsDue() {
 // Calls `body` with every row of the table that has a command, for every state it begins in.
 void ForEachStep(const std::function<void(State, Event, Actor, const std::string&)>& body) {
   for (const Transition& row : Transitions()) {
-    if (row.later || !HasCommand(row.event)) continue;
+    if (!HasCommand(row.event)) continue;
     for (int i = 1; i < kStateCount; ++i) {
       const State state = static_cast<State>(i);
       if (!row.from.Has(state)) continue;

@@ -213,38 +213,38 @@ TEST_F(ReceiptsTest, ASignatureHoldsForTheseFactsAlone) {
   const std::string name = Requested();
   Must(Get(receiver, name));
   const auto shown = Must(Get(referrer, name));
-  const auto keys = Keys(third);
-  ASSERT_EQ(keys.size(), 1u);
-  EXPECT_EQ(keys[0].public_key().size(), 32u);
+  const auto published = Keys(third);
+  ASSERT_EQ(published.size(), 1u);
+  EXPECT_EQ(published[0].public_key().size(), 32u);
   ASSERT_EQ(shown.receipts_size(), 2);
   for (const v1::TransportReceipt& receipt : shown.receipts()) {
-    ASSERT_TRUE(ReceiptHolds(name, receipt, keys));
+    ASSERT_TRUE(ReceiptHolds(name, receipt, published));
     EXPECT_FALSE(ReceiptHolds(name, receipt, {}));
-    EXPECT_FALSE(ReceiptHolds("referrals/01jd000000000000000000zzzz", receipt, keys));
+    EXPECT_FALSE(ReceiptHolds("referrals/01jd000000000000000000zzzz", receipt, published));
     for (size_t i = 0; i < receipt.signature().size(); ++i) {
       v1::TransportReceipt flipped = receipt;
       for (const char other : {static_cast<char>(receipt.signature()[i] ^ 1), 'A', '.', '='}) {
         if (other == receipt.signature()[i]) continue;
         (*flipped.mutable_signature())[i] = other;
-        EXPECT_FALSE(ReceiptHolds(name, flipped, keys)) << i;
+        EXPECT_FALSE(ReceiptHolds(name, flipped, published)) << i;
       }
     }
     v1::TransportReceipt other = receipt;
     other.set_kind(v1::TRANSPORT_RECEIPT_KIND_READ);
-    EXPECT_FALSE(ReceiptHolds(name, other, keys));
+    EXPECT_FALSE(ReceiptHolds(name, other, published));
     other = receipt;
     other.set_body("bodies/es-getafe");
-    EXPECT_FALSE(ReceiptHolds(name, other, keys));
+    EXPECT_FALSE(ReceiptHolds(name, other, published));
     other = receipt;
     (*other.mutable_content_hash())[0] ^= 1;
-    EXPECT_FALSE(ReceiptHolds(name, other, keys));
+    EXPECT_FALSE(ReceiptHolds(name, other, published));
     other = receipt;
     other.mutable_time()->set_nanos(other.time().nanos() + 1'000);
-    EXPECT_FALSE(ReceiptHolds(name, other, keys));
+    EXPECT_FALSE(ReceiptHolds(name, other, published));
   }
   v1::TransportReceipt swapped = shown.receipts(0);
   swapped.set_signature(shown.receipts(1).signature());
-  EXPECT_FALSE(ReceiptHolds(name, swapped, keys));
+  EXPECT_FALSE(ReceiptHolds(name, swapped, published));
   // A key of the same name that is another's.
   std::vector<v1::ReceiptKey> others = keys;
   (*others[0].mutable_public_key())[5] ^= 1;

@@ -108,6 +108,8 @@ ANSWER_RIGHT        | any-open any-end | = | receiving
 ERASE               | any-end | = | referring receiving
 END_RETENTION       | any-end | = | system
 SUCCEED             | DRAFT any-open any-end | = | system
+PROGRAMME_ENDING    | any-open | = | system
+PROGRAMME_GOES_ON   | any-open | = | system
 )";
 
 struct Row {

@@ -130,7 +130,7 @@ TEST(OpenParts, KeepTheReceivingBodyFromCompletingAndNobodyFromAnythingElse) {
       const Event event = static_cast<Event>(i);
       for (const Actor actor : {Actor::kReferring, Actor::kReceiving, Actor::kCoordinating, Actor::kSystem}) {
         const Transition* row = Find(state, event, actor);
-        if (row == nullptr || row->later || !HasCommand(event)) continue;
+        if (row == nullptr || !HasCommand(event)) continue;
         ReferralRecord record = RecordReadyFor(state, event, actor);
         const auto without = DecideBy(actor, record, CommandFor(event));
         record.set_open_part_count(2);

@@ -158,7 +158,7 @@ TEST(Policy, ChangesNeedARequestId) {
   const std::set<std::string_view> reads = {
       "GetReferral",  "ListReferralHistory", "ListReferrals",        "WatchReferrals",   "FindByOwnReference",
       "ListNotes",    "DiscloseReferral",    "DiscloseNotes",        "GetRightsRequest", "ListRightsRequests",
-      "ExportPerson", "ListRetention",       "ListRetentionReports", "ListReceiptKeys"};
+      "ExportPerson", "ListRetention",       "ListRetentionReports", "ListReceiptKeys",  "ListParts"};
   for (const policy::MethodRule* rule : kMethodRules) {
     EXPECT_EQ(rule->mutation, !reads.contains(rule->method)) << rule->method;
   }

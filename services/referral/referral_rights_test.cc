@@ -392,7 +392,7 @@ TEST(Rights, AskingForRectificationStopsNothing) {
     const ReferralRecord record = ToRectify(RecordIn(static_cast<State>(i)));
     EXPECT_FALSE(IsStopped(record, 1));
     EXPECT_TRUE(HasAnswerToGive(record, v1::PARTY_REFERRING));
-    EXPECT_EQ(HeldBackByRights(record, v1::PARTY_REFERRING), v1::HELD_BACK_REASON_UNSPECIFIED);
+    EXPECT_EQ(HeldBackByRights(record, 1, v1::PARTY_REFERRING), v1::HELD_BACK_REASON_UNSPECIFIED);
   }
   const ReferralRecord record = ToRectify(RecordIn(kAcknowledged));
   EXPECT_TRUE(DecideBy(Actor::kReceiving, record, CommandFor(Event::kForwardByDuty)).ok());
@@ -535,9 +535,9 @@ TEST(Rights, DisclosureGoesOnOnceEverySideHasLiftedOrRefused) {
       record = After(first, record, AnswerTo(v1::RIGHT_ANSWER_RESTRICTED));
       record = After(second, record, AnswerTo(v1::RIGHT_ANSWER_RESTRICTED));
       const v1::Party party = first == Actor::kReferring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
-      EXPECT_EQ(HeldBackByRights(record, party), v1::HELD_BACK_REASON_RESTRICTION);
+      EXPECT_EQ(HeldBackByRights(record, 1, party), v1::HELD_BACK_REASON_RESTRICTION);
       record = After(first, record, Lifted());
-      EXPECT_EQ(HeldBackByRights(record, party), v1::HELD_BACK_REASON_UNSPECIFIED) << "its own share";
+      EXPECT_EQ(HeldBackByRights(record, 1, party), v1::HELD_BACK_REASON_UNSPECIFIED) << "its own share";
       EXPECT_TRUE(IsStopped(record, 1)) << "the other side has not";
       command::AnswerRight last = Lifted();
       if (other == v1::RIGHT_ANSWER_REFUSED) last = AnswerTo(other);

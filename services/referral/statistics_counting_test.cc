@@ -64,7 +64,7 @@ TEST(StatisticsCounting, ADueInstantIsStillInTime) {
 TEST(StatisticsCounting, DowntimeDoesNotMakeAnAnswerLate) {
   const auto answered = [](const ReferralRecord& record, Event event, absl::Time now,
                            std::vector<Outage> outages) {
-    const Moment at(now, ClockTable::Standard(), {}, std::move(outages));
+    const Moment at(now, ClockTable::Standard(), {}, std::nullopt, std::move(outages));
     const auto decision = Decide(record, testing::CommandFor(event),
                                  testing::As(testing::Receiver(), {policy::Relation::kReceiving}), at);
     return decision.ok() ? NamesOf(decision->counted) : std::vector<std::string>{"refused"};
@@ -99,7 +99,7 @@ TEST(StatisticsCounting, DowntimeOfAClockThatIsSetAsideIsItsOwn) {
                          due + absl::Hours(5));
   ASSERT_EQ(asked.state(), kNeedsInfo);
   const auto accepted = [&](std::vector<Outage> outages) {
-    const Moment at(due + absl::Hours(6), ClockTable::Standard(), {}, std::move(outages));
+    const Moment at(due + absl::Hours(6), ClockTable::Standard(), {}, std::nullopt, std::move(outages));
     const auto decision = Decide(asked, testing::CommandFor(Event::kAccept),
                                  testing::As(testing::Receiver(), {policy::Relation::kReceiving}), at);
     return decision.ok() ? NamesOf(decision->counted) : std::vector<std::string>{"refused"};

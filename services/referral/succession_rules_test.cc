@@ -214,7 +214,8 @@ TEST(SuccessionRulesTest, OfTwoAnswersTheOneThatKeepsIsTheOneBodys) {
       mark.set_receiving_answer(turned ? row.referring : row.receiving);
       mark.set_referring_retained_until("2030-12-31");
       mark.set_receiving_retained_until("2031-12-31");
-      const auto& one = Merge(record).right_marks(0);
+      const ReferralRecord merged = Merge(record);
+      const auto& one = merged.right_marks(0);
       EXPECT_EQ(one.referring_answer(), row.one) << row.referring << " " << row.receiving;
       EXPECT_TRUE(one.referring_asked());
       EXPECT_FALSE(one.receiving_asked());
