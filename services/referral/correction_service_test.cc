@@ -207,7 +207,9 @@ TEST_F(CorrectionTest, EveryOtherRoleIsRefused) {
     EXPECT_EQ(ReasonOf(page), keeps ? "OK" : "NOT_ALLOWED") << policy::RoleName(role);
     const std::string other = r.rig.TokenOf(kThirdBody, {role}, {}, "p-other");
     EXPECT_EQ(ReasonOf(Settle(other, task)), keeps ? "NOT_FOUND" : "NOT_ALLOWED") << policy::RoleName(role);
-    if (!keeps) EXPECT_EQ(ReasonOf(Settle(own, task)), "NOT_ALLOWED") << policy::RoleName(role);
+    if (!keeps) {
+      EXPECT_EQ(ReasonOf(Settle(own, task)), "NOT_ALLOWED") << policy::RoleName(role);
+    }
   }
 }
 

@@ -31,7 +31,7 @@ constexpr auto kStayTable = std::to_array<EnrolmentTransition>({
      "to another group of the offer that has a place left; at most 50 times"},
     {kOpenStays, EnrolmentEvent::kAssess, kNowhere, false, "RecordAssessment", "at most 50 times"},
     {{kPlaced, kAttending, kPaused, kLeft},
-     EnrolmentEvent::kVoidAssessment,
+     EnrolmentEvent::kVoid,
      kNowhere,
      false,
      "VoidAssessment",

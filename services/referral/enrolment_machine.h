@@ -39,7 +39,7 @@ enum class EnrolmentEvent : uint8_t {
   kAssess,
   kAttend,
   kSucceed,
-  kVoidAssessment,
+  kVoid,
 };
 inline constexpr int kEnrolmentEventCount = 11;
 

@@ -42,10 +42,10 @@ const std::map<std::pair<Stay, EnrolmentEvent>, Stay>& Expected() {
       {{kAttending, Event::kSucceed}, kAttending},
       {{kPaused, Event::kSucceed}, kPaused},
       {{kLeft, Event::kSucceed}, kLeft},
-      {{kPlaced, Event::kVoidAssessment}, kPlaced},
-      {{kAttending, Event::kVoidAssessment}, kAttending},
-      {{kPaused, Event::kVoidAssessment}, kPaused},
-      {{kLeft, Event::kVoidAssessment}, kLeft},
+      {{kPlaced, Event::kVoid}, kPlaced},
+      {{kAttending, Event::kVoid}, kAttending},
+      {{kPaused, Event::kVoid}, kPaused},
+      {{kLeft, Event::kVoid}, kLeft},
   };
   return *expected;
 }

@@ -171,7 +171,7 @@ EnrolmentEvent EventOf(const EnrolmentCommand& command) {
                                   EnrolmentEvent::kResume,          EnrolmentEvent::kLeave,
                                   EnrolmentEvent::kEndWithReferral, EnrolmentEvent::kMove,
                                   EnrolmentEvent::kAssess,          EnrolmentEvent::kAttend,
-                                  EnrolmentEvent::kSucceed,         EnrolmentEvent::kVoidAssessment};
+                                  EnrolmentEvent::kSucceed,         EnrolmentEvent::kVoid};
   static_assert(kEvents.size() == std::variant_size_v<EnrolmentCommand>);
   return kEvents[command.index()];
 }

@@ -726,7 +726,9 @@ TEST_F(PathAuthorityTest, EveryMethodRoleAndPart) {
       v1::ListPathsRequest list;
       const auto listed = Do(token, &PathStub::ListPaths, list);
       EXPECT_EQ(listed.ok(), works) << who;
-      if (listed.ok()) EXPECT_EQ(listed->paths_size(), allowed ? 1 : 0) << who;
+      if (listed.ok()) {
+        EXPECT_EQ(listed->paths_size(), allowed ? 1 : 0) << who;
+      }
       // Who may make one from a referral is who may work with the referral, on either side.
       const bool has_began =
           part == Part::kMemberWhereItBegan || part == Part::kOtherSide || (role == Role::kSupervisor && own);

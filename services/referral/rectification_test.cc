@@ -147,7 +147,9 @@ TEST_F(RectificationTest, OneSideCorrectsWhatBothHoldAndTheOtherSaysSo) {
   for (const auto& [key, value] : rig.Dump()) {
     EXPECT_THAT(value, Not(HasSubstr(std::string(kRightName))));
     for (const auto& section : before) {
-      if (section.section() == v1::SECTION_KIND_DETAILS) EXPECT_THAT(value, Not(HasSubstr(section.sealed())));
+      if (section.section() == v1::SECTION_KIND_DETAILS) {
+        EXPECT_THAT(value, Not(HasSubstr(section.sealed())));
+      }
     }
   }
 }

@@ -409,6 +409,11 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
     record.mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
     record.set_protected_since_revision(1);
   }
+  if (event == Event::kAssign && IsEnd(state)) {
+    // Whoever is to have it in hand has to be a reader.
+    record.mutable_protection()->add_referring_readers("p-somebody");
+    record.mutable_protection()->add_receiving_readers("p-somebody");
+  }
   if (left_alone) {
     *record.mutable_clock_start_time() = api::ToTimestamp(Now() - absl::Hours(24 * 366));
     storage::v1::LegalHoldRecord& hold = *record.add_legal_holds();

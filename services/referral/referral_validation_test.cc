@@ -219,6 +219,7 @@ void AddReading(std::vector<Sample>& samples) {
   Add(notes, samples);
   Add(Named<v1::ListReferralHistoryRequest>(), samples);
   Add(Named<v1::ListPartsRequest>(), samples);
+  Add(v1::ListReceiptKeysRequest(), samples);
   v1::FindByOwnReferenceRequest find;
   find.set_own_reference("EXP-2026/0042");
   Add(find, samples);

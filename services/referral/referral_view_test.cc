@@ -286,8 +286,14 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "WatchReferralsResponse.referral", "WatchReferralsResponse.event",
           "ListNotesResponse.next_page_token", "Note.name", "Note.body", "Note.actor", "Note.event",
           "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event", "HistoryEntry.body",
-          "HistoryEntry.actor", "HistoryEntry.next_on_list", "HistoryEntry.voided_entry", "Voiding.actor", "ListPlace.offer", "ListPlace.group_id",
-          "PersonPlace.group_id", "PersonPlace.offer", "PersonPlace.enrolment", "Referral.next_on_list",
+          "HistoryEntry.actor", "HistoryEntry.next_on_list", "HistoryEntry.voided_entry", "Voiding.actor",
+          "ListPlace.offer", "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer",
+          "PersonPlace.enrolment", "Referral.next_on_list",
+          // Names, a programme's last day.
+          "Referral.path", "ProgrammeEnd.programme", "ProgrammeEnd.end_date", "PossibleDuplicate.referral",
+          // A hash over codes and keyed commitments; and a signature over that, a name, a body, a kind and a time.
+          "Referral.content_hash", "TransportReceipt.body", "TransportReceipt.content_hash",
+          "TransportReceipt.signature",
           "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor", "RightsHolder.referral",
           "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
           "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by",

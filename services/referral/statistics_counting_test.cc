@@ -238,9 +238,10 @@ absl::StatusOr<Decision> RandomStep(const ReferralRecord& record, absl::Time& no
     const std::vector<Event> events = AllowedEvents(record.state(), {actor});
     if (events.empty()) continue;
     const Event event = events[random() % events.size()];
-    // What ends everything is rare: a history that ends at once reaches little.
-    const bool final = event == Event::kMisdirected || event == Event::kErase || event == Event::kCancel;
-    if (!testing::HasCommand(event) || (final && random() % 8 != 0)) continue;
+    // What ends or stops everything is rare: a history in which nothing goes on reaches little.
+    const std::set<Event> final = {Event::kMisdirected, Event::kErase,  Event::kCancel,  Event::kEndRetention,
+                                   Event::kWithdraw,    Event::kObject, Event::kRestrict};
+    if (!testing::HasCommand(event) || (final.contains(event) && random() % 8 != 0)) continue;
     return DecideBy(actor, record, testing::CommandFor(event), now);
   }
 }

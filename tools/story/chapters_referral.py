@@ -167,8 +167,6 @@ class FamilyOfFour:
                                 "--place", '{"person":1,"groupId":"alpha"}',
                                 "--place", '{"person":2,"groupId":"fle1"}',
                                 "--etag", self.desk.get(who, self.name).get("etag", ""),
-                                "--place", '{"person":1,"groupId":"alpha"}',
-                                "--place", '{"person":2,"groupId":"fle1"}',
                                 "--appointment-time", in_days(7), "--appointment-zone", "Europe/Paris",
                                 "--text", "First positioning with the trainer; an interpreter is booked.")
         self.desk.state_is(answer, "ACCEPTED")
