@@ -326,16 +326,19 @@ Keys DueKeys(const v1::CoordinationAgreement& agreement) {
 Keys DueKeys(const v1::Enquiry& enquiry) {
   return TaskKeys(BodyId(enquiry.body()), enquiry);
 }
+std::string OpenSuccessionKey(const v1::Succession& succession) {
+  return KeyBuilder(OpenSuccessionsPrefix())
+      .Int(DayNumber(succession.period().start_date()))
+      .Text(IdIn(ResourceKind::kSuccession, succession.name()))
+      .Take();
+}
 Keys DueKeys(const v1::Succession& succession) {
   const std::string_view id = IdIn(ResourceKind::kSuccession, succession.name());
   Keys keys = {
       KeyBuilder(DueSuccessionsPrefix()).Text(succession.period().start_date()).Text(id).Take()};
   // The offers of a body that is no more are to be handed on.
   if (succession.kind() == v1::SUCCESSION_KIND_COMPETENCE_MOVED) return keys;
-  keys.push_back(KeyBuilder(OpenSuccessionsPrefix())
-                     .Int(DayNumber(succession.period().start_date()))
-                     .Text(id)
-                     .Take());
+  keys.push_back(OpenSuccessionKey(succession));
   return keys;
 }
 template <typename Resource>
@@ -648,8 +651,8 @@ absl::StatusOr<Keys> DueKeysOfEnquiry(std::string_view bytes) {
   return DueKeys(record.enquiry());
 }
 
-// 2: with what NextInheritance reads.
-constexpr uint32_t kIndexGeneration = 2;
+// 2: with what NextInheritance reads. 3: with the tasks of enquiries and what EnquiryMover reads.
+constexpr uint32_t kIndexGeneration = 3;
 
 std::string IndexProgressKey() {
   return Table("index.progress").Take();
@@ -1255,7 +1258,7 @@ absl::StatusOr<std::optional<v1::Succession>> DirectoryRepository::NextInheritan
 }
 
 void DirectoryRepository::EndInheritance(Writer& writer, const v1::Succession& succession) const {
-  for (const std::string& key : DueKeys(succession)) writer.Delete(key);
+  writer.Delete(OpenSuccessionKey(succession));  // its enquiries may still have to move
 }
 
 void DirectoryRepository::PutProviderBefore(Writer& writer, std::string_view offer,

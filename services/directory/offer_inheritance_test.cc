@@ -47,7 +47,7 @@ class OfferInheritanceTest : public ::testing::Test, protected DirectoryRig {
   }
   const std::string& Of(int body) { return supervisors_[static_cast<size_t>(body - 1)]; }
 
-  void Record(std::string_view text, std::string_view id = "s") {
+  void Record(std::string_view text, std::string_view id = "decree") {
     v1::CreateSuccessionRequest request;
     request.set_succession_id(std::string(id));
     Merge(base::Cat("succession { predecessor: 'bodies/11' reference: 'Decreto' ", text, " }"), request);

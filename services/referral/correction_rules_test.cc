@@ -72,7 +72,7 @@ TEST(Correction, OfEveryStepOnlyADeclineCounts) {
       const State state = static_cast<State>(i);
       if (!row.from.Has(state)) continue;
       const ReferralRecord before = RecordReadyFor(state, row.event, row.actor);
-      const ReferralRecord next = After(row.actor, before, CommandFor(row.event));
+      const ReferralRecord next = After(row.actor, before, CommandFor(row.event, row.actor));
       const bool counts = row.event == Event::kDecline &&
                           next.decline().declined_by() == v1::DECLINED_BY_PROVIDER &&
                           IsCausedByAnEntry(next.decline().reason());

@@ -189,7 +189,7 @@ TEST(ProgrammeEnd, EveryStepOfATableThatIsMarkedKeepsWhatMustHold) {
       ReferralRecord record = Ready(state, event, actor);
       if (IsOpen(state)) record = Marked(record, Now() + until);
       Check(record, true, base::Cat("before ", what));
-      const auto decision = Decided(actor, record, CommandFor(event), at);
+      const auto decision = Decided(actor, record, CommandFor(event, actor), at);
       if (!decision.ok() && AboutWhatIsDue().contains(event)) return;
       ASSERT_TRUE(decision.ok()) << what << ": " << decision.status();
       const bool ends = EndFor(decision->next, *at.programme_ends) != nullptr;
@@ -206,9 +206,9 @@ TEST(ProgrammeEnd, WhateverIsDoneWithAMarkTheRestIsAsWithoutIt) {
     ForEachStep([&](State state, Event event, Actor actor, const std::string& what) {
       if (!IsOpen(state) || AboutWhatIsDue().contains(event)) return;
       const ReferralRecord record = Ready(state, event, actor);
-      const ReferralRecord plain = Next(actor, record, CommandFor(event), At(ProgrammeEnds()));
+      const ReferralRecord plain = Next(actor, record, CommandFor(event, actor), At(ProgrammeEnds()));
       const ReferralRecord with =
-          Next(actor, Marked(record, Now() + until), CommandFor(event), At(Ends(Now() + until)));
+          Next(actor, Marked(record, Now() + until), CommandFor(event, actor), At(Ends(Now() + until)));
       EXPECT_EQ(with.state(), plain.state()) << what;
       EXPECT_EQ(NaturalText(with), NaturalText(plain)) << what;
       EXPECT_EQ(with.paused_due().ShortDebugString(), plain.paused_due().ShortDebugString()) << what;

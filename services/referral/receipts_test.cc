@@ -246,7 +246,7 @@ TEST_F(ReceiptsTest, ASignatureHoldsForTheseFactsAlone) {
   swapped.set_signature(shown.receipts(1).signature());
   EXPECT_FALSE(ReceiptHolds(name, swapped, published));
   // A key of the same name that is another's.
-  std::vector<v1::ReceiptKey> others = keys;
+  std::vector<v1::ReceiptKey> others = published;
   (*others[0].mutable_public_key())[5] ^= 1;
   EXPECT_FALSE(ReceiptHolds(name, shown.receipts(0), others));
 }

@@ -132,9 +132,9 @@ TEST(OpenParts, KeepTheReceivingBodyFromCompletingAndNobodyFromAnythingElse) {
         const Transition* row = Find(state, event, actor);
         if (row == nullptr || !HasCommand(event)) continue;
         ReferralRecord record = RecordReadyFor(state, event, actor);
-        const auto without = DecideBy(actor, record, CommandFor(event));
+        const auto without = DecideBy(actor, record, CommandFor(event, actor));
         record.set_open_part_count(2);
-        const auto with = DecideBy(actor, record, CommandFor(event));
+        const auto with = DecideBy(actor, record, CommandFor(event, actor));
         const bool waits = event == Event::kComplete || event == Event::kEndWithoutResult;
         EXPECT_EQ(Reason(with), waits && without.ok() ? "PARTS_OPEN" : Reason(without))
             << StateName(state) << " " << EventName(event);
@@ -185,7 +185,7 @@ TEST(Parts, GoOnInWhatTheyAreForwardedTo) {
         std::pair(Event::kAssume, Actor::kCoordinating)}) {
     ReferralRecord record = RecordReadyFor(kAcknowledged, event, actor);
     record.set_part_of(std::string(kParentName));
-    const auto decision = DecideBy(actor, record, CommandFor(event));
+    const auto decision = DecideBy(actor, record, CommandFor(event, actor));
     ASSERT_TRUE(decision.ok()) << EventName(event) << decision.status();
     EXPECT_EQ(decision->linked->part_of(), kParentName);
     EXPECT_EQ(decision->linked->referring().body(), kReferringBody) << "who knows of it";

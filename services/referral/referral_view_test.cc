@@ -288,20 +288,20 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "ListReferralHistoryResponse.next_page_token", "HistoryEntry.event", "HistoryEntry.body",
           "HistoryEntry.actor", "HistoryEntry.next_on_list", "HistoryEntry.voided_entry", "Voiding.actor",
           "ListPlace.offer", "ListPlace.group_id", "PersonPlace.group_id", "PersonPlace.offer",
-          "PersonPlace.enrolment", "Referral.next_on_list",
+          "PersonPlace.enrolment", "Referral.next_on_list", "RightMark.request", "LegalHold.law",
+          "LegalHold.until", "LegalHold.actor", "RightsHolder.referral", "RightsHolder.body",
+          "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor", "RightsRequest.name",
+          "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by", "RightsTask.request",
+          "RightsTask.referral", "Protection.referring_readers", "Protection.receiving_readers",
+          "ListRightsRequestsResponse.next_page_token", "RetentionEntry.referral",
+          "RetentionEntry.kept_until", "RetentionEntry.rules", "ListRetentionResponse.next_page_token",
+          "RetentionRuleCount.rule", "RetentionReport.day", "ListRetentionReportsResponse.next_page_token",
+          "ListRetentionReportsResponse.next_kept_until",
           // Names, a programme's last day.
           "Referral.path", "ProgrammeEnd.programme", "ProgrammeEnd.end_date", "PossibleDuplicate.referral",
-          // A hash over codes and keyed commitments; and a signature over that, a name, a body, a kind and a time.
+          // A hash over codes and keyed commitments; a signature over that, names, a kind and a time.
           "Referral.content_hash", "TransportReceipt.body", "TransportReceipt.content_hash",
-          "TransportReceipt.signature",
-          "RightMark.request", "LegalHold.law", "LegalHold.until", "LegalHold.actor", "RightsHolder.referral",
-          "RightsHolder.body", "RightsHolder.law", "RightsHolder.retained_until", "RightsHolder.actor",
-          "RightsRequest.name", "RightsRequest.etag", "RightsRequest.referral", "RightsRequest.recorded_by",
-          "RightsTask.request", "RightsTask.referral", "Protection.referring_readers",
-          "Protection.receiving_readers", "ListRightsRequestsResponse.next_page_token",
-          "RetentionEntry.referral", "RetentionEntry.kept_until", "RetentionEntry.rules",
-          "ListRetentionResponse.next_page_token", "RetentionRuleCount.rule", "RetentionReport.day",
-          "ListRetentionReportsResponse.next_page_token", "ListRetentionReportsResponse.next_kept_until"));
+          "TransportReceipt.signature"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

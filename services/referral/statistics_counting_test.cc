@@ -242,7 +242,7 @@ absl::StatusOr<Decision> RandomStep(const ReferralRecord& record, absl::Time& no
     const std::set<Event> final = {Event::kMisdirected, Event::kErase,  Event::kCancel,  Event::kEndRetention,
                                    Event::kWithdraw,    Event::kObject, Event::kRestrict};
     if (!testing::HasCommand(event) || (final.contains(event) && random() % 8 != 0)) continue;
-    return DecideBy(actor, record, testing::CommandFor(event), now);
+    return DecideBy(actor, record, testing::CommandFor(event, actor), now);
   }
 }
 
