@@ -102,8 +102,11 @@ TEST_F(StatisticsTest, OfOneReferralNeitherThemeNorBodyIsTold) {
 }
 
 TEST_F(StatisticsTest, AFamilyOfSixIsOneCase) {
-  const std::string family = InProgress(6);
-  Must(Do(receiver, &Stub::CompleteReferral, Complete(family, 6)));
+  auto complete = Complete(InProgress(6), 6);
+  for (v1::PersonOutcome& one : *complete.mutable_outcomes()) {
+    *one.mutable_outcome() = PositiveOutcome();
+  }
+  Must(Do(receiver, &Stub::CompleteReferral, complete));
   const auto few = Must(List(receiver, Of(v1::STATISTICS_SIDE_RECEIVING, Month())));
   EXPECT_EQ(CellIn(few.rows(0), v1::STATISTICS_MEASURE_OUTCOME), "x");
   for (int i = 0; i < 4; ++i) Completed();
