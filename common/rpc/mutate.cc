@@ -224,6 +224,25 @@ void RunDisclose(std::unique_ptr<UnaryCall> call, DiscloseBody body) {
                      });
 }
 
+void RunDisclosePrepared(std::unique_ptr<UnaryCall> call, DisclosePreparation prepare) {
+  Executor& executor = call->env.node.executor;
+  // The call is kept here, so that it can be answered when the executor takes no more.
+  auto shared = std::make_shared<std::unique_ptr<UnaryCall>>(std::move(call));
+  const bool taken = executor.Submit([shared, prepare = std::move(prepare)]() mutable {
+    UnaryCall& running = **shared;
+    if (running.pending.DeadlinePassed()) return running.Answer(error::DeadlinePassed());
+    absl::StatusOr<DiscloseBody> body;
+    {
+      const auto snapshot = running.env.store.Snapshot();
+      if (!snapshot.ok()) return running.Answer(snapshot.status());
+      body = prepare(running.pending.call(), **snapshot);
+    }
+    if (!body.ok()) return running.Answer(body.status());
+    RunDisclose(std::move(*shared), *std::move(body));
+  });
+  if (!taken) (*shared)->Answer(error::Overloaded("reads"));
+}
+
 }  // namespace waypost::rpc::internal
 
 namespace waypost::rpc {

@@ -14,6 +14,10 @@
 //                carried out before the answer. A note that fails fails no read: it is left to the next one
 //   Disclose     a read that opens personal data: body(Mutation&) re-checks authority and publishes the
 //                access in a transaction, and returns what to do once that is durable, on the executor
+//   DisclosePrepared
+//                the same, where much has to be looked through to find what to open:
+//                prepare(const Call&, const store::Reader&) runs on the executor over a snapshot and returns
+//                the body, which checks again what it opens
 //
 // A preparation that fails gives its error as the answer, unless the same request was carried out before:
 // then the first answer is given, whatever has changed since. One that fails for what it read in the store
@@ -49,6 +53,9 @@ using NotingBody = absl::AnyInvocable<absl::Status(const Call&, const store::Rea
 // Fills the response; runs on the executor, once the access is durable.
 using Opening = absl::AnyInvocable<absl::Status() &&>;
 using DiscloseBody = absl::AnyInvocable<absl::StatusOr<Opening>(Mutation&)>;
+// Runs on the executor, once.
+using DisclosePreparation =
+    absl::AnyInvocable<absl::StatusOr<DiscloseBody>(const Call&, const store::Reader&)>;
 
 // Runs on the executor; may run several times.
 using Preparation = absl::AnyInvocable<absl::StatusOr<MutationBody>(const Call&, const store::Reader&)>;
@@ -86,6 +93,7 @@ void RunApply(std::unique_ptr<UnaryCall> call, MutationBody body);
 void RunQuery(std::unique_ptr<UnaryCall> call, QueryBody body);
 void RunQueryNoting(std::unique_ptr<UnaryCall> call, const policy::MethodRule& note_rule, NotingBody body);
 void RunDisclose(std::unique_ptr<UnaryCall> call, DiscloseBody body);
+void RunDisclosePrepared(std::unique_ptr<UnaryCall> call, DisclosePreparation prepare);
 
 }  // namespace internal
 
@@ -197,6 +205,22 @@ grpc::ServerUnaryReactor* Disclose(const Environment& env, grpc::CallbackServerC
   if (status.ok()) status = validate(request);
   if (status.ok()) {
     internal::RunDisclose(std::move(call), DiscloseBody(std::move(body)));
+  } else {
+    call->Answer(status);
+  }
+  return reactor;
+}
+
+template <typename Request, typename Validate, typename Prepare>
+grpc::ServerUnaryReactor* DisclosePrepared(const Environment& env, grpc::CallbackServerContext* context,
+                                           const policy::MethodRule& rule, const Validate& validate,
+                                           const Request& request, Prepare prepare) {
+  auto call = std::make_unique<internal::UnaryCall>(env, context, rule);
+  grpc::ServerUnaryReactor* reactor = call->reactor;
+  absl::Status status = call->Admit();
+  if (status.ok()) status = validate(request);
+  if (status.ok()) {
+    internal::RunDisclosePrepared(std::move(call), DisclosePreparation(std::move(prepare)));
   } else {
     call->Answer(status);
   }

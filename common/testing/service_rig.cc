@@ -36,7 +36,33 @@ std::unique_ptr<base::Random> MakeRandom(bool system) {
 // The clock stands, so the buckets of the rate limit are never filled again: what a test sends must fit.
 constexpr rpc::chain::AdmissionLimits kLimits = {.in_flight = 4096, .body_rate = 1e9, .body_burst = 1e9};
 
+// Counts what a body reads.
+class CountingWriter final : public store::Writer {
+ public:
+  CountingWriter(store::Writer& writer, std::atomic<uint64_t>& reads) : writer_(writer), reads_(reads) {}
+
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override {
+    ++reads_;
+    return writer_.Get(key);
+  }
+  std::unique_ptr<store::Cursor> Scan(const store::KeyRange& range) const override {
+    ++reads_;
+    return writer_.Scan(range);
+  }
+  void Put(std::string_view key, std::string_view value) override { writer_.Put(key, value); }
+  void Delete(std::string_view key) override { writer_.Delete(key); }
+
+ private:
+  store::Writer& writer_;
+  std::atomic<uint64_t>& reads_;
+};
+
 }  // namespace
+
+void FailingStore::BeforeNext(std::function<void()> hook) {
+  const absl::MutexLock lock(&mutex_);
+  before_next_ = std::move(hook);
+}
 
 void FailingStore::Refuse(absl::Status status) {
   const absl::MutexLock lock(&mutex_);
@@ -52,16 +78,19 @@ void FailingStore::Transact(store::Body body, store::Done done) {
   ++transactions_;
   absl::Status refused;
   absl::Status failed;
+  std::function<void()> before;
   {
     const absl::MutexLock lock(&mutex_);
     refused = refused_;
     failed = failed_;
+    before = std::exchange(before_next_, nullptr);
   }
+  if (before != nullptr) before();
   if (!refused.ok()) return std::move(done)(std::move(refused));
-  if (failed.ok()) return store_.Transact(std::move(body), std::move(done));
   store_.Transact(
-      [body = std::move(body), failed](store::Writer& writer) mutable {
-        absl::Status status = body(writer);
+      [reads = reads_, body = std::move(body), failed](store::Writer& writer) mutable {
+        CountingWriter counting(writer, *reads);
+        absl::Status status = body(counting);
         return status.ok() ? failed : status;
       },
       std::move(done));

@@ -7,7 +7,9 @@
 #include <grpcpp/client_context.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,7 +50,11 @@ class FailingStore final : public store::Store {
   void Refuse(absl::Status status);
   // Bodies are run, but what they wrote is not committed, as when the disk fails. OK ends it.
   void FailCommits(absl::Status status);
+  // Runs once: before the next transaction, on the thread that asks for it.
+  void BeforeNext(std::function<void()> hook);
   uint64_t transactions() const { return transactions_.load(); }
+  // Gets and scans of bodies: what everybody who writes waits for.
+  uint64_t reads_by_bodies() const { return reads_->load(); }
 
   absl::StatusOr<std::unique_ptr<store::Reader>> Snapshot() const override { return store_.Snapshot(); }
   void Transact(store::Body body, store::Done done) override;
@@ -56,7 +62,10 @@ class FailingStore final : public store::Store {
  private:
   store::Store& store_;
   std::atomic<uint64_t> transactions_{0};
+  // Bodies that wait still may outlive this.
+  const std::shared_ptr<std::atomic<uint64_t>> reads_ = std::make_shared<std::atomic<uint64_t>>(0);
   absl::Mutex mutex_;
+  std::function<void()> before_next_ ABSL_GUARDED_BY(mutex_);
   absl::Status refused_ ABSL_GUARDED_BY(mutex_);
   absl::Status failed_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,5 +1,7 @@
 #include "services/referral/intake_service.h"
 
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,39 +58,59 @@ absl::StatusOr<std::vector<Search>> SearchesOf(Sealing& sealing, std::string_vie
   return searches;
 }
 
-// One run in the transaction: finds, records each look, and fills the answer.
-class DuplicateCheck {
- public:
-  DuplicateCheck(rpc::Mutation& mutation, const Authorized& as, v1::CheckDuplicatesResponse& response)
-      : mutation_(mutation), as_(as), response_(response) {}
-
-  absl::Status Run(const Search& search) {
-    rows::PersonFinder finder(mutation_.writer(), mutation_.caller().body);
-    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search));
-    if (search.person != person_index_) shown_ = 0;
-    person_index_ = search.person;
-    for (const rows::FoundPerson& person : found) {
-      if (shown_ >= kMaxDuplicatesOfPerson) return absl::OkStatus();
-      WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation_.writer(), person.referral));
-      if (!IsShownAsDuplicate(record, mutation_.call())) continue;
-      WAYPOST_RETURN_IF_ERROR(RecordFound(mutation_, as_, record));
-      v1::DuplicateMatch& match = *response_.add_matches();
-      match.set_person_index(search.person);
-      *match.mutable_referral() = ToSummary(record, mutation_.caller());
-      match.set_person(person.person);
-      match.set_strength(search.strength);
-      ++shown_;
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  rpc::Mutation& mutation_;
-  const Authorized& as_;
-  v1::CheckDuplicatesResponse& response_;
-  uint32_t person_index_ = 0;
-  int shown_ = 0;
+// Somebody who may be shown, and what they were found by.
+struct Candidate {
+  const Search* search;
+  rows::FoundPerson found;
 };
+
+// As far as the snapshot tells; at most kMaxDuplicatesOfPerson of each person. `searches` must outlive them.
+absl::StatusOr<std::vector<Candidate>> CandidatesOf(const rpc::Call& call, const store::Reader& reader,
+                                                    const std::vector<Search>& searches) {
+  std::vector<Candidate> candidates;
+  std::map<uint32_t, int> count;  // by person
+  rows::PersonFinder finder(reader, call.caller->body);
+  for (const Search& search : searches) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search));
+    for (const rows::FoundPerson& person : found) {
+      if (count[search.person] >= kMaxDuplicatesOfPerson) break;
+      WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, person.referral));
+      if (!IsShownAsDuplicate(record, call)) continue;
+      ++count[search.person];
+      candidates.push_back({&search, person});
+    }
+  }
+  return candidates;
+}
+
+absl::StatusOr<bool> IsStillFound(const store::Reader& reader, std::string_view body,
+                                  const Candidate& candidate) {
+  for (const std::string& lookup : candidate.search->lookups) {
+    WAYPOST_ASSIGN_OR_RETURN(const bool there, rows::IsFoundByPerson(reader, body, lookup, candidate.found));
+    if (there) return true;
+  }
+  return false;
+}
+
+// In the transaction: looks at those again that are to be shown, records each look, and fills the answer. Who
+// was erased, or is not to be read any longer, is left out.
+absl::Status Show(rpc::Mutation& mutation, const Authorized& as, const std::vector<Candidate>& candidates,
+                  v1::CheckDuplicatesResponse& response) {
+  const store::Reader& reader = mutation.writer();
+  for (const Candidate& candidate : candidates) {
+    WAYPOST_ASSIGN_OR_RETURN(const bool there, IsStillFound(reader, mutation.caller().body, candidate));
+    if (!there) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, candidate.found.referral));
+    if (!IsShownAsDuplicate(record, mutation.call())) continue;
+    WAYPOST_RETURN_IF_ERROR(RecordFound(mutation, as, record));
+    v1::DuplicateMatch& match = *response.add_matches();
+    match.set_person_index(candidate.search->person);
+    *match.mutable_referral() = ToSummary(record, mutation.caller());
+    match.set_person(candidate.found.person);
+    match.set_strength(candidate.search->strength);
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckBatch(const v1::BatchSubmitReferralsRequest& request) {
   error::FieldViolations wrong;
@@ -115,21 +137,28 @@ google::rpc::Status ToError(const absl::Status& status) {
 grpc::ServerUnaryReactor* IntakeService::CheckDuplicates(grpc::CallbackServerContext* context,
                                                          const v1::CheckDuplicatesRequest* request,
                                                          v1::CheckDuplicatesResponse* response) {
-  return rpc::Disclose(env_, context, kCheckDuplicates, CheckPersons, *request,
-                       [this, request, response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
-                         const std::string& body = mutation.caller().body;
-                         WAYPOST_ASSIGN_OR_RETURN(
-                             const Authorized as,
-                             mutation.Authorize({.name = body, .relations = RelationsToOwnBody()}));
-                         WAYPOST_ASSIGN_OR_RETURN(const auto searches, SearchesOf(sealing_, body, *request));
-                         auto found = std::make_shared<v1::CheckDuplicatesResponse>();
-                         DuplicateCheck check(mutation, as, *found);
-                         for (const Search& search : searches) WAYPOST_RETURN_IF_ERROR(check.Run(search));
-                         return rpc::Opening([found, response]() -> absl::Status {
-                           *response = std::move(*found);
-                           return absl::OkStatus();
-                         });
-                       });
+  // Many of a body's referrals may be looked through: not where everybody who writes waits for it.
+  const auto prepare = [this, request, response](
+                           const rpc::Call& call,
+                           const store::Reader& reader) -> absl::StatusOr<rpc::DiscloseBody> {
+    const std::string& body = call.caller->body;
+    WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), body).status());
+    auto searches = std::make_shared<std::vector<Search>>();
+    WAYPOST_ASSIGN_OR_RETURN(*searches, SearchesOf(sealing_, body, *request));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<Candidate> candidates, CandidatesOf(call, reader, *searches));
+    return rpc::DiscloseBody([searches, candidates = std::move(candidates),
+                              response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
+      WAYPOST_ASSIGN_OR_RETURN(const Authorized as, mutation.Authorize({.name = mutation.caller().body,
+                                                                        .relations = RelationsToOwnBody()}));
+      auto found = std::make_shared<v1::CheckDuplicatesResponse>();
+      WAYPOST_RETURN_IF_ERROR(Show(mutation, as, candidates, *found));
+      return rpc::Opening([found, response]() -> absl::Status {
+        *response = std::move(*found);
+        return absl::OkStatus();
+      });
+    });
+  };
+  return rpc::DisclosePrepared(env_, context, kCheckDuplicates, CheckPersons, *request, prepare);
 }
 
 absl::StatusOr<rpc::MutationBody> IntakeService::PrepareRow(const rpc::Call& call,

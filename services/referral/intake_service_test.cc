@@ -245,6 +245,35 @@ TEST_F(IntakeTest, WithAProtectedReferralNobodyIsLookedForAndItIsNoDuplicate) {
   EXPECT_EQ(open.possible_duplicates(0).referral(), first);
 }
 
+// Whatever is looked through is looked through before: the transactions of everybody wait for this one.
+TEST_F(IntakeTest, TheTransactionReadsWhatIsShownAndLittleElse) {
+  for (int i = 0; i < 45; ++i) {
+    v1::SubmitReferralRequest request = NewReferral();
+    request.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
+    v1::PersonDetails& details = *request.mutable_sections(0)->mutable_details();
+    details.set_given_name("Olena");
+    details.set_family_name("Koval");
+    details.set_birth_date("1990-03-04");
+    Must(Do(referrer, &Stub::SubmitReferral, request));
+  }
+  const std::string own = Refer("Olena", "Koval", "1990-03-04");
+  const uint64_t before = rig.store().reads_by_bodies();
+  const auto found = Must(Check(referring_caseworker, About("Olena", "Koval", "1990-03-04")));
+  ASSERT_EQ(found.matches_size(), 1);
+  EXPECT_EQ(found.matches(0).referral().name(), own);
+  EXPECT_LT(rig.store().reads_by_bodies() - before, 10U);
+}
+
+TEST_F(IntakeTest, WhatIsErasedMeanwhileIsNotShown) {
+  const std::string name = Refer("Olena", "Koval", "1990-03-04");
+  Must(Do(receiver, &Stub::DeclineReferral, Decline(name)));
+  // The check looks through the store before the erasure commits, and is carried out after it.
+  rig.store().BeforeNext(
+      [&] { Must(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name))); });
+  EXPECT_EQ(MatchesOf(referrer), 0);
+  for (const auto& event : EventsOf(name)) EXPECT_NE(event.type(), "referral.duplicate_found");
+}
+
 TEST_F(IntakeTest, WhatIsWrongIsSaidWithoutTheName) {
   const auto refused = [&](const v1::CheckDuplicatesRequest& request, std::string_view field) {
     const auto answer = Check(referrer, request);

@@ -706,6 +706,13 @@ absl::Status PersonFinder::Find(std::string_view lookup, int limit, std::vector<
   return at_->status();
 }
 
+absl::StatusOr<bool> IsFoundByPerson(const store::Reader& reader, std::string_view body,
+                                     std::string_view lookup, const FoundPerson& person) {
+  const PersonLookup row{.person = person.person, .body = std::string(body), .lookup = std::string(lookup)};
+  WAYPOST_ASSIGN_OR_RETURN(const auto value, reader.Get(PersonKey(person.referral, row)));
+  return value.has_value();
+}
+
 absl::Status DeleteNotesOf(store::Writer& writer, std::string_view name, std::string_view body) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<NoteRecord> notes, ListNotes(writer, name, 0, kNoLimit));
   for (const NoteRecord& note : notes) {

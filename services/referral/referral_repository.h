@@ -218,6 +218,10 @@ class PersonFinder {
   std::unique_ptr<store::Cursor> at_;
 };
 
+// Is that person still under it?
+absl::StatusOr<bool> IsFoundByPerson(const store::Reader& reader, std::string_view body,
+                                     std::string_view lookup, const FoundPerson& person);
+
 // The notes of one body that it alone can open.
 absl::Status DeleteNotesOf(store::Writer& writer, std::string_view name, std::string_view body);
 // Sections and wraps of one person.

@@ -139,8 +139,8 @@ class HistoryCrashTest : public ::testing::Test {
   void CreateOffers(const Tokens& tokens) {
     for (const PlayedOffer& played : Offers()) {
       directory::v1::CreateOfferRequest request;
-      request.set_request_id(base::Cat("create-", played.offer));
       request.set_offer_id(played.offer.substr(played.offer.find('/') + 1));
+      request.set_request_id(base::Cat("create-", request.offer_id()));
       directory::v1::Offer& offer = *request.mutable_offer();
       offer.set_provider(played.body);
       offer.set_theme(type::v1::THEME_LANGUAGE);
