@@ -798,6 +798,16 @@ TEST_F(DirectoryServiceTest, AnEnquiryThatWaitsForMoreThanAWeekIsATaskOfTheBodyA
   (*module)->Stop();
 }
 
+// Housing goes to Parla, employment to Getafe; nobody takes over the rest.
+v1::CreateSuccessionRequest SplitOfFuenlabrada(std::string_view day) {
+  return Parse<v1::CreateSuccessionRequest>(
+      base::Cat("succession_id: 'split' succession { kind: SUCCESSION_KIND_SPLIT "
+                "predecessor: 'bodies/es-fuenlabrada' shares { successor: 'bodies/es-parla' "
+                "themes: THEME_HOUSING } shares { successor: 'bodies/es-getafe' "
+                "themes: THEME_EMPLOYMENT } period { start_date: '",
+                day, "' } reference: 'Ley 1/2027' }"));
+}
+
 TEST_F(DirectoryServiceTest, EnquiriesThatWaitGoToWhoeverStandsInThePlaceOfTheBodyAsked) {
   for (const std::string_view body : {"es-fuenlabrada", "es-getafe", "es-parla"}) {
     ASSERT_TRUE(CreateBody(body).ok());
@@ -820,14 +830,7 @@ TEST_F(DirectoryServiceTest, EnquiriesThatWaitGoToWhoeverStandsInThePlaceOfTheBo
   std::vector<std::string> housing;
   for (int i = 0; i < kEnquiriesMovedInStep + 20; ++i) housing.push_back(ask("THEME_HOUSING")->name());
   const std::string day = DateOf(DayOf(clock_.Now()) + 1);
-  ASSERT_TRUE(Call(operator_, &Stub::CreateSuccession,
-                   Parse<v1::CreateSuccessionRequest>(
-                       base::Cat("succession_id: 'split' succession { kind: SUCCESSION_KIND_SPLIT "
-                                 "predecessor: 'bodies/es-fuenlabrada' shares { successor: 'bodies/es-parla' "
-                                 "themes: THEME_HOUSING } shares { successor: 'bodies/es-getafe' "
-                                 "themes: THEME_EMPLOYMENT } period { start_date: '",
-                                 day, "' } reference: 'Ley 1/2027' }")))
-                  .ok());
+  ASSERT_TRUE(Call(operator_, &Stub::CreateSuccession, SplitOfFuenlabrada(day)).ok());
   // As after a restart each time. Whoever opens the lane last has it: the service here takes it back.
   const auto tick = [&] {
     const auto module = MakeModule({.node = node_, .store = store_});

@@ -22,8 +22,8 @@ absl::Status DeletePart(store::Writer& writer, std::string_view parent, std::str
 // One look-up: most referrals have no parts.
 absl::StatusOr<int> CountParts(const store::Reader& reader, std::string_view parent);
 
-// Names, in the order in which they were made, after that of a part (empty: from the first). There are at
-// most kMaxParts.
+// Names, in the order in which they were made, after that of a part (empty: from the first); those of one
+// millisecond in any order, which stays. There are at most kMaxParts.
 absl::StatusOr<std::vector<std::string>> ListParts(const store::Reader& reader, std::string_view parent,
                                                    std::string_view after = {});
 

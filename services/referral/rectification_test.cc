@@ -49,11 +49,13 @@ class RectificationTest : public ::testing::Test, protected ReferralRig {
     Must(Do(token, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
     return name;
   }
-  // From the receiving body on to the third one, which has the case.
-  std::string HandedOver(const std::string& name) {
+  // From the receiving body on to the third one, which has not answered yet.
+  std::string Offered(const std::string& name) {
     const auto request = ToBody<v1::HandOverReferralRequest>(name, kThirdBody);
-    return Taken(Must(Do(receiver, &Stub::HandOverReferral, request)).forwarded_to(), third);
+    return Must(Do(receiver, &Stub::HandOverReferral, request)).forwarded_to();
   }
+  // And which has the case.
+  std::string HandedOver(const std::string& name) { return Taken(Offered(name), third); }
   v1::RightsRequest Asked(const std::string& name, v1::RightKind kind = v1::RIGHT_KIND_RECTIFICATION,
                           uint32_t person = 1) {
     return Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, kind, person)));
@@ -181,16 +183,40 @@ TEST_F(RectificationTest, TheReceiptSaysThatAndNotWhat) {
 
 TEST_F(RectificationTest, WhoIsInTheMiddleCorrectsBothItsReferrals) {
   const std::string first = Taken(Referred(), receiver);
-  const std::string second = HandedOver(first);
+  const std::string second = Offered(first);
   const std::string right = Asked(first).name();
+  EXPECT_EQ(TasksOf(receiver), 2);
   ASSERT_EQ(Answered(receiver, Corrected(right, first)), "OK");
   EXPECT_EQ(NameAt(referrer, first), kRightName);
-  EXPECT_EQ(NameAt(third, second), OldName()) << "each referral by its own answer";
-  EXPECT_EQ(NameAt(receiver, second), OldName());
+  EXPECT_EQ(NameAt(receiver, first), kRightName);
+  EXPECT_EQ(NameAt(receiver, second), OldName()) << "each referral by its own answer";
   EXPECT_EQ(TasksOf(receiver), 1);
   ASSERT_EQ(Answered(receiver, Corrected(right, second)), "OK");
+  EXPECT_EQ(NameAt(receiver, second), kRightName);
+  Taken(second, third);
   EXPECT_EQ(NameAt(third, second), kRightName);
   EXPECT_EQ(Answered(referrer, Receipt(right, first, v1::RIGHT_ANSWER_RECTIFIED)), "OK");
+  EXPECT_EQ(Answered(third, Receipt(right, second, v1::RIGHT_ANSWER_RECTIFIED)), "OK");
+  EXPECT_EQ(Shown(referrer, right).answered_count(), Shown(referrer, right).holder_count());
+}
+
+TEST_F(RectificationTest, WhoPassedTheCaseOnCorrectsWhatItStillOpens) {
+  const std::string first = Taken(Referred(), receiver);
+  const std::string second = HandedOver(first);
+  const std::string right = Asked(first).name();
+  const auto before = rig.Dump();
+  EXPECT_EQ(Answered(receiver, Corrected(right, first)), "ACCESS_ENDED");
+  EXPECT_TRUE(rig.Dump() == before);
+  ASSERT_EQ(Answered(receiver, Corrected(right, second)), "OK");
+  EXPECT_EQ(NameAt(third, second), kRightName);
+  EXPECT_EQ(NameAt(receiver, second), kRightName);
+  EXPECT_EQ(NameAt(referrer, first), OldName()) << "each referral by its own answer";
+  EXPECT_EQ(Answered(receiver, Receipt(right, first, v1::RIGHT_ANSWER_RECTIFIED)), "INVALID_FIELD")
+      << "nobody has put that right";
+  EXPECT_EQ(Answered(referrer, Corrected(right, first)), "OK");
+  EXPECT_EQ(NameAt(referrer, first), kRightName);
+  EXPECT_EQ(Answered(receiver, Receipt(right, first, v1::RIGHT_ANSWER_RECTIFIED)), "OK");
+  EXPECT_THAT(OpenableBy(first, kReceivingBody), IsEmpty()) << "it opens nothing for that";
   EXPECT_EQ(Answered(third, Receipt(right, second, v1::RIGHT_ANSWER_RECTIFIED)), "OK");
   EXPECT_EQ(Shown(referrer, right).answered_count(), Shown(referrer, right).holder_count());
 }
@@ -266,7 +292,7 @@ TEST_F(RectificationTest, ThePersonIsFoundByWhatIsRight) {
   ASSERT_EQ(Found(referrer, OldName(), kBirthDate), 1);
   ASSERT_EQ(Found(receiver, OldName(), kBirthDate), 1) << "it passed her on";
   const std::string right = Asked(first).name();
-  ASSERT_EQ(Answered(receiver, Corrected(right, first)), "OK");
+  ASSERT_EQ(Answered(referrer, Corrected(right, first)), "OK");
   EXPECT_EQ(Found(referrer, OldName(), kBirthDate), 0);
   EXPECT_EQ(Found(referrer, kRightName, kRightDate), 1);
   EXPECT_EQ(Found(receiver, OldName(), kBirthDate), 1) << "the other referral is not put right yet";
@@ -297,7 +323,7 @@ TEST_F(RectificationTest, RepeatedItHappensOnce) {
   const std::string name = Taken(Referred(), receiver);
   const std::string right = Asked(name).name();
   auto request = Corrected(right, name);
-  request.set_request_id("once");
+  request.set_request_id("sent-only-once");
   const auto first = Must(Do(receiver, &Stub::AnswerRightsRequest, request));
   const auto after = rig.Dump();
   const auto again = Must(Do(receiver, &Stub::AnswerRightsRequest, request));
@@ -461,8 +487,7 @@ TEST_F(RectificationTest, WhoWasCutOffOwesNoAnswer) {
 
 TEST_F(RectificationTest, NorWhoHadItFromThere) {
   const std::string first = Taken(Referred(), receiver);
-  const auto request = ToBody<v1::HandOverReferralRequest>(first, kThirdBody);
-  const std::string second = Must(Do(receiver, &Stub::HandOverReferral, request)).forwarded_to();
+  Offered(first);
   const std::string right = Asked(first, v1::RIGHT_KIND_ACCESS).name();
   ASSERT_EQ(Shown(referrer, right).holder_count(), 4);
   // What was answered before goes too: there is no such referral for that body.

@@ -1604,11 +1604,20 @@ std::string_view AssigneeOf(const ReferralRecord& record, Actor actor) {
   return actor == Actor::kReceiving ? record.receiving().assignee() : record.referring().assignee();
 }
 
+Refusal HandOverRefusal(Guard guard, const ReferralRecord& record) {
+  const bool pending = record.hand_over_pending();
+  if (guard == Guard::kHandOverPending) return pending ? nullptr : NoHandOverPending;
+  if (pending) return HandOverPending;
+  if (guard == Guard::kNoHandOverPending) return nullptr;
+  if (record.hand_over_count() >= kMaxHandOvers) return TooManyHandOvers;
+  if (EveryoneIsStopped(record)) return DisclosureStopped;
+  return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
+}
+
 }  // namespace
 
 Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::string_view pseudonym,
                   absl::Time now) {
-  const bool pending = record.hand_over_pending();
   switch (guard) {
     case Guard::kNone:
     case Guard::kComplete:
@@ -1627,22 +1636,17 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       if (EveryoneIsStopped(record)) return DisclosureStopped;
       return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kMayHandOver:
-      if (pending) return HandOverPending;
-      if (record.hand_over_count() >= kMaxHandOvers) return TooManyHandOvers;
-      if (EveryoneIsStopped(record)) return DisclosureStopped;
-      return record.hops_size() < kMaxHops ? nullptr : TooManyHops;
     case Guard::kHandOverPending:
-      return pending ? nullptr : NoHandOverPending;
+    case Guard::kNoHandOverPending:
+      return HandOverRefusal(guard, record);
     case Guard::kResultsOfAccepted:
     case Guard::kNoResultsOfAccepted:
       if (!record.has_accept_time()) return NeverAccepted;
       [[fallthrough]];
     case Guard::kResults:
     case Guard::kNoResults:
-      if (pending) return HandOverPending;
+      if (record.hand_over_pending()) return HandOverPending;
       return record.open_part_count() > 0 ? PartsOpen : nullptr;
-    case Guard::kNoHandOverPending:
-      return pending ? HandOverPending : nullptr;
     case Guard::kEscalated:
       return record.has_escalate_time() ? nullptr : NotEscalated;
     case Guard::kReopenable:

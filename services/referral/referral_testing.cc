@@ -360,16 +360,10 @@ ReferralRecord RecordIn(State state) {
   }
 }
 
-ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
-  ReferralRecord record = RecordIn(state);
-  const bool hand_over =
-      event == Event::kHandOverTaken || event == Event::kHandOverNotTaken || event == Event::kHandOverMoved;
-  if (hand_over && (state == kOnHold || state == kCancelRequested)) {
-    record = After(Actor::kReceiving, RecordIn(kInProgress), command::HandOver{ToThird()}, HourAgo());
-    if (state == kCancelRequested) {
-      record = After(Actor::kReferring, record, command::Cancel{v1::CANCEL_REASON_NEED_MET}, HourAgo());
-    }
-  }
+namespace {
+
+// What is due, for an event that is about it.
+void SetDueFor(State state, Event event, Actor actor, ReferralRecord& record) {
   const bool dates = event == Event::kProposeDate || event == Event::kAgreeDate ||
                      event == Event::kRefuseDate || event == Event::kEscalate || event == Event::kReminder ||
                      event == Event::kGiveBackTime || event == Event::kRemind ||
@@ -385,6 +379,21 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
   if (event == Event::kEscalate) {
     *record.mutable_due()->mutable_time() = api::ToTimestamp(HourAgo() - absl::Hours(1));
   }
+}
+
+}  // namespace
+
+ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
+  ReferralRecord record = RecordIn(state);
+  const bool hand_over =
+      event == Event::kHandOverTaken || event == Event::kHandOverNotTaken || event == Event::kHandOverMoved;
+  if (hand_over && (state == kOnHold || state == kCancelRequested)) {
+    record = After(Actor::kReceiving, RecordIn(kInProgress), command::HandOver{ToThird()}, HourAgo());
+    if (state == kCancelRequested) {
+      record = After(Actor::kReferring, record, command::Cancel{v1::CANCEL_REASON_NEED_MET}, HourAgo());
+    }
+  }
+  SetDueFor(state, event, actor, record);
   const bool coordination =
       event == Event::kRule || event == Event::kConfirmCompetence || event == Event::kAssume;
   if (coordination) {

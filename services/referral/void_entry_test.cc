@@ -80,6 +80,10 @@ TEST_F(VoidEntryTest, AVoidNoteIsListedAndOpenedByWhoWroteItAlone) {
   const size_t notes = Notes(name).size();
   const auto after = Must(Do(receiving_caseworker, &Stub::VoidEntry, OfNote(name, number)));
   EXPECT_EQ(after.state(), kInProgress);
+  const auto event = EventsOf(name).back();
+  ASSERT_EQ(event.type(), "referral.entry_voided");
+  EXPECT_EQ(event.facts().at("entry"), base::Cat("notes/", number));
+  EXPECT_EQ(event.facts().at("reason"), "WRONG_PERSON");
   EXPECT_THAT(Notes(name), SizeIs(notes)) << "nothing is deleted";
   EXPECT_EQ(Opened(referrer, name, number), "ENTRY_VOID");
   EXPECT_EQ(Opened(receiver, name, number), "OK");
@@ -92,10 +96,6 @@ TEST_F(VoidEntryTest, AVoidNoteIsListedAndOpenedByWhoWroteItAlone) {
     EXPECT_EQ(LastEntry(token, name).voided_entry(), NoteName(name, number));
     EXPECT_EQ(LastEntry(token, name).void_reason(), v1::VOID_REASON_WRONG_PERSON);
   }
-  const auto event = EventsOf(name).back();
-  EXPECT_EQ(event.type(), "referral.entry_voided");
-  EXPECT_EQ(event.facts().at("entry"), base::Cat("notes/", number));
-  EXPECT_EQ(event.facts().at("reason"), "WRONG_PERSON");
   EXPECT_EQ(Void(receiver, OfNote(name, number)), "ENTRY_VOID") << "once";
 }
 
@@ -176,7 +176,7 @@ TEST_F(VoidEntryTest, RepeatedItHappensOnceAndAnOldRevisionIsRefused) {
   request.set_etag("\"1\"");
   EXPECT_EQ(Void(referrer, request), "ETAG_MISMATCH");
   request.set_etag(Must(Get(referrer, name)).etag());
-  request.set_request_id("once");
+  request.set_request_id("sent-only-once");
   ASSERT_EQ(Void(referrer, request), "OK");
   const auto after = rig.Dump();
   EXPECT_EQ(Void(referrer, request), "OK");

@@ -78,8 +78,8 @@ _COLUMNS = ("case", "own_reference", "theme", "priority", "receiving_body", "ref
             "informed_how", "informed_language", "screening", "given_name", "family_name", "birth_date",
             "contact", "needs", "reason")
 _SAME_FOR_ALL = ("language", "normal", TO, f"{FROM}/units/intake", "ES300", "25-to-39", "prs", "prs",
-                 "agreed", "not-bound", "deliver-service", "public-task", "es/ley-7-1985/art-25", "public-task",
-                 "es/ley-7-1985/art-25", "es/ley-39-2015/art-17", "in-person", "prs",
+                 "agreed", "not-bound", "deliver-service", "public-task", "es/ley-7-1985/art-25",
+                 "public-task", "es/ley-7-1985/art-25", "es/ley-39-2015/art-17", "in-person", "prs",
                  "Needs a beginners' course in the morning; no Latin script yet.", "Invented")
 _TEXTS = ("1990-03-21", "+34 600 000 000",
           "Spanish from the first letter; wants to work as a tailor, which was her trade for nine years.",
