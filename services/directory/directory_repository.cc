@@ -334,8 +334,7 @@ std::string OpenSuccessionKey(const v1::Succession& succession) {
 }
 Keys DueKeys(const v1::Succession& succession) {
   const std::string_view id = IdIn(ResourceKind::kSuccession, succession.name());
-  Keys keys = {
-      KeyBuilder(DueSuccessionsPrefix()).Text(succession.period().start_date()).Text(id).Take()};
+  Keys keys = {KeyBuilder(DueSuccessionsPrefix()).Text(succession.period().start_date()).Text(id).Take()};
   // The offers of a body that is no more are to be handed on.
   if (succession.kind() == v1::SUCCESSION_KIND_COMPETENCE_MOVED) return keys;
   keys.push_back(OpenSuccessionKey(succession));
@@ -1230,9 +1229,8 @@ absl::StatusOr<std::string> DirectoryRepository::HeirOf(const Reader& reader, co
                                                         absl::CivilDay day) const {
   const std::string_view territory =
       offer.territories().empty() ? std::string_view() : std::string_view(offer.territories(0));
-  WAYPOST_ASSIGN_OR_RETURN(
-      std::optional<Successor> successor,
-      FindSuccessor(reader, offer.provider(), offer.theme(), territory, day));
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
+                           FindSuccessor(reader, offer.provider(), offer.theme(), territory, day));
   return successor && successor->whole ? std::move(successor->body) : std::string();
 }
 

@@ -11,8 +11,8 @@
 //
 // PROGRAMME_ENDING: kTaskAheadDays before its last day, until the offer is defunct or under another one.
 //
-// ENQUIRY_UNANSWERED: the first day on which it has waited for more than kEnquiryAnsweredWithin from beginning
-// to end, until it is answered or gone.
+// ENQUIRY_UNANSWERED: the first day on which it has waited for more than kEnquiryAnsweredWithin from
+// beginning to end, until it is answered or gone.
 #ifndef WAYPOST_SERVICES_DIRECTORY_TASKS_H_
 #define WAYPOST_SERVICES_DIRECTORY_TASKS_H_
 

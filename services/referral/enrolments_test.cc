@@ -285,8 +285,7 @@ TEST_F(EnrolmentTest, ItsCourseIsKept) {
   EXPECT_EQ(left.moves(0).to_group_id(), "fle1");
   EXPECT_EQ(List("fle1").taken(), 0);
   EXPECT_EQ(left.revision(), 8);
-  EXPECT_THAT(left.allowed_actions(), ElementsAre("VOID_ASSESSMENT"))
-      << "what is wrong may be found later";
+  EXPECT_THAT(left.allowed_actions(), ElementsAre("VOID_ASSESSMENT")) << "what is wrong may be found later";
   std::vector<int64_t> revisions;
   for (const auto& event : EventsOf(name)) revisions.push_back(event.revision());
   EXPECT_THAT(revisions, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8)) << "without gaps";

@@ -282,22 +282,23 @@ struct AnswerRight {
 
 }  // namespace command
 
-using Command = std::variant<
-    command::Create, command::Update, command::Approve, command::Submit, command::Acknowledge,
-    command::RequestInformation, command::ProvideInformation, command::InformationLapse, command::Waitlist,
-    command::OfferPlace, command::TakePlace, command::StayOnList, command::LeaveList, command::OfferLapse,
-    command::Accept, command::Decline, command::ProposeForward, command::ConfirmForward,
-    command::ForwardByDuty, command::HandOver, command::HandOverTaken, command::HandOverNotTaken,
-    command::HandOverMoved, command::Start, command::Hold, command::Resume, command::Complete,
-    command::EndWithoutResult, command::Cancel, command::ConfirmCancel, command::RefuseCancel,
-    command::Reminder, command::GiveBackTime, command::Escalate, command::Lapse, command::Reopen,
-    command::Misdirected, command::Assign, command::Claim, command::AddNote, command::ProposeDate,
-    command::AgreeDate, command::RefuseDate, command::RecordAppointment, command::ChangePriority,
-    command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
-    command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
-    command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention, command::Succeed,
-    command::ProgrammeEnding, command::ProgrammeGoesOn, command::Detach, command::Rectify,
-    command::VoidEntry>;
+using Command =
+    std::variant<command::Create, command::Update, command::Approve, command::Submit, command::Acknowledge,
+                 command::RequestInformation, command::ProvideInformation, command::InformationLapse,
+                 command::Waitlist, command::OfferPlace, command::TakePlace, command::StayOnList,
+                 command::LeaveList, command::OfferLapse, command::Accept, command::Decline,
+                 command::ProposeForward, command::ConfirmForward, command::ForwardByDuty, command::HandOver,
+                 command::HandOverTaken, command::HandOverNotTaken, command::HandOverMoved, command::Start,
+                 command::Hold, command::Resume, command::Complete, command::EndWithoutResult,
+                 command::Cancel, command::ConfirmCancel, command::RefuseCancel, command::Reminder,
+                 command::GiveBackTime, command::Escalate, command::Lapse, command::Reopen,
+                 command::Misdirected, command::Assign, command::Claim, command::AddNote,
+                 command::ProposeDate, command::AgreeDate, command::RefuseDate, command::RecordAppointment,
+                 command::ChangePriority, command::Remind, command::Rule, command::ConfirmCompetence,
+                 command::Assume, command::SettleFollowUp, command::Erase, command::Withdraw, command::Object,
+                 command::Restrict, command::AnswerRight, command::AskAccess, command::PlaceHold,
+                 command::ReleaseHold, command::EndRetention, command::Succeed, command::ProgrammeEnding,
+                 command::ProgrammeGoesOn, command::Detach, command::Rectify, command::VoidEntry>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);

@@ -10,8 +10,8 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
-#include "services/referral/succession_rules.h"
 #include "services/referral/referral_view.h"
+#include "services/referral/succession_rules.h"
 
 namespace waypost::referral {
 namespace {

@@ -168,12 +168,12 @@ waypost::bench::LoadResult RunList(const Options& options) {
 // Fills a directory, or asks it for routes.
 waypost::bench::LoadResult RunDirectory(const Options& options) {
   const bool asks = options.mode == "routes";
-  Caller caller(options,
-                std::string("/waypost.directory.v1.DirectoryService/") +
-                    (asks                       ? "ResolveRoute"
-                     : options.mode == "bodies" ? "CreateBody"
-                                                : "ImportOffers"),
-                options.token);
+  Caller caller(
+      options,
+      std::string("/waypost.directory.v1.DirectoryService/") + (asks                       ? "ResolveRoute"
+                                                                : options.mode == "bodies" ? "CreateBody"
+                                                                                           : "ImportOffers"),
+      options.token);
   const auto make = [&](uint64_t number) {
     if (asks) return waypost::bench::MakeRoute(number, options.bodies).SerializeAsString();
     if (options.mode == "bodies") return waypost::bench::MakeBody(number).SerializeAsString();
@@ -235,9 +235,8 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app{"One kind of call, under load."};
   app.add_option("--mode", options.mode)
-      ->check(
-          CLI::IsMember({"echo", "submit", "disclose", "list", "bodies", "offers", "routes", "page-bytes",
-                         "request-bytes", "serving"}));
+      ->check(CLI::IsMember({"echo", "submit", "disclose", "list", "bodies", "offers", "routes", "page-bytes",
+                             "request-bytes", "serving"}));
   app.add_option("--port", options.port);
   app.add_option("--channels", options.channels);
   app.add_option("--token", options.token);

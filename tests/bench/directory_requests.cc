@@ -73,9 +73,10 @@ void FillOffer(uint64_t number, uint64_t body, pb::OfferToImport& row) {
   offer.set_theme(Theme(number));
   offer.set_kind(pb::OFFER_KIND_ONE_OFF);
   SetText(base::Cat("Support ", std::to_string(number)), *offer.mutable_display_name());
-  SetText("Advice and support for people who have arrived lately. Ask at the reception; bring what papers "
-          "you have. An interpreter can be called.",
-          *offer.mutable_description());
+  SetText(
+      "Advice and support for people who have arrived lately. Ask at the reception; bring what papers "
+      "you have. An interpreter can be called.",
+      *offer.mutable_description());
   offer.add_territories(ServedBy(number, body));
   offer.mutable_eligibility()->mutable_age()->set_min_years(16);
   offer.add_languages("en");
