@@ -514,7 +514,8 @@ void CheckOutcomes(const std::map<std::string, int>& outcomes) {
                                                                 "ALREADY_VISITED",
                                                                 "REOPEN_TOO_LATE",
                                                                 "NOTHING_TO_ANSWER",
-                                                                "ALREADY_ENROLLED"};
+                                                                "ALREADY_ENROLLED",
+                                                                "ALREADY_ON_LIST"};
   for (const auto& [reason, count] : outcomes) {
     EXPECT_TRUE(expected->contains(reason)) << reason << " " << count;
   }

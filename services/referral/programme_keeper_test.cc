@@ -211,18 +211,18 @@ TEST_F(ProgrammeKeeperTest, AnOfferThatComesUnderAnotherProgrammeTakesTheMarkAwa
 
 TEST_F(ProgrammeKeeperTest, ByTheListAndByThePlaceAsWellAsByWhatWasAskedFor) {
   r.SetGroups(kGroups, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {{"alpha", 5}});
-  const std::string waits = r.Requested();
-  auto waitlist = On<v1::WaitlistReferralRequest>(waits);
-  waitlist.set_offer(std::string(kGroups));
-  waitlist.set_group_id("alpha");
-  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + 30 * kDay);
-  Must(r.Do(r.receiver, &Stub::WaitlistReferral, waitlist));
   const std::string placed = r.Requested();
   auto accept = On<v1::AcceptReferralRequest>(placed);
   accept.set_offer(std::string(kGroups));
   accept.add_places()->set_person(1);
   accept.mutable_places(0)->set_group_id("alpha");
   Must(r.Do(r.receiver, &Stub::AcceptReferral, accept));
+  const std::string waits = r.Requested();
+  auto waitlist = On<v1::WaitlistReferralRequest>(waits);
+  waitlist.set_offer(std::string(kGroups));
+  waitlist.set_group_id("alpha");
+  *waitlist.mutable_review_time() = api::ToTimestamp(Now() + 30 * kDay);
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, waitlist));
   directory::v1::WatchChangesResponse changes;
   directory::v1::Change& change = *changes.add_changes();
   change.set_revision(1'000);

@@ -153,7 +153,9 @@ TEST_F(ReceiptsTest, TheSameSubmissionAgainIsReceivedOnce) {
 TEST_F(ReceiptsTest, OpenedAgainItIsReceivedAgainWithItsNewContent) {
   const std::string name = Requested();
   Must(Get(receiver, name));
-  Must(Do(receiver, &Stub::DeclineReferral, Decline(name)));
+  auto cancel = On<v1::CancelReferralRequest>(name);
+  cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
+  Must(Do(referrer, &Stub::CancelReferral, cancel));
   const std::string before = Record(name).content_hash();
   rig.clock().Advance(absl::Hours(1));
   Refresh();

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
+#include "absl/status/status.h"
 #include "common/api/names.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_rig.h"
@@ -30,6 +32,15 @@ class ReferralNamesTest : public ::testing::Test, protected ReferralRig {
     v1::CreateReferralRequest request = NewDraft();
     request.mutable_referral()->set_name(std::string(name));
     return request;
+  }
+  // Everything that a client is told; ToString() gives the details in no certain order.
+  static std::map<std::string, std::string> Told(const absl::Status& status) {
+    std::map<std::string, std::string> told = {{"code", absl::StatusCodeToString(status.code())},
+                                               {"message", std::string(base::ToStd(status.message()))}};
+    status.ForEachPayload([&told](absl::string_view url, const absl::Cord& payload) {
+      told.emplace(base::ToStd(url), std::string(payload));
+    });
+    return told;
   }
 };
 
@@ -72,7 +83,7 @@ TEST_F(ReferralNamesTest, NobodyCanTryTheNamesOfAnotherBody) {
     const auto refused = Do(token, &Stub::SubmitReferral, Named(name));
     EXPECT_EQ(ReasonOf(refused), "INVALID_FIELD") << name;
     EXPECT_THAT(error::ViolationsOf(refused.status()), Contains(StartsWith("referral.name: ")));
-    return std::string(base::ToStd(refused.status().ToString()));
+    return Told(refused.status());
   };
   for (const std::string& token : {receiver, third}) {
     EXPECT_EQ(answer(token, taken), answer(token, never));

@@ -150,8 +150,10 @@ std::vector<v1::ReferralState> StatesOf(const v1::ListReferralsRequest& request)
     }
   }
   if (!states.empty()) return states;
+  // What is followed up has ended.
+  const bool ends = request.box() == v1::BOX_FOLLOW_UP;
   for (int state = v1::REFERRAL_STATE_DRAFT; state <= v1::ReferralState_MAX; ++state) {
-    if (!IsEnd(static_cast<v1::ReferralState>(state)))
+    if (IsEnd(static_cast<v1::ReferralState>(state)) == ends)
       states.push_back(static_cast<v1::ReferralState>(state));
   }
   return states;

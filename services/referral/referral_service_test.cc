@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -227,9 +228,11 @@ TEST_F(ReferralServiceTest, AnEventNamesItsPartiesAndCommitsToWhatItDisclosed) {
     values.insert(value);
     EXPECT_THAT(value, SizeIs(32));
   }
-  EXPECT_THAT(names,
-              ElementsAre("1.alerts", "1.details", "1.screening", "2.alerts", "2.details", "2.screening"));
-  EXPECT_THAT(values, SizeIs(6));
+  EXPECT_THAT(names, ElementsAre("1.alerts", "1.details", "1.screening", "2.alerts", "2.details",
+                                 "2.screening", "content"));
+  EXPECT_THAT(values, SizeIs(7));
+  EXPECT_EQ(event.commitments().at("content"), Record(name).content_hash());
+  EXPECT_EQ(event.facts().at("transport_receipt"), "RECEIVED");
   for (const auto& section : Sections(name)) EXPECT_THAT(values, Contains(section.commitment()));
   // The commitment opens with the data key and the content.
   const OpenedKeys opened = Must(sealing.OpenKeys(name, Wraps(name), kReferringBody));
@@ -1228,7 +1231,10 @@ TEST(ReferralBodies, MayRunSeveralTimes) {
   Must(again.Do(again.third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(linked)));
   EXPECT_EQ(again.Record(name).state(), kForwarded);
   EXPECT_EQ(again.Record(name).revision(), 5);
-  EXPECT_EQ(again.rig.Envelopes().size(), 7U);
+  std::map<std::string, int> events;
+  for (const auto& event : again.rig.Events()) ++events[event.type()];
+  EXPECT_EQ(events["referral.transport_receipt"], 2) << "each body was given it once, whatever it did then";
+  EXPECT_EQ(again.rig.Envelopes().size(), 9U);
   const auto shown =
       Must(again.Do(again.third, &Stub::DiscloseReferral, again.Disclose(linked, kScreeningAndDetails)));
   EXPECT_EQ(shown.sections(0).details().given_name(), base::Cat(kGivenName, "-1"));

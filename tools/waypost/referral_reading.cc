@@ -51,7 +51,7 @@ void AddReferralList(CLI::App& group, Session& session) {
   list.flags.rename = {{"states", "state"}};
   list.flags.help = {
       {"box", "what others ask of us (inbox, the default), or what we ask of others"},
-      {"states", "only these; every state that is not an end if absent"},
+      {"states", "only these; if absent, every state that is not an end, and of follow-ups every end"},
       {"unit", "a unit of the own body"},
       {"assigned_to_me", "only what is assigned to the caller, within --unit if that is given"}};
   list.complete = [](Message& message) {

@@ -310,7 +310,7 @@ absl::StatusOr<ExitCode> SendLater(Session& session, const SendLaterOptions& opt
 
 void AddSendLaterCommand(CLI::App& root, Session& session) {
   CLI::App& leaf = *root.add_subcommand(
-      "send-later", "Send what `referral … --later FILE` has kept, in order; show what is in conflict");
+      "send-later", "Send what `waypost referral` has kept in a file, in order; show what is in conflict");
   auto options = std::make_shared<SendLaterOptions>();
   leaf.add_option("file", options->file, "the file; each change is marked in it once it is sent")->required();
   leaf.add_option("--retry", options->retry,
