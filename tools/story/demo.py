@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """The story from the source papers, played on a node of its own. Started by tools/demo.
 
-Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays: the
-directory of the papers, the way to a service, a family of four with an interpreter need, a decline, a
-forward, a waiting list, a case with parts, silence that escalates, a protected member of a family, a
-programme that ends, what declines say about the directory, a file of referrals and a month in figures, a person who
-moves from Livadia to Athens to Vienna, a municipality that merges, the audit log and its proofs, an erasure.
-Each step says what happened and checks it.
+Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays:
+the directory of the papers, the way to a service, a family of four with an interpreter need, a decline,
+a forward, a waiting list, a case with parts, silence that escalates, a protected member of a family, a
+programme that ends, what declines say about the directory, a file of referrals and a month in figures,
+a person who moves from Livadia to Athens to Vienna, a municipality that merges, the audit log and its
+proofs, an erasure. Each step says what happened and checks it.
 """
 
 import argparse
