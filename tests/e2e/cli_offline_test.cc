@@ -21,7 +21,8 @@ class CliOfflineTest : public CliTest {
  protected:
   static std::vector<std::string> Receipts(std::string_view who, const std::string& name) {
     std::vector<std::string> kinds;
-    for (const json& receipt : Json(who, base::Cat("referral receipts ", name)).at("receipts")) {
+    const json shown = Json(who, base::Cat("referral receipts ", name));
+    for (const json& receipt : shown.at("receipts")) {
       EXPECT_EQ(receipt.at("holds"), true);
       kinds.push_back(receipt.at("kind"));
     }

@@ -327,7 +327,7 @@ TEST_F(CliReferralTest, EveryCommandOfItsHelpDoesWhatItSays) {
   EXPECT_GT(left.size(), 40u);
   for (const std::string& command : run_) EXPECT_EQ(left.erase(command), 1u) << command;
   EXPECT_THAT(left, ElementsAre("assume-responsibility", "duplicates", "import", "receipts", "remind",
-                                "rule-on-competence", "settle-follow-up", "watch"))
+                                "rule-on-competence", "settle-follow-up", "void", "watch"))
       << "which have tests of their own";
 }
 
@@ -471,7 +471,7 @@ TEST_F(CliReferralTest, AnImportIsCorrectedByItsErrorFileAndRunAgain) {
   std::istringstream lines(ReadFile(errors));
   std::string line;
   std::getline(lines, line);
-  EXPECT_EQ(line, "row,line,field,problem,reason,request_id");
+  EXPECT_EQ(line, "row,line,field,problem,reason,request_id\r");
   std::getline(lines, line);
   EXPECT_THAT(line, ::testing::StartsWith("3,3,theme,"));
   EXPECT_FALSE(std::getline(lines, line)) << "nothing else was wrong";
@@ -483,8 +483,12 @@ TEST_F(CliReferralTest, AnImportIsCorrectedByItsErrorFileAndRunAgain) {
   for (const char* reference : {"SPRING-A", "SPRING-B", "SPRING-C"}) {
     EXPECT_EQ(NamesIn(Json("worker", base::Cat("referral find ", reference))).size(), 1u) << reference;
   }
-  // A row that was sent is not changed by the file.
+  // A row that was sent is not sent again, whatever it says by then.
   WriteFile(file, CsvOf({{"SPRING-Z", "housing"}, {"SPRING-B", "housing"}, {"SPRING-C", "housing"}}, flags));
+  EXPECT_EQ(Run("worker", import).exit_code, 0);
+  EXPECT_THAT(Run("worker", "referral find SPRING-Z").errors, HasSubstr("No referral has it."));
+  // Where it is not known any more what went through, the server knows.
+  std::filesystem::remove(base::Cat(file, ".done.csv"));
   EXPECT_EQ(Run("worker", import).exit_code, 5);
   EXPECT_THAT(ReadFile(errors), HasSubstr("REQUEST_ID_REUSED"));
 }
@@ -521,6 +525,8 @@ TEST_F(CliReferralTest, ImportEndsWithTheCodeOfWhatStoppedIt) {
   WriteFile(file, CsvOf({{"GOOD", "housing"}}, base::Cat(ReferralFlags(), " --screening room")));
   EXPECT_EQ(Run("worker", base::Cat("referral import ", file)).exit_code, 0);
   EXPECT_FALSE(std::filesystem::exists(base::Cat(file, ".errors.csv")));
+  // What went through is not sent again, whoever asks for it.
+  WriteFile(file, CsvOf({{"ANOTHER", "housing"}}, base::Cat(ReferralFlags(), " --screening room")));
   WriteFile(*folder_ / "stranger.token", "no token");
   EXPECT_EQ(Run("stranger", base::Cat("referral import ", file)).exit_code, 2) << "blanks are in no token";
   WriteFile(*folder_ / "stranger.token", "no.token");
