@@ -401,7 +401,8 @@ int CheckHelps(const Words& path, const std::set<std::string>& everywhere) {
   for (std::string line; std::getline(help, line);) {
     in_subcommands = line == "Subcommands:" || (in_subcommands && !line.empty());
     if (in_subcommands && line.rfind("  ", 0) == 0 && line[2] != ' ') {
-      words.back() = line.substr(2, line.find(' ', 2) - 2);
+      // Without its aliases, which follow a comma.
+      words.back() = line.substr(2, line.find_first_of(" ,", 2) - 2);
       commands += CheckHelps(words, everywhere);
     }
     ReadFlags(line, flags);
