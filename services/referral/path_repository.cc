@@ -187,11 +187,14 @@ absl::StatusOr<std::vector<std::string>> AlongPaths(const store::Reader& reader,
   return names;
 }
 
-absl::StatusOr<std::vector<std::string>> StepsFrom(const store::Reader& reader, std::string_view referral) {
+absl::StatusOr<std::vector<std::string>> StepsFrom(const store::Reader& reader, std::string_view referral,
+                                                   LedBy by) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<PathLink> paths, LinksOfReferral(reader, referral));
   std::vector<std::string> names;
   for (const PathLink& path : paths) {
-    if (path.kind != storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING) continue;
+    const bool began = path.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING ||
+                       (path.kind == storage::v1::PATH_LINK_KIND_BEGAN_REFERRING && by == LedBy::kEither);
+    if (!began) continue;
     WAYPOST_ASSIGN_OR_RETURN(const std::vector<PathLink> links, LinksOfPath(reader, path.path));
     for (const PathLink& link : links) {
       if (link.kind == storage::v1::PATH_LINK_KIND_STEP) names.push_back(link.referral);

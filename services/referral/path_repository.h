@@ -59,8 +59,11 @@ absl::StatusOr<StepCourses> CoursesOf(const store::Reader& reader, const PathRec
 
 // The referrals that hang together with one by a path.
 absl::StatusOr<std::vector<std::string>> AlongPaths(const store::Reader& reader, std::string_view referral);
-// The referrals by which its receiving body passed on what it was told in this one: the steps of its paths.
-absl::StatusOr<std::vector<std::string>> StepsFrom(const store::Reader& reader, std::string_view referral);
+// Who of the two sides of a referral leads a path that began from it.
+enum class LedBy { kReceiving, kEither };
+// The steps of the paths that began from this referral: by them one side passed on what is in it.
+absl::StatusOr<std::vector<std::string>> StepsFrom(const store::Reader& reader, std::string_view referral,
+                                                   LedBy by);
 
 }  // namespace waypost::referral::rows
 

@@ -540,6 +540,46 @@ TEST_F(PathTest, WhatWasMisdirectedIsGoneFromTheStepsToo) {
   EXPECT_FALSE(Must(Seen(referrer, own)).has_end_time());
 }
 
+// The leading body referred the person by the step itself: what it knows of her is the same as in the first.
+TEST_F(PathTest, WhatWasMisdirectedIsGoneFromAPathThatBeganFromAStep) {
+  const std::string began = Accepted();
+  const std::string path = Led(began);
+  const std::string first = Take(path, 1, kThirdBody);
+  ASSERT_EQ(End(path), "OK");
+  const std::string again = Led(first);
+  const std::string second = Take(again, 1, kFourthBody);
+  Finish(fourth, second);
+  ASSERT_EQ(End(again), "OK");
+  const std::string once_more = Led(second);
+  const std::string last = Take(once_more, 1, kFifthBody);
+  auto report = On<v1::ReportMisdirectedRequest>(began);
+  report.set_text("to the wrong body");
+  Must(Do(referrer, &Stub::ReportMisdirected, report));
+  for (const std::string& name : {first, second, last}) {
+    EXPECT_EQ(Record(name).receiver_access(), storage::v1::RECEIVER_ACCESS_CUT) << name;
+    EXPECT_THAT(Sections(name), IsEmpty());
+    EXPECT_THAT(Wraps(name), IsEmpty());
+  }
+  EXPECT_EQ(Get(fifth, last).status().code(), absl::StatusCode::kNotFound);
+  for (const std::string& name : {path, again, once_more}) EXPECT_FALSE(Stored(name).has_value()) << name;
+}
+
+TEST_F(PathTest, WhatWasMisdirectedIsGoneFromAPathThatBeganFromAHandOver) {
+  const std::string began = Accepted();
+  const std::string handed =
+      Must(Do(receiver, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(began, kThirdBody)))
+          .forwarded_to();
+  const std::string path = Led(handed);
+  const std::string step = Take(path, 1, kFourthBody);
+  auto report = On<v1::ReportMisdirectedRequest>(began);
+  report.set_text("to the wrong body");
+  Must(Do(referrer, &Stub::ReportMisdirected, report));
+  EXPECT_EQ(Record(step).receiver_access(), storage::v1::RECEIVER_ACCESS_CUT);
+  EXPECT_THAT(Sections(step), IsEmpty());
+  EXPECT_THAT(Wraps(step), IsEmpty());
+  EXPECT_FALSE(Stored(path).has_value());
+}
+
 // --- Erasing
 
 TEST_F(PathTest, ItGoesWithTheLastShareOfItsBody) {

@@ -371,29 +371,33 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
   return absl::OkStatus();
 }
 
-// By what its receiving body passed a referral on: what continues it, hand-overs that were not taken
-// included, and the steps of a path that began from it.
-absl::StatusOr<std::vector<std::string>> PassedOnBy(const store::Reader& reader, std::string_view name) {
+// By what a referral was passed on: what continues it, hand-overs that were not taken included, and the steps
+// of the paths of that side which began from it.
+absl::StatusOr<std::vector<std::string>> PassedOn(const store::Reader& reader, std::string_view name,
+                                                  rows::LedBy by) {
   WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> names,
                            rows::ListContinuations(reader, name, kMaxChainReferrals));
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> steps, rows::StepsFrom(reader, name));
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> steps, rows::StepsFrom(reader, name, by));
   names.insert(names.end(), steps.begin(), steps.end());
   return names;
 }
 
-// A misdirected referral is gone from whomever it was passed on to. What the decision of one of them follows
-// by itself is cut when its turn comes.
+// A misdirected referral is gone from whomever it was passed on to. Who misdirected it may have what it sent:
+// paths of its own go on. Who passed it on never should have had it: of those referrals both sides lose all.
+// What the decision of one of them follows by itself is cut when its turn comes.
 absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                                 std::string_view name) {
   std::set<std::string, std::less<>> seen = {std::string(name)};
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> to_visit, PassedOnBy(mutation.writer(), name));
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> to_visit,
+                           PassedOn(mutation.writer(), name, rows::LedBy::kReceiving));
   while (!to_visit.empty()) {
     const std::string next = std::move(to_visit.back());
     to_visit.pop_back();
     if (!seen.insert(next).second) continue;
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), next));
     const bool cut = record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
-    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> further, PassedOnBy(mutation.writer(), next));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> further,
+                             PassedOn(mutation.writer(), next, rows::LedBy::kEither));
     if (!cut) {
       WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, {{next, command::Misdirected{}}}, 0));
     }
