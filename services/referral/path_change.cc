@@ -96,6 +96,20 @@ absl::Status Carry(rpc::Mutation& mutation, const Authorized& as, const PathComm
   return absl::OkStatus();
 }
 
+// Was it prepared from these very sources, as they are now?
+absl::StatusOr<bool> IsUpToDate(const store::Reader& reader, const PreparedStep& prepared,
+                                const std::vector<StepSource>& sources) {
+  if (!prepared.made || prepared.sources.size() != sources.size()) return false;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const PreparedStep::Source& before = prepared.sources[i];
+    const ReferralRecord& now = *sources[i].referral;
+    if (before.referral != now.name() || before.revision != now.revision()) return false;
+    WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, now.name()));
+    if (!SameWraps(before.based_on, holdings.wraps())) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<HeldPath> HoldPath(const store::Reader& reader, std::string_view name) {
@@ -164,30 +178,50 @@ absl::StatusOr<PreparedStep> PathChange::Prepare(const rpc::Call& call, const st
   if (!call.Authorize(path->RelationsOf(*call.caller), request.name()).ok()) return prepared;
   const path::TakeStep take{.step = request.step(), .referral = name};
   if (!DecidePath(path->record, path->courses, take, call.now).ok()) return prepared;
-  const absl::StatusOr<const ReferralRecord*> source = SourceOf(path->record, path->referrals);
-  if (!source.ok()) return prepared;
+  const auto kinds = SectionsOfStep(request, *call.caller);
+  if (!kinds.ok()) return prepared;
+  const auto sources = SourcesOf(path->record, path->referrals, *kinds);
+  if (!sources.ok()) return prepared;
   prepared.made = true;
-  prepared.source = (*source)->name();
-  prepared.revision = (*source)->revision();
-  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, prepared.source));
-  prepared.based_on = holdings.wraps();
-  google::protobuf::RepeatedPtrField<v1::Person> persons;
-  for (const v1::Person& each : (*source)->persons()) {
-    if (each.number() == path->record.person()) *persons.Add() = each;
+  google::protobuf::RepeatedPtrField<v1::PersonSections> sections;
+  v1::PersonSections& along = *sections.Add();
+  along.set_person(path->record.person());
+  for (const StepSource& source : *sources) {
+    WAYPOST_RETURN_IF_ERROR(AddFrom(reader, path->record, source, prepared, along));
   }
-  const std::string& body = path->record.body();
-  WAYPOST_ASSIGN_OR_RETURN(auto sections,
-                           change_.OpenHeld(reader, prepared.source, prepared.based_on, body, persons));
-  if (sections.empty()) sections.Add()->set_person(path->record.person());
-  if (request.has_screening()) *sections[0].mutable_screening() = request.screening();
+  if (request.has_screening()) *along.mutable_screening() = request.screening();
   prepared.filled = FilledIn(sections);
-  WAYPOST_ASSIGN_OR_RETURN(
-      Asked asked, SubmissionFor(reader, *call.caller, request, *path, **source, name, prepared.filled));
+  WAYPOST_ASSIGN_OR_RETURN(Asked asked, SubmissionFor(reader, *call.caller, request, *path,
+                                                      *sources->front().referral, name, prepared.filled));
   asked.sections = &sections;
-  WAYPOST_ASSIGN_OR_RETURN(
-      prepared.sealed,
-      change_.PrepareNew(call, asked, {.referring = body, .receiving = request.receiving().body()}));
+  WAYPOST_ASSIGN_OR_RETURN(prepared.sealed, change_.PrepareNew(call, asked,
+                                                               {.referring = path->record.body(),
+                                                                .receiving = request.receiving().body()}));
   return prepared;
+}
+
+absl::Status PathChange::AddFrom(const store::Reader& reader, const PathRecord& path,
+                                 const StepSource& source, PreparedStep& prepared,
+                                 v1::PersonSections& along) {
+  const std::string& name = source.referral->name();
+  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, name));
+  prepared.sources.push_back(
+      {.referral = name, .revision = source.referral->revision(), .based_on = holdings.wraps()});
+  if (source.sections.empty()) return absl::OkStatus();
+  google::protobuf::RepeatedPtrField<v1::Person> persons;
+  v1::Person& person = *persons.Add();
+  person.set_number(path.person());
+  for (const v1::SectionKind section : source.sections) person.mutable_disclosure()->add_sections(section);
+  WAYPOST_ASSIGN_OR_RETURN(auto opened,
+                           change_.OpenHeld(reader, name, holdings.wraps(), path.body(), persons));
+  const bool screens = std::find(source.sections.begin(), source.sections.end(),
+                                 v1::SECTION_KIND_SCREENING) != source.sections.end();
+  for (v1::PersonSections& held : opened) {
+    // It is opened with all that is.
+    if (!screens) held.clear_screening();
+    along.MergeFrom(held);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Asked> PathChange::SubmissionFor(const store::Reader& reader, const policy::Caller& caller,
@@ -231,18 +265,17 @@ absl::Status PathChange::Take(rpc::Mutation& mutation, const v1::TakeStepRequest
   const path::TakeStep take{.step = request.step(), .referral = name};
   WAYPOST_ASSIGN_OR_RETURN(PathDecision decision,
                            DecidePath(path.record, path.courses, take, mutation.call().now));
-  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord* const source, SourceOf(path.record, path.referrals));
+  WAYPOST_ASSIGN_OR_RETURN(const auto kinds, SectionsOfStep(request, mutation.caller()));
+  WAYPOST_ASSIGN_OR_RETURN(const auto sources, SourcesOf(path.record, path.referrals, kinds));
+  const ReferralRecord& source = *sources.front().referral;
   const auto taken = static_cast<int>(path.referrals.size());
   if (taken >= kMaxPathReferrals) {
     return error::LimitExceeded("referrals of a path", kMaxPathReferrals, taken + 1);
   }
-  WAYPOST_RETURN_IF_ERROR(CheckReach(writer, source->name()));
-  if (!prepared.made || prepared.source != source->name() || prepared.revision != source->revision()) {
-    return rpc::PrepareAgain();
-  }
-  WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, source->name()));
-  if (!SameWraps(prepared.based_on, holdings.wraps())) return rpc::PrepareAgain();
-  WAYPOST_ASSIGN_OR_RETURN(const Asked asked, SubmissionFor(writer, mutation.caller(), request, path, *source,
+  WAYPOST_RETURN_IF_ERROR(CheckReach(writer, source.name()));
+  WAYPOST_ASSIGN_OR_RETURN(const bool up_to_date, IsUpToDate(writer, prepared, sources));
+  if (!up_to_date) return rpc::PrepareAgain();
+  WAYPOST_ASSIGN_OR_RETURN(const Asked asked, SubmissionFor(writer, mutation.caller(), request, path, source,
                                                             name, prepared.filled));
   WAYPOST_RETURN_IF_ERROR(
       InFieldsOfStep(change_.RunNew(mutation, as, asked, prepared.sealed, *response.mutable_referral())));

@@ -34,10 +34,14 @@ absl::StatusOr<HeldPath> HoldPath(const store::Reader& reader, std::string_view 
 
 // What a step is sent with, made before the transaction.
 struct PreparedStep {
+  // From which sections go along.
+  struct Source {
+    std::string referral;
+    int64_t revision = 0;             // for which it was made
+    std::vector<Wrap> based_on = {};  // the wraps that it was made with
+  };
   bool made = false;
-  std::string source;               // from which the sections go along
-  int64_t revision = 0;             // of it, for which it was made
-  std::vector<Wrap> based_on = {};  // the wraps that it was made with
+  std::vector<Source> sources = {};
   std::vector<FilledSections> filled = {};
   Prepared sealed = {};
 };
@@ -62,6 +66,9 @@ class PathChange {
                     const PreparedStep& prepared, v1::TakeStepResponse& response);
 
  private:
+  // Opens what goes along from one source, and adds it to `along`; the source to `prepared`.
+  absl::Status AddFrom(const store::Reader& reader, const PathRecord& path, const StepSource& source,
+                       PreparedStep& prepared, v1::PersonSections& along);
   // The submission that a step is.
   absl::StatusOr<Asked> SubmissionFor(const store::Reader& reader, const policy::Caller& caller,
                                       const v1::TakeStepRequest& request, const HeldPath& path,

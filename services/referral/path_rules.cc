@@ -153,6 +153,20 @@ bool IsReceiving(const ReferralRecord& referral, std::string_view body) {
   return referral.receiving().body() == body;
 }
 
+const v1::Person* FindPerson(const ReferralRecord& referral, uint32_t number) {
+  for (const v1::Person& person : referral.persons()) {
+    if (person.number() == number) return &person;
+  }
+  return nullptr;
+}
+
+bool HasSection(const ReferralRecord& referral, uint32_t number, v1::SectionKind section) {
+  const v1::Person* const person = FindPerson(referral, number);
+  if (person == nullptr) return false;
+  const auto& sections = person->disclosure().sections();
+  return std::find(sections.begin(), sections.end(), section) != sections.end();
+}
+
 // By her own hands, or as a supervisor of the body that leads the path.
 bool MayReadForPath(const ReferralRecord& referral, const policy::Caller& caller) {
   const policy::Relations relations = RelationsOf(referral, caller);
@@ -224,27 +238,46 @@ absl::Status CheckMayBegin(const ReferralRecord& referral, uint32_t person, cons
   }
   WAYPOST_RETURN_IF_ERROR(CheckMayOpen(referral, {v1::SECTION_KIND_DETAILS}, as));
   if (!Concerns(referral, person)) return error::InvalidField("person", "is no person of this referral");
-  const bool is_in = std::any_of(referral.persons().begin(), referral.persons().end(),
-                                 [person](const v1::Person& each) { return each.number() == person; });
-  if (!is_in || IsStopped(referral, person)) return DisclosureStopped(referral.name());
+  if (FindPerson(referral, person) == nullptr || IsStopped(referral, person))
+    return DisclosureStopped(referral.name());
   if (!HoldsSections(referral, as.caller().body, person)) return ShareErased(referral.name());
   return absl::OkStatus();
 }
 
-absl::StatusOr<const ReferralRecord*> SourceOf(const PathRecord& path,
-                                               const std::vector<ReferralRecord>& referrals) {
-  const ReferralRecord* source = nullptr;
+absl::StatusOr<std::vector<v1::SectionKind>> SectionsOfStep(const v1::TakeStepRequest& request,
+                                                            const policy::Caller& caller) {
+  std::set<v1::SectionKind> sections = {v1::SECTION_KIND_SCREENING};
+  for (const int section : request.sections()) sections.insert(static_cast<v1::SectionKind>(section));
+  if (request.sections().empty()) sections.insert(v1::SECTION_KIND_DETAILS);
+  if (sections.contains(v1::SECTION_KIND_ALERTS)) {
+    WAYPOST_RETURN_IF_ERROR(CheckOpensAlerts(caller, "TakeStep"));
+  }
+  return std::vector<v1::SectionKind>(sections.begin(), sections.end());
+}
+
+absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
+                                                  const std::vector<ReferralRecord>& referrals,
+                                                  const std::vector<v1::SectionKind>& sections) {
+  std::vector<const ReferralRecord*> held;  // the last one first
   for (const ReferralRecord& referral : referrals) {
     if (IsStopped(referral, path.person())) return DisclosureStopped(referral.name());
-    const bool is_in =
-        std::any_of(referral.persons().begin(), referral.persons().end(),
-                    [&path](const v1::Person& each) { return each.number() == path.person(); });
-    if (is_in && !IsProtected(referral) && HoldsSections(referral, path.body(), path.person())) {
-      source = &referral;
-    }
+    const bool holds = FindPerson(referral, path.person()) != nullptr && !IsProtected(referral) &&
+                       HoldsSections(referral, path.body(), path.person());
+    if (holds) held.insert(held.begin(), &referral);
   }
-  if (source == nullptr) return ShareErased(path.name());
-  return source;
+  if (held.empty()) return ShareErased(path.name());
+  std::vector<StepSource> sources = {{.referral = held.front(), .sections = {}}};
+  for (const v1::SectionKind section : sections) {
+    const auto from = std::find_if(held.begin(), held.end(), [&](const ReferralRecord* referral) {
+      return HasSection(*referral, path.person(), section);
+    });
+    if (from == held.end()) continue;
+    auto source = std::find_if(sources.begin(), sources.end(),
+                               [&](const StepSource& each) { return each.referral == *from; });
+    if (source == sources.end()) source = sources.insert(source, {.referral = *from, .sections = {}});
+    source->sections.push_back(section);
+  }
+  return sources;
 }
 
 policy::Relations RelationsToPath(const PathRecord& path, const std::vector<ReferralRecord>& referrals,

@@ -96,11 +96,23 @@ bool HoldsSections(const storage::v1::ReferralRecord& referral, std::string_view
 absl::Status CheckMayBegin(const storage::v1::ReferralRecord& referral, uint32_t person,
                            const policy::Authorized& as);
 
-// From which of the path's referrals the person's sections go along: the last one in which the body holds
-// them. `referrals` in the order in which they were made. DISCLOSURE_STOPPED where a right stops one of them,
-// SHARE_ERASED where nothing is left. Valid as long as `referrals` are.
-absl::StatusOr<const storage::v1::ReferralRecord*> SourceOf(
-    const PathRecord& path, const std::vector<storage::v1::ReferralRecord>& referrals);
+// Which sections the caller sends along with a step, if they are held: those that are named, details where
+// none is, and the screening section. PERMISSION_DENIED for alerts that she may not open herself.
+absl::StatusOr<std::vector<v1::SectionKind>> SectionsOfStep(const v1::TakeStepRequest& request,
+                                                            const policy::Caller& caller);
+
+// A referral from which sections go along. Valid as long as the referrals that it was found in are.
+struct StepSource {
+  const storage::v1::ReferralRecord* referral = nullptr;
+  std::vector<v1::SectionKind> sections;
+};
+// From which of the path's referrals these sections go along: each from the last one in which the body holds
+// it. The first source is the last referral in which it holds anything that the person told, and says who she
+// is; others follow for what that one has not. `referrals` in the order in which they were made.
+// DISCLOSURE_STOPPED where a right stops one of them, SHARE_ERASED where nothing is left.
+absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
+                                                  const std::vector<storage::v1::ReferralRecord>& referrals,
+                                                  const std::vector<v1::SectionKind>& sections);
 
 // How `caller` stands to a path: as one who refers, if she may read one of its referrals. Empty for everybody
 // else: for them it does not exist.

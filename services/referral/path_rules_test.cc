@@ -238,8 +238,8 @@ TEST(PathRulesTest, SectionsGoAlongFromTheLastReferralInWhichTheBodyHoldsThem) {
   second.set_name(std::string(kOther));
   const auto from = [&](const ReferralRecord& a, const ReferralRecord& b) -> std::string {
     const std::vector<ReferralRecord> referrals = {a, b};
-    const auto source = SourceOf(path, referrals);
-    return source.ok() ? (*source)->name() : ReasonOf(source.status());
+    const auto sources = SourcesOf(path, referrals, {v1::SECTION_KIND_DETAILS});
+    return sources.ok() ? sources->front().referral->name() : ReasonOf(sources.status());
   };
   EXPECT_EQ(from(first, second), kOther) << "whatever became of it";
   ReferralRecord erased = second;
@@ -265,6 +265,59 @@ TEST(PathRulesTest, SectionsGoAlongFromTheLastReferralInWhichTheBodyHoldsThem) {
   ReferralRecord hidden = second;
   hidden.mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
   EXPECT_EQ(from(first, hidden), kName);
+}
+
+TEST(PathRulesTest, EachSectionGoesAlongFromTheLastReferralThatHasIt) {
+  const PathRecord path = Planned();
+  const auto with = [](std::string_view name, const std::vector<v1::SectionKind>& sections) {
+    ReferralRecord record = RecordIn(kCompleted);
+    record.set_name(std::string(name));
+    v1::Disclosure& disclosure = *record.mutable_persons(0)->mutable_disclosure();
+    disclosure.clear_sections();
+    for (const v1::SectionKind section : sections) disclosure.add_sections(section);
+    return record;
+  };
+  const std::vector<ReferralRecord> referrals = {
+      with(kName, {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS, v1::SECTION_KIND_ALERTS}),
+      with(kOther, {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS}),
+      with(kLinkedName, {v1::SECTION_KIND_SCREENING})};
+  const auto sources = SourcesOf(
+      path, referrals, {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS, v1::SECTION_KIND_ALERTS});
+  ASSERT_TRUE(sources.ok()) << sources.status();
+  ASSERT_EQ(sources->size(), 3u);
+  EXPECT_EQ((*sources)[0].referral->name(), kLinkedName);
+  EXPECT_THAT((*sources)[0].sections, ElementsAre(v1::SECTION_KIND_SCREENING));
+  EXPECT_EQ((*sources)[1].referral->name(), kOther);
+  EXPECT_THAT((*sources)[1].sections, ElementsAre(v1::SECTION_KIND_DETAILS));
+  EXPECT_EQ((*sources)[2].referral->name(), kName);
+  EXPECT_THAT((*sources)[2].sections, ElementsAre(v1::SECTION_KIND_ALERTS));
+  // What is not asked for is taken from nowhere; who she is, the last one says.
+  const auto details = SourcesOf(path, referrals, {v1::SECTION_KIND_DETAILS});
+  ASSERT_TRUE(details.ok());
+  ASSERT_EQ(details->size(), 2u);
+  EXPECT_EQ((*details)[0].referral->name(), kLinkedName);
+  EXPECT_THAT((*details)[0].sections, IsEmpty());
+  EXPECT_EQ((*details)[1].referral->name(), kOther);
+}
+
+TEST(PathRulesTest, AlertsGoAlongFromWhoOpensThemAndNamesThem) {
+  v1::TakeStepRequest request;
+  policy::Caller caller = Referrer();
+  caller.roles = {Role::kSupervisor};
+  auto sections = SectionsOfStep(request, caller);
+  ASSERT_TRUE(sections.ok());
+  EXPECT_THAT(*sections, ElementsAre(v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS));
+  request.add_sections(v1::SECTION_KIND_ALERTS);
+  EXPECT_EQ(SectionsOfStep(request, caller).status().code(), absl::StatusCode::kPermissionDenied);
+  caller.roles = {Role::kSupervisor, Role::kSafeguardingOfficer};
+  sections = SectionsOfStep(request, caller);
+  ASSERT_TRUE(sections.ok());
+  EXPECT_THAT(*sections, ElementsAre(v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_ALERTS));
+  request.clear_sections();
+  sections = SectionsOfStep(request, caller);
+  ASSERT_TRUE(sections.ok());
+  EXPECT_THAT(*sections, ElementsAre(v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS))
+      << "not named, they stay where they are";
 }
 
 TEST(PathRulesTest, AReceivingBodyHoldsWhatItAcceptedAndStillOpens) {

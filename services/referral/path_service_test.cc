@@ -249,6 +249,51 @@ TEST_F(PathTest, AStepIsASubmissionInEverything) {
   }
 }
 
+TEST_F(PathTest, AlertsGoAlongOnlyWhereASafeguardingOfficerNamesThem) {
+  const std::string path = Led();
+  const std::string officer =
+      rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {}, "p-both");
+  for (const std::string& token : {receiver, officer}) {
+    const std::string plain = Take(token, Step(path, 1, kThirdBody));
+    EXPECT_THAT(Record(plain).persons(0).disclosure().sections(),
+                ElementsAre(v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS));
+    ASSERT_EQ(OpenableBy(plain, kReceivingBody).size(), 1u);
+    EXPECT_FALSE(OpenableBy(plain, kReceivingBody)[0].has_alerts());
+    Must(Do(third, &Stub::DeclineReferral, Decline(plain)));
+  }
+  v1::TakeStepRequest request = Step(path, 2, kFourthBody);
+  request.add_sections(v1::SECTION_KIND_DETAILS);
+  request.add_sections(v1::SECTION_KIND_ALERTS);
+  const auto refused = Do(receiver, &PathStub::TakeStep, request);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(ReasonOf(refused), "NOT_ALLOWED");
+  EXPECT_EQ(Seen(path).steps(1).state(), kStepPlanned) << "nothing is sent";
+  // The last referral has none: they are taken from where the path began.
+  const std::string told = Take(officer, request);
+  const auto opened = OpenableBy(told, kReceivingBody);
+  ASSERT_EQ(opened.size(), 1u);
+  EXPECT_THAT(opened[0].alerts().alerts(), ElementsAre(base::Cat(kAlert, "-1")));
+  EXPECT_EQ(opened[0].details().given_name(), base::Cat(kGivenName, "-1"));
+  EXPECT_EQ(opened[0].screening().text(), base::Cat(kScreening, "-1"));
+}
+
+TEST_F(PathTest, OnlyTheSectionsThatAreNamedGoAlongAndTheStepAfterHasAllOfThemStill) {
+  const std::string path = Led();
+  v1::TakeStepRequest request = Step(path, 1, kThirdBody);
+  request.add_sections(v1::SECTION_KIND_SCREENING);
+  request.mutable_screening()->set_text("evenings only");
+  const std::string scant = Take(receiver, request);
+  auto opened = OpenableBy(scant, kReceivingBody);
+  ASSERT_EQ(opened.size(), 1u);
+  EXPECT_FALSE(opened[0].has_details());
+  EXPECT_EQ(opened[0].screening().text(), "evenings only");
+  const std::string whole = Take(path, 2, kFourthBody);
+  opened = OpenableBy(whole, kReceivingBody);
+  ASSERT_EQ(opened.size(), 1u);
+  EXPECT_EQ(opened[0].details().given_name(), base::Cat(kGivenName, "-1"));
+  EXPECT_EQ(opened[0].screening().text(), "evenings only") << "of the last one that has it";
+}
+
 TEST_F(PathTest, ThePersonIsFoundAgainByTheLeadingBody) {
   v1::SubmitReferralRequest submit = NewReferral();
   v1::PersonDetails& details = *submit.mutable_sections(0)->mutable_details();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,21 @@ void CheckSteps(const google::protobuf::RepeatedPtrField<v1::PathStep>& steps, b
       wrong.Add(Cat("steps[", i, "].state"), "must be a known value");
     }
     CheckOffer(Cat("steps[", i, "].offer"), step.offer(), wrong);
+  }
+}
+
+// Of what goes along.
+void CheckSectionKinds(const v1::TakeStepRequest& request, error::FieldViolations& wrong) {
+  std::set<int> seen;
+  if (request.sections_size() > kMaxSectionsDisclosed) {
+    wrong.Add("sections", Cat("must be at most ", kMaxSectionsDisclosed));
+    return;
+  }
+  for (int i = 0; i < request.sections_size(); ++i) {
+    const int section = request.sections(i);
+    const std::string field = Cat("sections[", i, "]");
+    CheckEnum(field, section, v1::SectionKind_IsValid(section), wrong);
+    if (!seen.insert(section).second) wrong.Add(field, "is given twice");
   }
 }
 
@@ -109,6 +125,7 @@ absl::Status Validate(const v1::TakeStepRequest& request) {
   if (request.territory().empty()) wrong.Add("territory", "is required");
   if (request.priority() == v1::PRIORITY_UNSPECIFIED) wrong.Add("priority", "is required");
   if (!request.has_disclosure()) wrong.Add("disclosure", "is required");
+  CheckSectionKinds(request, wrong);
   if (!wrong.empty()) return wrong.ToStatus();
   // The very fields of a submission.
   return InFieldsOfStep(Validate(SubmissionOf(request)));

@@ -75,6 +75,23 @@ TEST(PathValidationTest, AStepIsCheckedAsTheSubmissionThatItIsInItsOwnFields) {
   EXPECT_EQ(error::MetadataOf(Validate(request), "field"), "receiving.unit");
 }
 
+TEST(PathValidationTest, SectionsAreNamedOnceEach) {
+  v1::TakeStepRequest request = GoodStep();
+  for (const v1::SectionKind section :
+       {v1::SECTION_KIND_SCREENING, v1::SECTION_KIND_DETAILS, v1::SECTION_KIND_ALERTS}) {
+    request.add_sections(section);
+  }
+  EXPECT_THAT(Wrong(request), IsEmpty());
+  request.set_sections(1, v1::SECTION_KIND_ALERTS);
+  request.set_sections(0, v1::SECTION_KIND_UNSPECIFIED);
+  EXPECT_THAT(Wrong(request), ElementsAre("sections[0]: is required", "sections[2]: is given twice"));
+  request.add_sections(v1::SECTION_KIND_DETAILS);
+  EXPECT_THAT(Wrong(request), ElementsAre("sections: must be at most 3"));
+  request.clear_sections();
+  request.add_sections(static_cast<v1::SectionKind>(99));
+  EXPECT_THAT(Wrong(request), ElementsAre("sections[0]: must be a known value"));
+}
+
 TEST(PathValidationTest, WhatIsMissingIsToldInItsFields) {
   error::FieldViolations missing;
   missing.Add("persons[0].disclosure.purpose", "is required");

@@ -198,10 +198,6 @@ bool IsSide(const policy::Authorized& as) {
   return as.Is(Relation::kReferring) || as.Is(Relation::kReceiving);
 }
 
-bool OpensAlerts(const policy::Authorized& as) {
-  return as.caller().roles.Has(policy::Role::kSafeguardingOfficer);
-}
-
 }  // namespace
 
 policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller& caller) {
@@ -323,11 +319,14 @@ absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::Se
     if (!referring && !IsAccepted(record) && section != v1::SECTION_KIND_SCREENING) {
       return NotYetDisclosed(record.name());
     }
-    if (section == v1::SECTION_KIND_ALERTS && !OpensAlerts(as)) {
-      return error::PermissionDenied(method, "safeguarding alerts need the role safeguarding_officer");
-    }
+    if (section == v1::SECTION_KIND_ALERTS) WAYPOST_RETURN_IF_ERROR(CheckOpensAlerts(as.caller(), method));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckOpensAlerts(const policy::Caller& caller, std::string_view method) {
+  if (caller.roles.Has(policy::Role::kSafeguardingOfficer)) return absl::OkStatus();
+  return error::PermissionDenied(method, "safeguarding alerts need the role safeguarding_officer");
 }
 
 bool MayKnowNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,

@@ -51,6 +51,9 @@ std::vector<v1::SectionKind> OpenSections(const ReferralRecord& record, const po
 absl::Status CheckMayOpen(const ReferralRecord& record, const std::vector<v1::SectionKind>& sections,
                           const policy::Authorized& as, std::string_view method = "DiscloseReferral");
 
+// PERMISSION_DENIED for who may open no safeguarding alerts, whatever else she may open.
+absl::Status CheckOpensAlerts(const policy::Caller& caller, std::string_view method);
+
 // May the caller know of this note? A note for both sides is there for the receiving body while its access
 // lasts.
 bool MayKnowNote(const ReferralRecord& record, const storage::v1::NoteRecord& note,

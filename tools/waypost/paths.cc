@@ -144,13 +144,17 @@ void AddTake(CLI::App& group, Session& session) {
                       .show = ShowTaken};
   take.flags.required = {"step", "receiving.body", "territory", "priority", "disclosure"};
   take.flags.skip = {"receiving.assignee"};
+  take.flags.rename = {{"sections", "section"}};
   take.flags.help = {{"step", "its number: planned, or not reached"},
                      {"receiving.body", "who is asked, as in bodies/es-getafe"},
                      {"receiving.unit", "a unit of that body; none if absent"},
                      {"offer", "an offer of that body; the step's if absent"},
                      {"territory", "as in ES300 or ES300/28058"},
                      {"disclosure", R"(what the law asks, as {"purpose":"PURPOSE_DELIVER_SERVICE",…})"},
-                     {"screening.text", "what the recipient decides by, if it is not what others did"}};
+                     {"screening.text", "what the recipient decides by, if it is not what others did"},
+                     {"sections",
+                      "what goes along beside the screening, once for each; details if absent; alerts "
+                      "from a safeguarding officer alone"}};
   AddCall(group, session, std::move(take));
 }
 

@@ -7,6 +7,7 @@ namespace waypost::cli {
 namespace {
 
 namespace pb = referral::v1;
+using ::testing::ElementsAre;
 using testing::FakeServer;
 using ::testing::HasSubstr;
 using testing::Runner;
@@ -66,12 +67,30 @@ TEST(PathsTest, NamesStepsThatAreThereByTheirNumber) {
 TEST(PathsTest, TakesAStepAndShowsWhatWasSent) {
   FakeServer server;
   Runner runner;
-  const RunResult result = runner.Run({"path", "take", "01jd", "--step", "2", "--receiving-body",
-                                       "bodies/es-getafe", "--territory", "ES300", "--priority", "normal",
-                                       "--disclosure", R"({"purpose":"PURPOSE_DELIVER_SERVICE"})",
-                                       "--screening-text", "speaks B1 by now", "--server", server.address()});
+  const RunResult result = runner.Run({"path",
+                                       "take",
+                                       "01jd",
+                                       "--step",
+                                       "2",
+                                       "--receiving-body",
+                                       "bodies/es-getafe",
+                                       "--territory",
+                                       "ES300",
+                                       "--priority",
+                                       "normal",
+                                       "--disclosure",
+                                       R"({"purpose":"PURPOSE_DELIVER_SERVICE"})",
+                                       "--screening-text",
+                                       "speaks B1 by now",
+                                       "--section",
+                                       "details",
+                                       "--section",
+                                       "alerts",
+                                       "--server",
+                                       server.address()});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
   const pb::TakeStepRequest request = server.paths.received().taken;
+  EXPECT_THAT(request.sections(), ElementsAre(pb::SECTION_KIND_DETAILS, pb::SECTION_KIND_ALERTS));
   EXPECT_EQ(request.name(), "paths/01jd");
   EXPECT_EQ(request.step(), 2u);
   EXPECT_EQ(request.receiving().body(), "bodies/es-getafe");
