@@ -60,8 +60,10 @@ absl::StatusOr<PathStepRecord> ChangedStep(const PathRecord& path, const PathSte
   if (!Takes(state, StepAct::kPlan)) return step;
   step.set_skipped(false);
   if (!before.referral().empty()) return step;
-  step.set_theme(given.theme());
-  step.set_offer(given.offer());
+  // What is not given stays; but an offer is one for its theme.
+  const bool other_theme = given.theme() != type::v1::THEME_UNSPECIFIED && given.theme() != before.theme();
+  if (other_theme) step.set_theme(given.theme());
+  if (other_theme || !given.offer().empty()) step.set_offer(given.offer());
   return step;
 }
 

@@ -44,7 +44,8 @@ struct Create {
   std::vector<v1::PathStep> steps;  // theme and offer
 };
 // The steps from now on. One with a number is there already: of one that was taken, or is left out, theme and
-// offer stay. Those that were taken are all named, in the order in which they stand.
+// offer stay, and of one to come what is not given; with another theme alone, its offer goes. Those that were
+// taken are all named, in the order in which they stand.
 struct Update {
   std::vector<v1::PathStep> steps;
 };

@@ -176,6 +176,39 @@ TEST(PathRulesTest, ASkippedStepThatWasTakenOnceCanBeTakenUpAgainButIsNotForgott
   EXPECT_EQ(back->next.steps(1).theme(), type::v1::THEME_EDUCATION) << "as it was taken";
 }
 
+TEST(PathRulesTest, OfAPlannedStepWhatIsNotGivenStays) {
+  const auto changed = [](type::v1::Theme theme, std::string_view offer) {
+    v1::PathStep given = Step(theme, offer);
+    given.set_number(1);
+    const auto decided = DecidePath(Planned(), {}, path::Update{{given, Numbered(2), Numbered(3)}}, Now());
+    return decided.value().next.steps(0);
+  };
+  const PathStepRecord named = changed(type::v1::THEME_UNSPECIFIED, "");
+  EXPECT_EQ(named.theme(), type::v1::THEME_LANGUAGE);
+  EXPECT_EQ(named.offer(), "offers/language");
+  const PathStepRecord same = changed(type::v1::THEME_LANGUAGE, "");
+  EXPECT_EQ(same.offer(), "offers/language");
+  const PathStepRecord offered = changed(type::v1::THEME_UNSPECIFIED, "offers/other");
+  EXPECT_EQ(offered.theme(), type::v1::THEME_LANGUAGE);
+  EXPECT_EQ(offered.offer(), "offers/other");
+  const PathStepRecord other = changed(type::v1::THEME_HEALTH, "");
+  EXPECT_EQ(other.theme(), type::v1::THEME_HEALTH);
+  EXPECT_EQ(other.offer(), "") << "it was one for the language";
+}
+
+// A step that was left out and is taken up again is as it was planned.
+TEST(PathRulesTest, ASkippedStepComesBackAsItWas) {
+  PathRecord path = Planned();
+  path.mutable_steps(0)->set_skipped(true);
+  v1::PathStep back;
+  back.set_number(1);
+  const auto decided = DecidePath(path, {}, path::Update{{back, Numbered(2), Numbered(3)}}, Now());
+  ASSERT_TRUE(decided.ok()) << decided.status();
+  EXPECT_FALSE(decided->next.steps(0).skipped());
+  EXPECT_EQ(decided->next.steps(0).theme(), type::v1::THEME_LANGUAGE);
+  EXPECT_EQ(decided->next.steps(0).offer(), "offers/language");
+}
+
 TEST(PathRulesTest, NumbersAreNeverUsedAgain) {
   const auto first = DecidePath(
       Planned(), {}, path::Update{{Numbered(3), Step(type::v1::THEME_HEALTH), Numbered(1)}}, Now());

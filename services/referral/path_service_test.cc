@@ -431,6 +431,12 @@ TEST_F(PathTest, StepsToComeArePlannedAnew) {
   EXPECT_EQ(Do(receiver, &PathStub::TakeStep, Step(path, 3, kThirdBody)).status().code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Record(Take(path, 5, kThirdBody)).offer(), kThirdOffer) << "as planned";
+  EXPECT_EQ(planned.steps(1).theme(), type::v1::THEME_VOCATIONAL_TRAINING) << "left out, and as it was";
+  auto again = On<v1::UpdatePathRequest>(path);
+  for (const uint32_t number : {1u, 3u, 5u}) again.add_steps()->set_number(number);
+  const v1::Path named = Must(Do(receiver, &PathStub::UpdatePath, again));
+  EXPECT_EQ(named.steps(1).state(), kStepPlanned);
+  EXPECT_EQ(named.steps(1).theme(), type::v1::THEME_VOCATIONAL_TRAINING) << "named by its number alone";
   // What is read can be sent back.
   auto same = On<v1::UpdatePathRequest>(path);
   *same.mutable_steps() = Seen(path).steps();
