@@ -9,6 +9,7 @@
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "services/referral/path_repository.h"
+#include "services/referral/referral_repository.h"
 
 namespace waypost::referral {
 namespace {
@@ -16,13 +17,47 @@ namespace {
 using policy::Authorized;
 using storage::v1::ReferralRecord;
 
-// Nothing else takes from a body what it holds of a person.
+// Nothing else takes from a body what it holds of a person, but that another one stands in its place.
 bool TakesFromABody(const ReferralRecord& before, const ReferralRecord& next) {
   return before.has_referring_erase_time() != next.has_referring_erase_time() ||
          before.has_receiving_erase_time() != next.has_receiving_erase_time() ||
          before.receiver_access() != next.receiver_access() ||
          before.person_erasures_size() != next.person_erasures_size() ||
          before.persons_size() != next.persons_size();
+}
+
+bool IsSide(const ReferralRecord& referral, std::string_view body) {
+  return referral.referring().body() == body || referral.receiving().body() == body;
+}
+
+// Is every step that is not over within what went from one body to the other? A step to come is taken where
+// the path began.
+absl::StatusOr<bool> IsCovered(const store::Reader& reader, const BodyRegistry& bodies,
+                               const command::BodyMove& move, const PathRecord& path, absl::Time now) {
+  WAYPOST_ASSIGN_OR_RETURN(const StepCourses courses, rows::CoursesOf(reader, path));
+  for (const storage::v1::PathStepRecord& step : path.steps()) {
+    const StepState state = StateOf(step, courses);
+    if (state == kStepDone || state == kStepSkipped) continue;
+    const std::string& where = step.referral().empty() ? path.referral() : step.referral();
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, where));
+    WAYPOST_ASSIGN_OR_RETURN(
+        const std::optional<Successor> successor,
+        bodies.FindSuccessor(reader, move.from, step.theme(), referral.territory(), now));
+    if (!successor.has_value() || successor->body != move.to) return false;
+  }
+  return true;
+}
+
+// Does it go to the other body with that referral? The archive of a body that is there still stays with it.
+absl::StatusOr<bool> GoesAlong(const store::Reader& reader, const BodyRegistry& bodies,
+                               const command::BodyMove& move, const ReferralRecord& referral,
+                               const PathRecord& path, absl::Time now) {
+  WAYPOST_ASSIGN_OR_RETURN(
+      const std::optional<Successor> successor,
+      bodies.FindSuccessor(reader, move.from, referral.theme(), referral.territory(), now));
+  if (successor.has_value() && successor->whole) return true;
+  if (HasEnded(path)) return false;
+  return IsCovered(reader, bodies, move, path, now);
 }
 
 absl::Status Decide(rpc::Mutation& mutation, const Authorized& as, const PathCommand& command,
@@ -80,9 +115,15 @@ absl::Status WritePath(rpc::Mutation& mutation, const Authorized& as, const Path
 
 absl::Status CarryPaths(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
                         const ReferralRecord& next) {
-  if (before.state() == kNothing || !TakesFromABody(before, next)) return absl::OkStatus();
+  if (before.state() == kNothing) return absl::OkStatus();
+  const bool takes = TakesFromABody(before, next);
+  const bool moves = !IsSide(next, before.referring().body()) || !IsSide(next, before.receiving().body());
+  if (!takes && !moves) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<PathRecord> paths, PathsOf(mutation.writer(), next.name()));
-  for (const PathRecord& path : paths) WAYPOST_RETURN_IF_ERROR(Settle(mutation, as, path));
+  for (const PathRecord& path : paths) {
+    const bool stayed = IsSide(before, path.body()) && !IsSide(next, path.body());
+    if (takes || stayed) WAYPOST_RETURN_IF_ERROR(Settle(mutation, as, path));
+  }
   return absl::OkStatus();
 }
 
@@ -98,8 +139,8 @@ absl::Status EndPathsOf(rpc::Mutation& mutation, const Authorized& as,
   return absl::OkStatus();
 }
 
-absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& referral,
-                       const command::BodyMove& move) {
+absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const BodyRegistry& bodies,
+                       const command::BodyMove& move, ReferralRecord& referral) {
   WAYPOST_ASSIGN_OR_RETURN(std::vector<PathRecord> paths, PathsOf(mutation.writer(), referral.name()));
   std::set<uint32_t> led;  // who is on an open path of the successor
   for (const PathRecord& path : paths) {
@@ -107,6 +148,10 @@ absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const Refe
   }
   for (PathRecord& path : paths) {
     if (path.body() != move.from) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const bool goes,
+                             GoesAlong(mutation.writer(), bodies, move, referral, path, mutation.call().now));
+    if (!goes && referral.path() == path.name()) referral.clear_path();
+    if (!goes) continue;
     if (!HasEnded(path) && !led.insert(path.person()).second) {
       WAYPOST_RETURN_IF_ERROR(Decide(mutation, as, path::End{v1::PATH_END_REASON_REPLACED}, path));
     }

@@ -11,6 +11,7 @@
 #include "common/rpc/mutation.h"
 #include "services/referral/path_rules.h"
 #include "services/referral/referral_commands.h"
+#include "services/referral/referral_directory.h"
 
 namespace waypost::referral {
 
@@ -19,7 +20,8 @@ absl::Status WritePath(rpc::Mutation& mutation, const policy::Authorized& as, co
                        const PathDecision& decision);
 
 // What follows from a changed referral, which is written already. A path of which nothing is left that could
-// be carried along ends; once its body holds nothing of the person in any of its referrals, it is erased.
+// be carried along ends; once its body holds nothing of the person in any of its referrals, it is erased. So
+// it is where a referral moved to another body and the path did not.
 absl::Status CarryPaths(rpc::Mutation& mutation, const policy::Authorized& as,
                         const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
 
@@ -28,9 +30,11 @@ absl::Status EndPathsOf(rpc::Mutation& mutation, const policy::Authorized& as,
                         const std::vector<storage::v1::ReferralRecord>& chain, uint32_t person);
 
 // The paths of this referral go with it to who stands in its body's place. Where that body leads an open path
-// of the person already, that one goes on and the other ends.
-absl::Status MovePaths(rpc::Mutation& mutation, const policy::Authorized& as,
-                       const storage::v1::ReferralRecord& referral, const command::BodyMove& move);
+// of the person already, that one goes on and the other ends. Of a body that lost a competence alone, a path
+// goes along where the competence covers every step that is not over; otherwise it stays with that body, and
+// `referral`, which is not written here, names it no longer.
+absl::Status MovePaths(rpc::Mutation& mutation, const policy::Authorized& as, const BodyRegistry& bodies,
+                       const command::BodyMove& move, storage::v1::ReferralRecord& referral);
 
 }  // namespace waypost::referral
 

@@ -143,6 +143,32 @@ class PathTest : public ::testing::Test, protected ReferralRig {
   std::optional<PathRecord> Stored(std::string_view path) {
     return Must(rows::FindPath(**rig.store().Snapshot(), path));
   }
+  // The receiving body's work, or that of one theme, goes to another body, and all of it has moved.
+  void MoveWork(std::string_view to,
+                directory::v1::SuccessionKind kind = directory::v1::SUCCESSION_KIND_MERGED,
+                type::v1::Theme theme = type::v1::THEME_UNSPECIFIED) {
+    directory::v1::Succession succession;
+    succession.set_name("successions/es-madrid-merged");
+    succession.set_kind(kind);
+    succession.set_predecessor(std::string(kReceivingBody));
+    succession.mutable_period()->set_start_date("2026-05-05");
+    succession.add_shares()->set_successor(std::string(to));
+    if (theme != type::v1::THEME_UNSPECIFIED) succession.mutable_shares(0)->add_themes(theme);
+    SetSuccession(succession);
+    rig.clock().Advance(absl::Hours(24));
+    Refresh();
+    SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{.batch = 64});
+    while (Must(mover.Step()).more) {
+    }
+  }
+  // About housing, and accepted.
+  std::string AcceptedForHousing() {
+    v1::SubmitReferralRequest submit = NewReferral();
+    submit.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+    const std::string name = Must(Do(referrer, &Stub::SubmitReferral, submit)).name();
+    Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+    return name;
+  }
   std::set<std::string> ChainOf(std::string_view name) {
     std::set<std::string> names;
     for (const auto& record : Must(rows::Chain(**rig.store().Snapshot(), name, kMaxReach))) {
@@ -1023,22 +1049,59 @@ TEST_F(PathTest, ItGoesWithTheWorkToWhoStandsInItsBodysPlace) {
   EXPECT_EQ(std::count(told.begin(), told.end(), "referral.path_succeeded"), 1);
 }
 
+TEST_F(PathTest, OfALostCompetenceAPathStaysWhereAStepIsNotCovered) {
+  const std::string path = Led(AcceptedForHousing());
+  const std::string step = Take(path, 1, kThirdBody);
+  MoveWork(kFourthBody, directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED, type::v1::THEME_LANGUAGE);
+  ASSERT_EQ(Record(step).referring().body(), kFourthBody);
+  const v1::Path stayed = Seen(path);
+  EXPECT_EQ(stayed.body(), kReceivingBody);
+  EXPECT_FALSE(stayed.has_end_time());
+  EXPECT_EQ(stayed.steps(0).state(), kStepUnderWay);
+  EXPECT_EQ(stayed.steps(0).referral(), "") << "another body's by now";
+  EXPECT_EQ(Seen(fourth, path).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(List(fourth), IsEmpty());
+  EXPECT_EQ(Must(Get(fourth, step)).path(), "") << "it does not learn of the others";
+  EXPECT_THAT(Told(path), Not(Contains("referral.path_succeeded")));
+  const std::string next = Take(path, 4, kFifthBody);
+  EXPECT_EQ(OpenableBy(next, kReceivingBody)[0].details().given_name(), base::Cat(kGivenName, "-1"));
+}
+
+TEST_F(PathTest, OfALostCompetenceAPathGoesAlongWhereAllOfItIsCovered) {
+  v1::CreatePathRequest create = NewPath(
+      AcceptedForHousing(), {type::v1::THEME_LANGUAGE, type::v1::THEME_EMPLOYMENT, type::v1::THEME_LANGUAGE});
+  const std::string path = Must(Do(receiver, &PathStub::CreatePath, create)).name();
+  auto skip = On<v1::UpdatePathRequest>(path);
+  for (const uint32_t number : {1u, 2u, 3u}) skip.add_steps()->set_number(number);
+  skip.mutable_steps(1)->set_state(kStepSkipped);
+  Must(Do(receiver, &PathStub::UpdatePath, skip));
+  const std::string step = Take(path, 1, kThirdBody);
+  MoveWork(kFourthBody, directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED, type::v1::THEME_LANGUAGE);
+  EXPECT_EQ(Seen(receiver, path).status().code(), absl::StatusCode::kNotFound);
+  const v1::Path moved = Must(Seen(fourth, path));
+  EXPECT_EQ(moved.body(), kFourthBody);
+  EXPECT_EQ(moved.steps(0).referral(), step);
+  EXPECT_EQ(Must(Get(fourth, step)).path(), path);
+  const std::string next = Take(fourth, Step(path, 3, kFifthBody));
+  EXPECT_EQ(OpenableBy(next, kFourthBody)[0].details().given_name(), base::Cat(kGivenName, "-1"));
+}
+
+TEST_F(PathTest, OfALostCompetenceAPathThatIsLeftWithNothingEnds) {
+  const std::string began = Accepted();
+  const std::string path = Led(began);
+  MoveWork(kFourthBody, directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED, type::v1::THEME_LANGUAGE);
+  ASSERT_EQ(Record(began).receiving().body(), kFourthBody);
+  EXPECT_FALSE(Stored(path).has_value());
+  EXPECT_THAT(Told(path),
+              ElementsAre("referral.path_created", "referral.path_ended", "referral.path_erased"));
+  EXPECT_THAT(List(fourth), IsEmpty());
+}
+
 TEST_F(PathTest, WhereTheSuccessorLeadsOneAlreadyThatOneGoesOn) {
   const std::string began = Completed();
   const std::string led = Led(began);
   const std::string kept = Must(Do(referrer, &PathStub::CreatePath, NewPath(began))).name();
-  directory::v1::Succession succession;
-  succession.set_name("successions/es-madrid-merged");
-  succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
-  succession.set_predecessor(std::string(kReceivingBody));
-  succession.mutable_period()->set_start_date("2026-05-05");
-  succession.add_shares()->set_successor(std::string(kReferringBody));
-  SetSuccession(succession);
-  rig.clock().Advance(absl::Hours(24));
-  Refresh();
-  SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{.batch = 64});
-  while (Must(mover.Step()).more) {
-  }
+  MoveWork(kReferringBody);
   EXPECT_THAT(List(referrer), ElementsAre(kept));
   EXPECT_THAT(List(referrer, true), ElementsAre(led));
   EXPECT_EQ(Must(Seen(referrer, led)).end_reason(), v1::PATH_END_REASON_REPLACED);

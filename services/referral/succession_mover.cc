@@ -375,7 +375,7 @@ SuccessionMover::Failures SuccessionMover::Carry(const std::vector<std::shared_p
 absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan,
                                        const std::string& succession) {
   store::Writer& writer = mutation.writer();
-  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(writer, plan.name));
+  WAYPOST_ASSIGN_OR_RETURN(ReferralRecord current, rows::Get(writer, plan.name));
   if (current.revision() != plan.revision) return rpc::PrepareAgain();
   WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, plan.name));
   const bool same = SameWraps(plan.before.wraps(), holdings.wraps()) &&
@@ -388,7 +388,7 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
   for (const NoteRecord& note : plan.notes) rows::PutNote(writer, plan.name, note);
   WAYPOST_RETURN_IF_ERROR(MoveEnrolments(mutation, as, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(MoveRights(writer, current, plan.move, mutation.call().now));
-  WAYPOST_RETURN_IF_ERROR(MovePaths(mutation, as, current, plan.move));
+  WAYPOST_RETURN_IF_ERROR(MovePaths(mutation, as, bodies_, plan.move, current));
   WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> lost, LostOffers(bodies_, writer, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(
       change_.RunAsSystem(mutation, as, current, command::Succeed{{plan.move}, std::move(lost)}, plan.note));
