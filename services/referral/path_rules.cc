@@ -279,6 +279,11 @@ absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
     if (source == sources.end()) source = sources.insert(source, {.referral = *from, .sections = {}});
     source->sections.push_back(section);
   }
+  // Whom a right has reached already knows what is right once it is answered; a new recipient never would.
+  for (const StepSource& source : sources) {
+    const bool waits = !source.sections.empty() && AwaitsRectification(*source.referral, path.person());
+    if (waits) return RectificationPending(path.name());
+  }
   return sources;
 }
 

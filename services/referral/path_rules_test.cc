@@ -333,6 +333,42 @@ TEST(PathRulesTest, EachSectionGoesAlongFromTheLastReferralThatHasIt) {
   EXPECT_EQ((*details)[1].referral->name(), kOther);
 }
 
+// A right that has reached the source does not reach who is sent a copy of it afterwards.
+TEST(PathRulesTest, WhatIsToBePutRightDoesNotGoAlong) {
+  const PathRecord path = Planned();
+  std::vector<ReferralRecord> referrals = {RecordIn(kCompleted), RecordIn(kCompleted)};
+  referrals[1].set_name(std::string(kOther));
+  for (ReferralRecord& referral : referrals) {
+    v1::Disclosure& disclosure = *referral.mutable_persons(0)->mutable_disclosure();
+    disclosure.clear_sections();
+    disclosure.add_sections(v1::SECTION_KIND_SCREENING);
+    disclosure.add_sections(v1::SECTION_KIND_DETAILS);
+    storage::v1::RightMarkRecord& mark = *referral.add_right_marks();
+    mark.set_person(1);
+    mark.set_kind(v1::RIGHT_KIND_RECTIFICATION);
+    mark.set_referring_asked(true);
+    mark.set_receiving_asked(true);
+  }
+  const auto sends = [&] {
+    return ReasonOf(SourcesOf(path, referrals, {v1::SECTION_KIND_DETAILS}).status());
+  };
+  EXPECT_EQ(sends(), "RECTIFICATION_PENDING");
+  storage::v1::RightMarkRecord& source = *referrals[1].mutable_right_marks(0);
+  source.set_referring_answer(v1::RIGHT_ANSWER_REFUSED);
+  EXPECT_EQ(sends(), "RECTIFICATION_PENDING") << "the other side may know better";
+  source.set_receiving_answer(v1::RIGHT_ANSWER_REFUSED);
+  EXPECT_EQ(sends(), "OK") << "it is right as it is there; nothing is taken from the first one";
+  source.clear_referring_answer();
+  source.set_receiving_answer(v1::RIGHT_ANSWER_RECTIFIED);
+  EXPECT_EQ(sends(), "OK") << "both sides have it right by then";
+  source.clear_receiving_answer();
+  source.set_person(2);
+  EXPECT_EQ(sends(), "OK") << "somebody else's";
+  source.set_person(1);
+  EXPECT_EQ(ReasonOf(SourcesOf(path, referrals, {v1::SECTION_KIND_ALERTS}).status()), "OK")
+      << "nothing is sent";
+}
+
 TEST(PathRulesTest, AlertsGoAlongFromWhoOpensThemAndNamesThem) {
   v1::TakeStepRequest request;
   policy::Caller caller = Referrer();

@@ -586,6 +586,40 @@ TEST_F(PathTest, AnObjectionStopsTheNextStepUntilAllHaveRefusedIt) {
   EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::TakeStep, Step(path, 2, kFourthBody))), "OK");
 }
 
+TEST_F(PathTest, NoStepSendsWhatIsToBePutRight) {
+  const std::string began = Accepted();
+  const std::string path = Led(began);
+  const std::string request =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(began, v1::RIGHT_KIND_RECTIFICATION))).name();
+  const auto refused = Do(receiver, &PathStub::TakeStep, Step(path, 1, kThirdBody));
+  EXPECT_EQ(ReasonOf(refused), "RECTIFICATION_PENDING");
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(error::MetadataOf(refused.status(), "resource"), path);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("AnswerRightsRequest"));
+  EXPECT_FALSE(Seen(path).has_end_time()) << "it stops nothing else";
+  const auto accurate = [this](const std::string& token, const std::string& asked, const std::string& name) {
+    auto answer = Receipt(asked, name, v1::RIGHT_ANSWER_REFUSED);
+    answer.set_refusal_ground(v1::REFUSAL_GROUND_ACCURATE);
+    Must(Do(token, &Stub::AnswerRightsRequest, answer));
+  };
+  accurate(referrer, request, began);
+  EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::TakeStep, Step(path, 1, kThirdBody))), "RECTIFICATION_PENDING");
+  auto right = Receipt(request, began, v1::RIGHT_ANSWER_RECTIFIED);
+  right.mutable_corrected()->set_person(1);
+  right.mutable_corrected()->mutable_details()->set_given_name("Olha-as-it-is-written");
+  Must(Do(receiver, &Stub::AnswerRightsRequest, right));
+  const std::string step = Take(path, 1, kThirdBody);
+  EXPECT_EQ(OpenableBy(step, kReceivingBody)[0].details().given_name(), "Olha-as-it-is-written");
+
+  // The next one is taken from the step: what is answered there counts.
+  const std::string again =
+      Must(Do(third, &Stub::RecordRightsRequest, Right(step, v1::RIGHT_KIND_RECTIFICATION))).name();
+  accurate(third, again, step);
+  EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::TakeStep, Step(path, 2, kFourthBody))), "RECTIFICATION_PENDING");
+  accurate(receiver, again, step);
+  EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::TakeStep, Step(path, 2, kFourthBody))), "OK");
+}
+
 TEST_F(PathTest, WhatWasMisdirectedIsGoneFromTheStepsToo) {
   const std::string began = Accepted();
   const std::string path = Led(began);

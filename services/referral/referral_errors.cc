@@ -283,6 +283,13 @@ absl::Status PathOpen(std::string_view referral, std::string_view path) {
                  {{"path", std::string(path)}});
 }
 
+absl::Status RectificationPending(std::string_view path) {
+  return Refused("RECTIFICATION_PENDING", path,
+                 "has a person who asked to have put right what would be sent, and it has neither been put "
+                 "right nor refused: answer that with AnswerRightsRequest, or wait for who is to answer it, "
+                 "and take the step then; ListRightsRequests names what your body owes");
+}
+
 absl::Status DisclosureStopped(std::string_view name) {
   return Refused("DISCLOSURE_STOPPED", name,
                  "has a person who withdrew, objected or had it restricted, of whom nothing further is "

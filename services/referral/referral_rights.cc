@@ -388,6 +388,19 @@ bool IsStopped(const ReferralRecord& record, uint32_t person) {
       [person](const RightMarkRecord& mark) { return mark.person() == person && Stops(mark); });
 }
 
+bool AwaitsRectification(const ReferralRecord& record, uint32_t person) {
+  return std::any_of(
+      record.right_marks().begin(), record.right_marks().end(), [&](const RightMarkRecord& mark) {
+        if (mark.person() != person || mark.kind() != v1::RIGHT_KIND_RECTIFICATION) return false;
+        bool pending = false;
+        for (const v1::Party party : kBothParties) {
+          if (AnswerOf(mark, party) == v1::RIGHT_ANSWER_RECTIFIED) return false;
+          pending = pending || (Asked(mark, party) && AnswerOf(mark, party) == v1::RIGHT_ANSWER_UNSPECIFIED);
+        }
+        return pending;
+      });
+}
+
 bool AnyoneIsStopped(const ReferralRecord& record) {
   return std::any_of(record.persons().begin(), record.persons().end(),
                      [&](const v1::Person& person) { return IsStopped(record, person.number()); });

@@ -49,6 +49,9 @@ bool RestsOnConsent(const ReferralRecord& record, uint32_t person);
 // asked has refused it, or lifted the restriction.
 bool IsStopped(const ReferralRecord& record, uint32_t person);
 bool AnyoneIsStopped(const ReferralRecord& record);
+// That person asked to have put right what is held of them, no side has done so, and not every side that was
+// asked has refused it. Meanwhile nobody knows whether it is right.
+bool AwaitsRectification(const ReferralRecord& record, uint32_t person);
 // No person is left of whom anything could be disclosed further.
 bool EveryoneIsStopped(const ReferralRecord& record);
 // Is there anything for that side to answer, or to answer anew?
