@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "common/api/resource.h"
@@ -41,18 +42,25 @@ absl::Status CheckOffers(const BodyRegistry& bodies, const store::Reader& reader
   return wrong.ToStatus();
 }
 
-// One open path of a body for a person, and not too many of a referral.
+// One open path of a body for a person, whichever referral of all that hang together it is of; and not too
+// many of one referral. A right must reach all of them.
 absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, std::string_view referral,
                           uint32_t person) {
-  WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, referral));
-  for (const rows::PathLink& link : links) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto path, rows::FindPath(reader, link.path));
-    const bool same = path.has_value() && path->body() == body && path->person() == person;
-    if (same && !HasEnded(*path)) return PathOpen(referral, path->name());
+  WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::Chain(reader, referral, kMaxReachOfPaths));
+  std::set<std::string> seen;
+  int own = 0;
+  for (const ReferralRecord& record : chain) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, record.name()));
+    if (record.name() == referral) own = static_cast<int>(links.size());
+    for (const rows::PathLink& link : links) {
+      if (!seen.insert(link.path).second) continue;
+      WAYPOST_ASSIGN_OR_RETURN(const auto path, rows::FindPath(reader, link.path));
+      const bool same = path.has_value() && path->body() == body && path->person() == person;
+      if (same && !HasEnded(*path)) return PathOpen(referral, path->name());
+    }
   }
-  const auto count = static_cast<int>(links.size());
-  if (count < kMaxPathsOfReferral) return absl::OkStatus();
-  return error::LimitExceeded("paths of a referral", kMaxPathsOfReferral, count + 1);
+  if (own < kMaxPathsOfReferral) return absl::OkStatus();
+  return error::LimitExceeded("paths of a referral", kMaxPathsOfReferral, own + 1);
 }
 
 // A right must reach all that hangs together.
@@ -131,7 +139,6 @@ absl::Status PathChange::Create(rpc::Mutation& mutation, const v1::CreatePathReq
       mutation.Authorize({.name = request.referral(), .relations = RelationsOf(referral, caller)}));
   WAYPOST_RETURN_IF_ERROR(CheckMayBegin(referral, request.person(), as));
   WAYPOST_RETURN_IF_ERROR(CheckNoOther(writer, caller.body, request.referral(), request.person()));
-  WAYPOST_RETURN_IF_ERROR(CheckReach(writer, request.referral()));
   WAYPOST_RETURN_IF_ERROR(CheckOffers(change_.clockwork().bodies, writer, now, request.steps()));
   const PathDecision decision = OpenPath({.name = name,
                                           .body = caller.body,

@@ -379,6 +379,36 @@ TEST_F(PathTest, AForwardedStepIsWhereTheCaseWent) {
   EXPECT_EQ(Seen(path).steps(0).referral(), step);
 }
 
+TEST_F(PathTest, OnePathIsOpenAlsoWhereTheCaseWentOn) {
+  const std::string began = Requested();
+  const std::string path = Must(Do(referrer, &PathStub::CreatePath, NewPath(began))).name();
+  auto propose = On<v1::ProposeForwardRequest>(began);
+  propose.set_body(std::string(kThirdBody));
+  Must(Do(receiver, &Stub::ProposeForward, propose));
+  const std::string next =
+      Must(Do(referrer, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(began, kThirdBody)))
+          .forwarded_to();
+  const auto again = Do(referrer, &PathStub::CreatePath, NewPath(next));
+  EXPECT_EQ(ReasonOf(again), "PATH_OPEN");
+  EXPECT_EQ(error::MetadataOf(again.status(), "path"), path);
+  // Nor from a step that was forwarded.
+  const std::string step = Take(referrer, Step(path, 1, kFourthBody));
+  propose = On<v1::ProposeForwardRequest>(step);
+  propose.set_body(std::string(kFifthBody));
+  Must(Do(fourth, &Stub::ProposeForward, propose));
+  const std::string further =
+      Must(Do(referrer, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(step, kFifthBody)))
+          .forwarded_to();
+  EXPECT_EQ(ReasonOf(Do(referrer, &PathStub::CreatePath, NewPath(further))), "PATH_OPEN");
+  // Another body leads one of its own; and so does this one once that has ended.
+  Must(Do(third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(next)));
+  EXPECT_EQ(ReasonOf(Do(third, &PathStub::CreatePath, NewPath(next))), "OK");
+  auto end = On<v1::EndPathRequest>(path);
+  end.set_reason(v1::PATH_END_REASON_GOAL_REACHED);
+  Must(Do(referrer, &PathStub::EndPath, end));
+  EXPECT_EQ(ReasonOf(Do(referrer, &PathStub::CreatePath, NewPath(next))), "OK");
+}
+
 // --- What is refused
 
 TEST_F(PathTest, ItBeginsOnlyFromWhatTheBodyMayOpen) {
