@@ -262,7 +262,8 @@ absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
                                                   const std::vector<v1::SectionKind>& sections) {
   std::vector<const ReferralRecord*> held;  // the last one first
   for (const ReferralRecord& referral : referrals) {
-    if (IsStopped(referral, path.person())) return DisclosureStopped(referral.name());
+    // In which of them is not said: it may be one that the caller does not read.
+    if (IsStopped(referral, path.person())) return StepsStopped(path.name());
     const bool holds = FindPerson(referral, path.person()) != nullptr && !IsProtected(referral) &&
                        HoldsSections(referral, path.body(), path.person());
     if (holds) held.insert(held.begin(), &referral);

@@ -111,7 +111,8 @@ struct StepSource {
 // it. The first source is the last referral in which it holds anything that the person told, and says who she
 // is; others follow for what that one has not. `referrals` in the order in which they were made.
 // DISCLOSURE_STOPPED where a right stops one of them, SHARE_ERASED where nothing is left,
-// RECTIFICATION_PENDING where what would go along is to be put right first.
+// RECTIFICATION_PENDING where what would go along is to be put right first; each names the path and none of
+// the referrals.
 absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
                                                   const std::vector<storage::v1::ReferralRecord>& referrals,
                                                   const std::vector<v1::SectionKind>& sections);

@@ -292,6 +292,9 @@ TEST(PathRulesTest, SectionsGoAlongFromTheLastReferralInWhichTheBodyHoldsThem) {
     mark.set_kind(v1::RIGHT_KIND_OBJECTION);
     mark.set_referring_asked(true);
     EXPECT_EQ(from(stopped, second), "DISCLOSURE_STOPPED");
+    const auto refused = SourcesOf(path, {stopped, second}, {v1::SECTION_KIND_DETAILS});
+    EXPECT_EQ(error::MetadataOf(refused.status(), "resource"), kPath);
+    EXPECT_EQ(refused.status().message().find("referrals/"), absl::string_view::npos) << refused.status();
     mark.set_person(2);
     EXPECT_EQ(from(stopped, second), kOther) << "somebody else's";
   }

@@ -947,6 +947,16 @@ TEST_F(PathAuthorityTest, ItNamesNoReferralThatTheCallerMayNotRead) {
   EXPECT_EQ(Seen(path_).steps(0).referral(), step_);
 }
 
+TEST_F(PathAuthorityTest, NorDoesARefusalNameOne) {
+  Must(Do(referrer, &Stub::RecordRightsRequest, Right(began_, v1::RIGHT_KIND_OBJECTION)));
+  const std::string assigned = TokenFor(Role::kCaseworker, Part::kAssignee);
+  ASSERT_FALSE(Get(assigned, began_).ok());
+  const auto refused = Do(assigned, &PathStub::TakeStep, Step(path_, 2, kFourthBody));
+  EXPECT_EQ(ReasonOf(refused), "DISCLOSURE_STOPPED");
+  EXPECT_EQ(error::MetadataOf(refused.status(), "resource"), path_);
+  EXPECT_THAT(std::string(refused.status().message()), Not(HasSubstr("referrals/")));
+}
+
 TEST_F(PathAuthorityTest, WhoHasItByAssignmentHasTheNextStepHerself) {
   const std::string assigned = TokenFor(Role::kCaseworker, Part::kAssignee);
   const std::string next = Take(assigned, Step(path_, 2, kFourthBody));

@@ -283,6 +283,13 @@ absl::Status PathOpen(std::string_view referral, std::string_view path) {
                  {{"path", std::string(path)}});
 }
 
+absl::Status StepsStopped(std::string_view path) {
+  return Refused(
+      "DISCLOSURE_STOPPED", path,
+      "is of a person who withdrew, objected or had it restricted in one of its referrals: no step "
+      "is taken before all who were asked there have refused that, or lifted the restriction");
+}
+
 absl::Status RectificationPending(std::string_view path) {
   return Refused("RECTIFICATION_PENDING", path,
                  "has a person who asked to have put right what would be sent, and it has neither been put "

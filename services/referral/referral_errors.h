@@ -118,6 +118,8 @@ absl::Status ProtectedHasNoGroup(std::string_view name);
 // --- Of paths
 // PATH_OPEN: the person is on one of the caller's body already.
 absl::Status PathOpen(std::string_view referral, std::string_view path);
+// DISCLOSURE_STOPPED: the person of `path` used a right that stops its steps.
+absl::Status StepsStopped(std::string_view path);
 // RECTIFICATION_PENDING: what a step of `path` would send is to be put right first.
 absl::Status RectificationPending(std::string_view path);
 
