@@ -103,27 +103,24 @@ void DeletePath(store::Writer& writer, const PathRecord& path) {
   writer.Delete(PathKey(path.name()));
 }
 
-absl::StatusOr<PathPage> ListPaths(const store::Reader& reader, std::string_view body, bool ended,
-                                   std::string_view position, int limit) {
-  PathPage page;
+absl::StatusOr<std::string> ListPaths(const store::Reader& reader, std::string_view body, bool ended,
+                                      std::string_view position, const TakePath& take) {
   const std::string prefix = BodyPrefix(body, ended);
   const store::KeyRange range = RowsAfter(prefix, position);
-  if (range.begin >= range.end) return page;
+  if (range.begin >= range.end) return std::string();
   std::string last;
+  bool goes_on = true;
   const auto at = reader.Scan(range);
   for (; at->Valid(); at->Next()) {
-    if (static_cast<int>(page.paths.size()) == limit) {
-      page.position = last;
-      break;
-    }
+    if (!goes_on) return last;
     last = at->key().substr(prefix.size());
     KeyParser parser(last);
     WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
     WAYPOST_ASSIGN_OR_RETURN(PathRecord path, GetPath(reader, Reversed(id)));
-    page.paths.push_back(std::move(path));
+    WAYPOST_ASSIGN_OR_RETURN(goes_on, take(std::move(path)));
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
-  return page;
+  return std::string();
 }
 
 void PutPathLink(store::Writer& writer, const PathLink& link) {

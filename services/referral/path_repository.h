@@ -9,6 +9,7 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_PATH_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_PATH_REPOSITORY_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,13 +34,12 @@ void PutPath(store::Writer& writer, const PathRecord* before, const PathRecord& 
 // Its links stay.
 void DeletePath(store::Writer& writer, const PathRecord& path);
 
-struct PathPage {
-  std::vector<PathRecord> paths;
-  std::string position;  // where to go on; empty at the end
-};
-// The newest first, at most `limit`; `position` is empty or what a page before returned.
-absl::StatusOr<PathPage> ListPaths(const store::Reader& reader, std::string_view body, bool ended,
-                                   std::string_view position, int limit);
+// Sees one path, and says whether the one after it may follow. True: it may.
+using TakePath = std::function<absl::StatusOr<bool>(PathRecord)>;
+// The paths of a body, the newest first; each is read when its turn comes. `position` is empty or what a page
+// before returned. Returns where to go on; empty at the end.
+absl::StatusOr<std::string> ListPaths(const store::Reader& reader, std::string_view body, bool ended,
+                                      std::string_view position, const TakePath& take);
 
 // That a referral belongs to a path.
 struct PathLink {

@@ -1,6 +1,7 @@
 #include "services/referral/path_service.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "common/api/names.h"
@@ -10,6 +11,7 @@
 #include "services/referral/path_policy.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/path_validation.h"
+#include "services/referral/referral_limits.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_view.h"
 
@@ -20,6 +22,28 @@ using rpc::Call;
 
 // Picks the validator of the request's type.
 constexpr auto kValidate = [](const auto& request) { return Validate(request); };
+
+// The paths that the caller sees, from a position on, until the page is full or enough is read: whether she
+// sees one, its referrals say. Returns where to go on.
+absl::StatusOr<std::string> FillPage(const store::Reader& reader, const policy::Caller& caller,
+                                     const v1::ListPathsRequest& request, std::string_view position,
+                                     v1::ListPathsResponse& response) {
+  WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request.page_size()));
+  size_t read = 0;
+  return rows::ListPaths(reader, caller.body, request.ended(), position,
+                         [&](PathRecord record) -> absl::StatusOr<bool> {
+                           HeldPath path{.record = std::move(record), .referrals = {}, .courses = {}};
+                           const std::string& name = path.record.name();
+                           WAYPOST_ASSIGN_OR_RETURN(path.referrals, rows::ReferralsOfPath(reader, name));
+                           read += 1 + path.referrals.size();
+                           if (policy::Authorize(kGetPath, caller, path.RelationsOf(caller), name).ok()) {
+                             WAYPOST_ASSIGN_OR_RETURN(path.courses, rows::CoursesOf(reader, path.record));
+                             read += path.courses.size();
+                             *response.add_paths() = path.View(caller);
+                           }
+                           return response.paths_size() < page_size && read < kMaxReadForPaths;
+                         });
+}
 
 }  // namespace
 
@@ -50,25 +74,17 @@ PathService::Reactor* PathService::ListPaths(Context* context, const v1::ListPat
                     [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
                       const policy::Caller& caller = *call.caller;
                       WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), caller.body).status());
-                      WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
                       const api::PageScope scope = {.body = caller.body,
                                                     .actor = caller.actor,
                                                     .method = call.rule.method,
                                                     .query = request->ended() ? "ended" : "open"};
-                      WAYPOST_ASSIGN_OR_RETURN(const std::string position,
+                      WAYPOST_ASSIGN_OR_RETURN(const std::string from,
                                                env_.node.page_tokens.Open(request->page_token(), scope));
-                      WAYPOST_ASSIGN_OR_RETURN(
-                          const rows::PathPage page,
-                          rows::ListPaths(reader, caller.body, request->ended(), position, page_size));
-                      for (const PathRecord& record : page.paths) {
-                        WAYPOST_ASSIGN_OR_RETURN(const HeldPath path, HoldPath(reader, record.name()));
-                        const policy::Relations relations = path.RelationsOf(caller);
-                        if (!policy::Authorize(kGetPath, caller, relations, record.name()).ok()) continue;
-                        *response->add_paths() = path.View(caller);
-                      }
-                      if (page.position.empty()) return absl::OkStatus();
+                      WAYPOST_ASSIGN_OR_RETURN(const std::string next,
+                                               FillPage(reader, caller, *request, from, *response));
+                      if (next.empty()) return absl::OkStatus();
                       WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
-                                               env_.node.page_tokens.Seal(page.position, scope));
+                                               env_.node.page_tokens.Seal(next, scope));
                       return absl::OkStatus();
                     });
 }

@@ -10,7 +10,9 @@
 #include <set>
 #include <thread>
 
+#include "common/api/names.h"
 #include "common/api/resource.h"
+#include "common/store/store.h"
 #include "services/referral/path_policy.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/referral_limits.h"
@@ -1078,6 +1080,54 @@ TEST_F(PathTest, ListsTheNewestFirstPageByPage) {
   EXPECT_EQ(rest.next_page_token(), "");
   request.set_ended(true);
   EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::ListPaths, request)), "PAGE_TOKEN_INVALID");
+}
+
+// She has one of many: what she does not see is read, too.
+TEST_F(PathTest, APageReadsSoMuchAndNoMore) {
+  const std::string mine = Accepted();
+  auto assign = On<v1::AssignReferralRequest>(mine);
+  assign.set_unit(std::string(kOtherReceivingUnit));
+  assign.set_assignee("p-assigned");
+  Must(Do(receiver, &Stub::AssignReferral, assign));
+  const std::string hers = Led(mine);
+  const std::string other = Completed();
+  constexpr int kPerPage = kMaxReadForPaths / 2;  // a path and its referral
+  ASSERT_TRUE(store::TransactAndWait(rig.store(), [&](store::Writer& writer) {
+                for (int i = 1; i <= kPerPage + 7; ++i) {
+                  const absl::Time made = rig.clock().Now() + absl::Seconds(i);
+                  const path::Create create{.name = rows::PathNameOfId(api::NewId(made, rig.random())),
+                                            .body = std::string(kReceivingBody),
+                                            .referral = other,
+                                            .person = 1,
+                                            .steps = {}};
+                  rows::PutPath(writer, nullptr, OpenPath(create, made).next);
+                  rows::PutPathLink(writer, {.path = create.name,
+                                             .referral = other,
+                                             .kind = storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING});
+                }
+                return absl::OkStatus();
+              }).ok());
+  const std::string assigned = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {}, "p-assigned");
+  v1::ListPathsRequest request;
+  request.set_page_size(10);
+  const auto first = Must(Do(assigned, &PathStub::ListPaths, request));
+  EXPECT_THAT(first.paths(), IsEmpty());
+  ASSERT_NE(first.next_page_token(), "");
+  request.set_page_token(first.next_page_token());
+  const auto second = Must(Do(assigned, &PathStub::ListPaths, request));
+  ASSERT_EQ(second.paths_size(), 1);
+  EXPECT_EQ(second.paths(0).name(), hers);
+  EXPECT_EQ(second.next_page_token(), "");
+  // A supervisor sees them all, each once.
+  std::set<std::string> seen;
+  v1::ListPathsRequest all;
+  all.set_page_size(200);
+  do {
+    const auto page = Must(Do(receiver, &PathStub::ListPaths, all));
+    for (const v1::Path& path : page.paths()) EXPECT_TRUE(seen.insert(path.name()).second) << path.name();
+    all.set_page_token(page.next_page_token());
+  } while (!all.page_token().empty());
+  EXPECT_EQ(seen.size(), static_cast<size_t>(kPerPage + 8));
 }
 
 TEST_F(PathTest, TooManyReferralsOfAPathAreRefused) {

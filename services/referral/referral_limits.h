@@ -89,6 +89,9 @@ inline constexpr int kMaxReach = 512;          // referrals that one use of a ri
 inline constexpr int kMaxPathSteps = 20;
 inline constexpr int kMaxPathReferrals = 60;  // steps can be taken again
 inline constexpr int kMaxPathsOfReferral = 60;
+// For one page of paths: the paths, their referrals and what became of their steps. The path with which that
+// is reached is the last one of its page.
+inline constexpr int kMaxReadForPaths = 1'000;
 // No step is taken, and no path begins, where more referrals than that hang together: what follows of hops
 // must not take them out of a right's reach.
 inline constexpr int kMaxReachOfPaths = 256;
