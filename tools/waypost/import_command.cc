@@ -140,12 +140,14 @@ ImportRunOptions MakeRun(Session& session, const ImportOptions& options, Caller*
   }
   if (done != nullptr) {
     run.submitted_before = [done](const ImportItem& item) { return done->ReferralOf(item); };
+    run.on_submitted = [done](const ImportItem& item, const std::string& referral) {
+      done->Add(item, referral);
+    };
     run.on_call = [done] { return done->Sync(); };
   }
   const bool dry_run = options.dry_run;
-  run.on_result = [&session, &errors, done, dry_run](const ImportItem& item, const RowResult& result) {
+  run.on_result = [&session, &errors, dry_run](const ImportItem& item, const RowResult& result) {
     const bool submitted = result.kind == RowResult::Kind::kSubmitted;
-    if (done != nullptr && submitted) done->Add(item, result.referral.name());
     errors += ErrorFileLines(item, result);
     if (!dry_run || !submitted) ShowResult(session, item, result);
   };

@@ -126,12 +126,12 @@ class Run {
     for (const size_t i : to_send) *request.add_requests() = items_[i].request;
     referral::v1::BatchSubmitReferralsResponse response;
     const absl::Status status = options_.submit_batch(request, response);
-    const bool answered = status.ok() && response.results_size() == request.requests_size();
-    for (int at = 0; at < request.requests_size(); ++at) {
-      const size_t i = to_send[static_cast<size_t>(at)];
-      if (answered) {
-        Done(i, ResultOf(items_[i], *response.mutable_results(at)));
-      } else if (EndsTheRun(status)) {
+    if (status.ok() && response.results_size() == request.requests_size()) {
+      return TakeAnswers(to_send, response);
+    }
+    for (size_t at = 0; at < to_send.size(); ++at) {
+      const size_t i = to_send[at];
+      if (EndsTheRun(status)) {
         // The first tells why. The others are as good as not sent: run again, they are carried out once.
         Done(i, at == 0 ? RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = status}
                         : RowResult());
@@ -141,18 +141,36 @@ class Run {
     }
   }
 
-  RowResult ResultOf(const ImportItem& item, referral::v1::BatchSubmitResult& result) const {
+  // REQUIRES: a result for each row that was sent.
+  void TakeAnswers(const std::vector<size_t>& sent, referral::v1::BatchSubmitReferralsResponse& response) {
+    std::vector<size_t> again;
+    for (size_t at = 0; at < sent.size(); ++at) {
+      std::optional<RowResult> result = ResultOf(*response.mutable_results(static_cast<int>(at)));
+      if (result.has_value()) {
+        Done(sent[at], *std::move(result));
+      } else {
+        again.push_back(sent[at]);
+      }
+    }
+    if (again.empty()) return;
+    // What was answered is kept before anything waits for the others.
+    AfterCall();
+    for (const size_t i : again) Done(i, Send(items_[i]));
+  }
+
+  // Nothing for a row that is to be sent again.
+  static std::optional<RowResult> ResultOf(referral::v1::BatchSubmitResult& result) {
     if (result.has_referral()) {
-      return {.kind = RowResult::Kind::kSubmitted,
-              .referral = std::move(*result.mutable_referral()),
-              .status = absl::OkStatus()};
+      return RowResult{.kind = RowResult::Kind::kSubmitted,
+                       .referral = std::move(*result.mutable_referral()),
+                       .status = absl::OkStatus()};
     }
     const google::rpc::Status& error = result.error();
     absl::Status status = rpc::FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(error.code()),
                                                      error.message(), error.SerializeAsString()));
     // It has the same request id: carried out after all, it is not carried out twice.
-    if (IsTransient(status)) return Send(item);
-    return {.kind = RowResult::Kind::kFailed, .referral = {}, .status = std::move(status)};
+    if (IsTransient(status)) return std::nullopt;
+    return RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = std::move(status)};
   }
 
   // Nothing is sent any more once the run ends.
@@ -167,6 +185,9 @@ class Run {
   void Done(size_t index, RowResult result) {
     const std::lock_guard lock(mutex_);
     if (EndsTheRun(result.status)) Stop(result.status);
+    if (result.kind == RowResult::Kind::kSubmitted && options_.on_submitted != nullptr) {
+      options_.on_submitted(items_[index], result.referral.name());
+    }
     ++progress_.done;
     progress_.failed += result.kind == RowResult::Kind::kFailed ? 1 : 0;
     progress_.all = items_.size();

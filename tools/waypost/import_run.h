@@ -54,13 +54,16 @@ struct ImportRunOptions {
       submit;
   // The referral of an item that an earlier run has submitted: it is not sent. Null: there is none.
   std::function<std::optional<std::string>(const ImportItem& item)> submitted_before = {};
+  // Called for each item that the server has taken, in the order of the answers, as soon as there is one and
+  // whatever rows before it still wait for theirs; never by two threads at once. May be null.
+  std::function<void(const ImportItem& item, const std::string& referral)> on_submitted = {};
   // Called for each item in the order of the file, never by two threads at once, as soon as all before it are
   // done.
   std::function<void(const ImportItem& item, const RowResult& result)> on_result;
   // Called after each row, never by two threads at once.
   std::function<void(const ImportProgress& progress)> on_progress;
-  // Called after the results of each call were told, never by two threads at once: what on_result wrote can
-  // be made durable for all of them. Where it fails, the run ends. May be null.
+  // Called after each call, never by two threads at once: what on_submitted wrote can be made durable for all
+  // of its rows. Where it fails, the run ends. May be null.
   std::function<absl::Status()> on_call = {};
 };
 

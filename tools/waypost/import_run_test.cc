@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <latch>
 #include <mutex>
 
@@ -15,6 +17,7 @@ namespace waypost::cli {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
 
 std::vector<ImportItem> Items(int count) {
   std::vector<ImportItem> items(static_cast<size_t>(count));
@@ -189,6 +192,55 @@ TEST(RunImportTest, SendsManyInACall) {
               ElementsAre("4", "4", "referral.territory", "is required", "INVALID_FIELD", "imp-test-4"));
   ASSERT_EQ(told.rows.size(), 250u);
   for (size_t i = 0; i < told.rows.size(); ++i) ASSERT_EQ(told.rows[i], i + 2);
+}
+
+// Killed while an earlier row is on its way, the rows after it are known to have gone through.
+TEST(RunImportTest, WhatIsAnsweredIsKeptAtOnceWhateverIsSlow) {
+  Told told;
+  const Interrupts interrupts;
+  std::promise<void> kept;
+  std::future<void> is_kept = kept.get_future();
+  ImportRunOptions options = Options(told, [&is_kept](const std::string& id) -> absl::Status {
+    if (id != "imp-test-2") return absl::OkStatus();
+    const bool in_time = is_kept.wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    return in_time ? absl::OkStatus() : absl::InternalError("the row after it was not kept");
+  });
+  std::vector<uint64_t> submitted;
+  options.on_submitted = [&](const ImportItem& item, const std::string& referral) {
+    EXPECT_EQ(referral, "referrals/" + item.request.request_id());
+    submitted.push_back(item.row);
+    if (item.row == 3) kept.set_value();
+  };
+  options.in_flight = 2;
+  EXPECT_EQ(RunImport(Items(3), options, interrupts).submitted, 3u);
+  EXPECT_THAT(submitted, UnorderedElementsAre(2, 3, 4));
+  EXPECT_NE(submitted.front(), 2u);
+  EXPECT_THAT(told.rows, ElementsAre(2, 3, 4)) << "they are still told in their order";
+}
+
+TEST(RunImportTest, WhatABatchAnswersIsKeptBeforeTheRestIsSentAgain) {
+  Told told;
+  const Interrupts interrupts;
+  std::vector<int> sizes;
+  std::vector<uint64_t> submitted;
+  bool durable = false;
+  ImportRunOptions options = Options(told, [&](const std::string&) {
+    EXPECT_THAT(submitted, ElementsAre(3, 4));
+    EXPECT_TRUE(durable);
+    return absl::OkStatus();
+  });
+  InBatches(options, sizes, [](const std::string& id) -> absl::Status {
+    return id == "imp-test-2" ? error::Overloaded("changes") : absl::OkStatus();
+  });
+  options.on_submitted = [&submitted](const ImportItem& item, const std::string&) {
+    submitted.push_back(item.row);
+  };
+  options.on_call = [&durable] {
+    durable = true;
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(RunImport(Items(3), options, interrupts).submitted, 3u);
+  EXPECT_THAT(submitted, ElementsAre(3, 4, 2));
 }
 
 // What is not on its way is not sent any more, however many rows the call was to have.
