@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -18,6 +19,7 @@
 #include "nlohmann/json.hpp"
 #include "tools/waypost/json_text.h"
 #include "tools/waypost/referral_actions.h"
+#include "tools/waypost/times.h"
 #include "waypost/referral/v1/referral.pb.h"
 
 namespace waypost::cli {
@@ -75,7 +77,7 @@ absl::StatusOr<std::optional<std::string>> ReadPrivate(const std::string& path) 
   if (!known || !S_ISREG(about.st_mode)) return NotPrivate(path, "is no ordinary file");
   if (about.st_uid != geteuid()) return NotPrivate(path, "is somebody else's");
   if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) return NotPrivate(path, "can be read or written by others");
-  WAYPOST_ASSIGN_OR_RETURN(std::string content, ReadFile(path, kMaxQueueBytes));
+  WAYPOST_ASSIGN_OR_RETURN(std::string content, ReadFile(path, kMaxQueueBytes + kMaxQueueMarkBytes));
   return content;
 }
 
@@ -83,6 +85,16 @@ absl::StatusOr<std::optional<std::string>> ReadPrivate(const std::string& path) 
 std::string Text(const ordered_json& json, const char* name) {
   const auto found = json.find(name);
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// False where it is there and is no time.
+bool ReadFirstSent(const ordered_json& json, QueuedChange& change) {
+  if (!json.contains("firstSentTime")) return true;
+  absl::Time time;
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, Text(json, "firstSentTime"), &time, &error)) return false;
+  change.first_sent = time;
+  return true;
 }
 
 absl::StatusOr<QueuedChange> ParseLine(const std::string& path, size_t line, std::string_view text) {
@@ -106,6 +118,7 @@ absl::StatusOr<QueuedChange> ParseLine(const std::string& path, size_t line, std
     change.state = state;
     known_state = true;
   }
+  if (!ReadFirstSent(json, change)) return NotReadable(path, line, "has a firstSentTime that is no time");
   const auto request = Requests().find(change.method);
   if (!known_state || request == Requests().end() || change.request_id.empty()) {
     return NotReadable(path, line, "has no known method and state, or no requestId");
@@ -126,6 +139,9 @@ absl::StatusOr<std::string> LineOf(const QueuedChange& change) {
   if (!change.referral.empty()) json["referral"] = change.referral;
   json["requestId"] = change.request_id;
   json["keptTime"] = change.kept_time;
+  if (change.first_sent.has_value()) {
+    json["firstSentTime"] = ShowTime(*change.first_sent, absl::UTCTimeZone());
+  }
   if (!change.etag.empty()) json["etag"] = change.etag;
   for (const auto& [state, name] : kStates) {
     if (change.state == state) json["state"] = name;
@@ -201,6 +217,15 @@ void SetEtag(Message& request, std::string_view etag) {
   if (field != nullptr) request.GetReflection()->SetString(&request, field, std::string(etag));
 }
 
+bool CanBeDoneTwice(const Message& request) {
+  if (!EtagIn(request).empty()) return false;
+  const auto* create = google::protobuf::DynamicCastToGenerated<pb::CreateReferralRequest>(&request);
+  if (create != nullptr) return create->referral().name().empty();
+  const auto* submit = google::protobuf::DynamicCastToGenerated<pb::SubmitReferralRequest>(&request);
+  const bool makes_new = submit != nullptr && submit->name().empty();
+  return !makes_new || submit->referral().name().empty();
+}
+
 absl::StatusOr<std::unique_ptr<OfflineQueue>> OfflineQueue::Open(const std::string& path, Missing missing) {
   const std::string lock_path = path + ".lock";
   const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
@@ -228,16 +253,49 @@ OfflineQueue::~OfflineQueue() {
   close(lock_);
 }
 
-absl::Status OfflineQueue::Save() const {
-  if (changes_.size() > kMaxQueueLines) {
-    return error::InvalidField(path_, "is full: it takes 1,000 changes. Send them, or begin another file");
-  }
+absl::StatusOr<std::string> OfflineQueue::Content() const {
   std::string content;
   for (const QueuedChange& change : changes_) {
     WAYPOST_ASSIGN_OR_RETURN(const std::string line, LineOf(change));
     content += line;
   }
-  if (content.size() > kMaxQueueBytes) return error::InvalidField(path_, "is full: it takes 64 MiB");
+  return content;
+}
+
+absl::Status OfflineQueue::CheckRoom() const {
+  if (changes_.size() > kMaxQueueLines) {
+    return error::InvalidField(path_,
+                               "is full: it takes 1,000 changes. Send or drop them, or begin another file");
+  }
+  WAYPOST_ASSIGN_OR_RETURN(const std::string content, Content());
+  if (content.size() <= kMaxQueueBytes) return absl::OkStatus();
+  return error::InvalidField(path_, "is full: it takes 64 MiB. Send or drop changes, or begin another file");
+}
+
+absl::Status OfflineQueue::Add(QueuedChange change) {
+  changes_.push_back(std::move(change));
+  absl::Status room = CheckRoom();
+  if (!room.ok()) {
+    std::set<std::string> followed;
+    const auto is_open = [](const QueuedChange& each) { return each.request != nullptr; };
+    for (const QueuedChange& each : changes_) {
+      if (is_open(each)) followed.insert(each.key());
+    }
+    std::erase_if(changes_,
+                  [&](const auto& each) { return !is_open(each) && !followed.contains(each.key()); });
+    room = CheckRoom();
+  }
+  if (room.ok()) room = Save();
+  if (!room.ok()) changes_.pop_back();
+  return room;
+}
+
+absl::Status OfflineQueue::Save() const {
+  WAYPOST_ASSIGN_OR_RETURN(const std::string content, Content());
+  return Write(content);
+}
+
+absl::Status OfflineQueue::Write(std::string_view content) const {
   const std::string beside = path_ + ".part";
   unlink(beside.c_str());
   const int file =

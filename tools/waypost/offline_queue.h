@@ -8,18 +8,28 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace waypost::cli {
 
 // Of one file.
 inline constexpr size_t kMaxQueueBytes = size_t{64} * 1024 * 1024;
 inline constexpr size_t kMaxQueueLines = 1'000;
+// By so much it may grow beyond that while its changes are sent: each is marked with what became of it.
+inline constexpr size_t kMaxQueueMarkBytes = kMaxQueueLines * 1024;
+
+// So long a server surely knows a request id again: 24 hours, less one for the sending itself.
+inline constexpr absl::Duration kRequestIdsKnown = absl::Hours(23);
+
+// A conflict that no server told: what was sent and not answered is too old for its request id to be known.
+inline constexpr std::string_view kAnswerLost = "ANSWER_LOST";
 
 struct QueuedChange {
   enum class State { kWaiting, kDone, kConflict, kDropped };
@@ -29,11 +39,13 @@ struct QueuedChange {
   std::string referral;
   std::string request_id;
   std::string kept_time;  // RFC 3339
+  // When it was first sent, and no answer has said since what became of it. Kept of what could be done twice.
+  std::optional<absl::Time> first_sent;
   // Which version it was meant for; empty: whatever there is. The request's own may be a later one, that an
   // earlier change from this file led to.
   std::string etag;
   State state = State::kWaiting;
-  std::string reason;  // of a conflict
+  std::string reason;  // of a conflict: the server's, or kAnswerLost
   std::string done_etag;
   // Null once it was sent or dropped.
   std::unique_ptr<google::protobuf::Message> request = nullptr;
@@ -52,6 +64,10 @@ std::string ReferralIn(const google::protobuf::Message& request);
 std::string EtagIn(const google::protobuf::Message& request);
 void SetEtag(google::protobuf::Message& request, std::string_view etag);
 
+// Sent again once its request id is forgotten, it could be carried out a second time: it is for no certain
+// version, and makes nothing under a name that it gives.
+bool CanBeDoneTwice(const google::protobuf::Message& request);
+
 // The file, kept for one run: no other run changes it meanwhile. Not thread-safe.
 class OfflineQueue {
  public:
@@ -65,11 +81,18 @@ class OfflineQueue {
   OfflineQueue& operator=(const OfflineQueue&) = delete;
 
   std::vector<QueuedChange>& changes() { return changes_; }
+  // Adds it as the last one, and saves. In a full file what was sent or dropped makes room, but for what an
+  // open change of the same referral follows. INVALID_FIELD where it stays full: nothing is added then.
+  absl::Status Add(QueuedChange change);
   // Writes the whole file anew, or leaves it as it was; durable when it returns OK.
   absl::Status Save() const;
 
  private:
   OfflineQueue(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  absl::StatusOr<std::string> Content() const;
+  absl::Status CheckRoom() const;
+  absl::Status Write(std::string_view content) const;
 
   std::string path_;
   int lock_;

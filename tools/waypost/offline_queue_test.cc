@@ -75,6 +75,23 @@ class OfflineQueueTest : public ::testing::Test {
     for (const json& line : Lines()) states.push_back(line.at("state"));
     return states;
   }
+  void SetFirstSent(const std::string& time) {
+    std::vector<json> lines = Lines();
+    lines.at(0)["firstSentTime"] = time;
+    std::string content;
+    for (const json& line : lines) content += line.dump() + "\n";
+    WriteQueue(content);
+  }
+  void WriteQueue(const std::string& content) {
+    folder_.Write("queue", content);
+    ASSERT_EQ(chmod(file_.c_str(), 0600), 0);
+  }
+  // A line of `referral` with no request any more.
+  static std::string Closed(const std::string& referral, const std::string& state) {
+    const json line = {{"waypostQueue", 1},     {"method", "AddNote"}, {"referral", referral},
+                       {"requestId", "closed"}, {"state", state},      {"keptTime", "2026-03-01T11:00:00Z"}};
+    return line.dump() + "\n";
+  }
   std::vector<pb::AddNoteRequest> Noted() { return server_.referrals.received().noted; }
 
   // Notes on kOne are refused until its etag is this.
@@ -253,6 +270,188 @@ TEST_F(OfflineQueueTest, WithoutAServerEverythingWaitsAndIsSentUnderTheSameIds) 
   EXPECT_EQ(noted[1].SerializeAsString(), noted[2].SerializeAsString()) << "so that it is done once";
 }
 
+// The server has forgotten the request by then, so it would be carried out a second time.
+TEST_F(OfflineQueueTest, WhatWasSentLongAgoWithoutAnAnswerIsNotSentAgainByItself) {
+  Note(kOne, "", "first");
+  Note(kOne, "", "second");
+  Note(kTwo, "\"3\"", "for a version");
+  Stands("\"5\"");
+  server_.referrals.history.mutable_entries(3)->mutable_time()->set_seconds(
+      absl::ToUnixSeconds(testing::TestNow() - absl::Hours(40)));
+  server_.referrals.history.mutable_entries(4)->mutable_time()->set_seconds(
+      absl::ToUnixSeconds(testing::TestNow() - absl::Hours(22)));
+  server_.referrals.on_note = [](const pb::AddNoteRequest& request, pb::Referral&) {
+    if (request.name() == kTwo) return grpc::Status::OK;
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the answer is lost");
+  };
+  EXPECT_EQ(Send().code, ExitCode::kUnavailable);
+  EXPECT_EQ(Lines()[0].at("firstSentTime"), "2026-03-01T12:00:00Z");
+  EXPECT_FALSE(Lines()[1].contains("firstSentTime"));
+  SetFirstSent("2026-02-28T13:00:01Z");
+  EXPECT_EQ(Send().code, ExitCode::kUnavailable);
+  EXPECT_EQ(Noted().size(), 2u) << "for so long the server knows it again";
+  EXPECT_EQ(Lines()[0].at("firstSentTime"), "2026-02-28T13:00:01Z") << "the first time counts";
+
+  SetFirstSent("2026-02-28T13:00:00Z");
+  const RunResult sent = Send();
+  EXPECT_EQ(sent.code, ExitCode::kConflict);
+  EXPECT_THAT(sent.out, AllOf(HasSubstr("not sent again"), HasSubstr("2026-02-28T14:00:00+01:00"),
+                              HasSubstr("ANSWER_LOST"), HasSubstr("revision 5  "), HasSubstr("--retry"),
+                              HasSubstr("--drop"), Not(HasSubstr("revision 4  "))));
+  EXPECT_EQ(States(), (std::vector<std::string>{"CONFLICT", "WAITING", "DONE"}));
+  ASSERT_EQ(Noted().size(), 3u);
+  EXPECT_EQ(Noted()[2].name(), kTwo);
+  EXPECT_EQ(Send().code, ExitCode::kConflict);
+  EXPECT_EQ(Noted().size(), 3u) << "nothing is decided by running it again";
+
+  server_.referrals.on_note = nullptr;
+  EXPECT_EQ(Send({"--retry", kOne}).code, ExitCode::kOk);
+  EXPECT_EQ(Noted().size(), 5u);
+  EXPECT_FALSE(Lines()[0].contains("firstSentTime"));
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "DONE", "DONE"}));
+}
+
+// It is refused the second time, whoever has forgotten it.
+TEST_F(OfflineQueueTest, WhatHoldsForOneVersionAloneIsSentAgainHoweverLate) {
+  Note(kOne, "\"3\"", "first");
+  server_.referrals.on_note = [](const pb::AddNoteRequest&, pb::Referral&) {
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the answer is lost");
+  };
+  EXPECT_EQ(Send().code, ExitCode::kUnavailable);
+  EXPECT_FALSE(Lines()[0].contains("firstSentTime"));
+}
+
+TEST_F(OfflineQueueTest, ALimitOfOneChangeIsItsOwnConflict) {
+  Note(kOne, "", "one too many");
+  Note(kTwo, "", "other");
+  server_.referrals.on_note = [](const pb::AddNoteRequest& request, pb::Referral&) {
+    if (request.name() == kTwo) return grpc::Status::OK;
+    return rpc::ToGrpc(error::LimitExceeded("notes of a referral", 1000, 1001));
+  };
+  const RunResult sent = Send();
+  EXPECT_EQ(sent.code, ExitCode::kConflict);
+  EXPECT_THAT(sent.out, AllOf(HasSubstr("not done: "), HasSubstr("LIMIT_EXCEEDED")));
+  EXPECT_EQ(States(), (std::vector<std::string>{"CONFLICT", "DONE"}));
+  EXPECT_FALSE(Lines()[0].contains("firstSentTime")) << "it was answered";
+}
+
+TEST_F(OfflineQueueTest, AServerThatIsTooBusyIsTriedAgainLater) {
+  Note(kOne, "", "first");
+  Note(kTwo, "", "second");
+  for (const absl::Status& busy :
+       {error::Overloaded("changes"), error::DiskFull(),
+        error::Make(absl::StatusCode::kResourceExhausted, "RATE_LIMITED", "more slowly")}) {
+    server_.referrals.on_note = [&busy](const pb::AddNoteRequest&, pb::Referral&) {
+      return rpc::ToGrpc(busy);
+    };
+    EXPECT_EQ(Send().code, ExitCode::kUnavailable) << busy;
+    EXPECT_EQ(States(), (std::vector<std::string>{"WAITING", "WAITING"})) << busy;
+  }
+  for (const pb::AddNoteRequest& noted : Noted()) EXPECT_EQ(noted.name(), kOne);
+}
+
+TEST_F(OfflineQueueTest, WhatWaitsCanBeDroppedToo) {
+  for (const char* id : {"r1", "r2", "r3"}) {
+    Offline({"referral", "add-note", kOne, "--visibility", "own-side", "--text", id, "--request-id", id});
+  }
+  EXPECT_THAT(runner_.Run({"send-later", file_, "--list"}).out, HasSubstr("r2"));
+  EXPECT_EQ(Send({"--drop", "r2"}).code, ExitCode::kOk);
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "DROPPED", "DONE"}));
+  ASSERT_EQ(Noted().size(), 2u);
+  EXPECT_EQ(Noted()[1].text(), "r3");
+
+  // Of one referral: what is in conflict, and only then what waits for it.
+  Note(kTwo, "\"3\"", "in conflict");
+  Note(kTwo, "", "waits");
+  Note(kTwo, "", "waits, too");
+  server_.referrals.on_note = [](const pb::AddNoteRequest& request, pb::Referral&) {
+    return rpc::ToGrpc(error::EtagMismatch(request.name()));
+  };
+  EXPECT_EQ(Send().code, ExitCode::kConflict);
+  EXPECT_EQ(Send({"--drop", kTwo, "--drop", kTwo}).code, ExitCode::kOk);
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "DROPPED", "DONE", "DROPPED", "DROPPED", "DROPPED"}));
+  EXPECT_THAT(folder_.Read("queue"), Not(HasSubstr("waits")));
+}
+
+TEST_F(OfflineQueueTest, InAFullFileWhatIsSettledMakesRoom) {
+  Note(kOne, "\"3\"", "waits");
+  std::string content = Closed(kOne, "DONE") + folder_.Read("queue");
+  for (size_t i = 2; i < kMaxQueueLines; ++i) content += Closed(kTwo, i % 2 == 0 ? "DONE" : "DROPPED");
+  WriteQueue(content);
+  EXPECT_EQ(Note(kOne, "\"3\"", "new").code, ExitCode::kOk);
+  EXPECT_EQ(States(), (std::vector<std::string>{"DONE", "WAITING", "WAITING"}))
+      << "what led to the version that others are meant for is still needed";
+}
+
+TEST_F(OfflineQueueTest, AFileFullOfWhatWaitsCanBeEmptied) {
+  Note(kOne, "", "waits");
+  const std::string line = folder_.Read("queue");
+  std::string content;
+  for (size_t i = 0; i < kMaxQueueLines; ++i) content += line;
+  WriteQueue(content);
+  const RunResult full = Note(kTwo, "", "new");
+  EXPECT_EQ(full.code, ExitCode::kUsage);
+  EXPECT_THAT(full.err, AllOf(HasSubstr("is full"), HasSubstr("drop")));
+  EXPECT_EQ(folder_.Read("queue"), content);
+  EXPECT_EQ(Send({"--drop", kOne}).code, ExitCode::kOk);
+  EXPECT_TRUE(Noted().empty());
+  EXPECT_EQ(Note(kTwo, "", "new").code, ExitCode::kOk);
+  EXPECT_EQ(States(), (std::vector<std::string>{"WAITING"}));
+}
+
+// What becomes of a change is written beside it, also where the file had no room for more changes.
+TEST_F(OfflineQueueTest, AFileWithoutRoomForMoreIsStillMarked) {
+  const auto change = [](size_t text_bytes) {
+    auto request = std::make_unique<pb::AddNoteRequest>();
+    request->set_name(kOne);
+    request->set_request_id("r");
+    request->set_text(std::string(text_bytes, 'x'));
+    QueuedChange made;
+    made.method = "AddNote";
+    made.referral = kOne;
+    made.request_id = "r";
+    made.request = std::move(request);
+    return made;
+  };
+  auto queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsEmpty);
+  ASSERT_TRUE(queue.ok()) << queue.status();
+  ASSERT_TRUE((*queue)->Add(change(1)).ok());
+  const size_t without_text = folder_.Read("queue").size() - 1;
+  ASSERT_TRUE((*queue)->Add(change(kMaxQueueBytes - 2 * without_text - 1)).ok());
+  for (QueuedChange& each : (*queue)->changes()) {
+    each.state = QueuedChange::State::kConflict;
+    each.reason = kAnswerLost;
+    each.first_sent = testing::TestNow();
+  }
+  EXPECT_TRUE((*queue)->Save().ok());
+  queue->reset();
+  queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused);
+  ASSERT_TRUE(queue.ok()) << queue.status();
+  EXPECT_EQ((*queue)->changes().at(1).first_sent, testing::TestNow());
+}
+
+TEST(CanBeDoneTwiceTest, NotWhatIsForAVersionOrMakesSomethingUnderItsOwnName) {
+  pb::AddNoteRequest note;
+  note.set_name(kOne);
+  EXPECT_TRUE(CanBeDoneTwice(note));
+  note.set_etag("\"3\"");
+  EXPECT_FALSE(CanBeDoneTwice(note));
+  pb::CreateReferralRequest create;
+  EXPECT_TRUE(CanBeDoneTwice(create));
+  create.mutable_referral()->set_name(kOne);
+  EXPECT_FALSE(CanBeDoneTwice(create));
+  pb::SubmitReferralRequest submit;
+  submit.mutable_referral()->set_name(kOne);
+  EXPECT_FALSE(CanBeDoneTwice(submit));
+  submit.set_name(kTwo);
+  EXPECT_TRUE(CanBeDoneTwice(submit)) << "a draft";
+  pb::UpdateReferralRequest update;
+  update.mutable_referral()->set_name(kOne);
+  EXPECT_TRUE(CanBeDoneTwice(update));
+  update.mutable_referral()->set_etag("\"3\"");
+  EXPECT_FALSE(CanBeDoneTwice(update));
+}
+
 TEST_F(OfflineQueueTest, ANewReferralGetsItsNameWhenItIsKept) {
   runner_.variables["WAYPOST_TOKEN"] = TokenOf("bodies/es-fuenlabrada");
   const RunResult kept = Offline({"referral", "submit", "--theme", "housing", "--priority", "normal"});
@@ -298,6 +497,9 @@ TEST_F(OfflineQueueTest, WhatIsNoQueueIsRefusedWithItsLine) {
   refused(line.dump() + "\n", "line 1");
   line.erase("request");
   refused(line.dump() + "\n", "has no request");
+  line = json::parse(good);
+  line["firstSentTime"] = "yesterday";
+  refused(line.dump() + "\n", "firstSentTime");
   std::string many;
   for (size_t i = 0; i <= kMaxQueueLines; ++i) many += good;
   refused(many, "one too many");

@@ -11,6 +11,7 @@
 #include "common/status/errors.h"
 #include "nlohmann/json.hpp"
 #include "tools/waypost/commands.h"
+#include "tools/waypost/exit_codes.h"
 #include "tools/waypost/json_text.h"
 #include "tools/waypost/offline_queue.h"
 #include "tools/waypost/referral_actions.h"
@@ -36,17 +37,24 @@ struct SendLaterOptions {
   bool list = false;
 };
 
+// A limit of the server as a whole; any other is one that this change passes.
+bool IsTooBusy(const absl::Status& status) {
+  const std::string reason = error::ReasonOf(status);
+  return reason == "OVERLOADED" || reason == "RATE_LIMITED" || reason == "DISK_FULL";
+}
+
 // Another run will be of use, and until then nothing after it can be sent.
 bool StopsTheRun(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kCancelled:
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnknown:
       return true;
+    case absl::StatusCode::kResourceExhausted:
+      return IsTooBusy(status);
     default:
       return error::ReasonOf(status) == "CONTENDED";
   }
@@ -78,10 +86,14 @@ class Sender {
   Sender(Session& session, OfflineQueue& queue, std::string file)
       : session_(session), queue_(queue), file_(std::move(file)) {}
 
+  // What is in conflict under that name; where nothing is, what waits.
   absl::Status Drop(const std::string& name) {
-    WAYPOST_ASSIGN_OR_RETURN(const std::vector<QueuedChange*> conflicts, ConflictsOf("--drop", name));
-    for (QueuedChange* change : conflicts) {
+    std::vector<QueuedChange*> found = Named(name, State::kConflict);
+    if (found.empty()) found = Named(name, State::kWaiting);
+    if (found.empty()) return error::InvalidField("--drop", "names nothing that is in conflict or waits");
+    for (QueuedChange* change : found) {
       change->state = State::kDropped;
+      change->first_sent.reset();
       change->request.reset();
     }
     return queue_.Save();
@@ -89,7 +101,8 @@ class Sender {
 
   // To be carried out on what there is now.
   absl::Status Retry(const std::string& name) {
-    WAYPOST_ASSIGN_OR_RETURN(const std::vector<QueuedChange*> conflicts, ConflictsOf("--retry", name));
+    const std::vector<QueuedChange*> conflicts = Named(name, State::kConflict);
+    if (conflicts.empty()) return error::InvalidField("--retry", "names nothing that is in conflict");
     for (QueuedChange* change : conflicts) {
       if (!change->etag.empty()) {
         pb::Referral now;
@@ -99,6 +112,7 @@ class Sender {
       }
       change->state = State::kWaiting;
       change->reason.clear();
+      change->first_sent.reset();
     }
     return queue_.Save();
   }
@@ -125,10 +139,10 @@ class Sender {
   }
 
   absl::Status List() {
-    Table table({"kept", "change", "referral", "etag", "state", "reason"});
+    Table table({"kept", "change", "referral", "etag", "state", "reason", "request id"});
     for (const QueuedChange& change : queue_.changes()) {
       table.Add({change.kept_time, ActionName(change.method), change.referral, change.etag, StateWord(change),
-                 change.reason});
+                 change.reason, change.request_id});
       if (session_.json()) {
         ordered_json line = {
             {"method", change.method},      {"referral", change.referral}, {"requestId", change.request_id},
@@ -155,13 +169,13 @@ class Sender {
     }
   }
 
-  absl::StatusOr<std::vector<QueuedChange*>> ConflictsOf(std::string_view flag, const std::string& name) {
+  // By the referral; or the one change, by its request id.
+  std::vector<QueuedChange*> Named(const std::string& name, State state) {
     std::vector<QueuedChange*> found;
     for (QueuedChange& change : queue_.changes()) {
-      const bool named = change.key() == ReferralName(name) || change.key() == name;
-      if (named && change.state == State::kConflict) found.push_back(&change);
+      const bool named = change.key() == ReferralName(name) || change.request_id == name;
+      if (named && change.state == state) found.push_back(&change);
     }
-    if (found.empty()) return error::InvalidField(flag, "names nothing that is in conflict");
     return found;
   }
 
@@ -171,39 +185,85 @@ class Sender {
     return session_.Call(base::Cat(kService, "GetReferral"), get, referral);
   }
 
-  // A change of our own from this file has made a new version of what this one was meant for.
-  absl::Status Follow(QueuedChange& change) {
-    if (change.etag.empty()) return absl::OkStatus();
+  // A change of our own from this file has made a new version of what this one was meant for. True where that
+  // changes the request.
+  bool Follow(QueuedChange& change) {
+    if (change.etag.empty()) return false;
     std::string follows;
     for (const QueuedChange& other : queue_.changes()) {
       if (&other == &change) break;
       const bool same = other.state == State::kDone && other.referral == change.referral;
       if (same && other.etag == change.etag && !other.done_etag.empty()) follows = other.done_etag;
     }
-    if (follows.empty() || EtagIn(*change.request) == follows) return absl::OkStatus();
+    if (follows.empty() || EtagIn(*change.request) == follows) return false;
     SetEtag(*change.request, follows);
-    // Kept before it is sent: repeated after a crash, it is the same request.
-    return queue_.Save();
+    return true;
+  }
+
+  // So that what is never sent is not marked as sent: a call that changes nothing is answered first.
+  absl::Status ReachServer() {
+    if (is_reached_) return absl::OkStatus();
+    pb::ListReceiptKeysResponse keys;
+    pb::ListReceiptKeysRequest request;
+    const absl::Status status = session_.Call(base::Cat(kService, "ListReceiptKeys"), request, keys);
+    if (StopsTheRun(status)) return status;
+    is_reached_ = true;
+    return absl::OkStatus();
+  }
+
+  // Kept before it is sent: after a crash it is the same request, and known to have been sent.
+  absl::Status Mark(QueuedChange& change) {
+    const bool follows = Follow(change);
+    const bool is_first = !change.first_sent.has_value() && CanBeDoneTwice(*change.request);
+    if (is_first) change.first_sent = session_.env().clock.Now();
+    return follows || is_first ? queue_.Save() : absl::OkStatus();
+  }
+
+  // The server no longer knows whether it carried it out.
+  bool IsForgotten(const QueuedChange& change) const {
+    if (!change.first_sent.has_value()) return false;
+    return absl::AbsDuration(session_.env().clock.Now() - *change.first_sent) >= kRequestIdsKnown;
+  }
+
+  absl::Status AnswerLost(const QueuedChange& change) const {
+    return error::Make(
+        absl::StatusCode::kAborted, kAnswerLost,
+        base::Cat("it was sent at ", ShowTime(*change.first_sent, session_.zone()),
+                  ", no answer said what became of it, and by now the server may not know it again: look "
+                  "whether it is in what has happened since. If it is, drop it; if not, retry it"));
+  }
+
+  absl::Status Stopped(const absl::Status& why) {
+    session_.Hint(base::Cat(sent_, " sent; the rest waits in ", file_));
+    return why;
+  }
+
+  absl::Status TakeConflict(QueuedChange& change, const absl::Status& why) {
+    change.state = State::kConflict;
+    change.reason = error::ReasonOf(why);
+    if (change.reason.empty()) change.reason = StatusCodeName(why.code());
+    if (change.reason != kAnswerLost) change.first_sent.reset();
+    WAYPOST_RETURN_IF_ERROR(queue_.Save());
+    return TellConflict(change, why);
   }
 
   // OK for what was carried out, and for a conflict; otherwise why the run ends.
   absl::Status Send(QueuedChange& change) {
-    WAYPOST_RETURN_IF_ERROR(Follow(change));
+    if (const absl::Status reached = ReachServer(); !reached.ok()) return Stopped(reached);
+    if (IsForgotten(change)) return TakeConflict(change, AnswerLost(change));
+    WAYPOST_RETURN_IF_ERROR(Mark(change));
     pb::Referral after;
     const absl::Status status = session_.Call(kService + change.method, *change.request, after);
-    if (StopsTheRun(status)) {
-      session_.Hint(base::Cat(sent_, " sent; the rest waits in ", file_));
-      return status;
-    }
-    if (!status.ok()) {
-      change.state = State::kConflict;
-      change.reason = error::ReasonOf(status);
-      WAYPOST_RETURN_IF_ERROR(queue_.Save());
-      return TellConflict(change, status);
-    }
+    if (StopsTheRun(status)) return Stopped(status);
+    if (!status.ok()) return TakeConflict(change, status);
+    return TakeDone(change, after);
+  }
+
+  absl::Status TakeDone(QueuedChange& change, const pb::Referral& after) {
     change.state = State::kDone;
     change.referral = after.name();
     change.done_etag = after.etag();
+    change.first_sent.reset();
     change.request.reset();
     ++sent_;
     WAYPOST_RETURN_IF_ERROR(queue_.Save());
@@ -216,7 +276,17 @@ class Sender {
     return ShowChange(session_, after);
   }
 
-  // What happened after the version that was meant; the last of it where none was.
+  // Whether it happened after the version that was meant, or after what was sent without an answer; of the
+  // last where neither says.
+  static bool IsSince(const QueuedChange& change, const pb::HistoryEntry& entry, bool is_of_last) {
+    if (change.first_sent.has_value()) {
+      constexpr absl::Duration kClocksDiffer = absl::Hours(1);
+      return absl::FromUnixSeconds(entry.time().seconds()) >= *change.first_sent - kClocksDiffer;
+    }
+    const int64_t meant = RevisionOf(EtagIn(*change.request));
+    return meant > 0 ? entry.revision() > meant : is_of_last;
+  }
+
   pb::ListReferralHistoryResponse Since(const QueuedChange& change) {
     pb::ListReferralHistoryRequest list;
     list.set_name(change.referral);
@@ -228,10 +298,9 @@ class Sender {
       return since;
     }
     constexpr int kLast = 5;
-    const int64_t meant = RevisionOf(EtagIn(*change.request));
     for (int i = 0; i < all.entries_size(); ++i) {
-      const bool is_new = meant > 0 ? all.entries(i).revision() > meant : i + kLast >= all.entries_size();
-      if (is_new) *since.add_entries() = all.entries(i);
+      const bool is_of_last = i + kLast >= all.entries_size();
+      if (IsSince(change, all.entries(i), is_of_last)) *since.add_entries() = all.entries(i);
     }
     return since;
   }
@@ -240,43 +309,61 @@ class Sender {
     pb::Referral now;
     const bool seen = !change.referral.empty() && Get(change.referral, now).ok();
     const pb::ListReferralHistoryResponse since = seen ? Since(change) : pb::ListReferralHistoryResponse();
-    std::ostream& out = session_.env().out;
-    if (session_.json()) {
-      WAYPOST_ASSIGN_OR_RETURN(const std::string history, ToJsonLine(since));
-      WAYPOST_ASSIGN_OR_RETURN(const std::string referral, ToJsonLine(now));
-      ordered_json line = {{"conflict", change.method},
-                           {"referral", change.referral},
-                           {"requestId", change.request_id},
-                           {"keptTime", change.kept_time},
-                           {"meantFor", EtagIn(*change.request)},
-                           {"reason", change.reason},
-                           {"message", std::string(base::ToStd(why.message()))}};
-      line["since"] = ordered_json::parse(history).value("entries", ordered_json::array());
-      if (seen) line["now"] = ordered_json::parse(referral);
-      out << line.dump() << '\n';
-      return absl::OkStatus();
-    }
+    if (session_.json()) return TellConflictJson(change, why, since, seen ? &now : nullptr);
     const std::string given = GivenIn(*change.request);
     const int64_t meant = RevisionOf(EtagIn(*change.request));
+    std::ostream& out = session_.env().out;
     out << "conflict: " << ActionName(change.method) << ' ' << Printable(change.key()) << '\n'
         << "  meant: kept " << Printable(change.kept_time)
         << (meant > 0 ? base::Cat(", for revision ", meant) : "")
         << (given.empty() ? "" : base::Cat(", with ", given)) << '\n'
-        << "  not done: " << Printable(base::ToStd(why.message())) << " (" << change.reason << ")\n";
+        << (change.reason == kAnswerLost ? "  not sent again: " : "  not done: ")
+        << Printable(base::ToStd(why.message())) << " (" << change.reason << ")\n";
+    TellSince(since);
+    if (seen) {
+      out << "  now: " << EnumWords(now.state()) << " (revision " << now.revision() << ", etag "
+          << Printable(now.etag()) << ")\n";
+    } else if (change.referral.empty()) {
+      out << "  now: it has no name that is known here: look among what your body asks of others "
+             "(waypost referral list --box outbox)\n";
+    } else {
+      out << "  now: there is nothing that you may see under that name\n";
+    }
+    out << "  decide: send-later " << Printable(file_) << " --retry " << Printable(change.key())
+        << ", or --drop " << Printable(change.key()) << '\n';
+    return absl::OkStatus();
+  }
+
+  void TellSince(const pb::ListReferralHistoryResponse& since) {
+    std::ostream& out = session_.env().out;
     if (!since.entries().empty()) out << "  what happened since:\n";
     for (const pb::HistoryEntry& entry : since.entries()) {
       out << "    revision " << entry.revision() << "  " << ShowTime(entry.time(), session_.zone()) << "  "
           << Printable(entry.event()) << "  " << EnumWords(entry.state()) << "  "
           << (entry.body().empty() ? "(system)" : Printable(entry.body())) << '\n';
     }
-    if (seen) {
-      out << "  now: " << EnumWords(now.state()) << " (revision " << now.revision() << ", etag "
-          << Printable(now.etag()) << ")\n";
-    } else {
-      out << "  now: there is nothing that you may see under that name\n";
+  }
+
+  // `now`: null where it cannot be seen.
+  absl::Status TellConflictJson(const QueuedChange& change, const absl::Status& why,
+                                const pb::ListReferralHistoryResponse& since, const pb::Referral* now) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string history, ToJsonLine(since));
+    ordered_json line = {{"conflict", change.method},
+                         {"referral", change.referral},
+                         {"requestId", change.request_id},
+                         {"keptTime", change.kept_time},
+                         {"meantFor", EtagIn(*change.request)},
+                         {"reason", change.reason},
+                         {"message", std::string(base::ToStd(why.message()))}};
+    if (change.first_sent.has_value()) {
+      line["firstSentTime"] = ShowTime(*change.first_sent, absl::UTCTimeZone());
     }
-    out << "  decide: send-later " << Printable(file_) << " --retry " << Printable(change.key())
-        << ", or --drop " << Printable(change.key()) << '\n';
+    line["since"] = ordered_json::parse(history).value("entries", ordered_json::array());
+    if (now != nullptr) {
+      WAYPOST_ASSIGN_OR_RETURN(const std::string referral, ToJsonLine(*now));
+      line["now"] = ordered_json::parse(referral);
+    }
+    session_.env().out << line.dump() << '\n';
     return absl::OkStatus();
   }
 
@@ -291,6 +378,7 @@ class Sender {
   const std::string file_;
   int sent_ = 0;
   int skipped_ = 0;
+  bool is_reached_ = false;
 };
 
 absl::StatusOr<ExitCode> SendLater(Session& session, const SendLaterOptions& options) {
@@ -314,9 +402,12 @@ void AddSendLaterCommand(CLI::App& root, Session& session) {
   auto options = std::make_shared<SendLaterOptions>();
   leaf.add_option("file", options->file, "the file; each change is marked in it once it is sent")->required();
   leaf.add_option("--retry", options->retry,
-                  "a referral in conflict: send its change again, for what the referral is now")
+                  "a referral in conflict, or a request id: send the change again, for what there is now")
       ->allow_extra_args(false);
-  leaf.add_option("--drop", options->drop, "a referral in conflict: its change is not to be sent any more")
+  leaf.add_option(
+          "--drop", options->drop,
+          "a referral: its changes in conflict are not to be sent any more, nor, where none is, those "
+          "that wait; or the request id of one change (--list shows it)")
       ->allow_extra_args(false);
   leaf.add_flag("--list", options->list, "show what is in the file, and send nothing");
   leaf.footer(

@@ -197,8 +197,8 @@ absl::Status Session::Keep(const std::string& method, Message& request, const Me
   change.request->CopyFrom(request);
   const bool blind = change.etag.empty() && !change.referral.empty() && change.method != "CreateReferral" &&
                      !(submit != nullptr && submit->name().empty());
-  const QueuedChange& kept = queue->changes().emplace_back(std::move(change));
-  WAYPOST_RETURN_IF_ERROR(queue->Save());
+  WAYPOST_RETURN_IF_ERROR(queue->Add(std::move(change)));
+  const QueuedChange& kept = queue->changes().back();
   if (json()) {
     const nlohmann::ordered_json line = {{"kept", kept.method},
                                          {"referral", kept.referral},
