@@ -1,11 +1,29 @@
 #include "services/referral/referral_names.h"
 
+#include "absl/time/time.h"
 #include "common/api/names.h"
+#include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_repository.h"
 
 namespace waypost::referral {
+namespace {
+
+// Whoever made it is not told otherwise that the clock is wrong.
+absl::Status MadeInTheFuture(absl::Time made, absl::Time now) {
+  const auto told = [](absl::Time time) {
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+  };
+  return error::InvalidField(
+      "referral.name",
+      base::Cat("was made at ", told(made), " by the clock of the machine that made it, which is more than ",
+                absl::ToInt64Hours(kMaxNameAhead), " hours ahead: here it is ", told(now),
+                ". Set that clock and make a new name, or send it again from ", told(made - kMaxNameAhead),
+                " on"));
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> NameFor(const rpc::Environment& env, const rpc::Call& call,
                                     const v1::Referral& referral) {
@@ -16,9 +34,10 @@ absl::StatusOr<std::string> NameFor(const rpc::Environment& env, const rpc::Call
     return error::InvalidField("referral.name",
                                "must be empty, or have an id of 26 characters with the mark of your body");
   }
-  if (*made < call.now - kMaxNameAge || *made > call.now + kMaxNameAhead) {
-    return error::InvalidField("referral.name", "must have been made in the last 90 days");
+  if (*made < call.now - kMaxNameAge) {
+    return error::InvalidField("referral.name", "was made more than 90 days ago: make a new one");
   }
+  if (*made > call.now + kMaxNameAhead) return MadeInTheFuture(*made, call.now);
   // Colleagues who know the name would learn that it is in use.
   if (referral.has_protection()) {
     return error::InvalidField("referral.name", "must be empty with protection");

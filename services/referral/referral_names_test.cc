@@ -15,7 +15,10 @@ namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace): the rig and the referrals of this room
 using policy::Role;
+using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 class ReferralNamesTest : public ::testing::Test, protected ReferralRig {
@@ -111,6 +114,24 @@ TEST_F(ReferralNamesTest, WhatIsNoNameIsRefused) {
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, Named(NameOf(kReferringBody, -absl::Hours(1))))),
             "OK")
       << "the client's clock may be ahead";
+}
+
+// Who works offline learns which clock is wrong, and what to do.
+TEST_F(ReferralNamesTest, ANameFromTheFutureTellsOfTheClock) {
+  const absl::Time now = rig.clock().Now();
+  const auto told = [](absl::Time time) {
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+  };
+  const std::string ahead = NameOf(kReferringBody, -absl::Hours(72));
+  const auto refused = Do(referrer, &Stub::SubmitReferral, Named(ahead));
+  EXPECT_EQ(ReasonOf(refused), "INVALID_FIELD");
+  EXPECT_THAT(error::ViolationsOf(refused.status()),
+              ElementsAre(AllOf(StartsWith("referral.name: "), HasSubstr(told(now + absl::Hours(72))),
+                                HasSubstr("more than 24 hours ahead"), HasSubstr("Set that clock"),
+                                HasSubstr(told(now + absl::Hours(48))))));
+  const auto late =
+      Do(referrer, &Stub::SubmitReferral, Named(NameOf(kReferringBody, kMaxNameAge + absl::Hours(1))));
+  EXPECT_THAT(error::ViolationsOf(late.status()), ElementsAre(HasSubstr("more than 90 days ago")));
 }
 
 TEST_F(ReferralNamesTest, WhatIsProtectedIsNamedByTheServiceAlone) {
