@@ -243,6 +243,16 @@ TEST(AppTest, ExplainsARoute) {
   reason.set_code(dir::ROUTE_REASON_CODE_COMPETENT);
   reason.set_effect(dir::ROUTE_EFFECT_FOR);
   reason.set_subject("ES300");
+  const auto fill = [](dir::ContactPoint& point, const char* title, const char* email,
+                       const char* telephone) {
+    point.set_title(title);
+    point.set_email(email);
+    point.set_telephone(telephone);
+  };
+  dir::Contact& contact = *candidate.mutable_contact();
+  fill(*contact.mutable_interlocutor(), "Intake", "intake@a.example", "+34 910 000 001");
+  fill(*contact.add_deputies(), "Head of service", "", "+34 910 000 002");
+  fill(*contact.add_deputies(), "Front desk", "desk@a.example", "");
   const RunResult result =
       Runner().Run({"route", "mental-health", "ES300/28058", "--age", "30", "--language-skill", "es=a2",
                     "--no-with-minors", "--server", server.address()});
@@ -254,6 +264,9 @@ TEST(AppTest, ExplainsARoute) {
   EXPECT_TRUE(server.directory.asked.attributes().has_household_has_minors());
   EXPECT_THAT(result.out, HasSubstr("1. bodies/a"));
   EXPECT_THAT(result.out, HasSubstr("+ it has a recorded competence here [ES300]"));
+  EXPECT_THAT(result.out, HasSubstr("     contact: Intake, intake@a.example, +34 910 000 001\n"
+                                    "     stands in: Head of service, +34 910 000 002\n"
+                                    "     stands in: Front desk, desk@a.example\n"));
 }
 
 TEST(AppTest, ExplainsAnEmptyRoute) {

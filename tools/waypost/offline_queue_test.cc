@@ -18,6 +18,7 @@
 #include "nlohmann/json.hpp"
 #include "services/referral/receipt_signature.h"
 #include "tools/waypost/cli_test_util.h"
+#include "tools/waypost/referral_actions.h"
 
 namespace waypost::cli {
 namespace {
@@ -138,6 +139,21 @@ TEST_F(OfflineQueueTest, AChangeIsKeptAndNotSent) {
   EXPECT_THAT(Note(kTwo, "", "x").err, HasSubstr("Without --etag"));
   EXPECT_EQ(Lines().size(), 2u);
   EXPECT_TRUE(Noted().empty());
+}
+
+TEST_F(OfflineQueueTest, TheHelpOfWhatCanBeKeptSaysSo) {
+  std::vector<std::string> names = {"create", "update", "submit"};
+  for (const ReferralAction& action : ReferralActions()) names.push_back(ActionName(action.method));
+  for (const std::string& name : names) {
+    EXPECT_THAT(runner_.Run({"referral", name, "--help"}).out, HasSubstr("--later FILE")) << name;
+  }
+  for (const char* name : {"list", "show", "disclose", "watch", "import", "duplicates"}) {
+    EXPECT_THAT(runner_.Run({"referral", name, "--help"}).out, Not(HasSubstr("--later"))) << name;
+  }
+  EXPECT_THAT(runner_.Run({"referral", "--help"}).out, HasSubstr("--later FILE"));
+  const RunResult before = runner_.Run({"referral", "--later", file_, "claim", kOne, "--etag", "\"3\""});
+  EXPECT_EQ(before.code, ExitCode::kOk) << before.err;
+  EXPECT_EQ(Lines().size(), 1u);
 }
 
 TEST_F(OfflineQueueTest, OnlyChangesOfReferralsAreKept) {

@@ -138,6 +138,7 @@ void AddAction(CLI::App& group, Session& session, const ReferralAction& action) 
     return absl::OkStatus();
   };
   CLI::App& leaf = AddCall(group, session, std::move(command));
+  AddLaterFlag(leaf, session);
   if (has_outcomes) AddOutcomeFlags(leaf, *outcomes);
   if (action.method == "CancelReferral") AddPartFlags(leaf, *parts);
   if (action.method == "EraseReferral") {

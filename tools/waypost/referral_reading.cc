@@ -233,12 +233,7 @@ void AddReferralCommands(CLI::App& root, Session& session) {
   AddReferralImport(referral, session);
   AddReferralDuplicates(referral, session);
   AddReferralReceipts(referral, session);
-  referral
-      .add_option(
-          "--later", session.options().later,
-          "a change is not sent but kept in this file, for `waypost send-later`; the file holds personal "
-          "data, and is yours alone")
-      ->type_name("FILE");
+  AddLaterFlag(referral, session);
 }
 
 }  // namespace waypost::cli

@@ -132,6 +132,7 @@ void AddCreateCommand(CLI::App& group, Session& session) {
   CLI::App& leaf =
       *group.add_subcommand("create", "Make a draft, from a document or, for one person, from flags");
   const ReferralFlags flags(leaf, true);
+  AddLaterFlag(leaf, session);
   session.On(leaf, [&session, flags]() -> absl::Status {
     pb::CreateReferralRequest request;
     WAYPOST_RETURN_IF_ERROR(flags.Fill(session, request));
@@ -152,6 +153,7 @@ void AddSubmitCommand(CLI::App& group, Session& session) {
                   "the draft to send, as in referrals/01jd…; without it, a new referral");
   leaf.add_option("--etag", state->etag, "only if the draft is still this version");
   const ReferralFlags flags(leaf, true);
+  AddLaterFlag(leaf, session);
   session.On(leaf, [&session, state, flags]() -> absl::Status {
     pb::SubmitReferralRequest request;
     WAYPOST_RETURN_IF_ERROR(flags.Fill(session, request));
@@ -189,6 +191,7 @@ void AddUpdateCommand(CLI::App& group, Session& session) {
   leaf.add_option("--clear", state->cleared, "a field to empty, as offer; may be repeated")
       ->allow_extra_args(false);
   const ReferralFlags flags(leaf, false);
+  AddLaterFlag(leaf, session);
   session.On(leaf, [&session, state, flags]() -> absl::Status {
     pb::UpdateReferralRequest request;
     WAYPOST_RETURN_IF_ERROR(flags.Fill(session, request));

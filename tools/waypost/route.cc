@@ -56,14 +56,18 @@ absl::Status AddSkill(const std::string& text, pb::PersonAttributes& attributes)
   return absl::OkStatus();
 }
 
-void ShowContact(const pb::Contact& contact, std::ostream& out) {
-  const pb::ContactPoint& point = contact.interlocutor();
+void ShowContactPoint(std::string_view part, const pb::ContactPoint& point, std::ostream& out) {
   if (point.title().empty()) return;
-  out << "     contact: " << Printable(point.title());
+  out << "     " << part << ": " << Printable(point.title());
   for (const std::string& way : {point.email(), point.telephone()}) {
     if (!way.empty()) out << ", " << Printable(way);
   }
   out << '\n';
+}
+
+void ShowContact(const pb::Contact& contact, std::ostream& out) {
+  ShowContactPoint("contact", contact.interlocutor(), out);
+  for (const pb::ContactPoint& deputy : contact.deputies()) ShowContactPoint("stands in", deputy, out);
 }
 
 void ShowCandidate(const pb::RouteCandidate& candidate, std::ostream& out) {

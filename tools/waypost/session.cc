@@ -287,6 +287,14 @@ void AddPageFlags(CLI::App& app, PageOptions& page) {
   app.add_option("--page-token", page.page_token, "where to go on, from the listing before");
 }
 
+void AddLaterFlag(CLI::App& app, Session& session) {
+  app.add_option("--later", session.options().later,
+                 "a change is not sent but kept in this file, for `waypost send-later`; the file holds "
+                 "personal data, "
+                 "and is yours alone")
+      ->type_name("FILE");
+}
+
 std::string RandomUuid(base::Random& random) {
   std::string bytes = random.Bytes(16);
   bytes[6] = static_cast<char>((bytes[6] & 0x0F) | 0x40);

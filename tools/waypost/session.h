@@ -116,6 +116,9 @@ class Session {
 // --limit and --page-token.
 void AddPageFlags(CLI::App& app, PageOptions& page);
 
+// --later, of a change that can be kept. A group takes it too, before the name of the command.
+void AddLaterFlag(CLI::App& app, Session& session);
+
 // A random UUID (RFC 9562, version 4).
 std::string RandomUuid(base::Random& random);
 
