@@ -376,3 +376,16 @@ def man_who_moves():
                         "needs": "Help with papers and a room, for the first weeks."},
         }],
     }
+
+
+def woman_who_objects():
+    """K.E.DH.L. in Livadia → the Athens centre, on the law on both sides."""
+    request = man_who_moves()
+    request["referral"]["persons"] = [person(1, "40_TO_64", ["ar"], disclosure("el", "el", "ar"), "ar")]
+    request["sections"] = [{
+        "person": 1,
+        "screening": {"text": "Looks for advice on pensions; hears better in a quiet room."},
+        "details": {"givenName": "Amal", "familyName": "Khoury (invented)", "birthDate": "1971-10-08",
+                    "needs": "Somebody who goes through the papers with her."},
+    }]
+    return request

@@ -2,9 +2,11 @@
 date, and what a body has to see to."""
 
 import datetime
+import json
 import uuid
 
 import cases
+from chapters_directory import resolve
 from client import DIRECTORY, Person
 from desk import in_days
 
@@ -45,6 +47,41 @@ def _to_see_to(report, cast):
     report.check("that nobody has confirmed the workshops for a year is a task",
                  any(t["kind"] == "DIRECTORY_TASK_KIND_OFFER_ASSURANCE_OVERDUE"
                      and t["resource"] == "offers/fr-pont-de-claix-asl" for t in tasks), str(tasks)[:300])
+
+
+def _point(title, email="", telephone=""):
+    return {"title": title, "email": email, "telephone": telephone}
+
+
+def whom_to_call(report, cast, desk):
+    report.chapter("Whom to call: who answers for a theme, who stands in, and when")
+    report.step(cast.pont_supervisor.title, "records who answers for language learning, and two who stand in",
+                "Offices and role addresses, all invented; nobody's name belongs here.")
+    contact = {"theme": "THEME_LANGUAGE", "unit": cast.pont.unit,
+               "interlocutor": _point("Workshops, coordination", "workshops@example.org", "+33 476 000 001"),
+               "deputies": [_point("Social centers, reception", telephone="+33 476 000 002"),
+                            _point("Town hall, inclusion", "inclusion@example.org")]}
+    answer = cast.pont_supervisor.call(DIRECTORY, "UpdateBody", {
+        "requestId": uuid.uuid4().hex, "updateMask": "contacts",
+        "body": {"name": cast.pont.body, "contacts": [contact]}})
+    report.check("it is recorded", answer.ok, str(answer))
+    hours = [{"day": f"WEEKDAY_{day}", "opens": "08:30", "closes": "17:00"} for day in ("MONDAY", "THURSDAY")]
+    answer = desk.type(cast.pont_supervisor, "units", "update", cast.pont.unit,
+                       *(word for each in hours for word in ("--duty-hours", json.dumps(each))))
+    report.check("so is when somebody picks up the telephone there", answer.ok, str(answer))
+    report.step(cast.fuenlabrada.title, "asks the way, and is told whom to call")
+    answer = resolve(cast.fuenlabrada, "LANGUAGE", cases.PONT_DE_CLAIX, includeUnmatched=True)
+    first = answer.message.get("candidates", [{}])[0]
+    seen = first.get("contact", {})
+    for point in [seen.get("interlocutor", {}), *seen.get("deputies", [])]:
+        report.row(", ".join(text for text in (point.get("title"), point.get("email"),
+                                               point.get("telephone")) if text))
+    report.equal("the contact for that theme comes first", seen.get("interlocutor", {}).get("title"),
+                 "Workshops, coordination")
+    report.equal("who stands in follows, in order", [d.get("title") for d in seen.get("deputies", [])],
+                 ["Social centers, reception", "Town hall, inclusion"])
+    unit = cast.fuenlabrada.tell("units", "show", seen.get("unit", cast.pont.unit)).message
+    report.equal("and the unit says when", unit.get("dutyHours"), hours)
 
 
 def from_the_queue(report, cast, desk, run):

@@ -1,7 +1,7 @@
 """Rights that travel, and the end of keeping: a person moves from Livadia to Athens to Vienna."""
 
 import cases
-from desk import in_days, minutes_ago
+from desk import in_days, minutes_ago, short_state
 
 _LIVADIA = "bodies/el-kedhl"
 _ATHENS = "bodies/el-accmr"
@@ -134,3 +134,83 @@ class WhoMoves:
         answer = desk.type(self.bosses[_LIVADIA], "retention", "report")
         report.check("nothing was due yet, and nothing was erased",
                      answer.ok and not answer.message.get("reports"), str(answer))
+
+
+# --- a restriction, then an objection -------------------------------------------------------------------
+
+class WhoObjects:
+    """One person, two bodies, and a law behind both: use is restricted and goes on, then she objects."""
+
+    def __init__(self, report, cast, desk, run):
+        self.report, self.cast, self.desk, self.run = report, cast, desk, run
+        self.name = ""
+        self.right = ""
+
+    def play(self):
+        self.report.chapter("She asks that it rest, and later objects: what goes on, and what stops")
+        self.report.say("Amal is invented. The law allows both sides to work on her case; she may still ask "
+                        "that what is held of her rests, and object.")
+        self.under_way()
+        self.restricted()
+        self.lifted()
+        self.objected()
+
+    def under_way(self):
+        cast, desk = self.cast, self.desk
+        self.report.step(cast.estia.title, "refers her to the Athens Coordination Centre, which begins")
+        request = {**cases.woman_who_objects(), "ownReference": f"O-{self.run}"}
+        self.name = desk.submit(cast.estia, request).message["name"]
+        desk.state_is(desk.type(cast.athens, "referral", "accept", self.name), "ACCEPTED")
+        desk.state_is(desk.send(cast.athens, "StartReferral", {"name": self.name}), "IN_PROGRESS")
+
+    def record(self, who, kind):
+        answer = self.desk.send(who, "RecordRightsRequest", {
+            "name": self.name, "kind": "RIGHT_KIND_" + kind, "person": 1, "askTime": minutes_ago(30),
+            "askedHow": "ASKED_HOW_BY_TELEPHONE"})
+        self.report.equal("it reaches both bodies", answer.message.get("holderCount"), 2)
+        return answer.message.get("name", "")
+
+    def answer(self, body, right, answer, **more):
+        answer = self.desk.send(self.cast.supervisor_of(body), "AnswerRightsRequest", {
+            "name": right, "referral": self.name, "answer": "RIGHT_ANSWER_" + answer, **more})
+        self.report.check(f"{body} has answered", answer.ok, str(answer))
+
+    def look(self, purpose):
+        return self.desk.disclose(self.cast.athens, self.name, ["DETAILS"], purpose)
+
+    def restricted(self):
+        self.report.step(self.cast.estia.title, "records that she wants its use restricted")
+        self.right = self.record(self.cast.estia, "RESTRICTION")
+        self.desk.refused("Athens opens her details for its work no longer", self.look("DELIVER_SERVICE"),
+                          "FAILED_PRECONDITION", "USE_RESTRICTED")
+        self.report.check("to protect her it still can", self.look("PROTECT_PERSON").ok)
+        for body in (_LIVADIA, _ATHENS):
+            self.answer(body, self.right, "RESTRICTED")
+
+    def lifted(self):
+        self.report.step("Both", "tell her, and lift the restriction", "She has to be told before.")
+        for body in (_LIVADIA, _ATHENS):
+            self.answer(body, self.right, "LIFTED", informedHow="INFORMED_HOW_IN_PERSON",
+                        informedLanguage="ar")
+        answer = self.look("DELIVER_SERVICE")
+        self.report.check("the work goes on", answer.ok, str(answer))
+
+    def objected(self):
+        report, desk, cast = self.report, self.desk, self.cast
+        report.step(cast.athens.title, "records that she objects")
+        right = self.record(cast.athens, "OBJECTION")
+        seen = desk.get(cast.athens, self.name)
+        report.equal("the case rests on a law: it is not ended by that", short_state(seen), "IN_PROGRESS")
+        report.check("it is marked, and nothing further is disclosed of her", any(
+            mark.get("kind") == "RIGHT_KIND_OBJECTION" and mark.get("stopsDisclosure")
+            for mark in seen.get("rightMarks", [])), str(seen.get("rightMarks")))
+        answer = desk.send(cast.athens, "HandOverReferral", {
+            "name": self.name, "body": _VIENNA, "unit": cast.vienna.unit,
+            "disclosures": [{"person": 1, "disclosure": cases.disclosure("el", "at", "ar")}]})
+        report.check("it cannot be handed over to Vienna", not answer.ok, str(answer))
+        report.step("Athens and Livadia", "answer: one stops, the other has a law that makes it keep it")
+        self.answer(_ATHENS, right, "STOPPED_ERASED")
+        self.answer(_LIVADIA, right, "RETAINED", law=_LAW)
+        report.equal("with that the case has ended", short_state(desk.get(cast.estia, self.name)),
+                     "CANCELLED")
+        report.check("Athens opens nothing of her any longer", not self.look("PROTECT_PERSON").ok)

@@ -63,6 +63,26 @@ def _wait_until_coordinated(cast, desk, run):
         time.sleep(0.5)
 
 
+def _ruled(report, cast, desk, run, coordinator):
+    """The coordinating body says who is competent, and that binds."""
+    request = {**cases.man_who_was_turned_away(), "ownReference": f"S-{run}-ruled"}
+    name = desk.submit(cast.fuenlabrada, request).message["name"]
+    report.step("Comunidad de Madrid, supervisor",
+                "rules on another one: it is for the Mesa por la Convivencia",
+                "A ruling names the law or agreement that it rests on. It binds whom it names.")
+    answer = desk.type(coordinator, "referral", "rule-on-competence", name, "--body", _RECEIVER, "--law",
+                       "es/ley-7-1985/art-58")
+    report.check("it is ruled", answer.ok, str(answer))
+    report.equal("both sides see that it was", desk.get(cast.fuenlabrada, name).get("competenceRuled"), True)
+    receiver = cast.supervisor_of(_RECEIVER)
+    report.step("Mesa por la Convivencia, supervisor", "wants to refuse it as not competent, and takes it")
+    answer = desk.send(receiver, "DeclineReferral", {
+        "name": name, "reason": "DECLINE_REASON_NOT_COMPETENT", "declinedBy": "DECLINED_BY_PROVIDER",
+        "text": "Not for us."})
+    desk.refused("that is settled", answer, "FAILED_PRECONDITION", "RULING_BINDS")
+    desk.state_is(desk.type(receiver, "referral", "accept", name), "ACCEPTED")
+
+
 def silence(report, cast, desk, run):
     report.chapter("Silence: nobody answers, and that is seen")
     report.say("In Lebanon a quarter of the health referrals in RAIS got no feedback. Yusuf is invented, and "
@@ -94,6 +114,8 @@ def silence(report, cast, desk, run):
     desk.state_is(answer, "FORWARDED")
     seen = desk.get(cast.fuenlabrada, name)
     report.equal("the case is held by the coordinating body", seen.get("caseHoldingBody"), _COORDINATOR)
+
+    _ruled(report, cast, desk, run, coordinator)
 
     report.step(cast.fuenlabrada.title, "refers another one, whom nobody looks at at all")
     request = {**cases.man_who_was_turned_away(), "ownReference": f"S-{run}-lapsed"}

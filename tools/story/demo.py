@@ -2,10 +2,12 @@
 """The story from the source papers, played on a node of its own. Started by tools/demo.
 
 Installs and builds what is needed, starts a node in demonstration mode over a fresh folder, and plays:
-the directory of the papers, the way to a service, a family of four with an interpreter need, a decline,
-a forward, a waiting list, a case with parts, silence that escalates, a protected member of a family, a
-programme that ends, what declines say about the directory, a file of referrals and a month in figures,
-a person who moves from Livadia to Athens to Vienna, a municipality that merges, the audit log and its
+the directory of the papers, the way to a service, a family of four with an interpreter need, receipts that
+the sender checks, whom to call, a decline, a forward, a waiting list, a case with parts, silence that
+escalates and a ruling on competence, a protected member of a family, a programme that ends, what declines
+say about the directory, a file of referrals and a month in figures, a supervisor's approval, a visit without
+a connection, a person who moves from Livadia to Athens to Vienna, a restriction and an objection, a
+municipality that merges, services and territories from elsewhere, the audit log and its
 proofs, an erasure. Each step says what happened and checks it.
 """
 
@@ -22,7 +24,9 @@ import cases
 import chapters_audit
 import chapters_directory
 import chapters_everyday
+import chapters_exchange
 import chapters_intake
+import chapters_offline
 import chapters_parts
 import chapters_programmes
 import chapters_protected
@@ -82,6 +86,8 @@ def play(report, tool, folder):
         heard = listener.changes(lambda got: any(c["referral"] == completed for c in got), seconds=5)
     finally:
         listener.stop()
+    chapters_offline.receipts_checked(report, cast, desk, folder, completed)
+    chapters_everyday.whom_to_call(report, cast, desk)
     chapters_everyday.asked_first(report, cast)
     chapters_everyday.from_the_queue(report, cast, desk, run)
     chapters_referral.declined(report, cast, desk, run)
@@ -94,9 +100,13 @@ def play(report, tool, folder):
     chapters_programmes.ends(report, cast, desk, run)
     chapters_programmes.corrected(report, cast, desk, run)
     chapters_intake.many_at_once(report, cast, desk, folder)
+    chapters_offline.approved(report, cast, desk, run)
+    chapters_offline.Visit(report, cast, desk, folder, run).play()
     chapters_rights.WhoMoves(report, cast, desk, run).play()
+    chapters_rights.WhoObjects(report, cast, desk, run).play()
     chapters_referral.boxes(report, cast, desk, (completed, first, linked))
     chapters_succession.merged(report, cast, desk, run)
+    chapters_exchange.exchanged(report, cast, folder)
     catch_up(report, cast, desk, completed, heard)
     evidence = chapters_audit.Evidence(report, cast, desk, folder, completed, family.receiver_reference)
     evidence.play(first_head)
