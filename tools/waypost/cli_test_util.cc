@@ -559,22 +559,45 @@ FakePaths::Received FakePaths::received() const {
   return received_;
 }
 
-FakeServer::FakeServer() {
-  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&directory, &referrals, &enrolments, &paths});
+namespace {
+
+std::unique_ptr<rpc::Server> Serve(const std::vector<grpc::Service*>& services) {
+  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, services);
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
     std::abort();
   }
-  server_ = *std::move(server);
-  server_->SetServing(true);
+  (*server)->SetServing(true);
+  return *std::move(server);
 }
+
+std::string AddressOf(const rpc::Server& server) {
+  return base::Cat("127.0.0.1:", server.port());
+}
+
+}  // namespace
+
+ServedRunner::ServedRunner(std::string command, const std::vector<grpc::Service*>& services)
+    : command_(std::move(command)), server_(Serve(services)) {}
+
+ServedRunner::~ServedRunner() {
+  server_->Shutdown(absl::Seconds(1));
+}
+
+RunResult ServedRunner::Run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), command_);
+  arguments.insert(arguments.end(), {"--server", AddressOf(*server_)});
+  return runner_.Run(arguments);
+}
+
+FakeServer::FakeServer() : server_(Serve({&directory, &referrals, &enrolments, &paths})) {}
 
 FakeServer::~FakeServer() {
   server_->Shutdown(absl::Seconds(1));
 }
 
 std::string FakeServer::address() const {
-  return base::Cat("127.0.0.1:", server_->port());
+  return AddressOf(*server_);
 }
 
 }  // namespace waypost::cli::testing

@@ -324,6 +324,21 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   std::condition_variable never_;
 };
 
+// Runs the tool against services of the test's own, on a free port of this machine.
+class ServedRunner {
+ public:
+  // `services` outlive this. Each run begins with the word `command`.
+  ServedRunner(std::string command, const std::vector<grpc::Service*>& services);
+  ~ServedRunner();
+
+  RunResult Run(std::vector<std::string> arguments);
+
+ private:
+  const std::string command_;
+  Runner runner_;
+  std::unique_ptr<rpc::Server> server_;
+};
+
 // A server with both on a free port of this machine.
 class FakeServer {
  public:

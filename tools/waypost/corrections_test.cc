@@ -1,12 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
-#include "common/base/strings.h"
-#include "common/rpc/server.h"
 #include "nlohmann/json.hpp"
 #include "tools/waypost/cli_test_util.h"
 #include "waypost/referral/v1/correction_service.grpc.pb.h"
@@ -16,7 +14,6 @@ namespace {
 
 namespace pb = referral::v1;
 using ::testing::HasSubstr;
-using testing::Runner;
 using testing::RunResult;
 
 constexpr char kTask[] = "correctionTasks/01jd0000000000000000000004";
@@ -66,24 +63,12 @@ class FakeCorrections final : public pb::CorrectionService::Service {
 
 class CorrectionCommandsTest : public ::testing::Test {
  protected:
-  CorrectionCommandsTest() {
-    auto started = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&corrections_});
-    if (!started.ok()) std::abort();
-    server_ = *std::move(started);
-    server_->SetServing(true);
-  }
-
-  RunResult Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "corrections");
-    arguments.insert(arguments.end(), {"--server", base::Cat("127.0.0.1:", server_->port())});
-    return runner_.Run(arguments);
-  }
+  RunResult Run(const std::vector<std::string>& arguments) { return served_.Run(arguments); }
 
   FakeCorrections corrections_;
-  Runner runner_;
 
  private:
-  std::unique_ptr<rpc::Server> server_;
+  testing::ServedRunner served_{"corrections", {&corrections_}};
 };
 
 TEST_F(CorrectionCommandsTest, ListsTheEntriesToLookAt) {

@@ -1,12 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
-#include "common/base/strings.h"
-#include "common/rpc/server.h"
 #include "nlohmann/json.hpp"
 #include "tools/waypost/cli_test_util.h"
 #include "waypost/referral/v1/statistics_service.grpc.pb.h"
@@ -16,7 +14,6 @@ namespace {
 
 namespace pb = referral::v1;
 using ::testing::HasSubstr;
-using testing::Runner;
 using testing::RunResult;
 
 // A total and a theme, with a suppressed count each.
@@ -54,24 +51,12 @@ class FakeStatistics final : public pb::StatisticsService::Service {
 
 class StatisticsCommandTest : public ::testing::Test {
  protected:
-  StatisticsCommandTest() {
-    auto started = rpc::Server::Start({.listen = "127.0.0.1:0"}, {&statistics_});
-    if (!started.ok()) std::abort();
-    server_ = *std::move(started);
-    server_->SetServing(true);
-  }
-
-  RunResult Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "statistics");
-    arguments.insert(arguments.end(), {"--server", base::Cat("127.0.0.1:", server_->port())});
-    return runner_.Run(arguments);
-  }
+  RunResult Run(const std::vector<std::string>& arguments) { return served_.Run(arguments); }
 
   FakeStatistics statistics_;
-  Runner runner_;
 
  private:
-  std::unique_ptr<rpc::Server> server_;
+  testing::ServedRunner served_{"statistics", {&statistics_}};
 };
 
 TEST_F(StatisticsCommandTest, ShowsATableUnderItsHead) {
