@@ -367,6 +367,32 @@ TEST(HsdsTest, HoldsTheLengthsOfTextsAndLists) {
   check_list("capacities", {{"available", 1}}, kMaxHsdsCapacities);
 }
 
+// As the published examples have it, which may not be there.
+TEST(HsdsTest, ReadsAServiceWithAllThatBelongsToIt) {
+  json service = json::parse(R"({"id": "s1", "name": "Counselling", "status": "active",
+    "description": "For everybody", "minimum_age": 12, "maximum_age": 100, "assured_date": "2005-01-01",
+    "interpretation_services": "Urdu", "fees_description": "free", "wait_time": "none",
+    "last_modified": "2023-03-15T10:30:45.123Z", "url": "https://example.org",
+    "phones": [{"id": "p1", "number": "+351 21 000 000", "languages": [{"id": "l1", "code": "ur"}]}],
+    "schedules": [{"id": "c1", "freq": "WEEKLY", "byday": "MO"}],
+    "service_areas": [{"id": "a1", "name": "Town"}], "languages": [{"id": "l2", "code": "pt"}],
+    "contacts": [{"id": "t1", "title": "Front desk"}], "cost_options": [{"id": "o1", "option": "hour"}],
+    "required_documents": [{"id": "d1", "document": "A letter"}]})");
+  json organization = {{"id", "o1"}, {"name", "House"}, {"description", "x"}};
+  json within = service;
+  within["organization"] = organization;
+  organization["services"] = json::array({service});
+  for (const json& document : {within, organization, json::array({within})}) {
+    const HsdsPackage package = ParseHsds(document.dump());
+    EXPECT_THAT(Told(package), IsEmpty()) << document;
+    ASSERT_EQ(package.services.size(), 1u) << document;
+    EXPECT_EQ(package.services[0].name, "Counselling");
+    EXPECT_EQ(package.services[0].minimum_age, 12);
+    EXPECT_EQ(package.services[0].organization.name, "House");
+    EXPECT_TRUE(package.services[0].unmapped.contains("/schedules"));
+  }
+}
+
 TEST(HsdsTest, ReadsThePublishedExamples) {
   const char* const source = std::getenv("WAYPOST_SOURCE_DIR");
   ASSERT_NE(source, nullptr);
