@@ -174,6 +174,67 @@ TEST_F(ReceiptsTest, OpenedAgainItIsReceivedAgainWithItsNewContent) {
   EXPECT_THAT(Kinds(name), ElementsAre("RECEIVED", "DELIVERED", "RECEIVED", "DELIVERED"));
 }
 
+TEST_F(ReceiptsTest, WhatIsPutRightBeforeItIsReadIsWhatWasRead) {
+  const std::string name = Requested();
+  const std::string before = Record(name).content_hash();
+  const std::string right =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_RECTIFICATION))).name();
+  EXPECT_EQ(Record(name).content_hash(), before) << "what was asked changes nothing yet";
+  auto answer = Receipt(right, name, v1::RIGHT_ANSWER_RECTIFIED);
+  answer.mutable_corrected()->set_person(1);
+  answer.mutable_corrected()->mutable_screening()->set_text("mornings only");
+  Must(Do(referrer, &Stub::AnswerRightsRequest, answer));
+  ASSERT_NE(HashOf(name), before);
+  Must(Do(receiver, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_SCREENING})));
+  const auto read = Must(Get(referrer, name));
+  ASSERT_THAT(KindsIn(read), ElementsAre("RECEIVED", "DELIVERED", "READ"));
+  EXPECT_EQ(read.content_hash(), HashOf(name));
+  EXPECT_EQ(read.receipts(0).content_hash(), before) << "what was sent";
+  EXPECT_EQ(read.receipts(1).content_hash(), HashOf(name));
+  EXPECT_EQ(read.receipts(2).content_hash(), HashOf(name)) << "what was opened";
+  for (const auto& receipt : read.receipts()) EXPECT_TRUE(ReceiptHolds(name, receipt, Keys(referrer)));
+  // The log of both sides says since when.
+  std::vector<event::v1::Event> events = EventsOf(name);
+  std::erase_if(events, [](const auto& event) { return event.type() != "referral.right_answered"; });
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].commitments().at("content"), HashOf(name));
+  EXPECT_EQ(events[0].facts().count("transport_receipt"), 0u);
+}
+
+TEST_F(ReceiptsTest, WhatIsPutRightLaterLeavesTheReceiptsAsTheyAre) {
+  const std::string name = Accepted();
+  Must(Do(receiver, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_DETAILS})));
+  const auto read = Must(Get(referrer, name));
+  ASSERT_THAT(KindsIn(read), ElementsAre("RECEIVED", "DELIVERED", "READ"));
+  const std::string right =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_RECTIFICATION))).name();
+  auto answer = Receipt(right, name, v1::RIGHT_ANSWER_RECTIFIED);
+  answer.mutable_corrected()->set_person(1);
+  answer.mutable_corrected()->mutable_screening()->set_text("mornings only");
+  Must(Do(receiver, &Stub::AnswerRightsRequest, answer));
+  const auto after = Must(Get(referrer, name));
+  ASSERT_EQ(after.receipts_size(), 3);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(after.receipts(i).SerializeAsString(), read.receipts(i).SerializeAsString());
+  }
+  EXPECT_NE(after.content_hash(), read.content_hash());
+  EXPECT_EQ(after.content_hash(), HashOf(name));
+}
+
+TEST_F(ReceiptsTest, ADraftThatIsPutRightHasNoHash) {
+  const std::string name = Must(Do(referrer, &Stub::CreateReferral, NewDraft())).name();
+  const std::string right =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_RECTIFICATION))).name();
+  auto answer = Receipt(right, name, v1::RIGHT_ANSWER_RECTIFIED);
+  answer.mutable_corrected()->set_person(1);
+  answer.mutable_corrected()->mutable_screening()->set_text("mornings only");
+  Must(Do(referrer, &Stub::AnswerRightsRequest, answer));
+  EXPECT_EQ(Record(name).content_hash(), "");
+  EXPECT_EQ(EventsOf(name).back().commitments().count("content"), 0u);
+  Must(Do(referrer, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(name)));
+  EXPECT_EQ(Record(name).content_hash(), HashOf(name));
+}
+
 TEST_F(ReceiptsTest, WhatContinuesItHasItsOwn) {
   const std::string name = Requested();
   auto forward = ToBody<v1::ForwardByDutyRequest>(name, kThirdBody);

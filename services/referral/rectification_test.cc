@@ -172,8 +172,9 @@ TEST_F(RectificationTest, TheReceiptSaysThatAndNotWhat) {
   EXPECT_EQ(event.type(), "referral.right_answered");
   EXPECT_EQ(event.facts().at("answer"), "RECTIFIED");
   EXPECT_EQ(event.facts().at("kind"), "RECTIFICATION");
-  ASSERT_EQ(event.commitments_size(), 1) << "of what is new alone";
+  ASSERT_EQ(event.commitments_size(), 2) << "of what is new alone";
   EXPECT_EQ(event.commitments().at("1.details"), commitment());
+  EXPECT_EQ(event.commitments().at("content"), Record(name).content_hash());
   EXPECT_EQ(History(name).back().event(), "ANSWER_RIGHT");
   EXPECT_EQ(History(name).back().body(), kReceivingBody);
   EXPECT_THAT(Record(name).persons(0).disclosure().fields(),

@@ -291,7 +291,8 @@ absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
 enum class DoneBy { kCaller, kSystem };
 
 // The receipts that come with a caller's change: a sending is received, and what somebody of the receiving
-// body does with it has been delivered.
+// body does with it has been delivered. Where it is not sent, `sent` is what was put right of it, if anything
+// was.
 std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commitments& sent,
                                                Decision& decision) {
   std::vector<v1::TransportReceipt> receipts;
@@ -299,6 +300,8 @@ std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commi
   const absl::Time now = api::FromTimestamp(next.update_time());
   if (IsSending(decision.event, next)) {
     receipts.push_back(BeginReceipts(crypto::Sha256(ContentText(next, sent)), now, next));
+  } else if (!sent.empty()) {
+    RenewContentHash(crypto::Sha256(ContentText(next, sent)), next);
   }
   if (as.caller().body != next.receiving().body()) return receipts;
   const auto delivered = AddReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, now, next);
@@ -306,7 +309,8 @@ std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commi
   return receipts;
 }
 
-// Row, history and event of one decided referral. `sent`: commitments to what is sent with it, if it is.
+// Row, history and event of one decided referral. `sent`: commitments to what is sent with it, if it is, or
+// to what it holds once something was put right.
 absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy by,
                                         const ReferralRecord& before, Decision& decision,
                                         const Commitments& commitments, const Commitments& sent) {
@@ -341,10 +345,11 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   if (change.sealed) change.revision -= next.protected_since_revision() - 1;
   for (const auto& [name, value] : commitments) change.commitments.emplace_back(name, value);
   // What is received is told with the event that sends it: an event of its own would be as much work again.
-  for (const v1::TransportReceipt& receipt : receipts) {
-    if (receipt.kind() != v1::TRANSPORT_RECEIPT_KIND_RECEIVED) continue;
-    change.facts.emplace_back("transport_receipt", ReceiptKindName(receipt.kind()));
-    change.commitments.emplace_back("content", receipt.content_hash());
+  const bool received = !receipts.empty() && receipts.front().kind() == v1::TRANSPORT_RECEIPT_KIND_RECEIVED;
+  if (received) change.facts.emplace_back("transport_receipt", ReceiptKindName(receipts.front().kind()));
+  // So is another content, once something was put right.
+  if (received || next.content_hash() != before.content_hash()) {
+    change.commitments.emplace_back("content", next.content_hash());
   }
   for (const auto& [name, code] : decision.facts) change.facts.emplace_back(name, code);
   for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
@@ -436,14 +441,21 @@ absl::Status CheckNotTaken(const store::Reader& reader, const Asked& asked) {
   return taken ? error::AlreadyExists(asked.client_name) : absl::OkStatus();
 }
 
+// To what a referral holds, as it is stored.
+absl::StatusOr<Commitments> StoredCommitments(const store::Reader& reader, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, name));
+  Commitments stored;
+  for (const storage::v1::SectionRecord& section : sections) {
+    stored.emplace_back(base::Cat(section.person(), ".", SectionName(section.section())),
+                        section.commitment());
+  }
+  return stored;
+}
+
 // Of a referral that exists and is sent: what was sealed when it was written.
 absl::Status PrepareSending(const rpc::Call& call, const store::Reader& reader, const ReferralRecord& current,
                             const rows::Holdings& holdings, Prepared& prepared) {
-  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, current.name()));
-  for (const storage::v1::SectionRecord& section : sections) {
-    prepared.sent.emplace_back(base::Cat(section.person(), ".", SectionName(section.section())),
-                               section.commitment());
-  }
+  WAYPOST_ASSIGN_OR_RETURN(prepared.sent, StoredCommitments(reader, current.name()));
   if (current.state() != v1::REFERRAL_STATE_DRAFT || IsProtected(current)) return absl::OkStatus();
   // No key is opened for it: who was written with day and month changed over was told with the draft.
   for (const rows::PersonLookup& lookup : holdings.person_lookups()) {
@@ -451,6 +463,14 @@ absl::Status PrepareSending(const rpc::Call& call, const store::Reader& reader, 
     prepared.searches.push_back({lookup.person, v1::DUPLICATE_STRENGTH_SAME, {lookup.lookup}});
   }
   return absl::OkStatus();
+}
+
+// For the content hash: to what is sent, or to what the referral holds once something was put right. None
+// where it is neither sent nor corrected. REQUIRES: corrections have been written.
+absl::StatusOr<Commitments> CommitmentsFor(const store::Reader& reader, const Asked& asked,
+                                           const Prepared& prepared) {
+  if (asked.corrected != nullptr) return StoredCommitments(reader, asked.name);
+  return asked.name.empty() ? prepared.content.commitments : prepared.sent;
 }
 
 policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked,
@@ -724,8 +744,8 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown, decision.next,
                                        mutation.caller().body, prepared.content));
   WAYPOST_RETURN_IF_ERROR(CarryOutParts(mutation, clockwork_, current, decision));
-  const Commitments& sent = asked.name.empty() ? prepared.content.commitments : prepared.sent;
   WAYPOST_RETURN_IF_ERROR(WriteCorrected(writer, decision.next, asked, prepared.corrected));
+  WAYPOST_ASSIGN_OR_RETURN(const Commitments sent, CommitmentsFor(writer, asked, prepared));
   WAYPOST_RETURN_IF_ERROR(WriteVoided(writer, decision));
   const absl::StatusOr<GroupNews> news =
       WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments, sent);

@@ -149,6 +149,11 @@ v1::TransportReceipt BeginReceipts(std::string_view content_hash, absl::Time now
   return Append(v1::TRANSPORT_RECEIPT_KIND_RECEIVED, now, record);
 }
 
+void RenewContentHash(std::string_view content_hash, ReferralRecord& record) {
+  if (record.content_hash().empty()) return;
+  record.set_content_hash(std::string(content_hash));
+}
+
 bool WantsReceipt(v1::TransportReceiptKind kind, const ReferralRecord& record) {
   const int begin = BeginOf(record);
   if (begin == record.receipts_size()) return false;

@@ -34,6 +34,10 @@ bool IsSending(Event event, const storage::v1::ReferralRecord& after);
 v1::TransportReceipt BeginReceipts(std::string_view content_hash, absl::Time now,
                                    storage::v1::ReferralRecord& record);
 
+// What was sent has been put right since: what comes to be from now on says this hash. Receipts there are
+// stay as they were given. Nothing of what was never sent.
+void RenewContentHash(std::string_view content_hash, storage::v1::ReferralRecord& record);
+
 // Adds one to the sending under way. Nothing where that has one of the kind, and of what was never sent.
 std::optional<v1::TransportReceipt> AddReceipt(v1::TransportReceiptKind kind, absl::Time now,
                                                storage::v1::ReferralRecord& record);
