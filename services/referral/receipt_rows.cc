@@ -41,7 +41,7 @@ absl::Status RecordReading(rpc::Mutation& mutation, const Authorized& as, Referr
     if (receipt.has_value()) added.push_back(*receipt);
   }
   if (added.empty()) return absl::OkStatus();
-  rows::PutReceipts(mutation.writer(), record);
+  rows::PutRecordAlone(mutation.writer(), record);
   return PublishReceipts(mutation, as, record, added);
 }
 
@@ -59,7 +59,7 @@ rpc::SystemBody Delivering(std::string name) {
     if (!receipt.has_value()) return absl::OkStatus();
     WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                              mutation.Authorize({.name = name, .relations = {Relation::kAnyone}}));
-    rows::PutReceipts(mutation.writer(), record);
+    rows::PutRecordAlone(mutation.writer(), record);
     return PublishReceipts(mutation, as, record, {*receipt});
   };
 }

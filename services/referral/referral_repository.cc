@@ -487,10 +487,6 @@ void PutRecordAlone(store::Writer& writer, const ReferralRecord& next) {
   writer.Put(RecordKey(next.name()), next.SerializeAsString());
 }
 
-void PutReceipts(store::Writer& writer, const ReferralRecord& record) {
-  writer.Put(RecordKey(record.name()), record.SerializeAsString());
-}
-
 absl::StatusOr<BoxPage> ListBox(const store::Reader& reader, const BoxQuery& query, std::string_view position,
                                 int limit) {
   BoxReader rows(reader, query, position, static_cast<size_t>(limit));

@@ -125,9 +125,7 @@ void Put(store::Writer& writer, const storage::v1::ReferralRecord* before,
 void PutRetention(store::Writer& writer, const storage::v1::ReferralRecord* before,
                   const storage::v1::ReferralRecord& next);
 
-// The same of a record that differs in nothing but its receipts: it keeps its revision.
-void PutReceipts(store::Writer& writer, const storage::v1::ReferralRecord& record);
-// The same of a record that differs in nothing that a row says.
+// The same of a record that differs in nothing that a row says, as in its receipts.
 void PutRecordAlone(store::Writer& writer, const storage::v1::ReferralRecord& next);
 
 // By due time, then id; `position` is empty or what a page before returned. LIMIT_EXCEEDED where all units
