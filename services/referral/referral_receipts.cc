@@ -89,14 +89,16 @@ int BeginOf(const ReferralRecord& record) {
   return record.receipts_size();
 }
 
-// Makes room for a whole sending: the oldest ones are in the log alone.
+// Makes room for a whole sending: the oldest ones, of which some may have had one receipt alone, are in the
+// log alone.
 void ForgetOldest(ReferralRecord& record) {
   constexpr int kKinds = 3;
   auto& receipts = *record.mutable_receipts();
-  if (receipts.size() + kKinds <= kMaxReceipts) return;
-  const auto next = std::find_if(receipts.begin() + 1, receipts.end(), [](const v1::TransportReceipt& one) {
-    return one.kind() == v1::TRANSPORT_RECEIPT_KIND_RECEIVED;
-  });
+  const int too_many = receipts.size() + kKinds - kMaxReceipts;
+  if (too_many <= 0) return;
+  const auto next = std::find_if(
+      receipts.begin() + std::min(too_many, receipts.size()), receipts.end(),
+      [](const v1::TransportReceipt& one) { return one.kind() == v1::TRANSPORT_RECEIPT_KIND_RECEIVED; });
   receipts.erase(receipts.begin(), next);
 }
 

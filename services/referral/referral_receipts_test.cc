@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -82,6 +83,26 @@ TEST(Receipts, TimeDoesNotGoBackAndTheOldestSendingsGoFirst) {
     ASSERT_EQ(record.receipts(0).kind(), v1::TRANSPORT_RECEIPT_KIND_RECEIVED);
   }
   EXPECT_GT(record.receipts_size(), kMaxReceipts / 2);
+}
+
+TEST(Receipts, ManySendingsThatNobodySawMakeRoomForOneThatWasRead) {
+  ReferralRecord record = Record();
+  absl::Time time = kNow;
+  const auto send = [&](bool read) {
+    time += absl::Seconds(1);
+    BeginReceipts("h", time, record);
+    if (!read) return;
+    AddReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, time, record);
+    AddReceipt(v1::TRANSPORT_RECEIPT_KIND_READ, time, record);
+  };
+  for (int i = 0; i < kMaxReceipts / 2; ++i) send(/*read=*/false);
+  for (int i = 0; i < kMaxReceipts; ++i) {
+    send(/*read=*/true);
+    ASSERT_LE(record.receipts_size(), kMaxReceipts) << i;
+    ASSERT_EQ(record.receipts(0).kind(), v1::TRANSPORT_RECEIPT_KIND_RECEIVED);
+    EXPECT_GE(record.receipts_size(), std::min(kMaxReceipts / 2 + 3 * (i + 1), kMaxReceipts - 5))
+        << "none goes before it has to";
+  }
 }
 
 TEST(Receipts, WhatIsASending) {
