@@ -51,9 +51,10 @@ bool IsDeliveredTo(const Authorized& as, const ReferralRecord& record) {
          WantsReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, record);
 }
 
-rpc::SystemBody Delivering(std::string name) {
-  return [name = std::move(name)](rpc::Mutation& mutation) -> absl::Status {
+rpc::SystemBody Delivering(const ReferralRecord& shown) {
+  return [name = shown.name(), sending = SendingUnderWay(shown)](rpc::Mutation& mutation) -> absl::Status {
     WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, rows::Get(mutation.writer(), name));
+    if (SendingUnderWay(record) != sending) return absl::OkStatus();
     const auto receipt =
         AddReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, api::NotBefore(mutation.call().now, record), record);
     if (!receipt.has_value()) return absl::OkStatus();

@@ -27,8 +27,9 @@ absl::Status RecordReading(rpc::Mutation& mutation, const policy::Authorized& as
 // True when showing it to this caller delivers it.
 bool IsDeliveredTo(const policy::Authorized& as, const storage::v1::ReferralRecord& record);
 
-// DELIVERED, by the system: it was shown. Looks at the record again, since others may have been quicker.
-rpc::SystemBody Delivering(std::string name);
+// DELIVERED, by the system: `shown` was shown to its receiving body. Looks at the record again, since others
+// may have been quicker; nothing where it has been sent again since, or is another body's.
+rpc::SystemBody Delivering(const storage::v1::ReferralRecord& shown);
 
 }  // namespace waypost::referral
 

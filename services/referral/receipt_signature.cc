@@ -39,11 +39,13 @@ absl::StatusOr<identity::KeySet> KeySetOf(const v1::ReceiptKey& key) {
 }  // namespace
 
 std::string ReceiptPayload(std::string_view referral, const v1::TransportReceipt& receipt) {
-  const json payload = {{"body", receipt.body()},
-                        {"contentHash", identity::EncodeBase64Url(receipt.content_hash())},
-                        {"kind", ReceiptKindName(receipt.kind())},
-                        {"referral", referral},
-                        {"time", TimeText(receipt.time())}};
+  json payload = {{"body", receipt.body()},
+                  {"contentHash", identity::EncodeBase64Url(receipt.content_hash())},
+                  {"kind", ReceiptKindName(receipt.kind())},
+                  {"referral", referral},
+                  {"time", TimeText(receipt.time())}};
+  // What was received before sendings had a name has none.
+  if (receipt.has_sent_time()) payload["sent"] = TimeText(receipt.sent_time());
   return payload.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

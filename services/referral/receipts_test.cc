@@ -13,6 +13,7 @@
 #include "services/referral/receipt_signature.h"
 #include "services/referral/referral_receipts.h"
 #include "services/referral/referral_rig.h"
+#include "services/referral/succession_mover.h"
 
 namespace waypost::referral {
 namespace {
@@ -248,6 +249,65 @@ TEST_F(ReceiptsTest, WhatContinuesItHasItsOwn) {
   EXPECT_THAT(Kinds(next), ElementsAre("RECEIVED", "DELIVERED"));
 }
 
+TEST_F(ReceiptsTest, WhatWasShownOfOneSendingDeliversNoOther) {
+  const std::string name = Requested();
+  // It is cancelled and sent again after it was shown, and before that is noted.
+  rig.store().BeforeNext([&] {
+    auto cancel = On<v1::CancelReferralRequest>(name);
+    cancel.set_reason(v1::CANCEL_REASON_NEED_MET);
+    Must(Do(referrer, &Stub::CancelReferral, cancel));
+    auto reopen = On<v1::ReopenReferralRequest>(name);
+    reopen.set_text("needs more");
+    Must(Do(referrer, &Stub::ReopenReferral, reopen));
+  });
+  Must(Get(receiver, name));
+  EXPECT_THAT(Kinds(name), ElementsAre("RECEIVED", "RECEIVED"));
+  EXPECT_THAT(ReceiptEvents(), IsEmpty());
+  Must(Get(receiver, name));
+  const auto shown = Must(Get(referrer, name));
+  ASSERT_THAT(KindsIn(shown), ElementsAre("RECEIVED", "RECEIVED", "DELIVERED"));
+  const auto sending = [&](int i) { return api::FromTimestamp(shown.receipts(i).sent_time()); };
+  EXPECT_EQ(sending(0), api::FromTimestamp(shown.receipts(0).time()));
+  EXPECT_GT(sending(1), sending(0)) << "sent in one moment, they are two";
+  EXPECT_EQ(sending(2), sending(1));
+}
+
+TEST_F(ReceiptsTest, ASuccessorGivesNoneOfWhatWasSentToAnother) {
+  const std::string name = Requested();
+  directory::v1::Succession merged;
+  merged.set_name("successions/merged");
+  merged.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
+  merged.set_predecessor(std::string(kReceivingBody));
+  merged.mutable_period()->set_start_date(
+      absl::FormatTime("%Y-%m-%d", rig.clock().Now(), absl::UTCTimeZone()));
+  merged.add_shares()->set_successor(std::string(kThirdBody));
+  SetSuccession(merged);
+  SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{});
+  while (Must(mover.Step()).more) {
+  }
+  Refresh();
+  ASSERT_EQ(Record(name).receiving().body(), kThirdBody);
+  Must(Get(third, name));
+  Must(Do(third, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_SCREENING})));
+  Must(Do(third, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name)));
+  const auto shown = Must(Get(referrer, name));
+  ASSERT_THAT(KindsIn(shown), ElementsAre("RECEIVED"));
+  EXPECT_EQ(shown.receipts(0).body(), kReceivingBody);
+  EXPECT_THAT(ReceiptEvents(), IsEmpty());
+}
+
+TEST_F(ReceiptsTest, WhoOnlyNamesItsReadersHasNotBeenGivenIt) {
+  auto request = NewReferral();
+  request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  const std::string name = Must(Do(referring_caseworker, &Stub::SubmitReferral, request)).name();
+  auto assign = On<v1::AssignReferralRequest>(name);
+  assign.add_readers("p-raul");
+  Must(Do(receiving_safeguarding, &Stub::AssignReferral, assign));
+  EXPECT_THAT(KindsIn(Must(Get(referring_caseworker, name))), ElementsAre("RECEIVED"));
+  Must(Get(receiving_caseworker, name));
+  EXPECT_THAT(KindsIn(Must(Get(referring_caseworker, name))), ElementsAre("RECEIVED", "DELIVERED"));
+}
+
 TEST_F(ReceiptsTest, AReadThatCannotBeNotedIsAnsweredAllTheSame) {
   const std::string name = Requested();
   rig.store().FailCommits(absl::UnavailableError("the disk"));
@@ -303,6 +363,11 @@ TEST_F(ReceiptsTest, ASignatureHoldsForTheseFactsAlone) {
     EXPECT_FALSE(ReceiptHolds(name, other, published));
     other = receipt;
     other.mutable_time()->set_nanos(other.time().nanos() + 1'000);
+    EXPECT_FALSE(ReceiptHolds(name, other, published));
+    other = receipt;
+    other.mutable_sent_time()->set_nanos(other.sent_time().nanos() + 1'000);
+    EXPECT_FALSE(ReceiptHolds(name, other, published)) << "of another sending";
+    other.clear_sent_time();
     EXPECT_FALSE(ReceiptHolds(name, other, published));
   }
   v1::TransportReceipt swapped = shown.receipts(0);

@@ -290,6 +290,14 @@ absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
 
 enum class DoneBy { kCaller, kSystem };
 
+// Was it for this person that it was sent? Who names the readers of what is protected, and is none of them,
+// has been given nothing.
+bool IsForCaller(const ReferralRecord& record, const policy::Caller& caller) {
+  if (caller.body != record.receiving().body()) return false;
+  const auto& readers = ReadersOf(record, v1::PARTY_RECEIVING);
+  return !IsProtected(record) || std::find(readers.begin(), readers.end(), caller.actor) != readers.end();
+}
+
 // The receipts that come with a caller's change: a sending is received, and what somebody of the receiving
 // body does with it has been delivered. Where it is not sent, `sent` is what was put right of it, if anything
 // was.
@@ -303,7 +311,7 @@ std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commi
   } else if (!sent.empty()) {
     RenewContentHash(crypto::Sha256(ContentText(next, sent)), next);
   }
-  if (as.caller().body != next.receiving().body()) return receipts;
+  if (!IsForCaller(next, as.caller())) return receipts;
   const auto delivered = AddReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, now, next);
   if (delivered.has_value()) receipts.push_back(*delivered);
   return receipts;

@@ -103,12 +103,17 @@ void ForgetOldest(ReferralRecord& record) {
 }
 
 v1::TransportReceipt Append(v1::TransportReceiptKind kind, absl::Time now, ReferralRecord& record) {
+  const bool begins = kind == v1::TRANSPORT_RECEIPT_KIND_RECEIVED;
   if (!record.receipts().empty()) {
-    now = std::max(now, api::FromTimestamp(record.receipts(record.receipts_size() - 1).time()));
+    const absl::Time last = api::FromTimestamp(record.receipts(record.receipts_size() - 1).time());
+    // No two sendings begin at one time: it is their name.
+    now = std::max(now, begins ? last + absl::Microseconds(1) : last);
   }
   v1::TransportReceipt& receipt = *record.add_receipts();
   receipt.set_kind(kind);
   *receipt.mutable_time() = api::ToTimestamp(now);
+  *receipt.mutable_sent_time() =
+      begins ? receipt.time() : api::ToTimestamp(SendingUnderWay(record).value_or(now));
   receipt.set_body(record.receiving().body());
   receipt.set_content_hash(record.content_hash());
   return receipt;
@@ -145,6 +150,12 @@ bool IsSending(Event event, const ReferralRecord& after) {
   return event == Event::kReopen && after.state() == v1::REFERRAL_STATE_REQUESTED;
 }
 
+std::optional<absl::Time> SendingUnderWay(const ReferralRecord& record) {
+  const int begin = BeginOf(record);
+  if (begin == record.receipts_size()) return std::nullopt;
+  return api::FromTimestamp(record.receipts(begin).time());
+}
+
 v1::TransportReceipt BeginReceipts(std::string_view content_hash, absl::Time now, ReferralRecord& record) {
   record.set_content_hash(std::string(content_hash));
   ForgetOldest(record);
@@ -159,6 +170,7 @@ void RenewContentHash(std::string_view content_hash, ReferralRecord& record) {
 bool WantsReceipt(v1::TransportReceiptKind kind, const ReferralRecord& record) {
   const int begin = BeginOf(record);
   if (begin == record.receipts_size()) return false;
+  if (record.receipts(begin).body() != record.receiving().body()) return false;
   for (int i = begin; i < record.receipts_size(); ++i) {
     if (record.receipts(i).kind() == kind) return false;
   }

@@ -30,6 +30,10 @@ std::string ContentText(const storage::v1::ReferralRecord& record, const Commitm
 // again.
 bool IsSending(Event event, const storage::v1::ReferralRecord& after);
 
+// Names a sending: the time of its RECEIVED, which is later than every receipt of those before. Nothing of
+// what was never sent.
+std::optional<absl::Time> SendingUnderWay(const storage::v1::ReferralRecord& record);
+
 // Begins the receipts of a sending: RECEIVED, with this hash.
 v1::TransportReceipt BeginReceipts(std::string_view content_hash, absl::Time now,
                                    storage::v1::ReferralRecord& record);
@@ -42,7 +46,8 @@ void RenewContentHash(std::string_view content_hash, storage::v1::ReferralRecord
 std::optional<v1::TransportReceipt> AddReceipt(v1::TransportReceiptKind kind, absl::Time now,
                                                storage::v1::ReferralRecord& record);
 
-// True when AddReceipt would add one.
+// True when AddReceipt would add one. Not where the body to which it was sent has been succeeded: what it was
+// given, its successor was not, until it is sent again.
 bool WantsReceipt(v1::TransportReceiptKind kind, const storage::v1::ReferralRecord& record);
 
 // What the log calls it: "referrals/01jd…/receipts/read-1767225600000000", its kind and time in microseconds.

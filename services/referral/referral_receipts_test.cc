@@ -85,6 +85,28 @@ TEST(Receipts, TimeDoesNotGoBackAndTheOldestSendingsGoFirst) {
   EXPECT_GT(record.receipts_size(), kMaxReceipts / 2);
 }
 
+TEST(Receipts, EachNamesItsSendingAndIsOfTheBodyItWasSentTo) {
+  ReferralRecord record = Record();
+  record.mutable_receiving()->set_body("bodies/b");
+  EXPECT_FALSE(SendingUnderWay(record).has_value());
+  EXPECT_FALSE(WantsReceipt(v1::TRANSPORT_RECEIPT_KIND_READ, record));
+  BeginReceipts("h", kNow, record);
+  EXPECT_EQ(SendingUnderWay(record), kNow);
+  const auto read = AddReceipt(v1::TRANSPORT_RECEIPT_KIND_READ, kNow + absl::Hours(1), record);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(api::FromTimestamp(read->sent_time()), kNow);
+  // Sent again, by a clock that was put back: another sending all the same.
+  BeginReceipts("h", kNow, record);
+  EXPECT_EQ(SendingUnderWay(record), kNow + absl::Hours(1) + absl::Microseconds(1));
+  record.mutable_receiving()->set_body("bodies/successor");
+  for (const auto kind : {v1::TRANSPORT_RECEIPT_KIND_DELIVERED, v1::TRANSPORT_RECEIPT_KIND_READ}) {
+    EXPECT_FALSE(WantsReceipt(kind, record));
+    EXPECT_FALSE(AddReceipt(kind, kNow, record).has_value());
+  }
+  BeginReceipts("h", kNow, record);
+  EXPECT_TRUE(WantsReceipt(v1::TRANSPORT_RECEIPT_KIND_READ, record)) << "it was sent to the successor";
+}
+
 TEST(Receipts, ManySendingsThatNobodySawMakeRoomForOneThatWasRead) {
   ReferralRecord record = Record();
   absl::Time time = kNow;

@@ -311,7 +311,7 @@ ReferralService::Reactor* ReferralService::GetReferral(Context* context,
                             WAYPOST_RETURN_IF_ERROR(FillParts(reader, found.record, found.as, *response));
                             WAYPOST_RETURN_IF_ERROR(FillGroups(reader, found.record, found.as, *response));
                             WAYPOST_RETURN_IF_ERROR(signer_.Sign(*response));
-                            if (IsDeliveredTo(found.as, found.record)) note = Delivering(found.record.name());
+                            if (IsDeliveredTo(found.as, found.record)) note = Delivering(found.record);
                             return absl::OkStatus();
                           });
 }
