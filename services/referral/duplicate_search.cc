@@ -1,11 +1,14 @@
 #include "services/referral/duplicate_search.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
+#include "services/referral/part_rows.h"
+#include "services/referral/path_repository.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_view.h"
@@ -14,6 +17,51 @@ namespace waypost::referral {
 
 using policy::Authorized;
 using storage::v1::ReferralRecord;
+
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+// A referral, what it continues, and what continues it.
+absl::Status AddChain(const store::Reader& reader, const std::string& name, Names& names) {
+  if (name.empty() || !names.insert(name).second) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord from, rows::Get(reader, name));
+  for (const bool back : {true, false}) {
+    std::string at = back ? from.forwarded_from() : from.forwarded_to();
+    for (int hops = 0; hops < kMaxHopsRuled && !at.empty() && names.insert(at).second; ++hops) {
+      WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, at));
+      at = back ? record.forwarded_from() : record.forwarded_to();
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What is the same case as `record`, by name.
+absl::StatusOr<Names> NamesOfCase(const store::Reader& reader, const ReferralRecord& record) {
+  Names names = {record.name()};
+  WAYPOST_RETURN_IF_ERROR(AddChain(reader, record.part_of(), names));
+  if (!record.part_of().empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto parts, rows::ListParts(reader, record.part_of()));
+    names.insert(parts.begin(), parts.end());
+  }
+  if (record.path().empty()) return names;
+  WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfPath(reader, record.path()));
+  for (const rows::PathLink& link : links) {
+    if (link.kind == storage::v1::PATH_LINK_KIND_STEP) {
+      names.insert(link.referral);
+    } else {
+      WAYPOST_RETURN_IF_ERROR(AddChain(reader, link.referral, names));
+    }
+  }
+  return names;
+}
+
+// The same of what others name it by: a part of it, a hand-over of it that nobody took.
+bool IsOfCase(const ReferralRecord& record, const Names& names) {
+  return names.contains(record.part_of()) || names.contains(record.forwarded_from());
+}
+
+}  // namespace
 
 absl::Status AddSearches(Sealing& sealing, std::string_view body, uint32_t person,
                          const v1::PersonDetails& details, std::vector<Search>& searches) {
@@ -27,10 +75,11 @@ absl::Status AddSearches(Sealing& sealing, std::string_view body, uint32_t perso
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<rows::FoundPerson>> FindAll(rows::PersonFinder& finder, const Search& search) {
+absl::StatusOr<std::vector<rows::FoundPerson>> FindAll(rows::PersonFinder& finder, const Search& search,
+                                                       int limit) {
   std::vector<rows::FoundPerson> found;
   for (const std::string& lookup : search.lookups) {
-    WAYPOST_RETURN_IF_ERROR(finder.Find(lookup, kMaxDuplicatesLookedAt, found));
+    WAYPOST_RETURN_IF_ERROR(finder.Find(lookup, limit, found));
   }
   std::sort(found.begin(), found.end(), [](const rows::FoundPerson& a, const rows::FoundPerson& b) {
     return std::pair(a.referral, a.person) > std::pair(b.referral, b.person);  // names begin with their time
@@ -55,20 +104,28 @@ absl::Status RecordFound(rpc::Mutation& mutation, const Authorized& as, const Re
                                .purpose = v1::Purpose_Name(v1::PURPOSE_COORDINATE_CASE)});
 }
 
-absl::StatusOr<std::vector<v1::PossibleDuplicate>> FindPossible(const store::Reader& reader,
-                                                                const rpc::Call& call, std::string_view name,
-                                                                const std::vector<Search>& searches) {
-  std::vector<v1::PossibleDuplicate> possible;
+absl::StatusOr<PossibleDuplicates> FindPossible(const store::Reader& reader, const rpc::Call& call,
+                                                const ReferralRecord& next,
+                                                const std::vector<Search>& searches) {
+  PossibleDuplicates possible;
   if (searches.empty()) return possible;
+  WAYPOST_ASSIGN_OR_RETURN(const Names same_case, NamesOfCase(reader, next));
+  // Enough to see that there is another one.
+  const int limit = kMaxPossibleLookedAt + 1 + static_cast<int>(same_case.size());
+  int looked_at = 0;
   rows::PersonFinder finder(reader, call.caller->body);
   for (const Search& search : searches) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search));
+    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search, limit));
     for (const rows::FoundPerson& person : found) {
-      if (possible.size() >= kMaxPossibleDuplicates) return possible;
-      if (person.referral == name) continue;
+      if (same_case.contains(person.referral)) continue;
+      if (looked_at == kMaxPossibleLookedAt || possible.found.size() == kMaxPossibleDuplicates) {
+        possible.more = true;
+        return possible;
+      }
+      ++looked_at;
       WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, person.referral));
-      if (!IsShownAsDuplicate(record, call)) continue;
-      v1::PossibleDuplicate& one = possible.emplace_back();
+      if (!IsShownAsDuplicate(record, call) || IsOfCase(record, same_case)) continue;
+      v1::PossibleDuplicate& one = possible.found.emplace_back();
       one.set_person(search.person);
       one.set_referral(person.referral);
       one.set_referral_person(person.person);
@@ -78,10 +135,11 @@ absl::StatusOr<std::vector<v1::PossibleDuplicate>> FindPossible(const store::Rea
   return possible;
 }
 
-absl::Status TellPossible(rpc::Mutation& mutation, const Authorized& as,
-                          const std::vector<v1::PossibleDuplicate>& found, v1::Referral& response) {
+absl::Status TellPossible(rpc::Mutation& mutation, const Authorized& as, const PossibleDuplicates& possible,
+                          v1::Referral& response) {
+  response.set_more_possible_duplicates(possible.more);
   std::set<std::string> recorded;
-  for (const v1::PossibleDuplicate& one : found) {
+  for (const v1::PossibleDuplicate& one : possible.found) {
     *response.add_possible_duplicates() = one;
     if (!recorded.insert(one.referral()).second) continue;
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), one.referral()));

@@ -28,9 +28,10 @@ struct Search {
 absl::Status AddSearches(Sealing& sealing, std::string_view body, uint32_t person,
                          const v1::PersonDetails& details, std::vector<Search>& searches);
 
-// Who answers a search, newest first. While keys are rotated some rows are under the one and some under the
-// other.
-absl::StatusOr<std::vector<rows::FoundPerson>> FindAll(rows::PersonFinder& finder, const Search& search);
+// Who answers a search, newest first; of each lookup at most `limit`. While keys are rotated some rows are
+// under the one and some under the other.
+absl::StatusOr<std::vector<rows::FoundPerson>> FindAll(rows::PersonFinder& finder, const Search& search,
+                                                       int limit);
 
 // May this referral be shown to the caller as one of the same person? One that ended long ago is none.
 bool IsShownAsDuplicate(const storage::v1::ReferralRecord& record, const rpc::Call& call);
@@ -39,15 +40,23 @@ bool IsShownAsDuplicate(const storage::v1::ReferralRecord& record, const rpc::Ca
 absl::Status RecordFound(rpc::Mutation& mutation, const policy::Authorized& as,
                          const storage::v1::ReferralRecord& record);
 
-// In the transaction that makes or sends `name`, before it writes: what may be told with it, at most
-// kMaxPossibleDuplicates, the surest of each person first.
-absl::StatusOr<std::vector<v1::PossibleDuplicate>> FindPossible(const store::Reader& reader,
-                                                                const rpc::Call& call, std::string_view name,
-                                                                const std::vector<Search>& searches);
+// What may be told with a referral that is made or sent.
+struct PossibleDuplicates {
+  std::vector<v1::PossibleDuplicate> found;
+  bool more = false;  // it was not looked any further, and there may be others
+};
+
+// In the transaction that makes or sends `next`, once that is decided and before it writes: at most
+// kMaxPossibleDuplicates, the surest of each person first. Everybody who writes waits for it: it reads
+// kMaxPossibleLookedAt records at most. What belongs to the same case is none: what it is a part of, and the
+// parts of that; what its path began from, and the steps of it; and what these continue or are continued by.
+absl::StatusOr<PossibleDuplicates> FindPossible(const store::Reader& reader, const rpc::Call& call,
+                                                const storage::v1::ReferralRecord& next,
+                                                const std::vector<Search>& searches);
 
 // In the same run: records each look and fills the answer.
 absl::Status TellPossible(rpc::Mutation& mutation, const policy::Authorized& as,
-                          const std::vector<v1::PossibleDuplicate>& found, v1::Referral& response);
+                          const PossibleDuplicates& possible, v1::Referral& response);
 
 }  // namespace waypost::referral
 

@@ -71,7 +71,7 @@ absl::StatusOr<std::vector<Candidate>> CandidatesOf(const rpc::Call& call, const
   std::map<uint32_t, int> count;  // by person
   rows::PersonFinder finder(reader, call.caller->body);
   for (const Search& search : searches) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search));
+    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search, kMaxDuplicatesLookedAt));
     for (const rows::FoundPerson& person : found) {
       if (count[search.person] >= kMaxDuplicatesOfPerson) break;
       WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, person.referral));

@@ -3,6 +3,8 @@
 
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "services/referral/intake_policy.h"
 #include "services/referral/key_renewal.h"
@@ -13,6 +15,12 @@ namespace {
 
 using policy::Role;
 using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Ne;
+using ::testing::Property;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 class IntakeTest : public ReferralRig, public ::testing::Test {
@@ -39,6 +47,23 @@ class IntakeTest : public ReferralRig, public ::testing::Test {
   absl::StatusOr<v1::CheckDuplicatesResponse> Check(std::string_view token,
                                                     const v1::CheckDuplicatesRequest& request) {
     return Do(token, &IntakeStub::CheckDuplicates, request);
+  }
+
+  // The person of every request below, in its place.
+  static void MakeOlena(v1::PersonSections& sections) {
+    sections.mutable_details()->set_given_name("Olena");
+    sections.mutable_details()->set_family_name("Koval");
+    sections.mutable_details()->set_birth_date("1990-03-04");
+  }
+  v1::SubmitReferralRequest OfOlena() const {
+    v1::SubmitReferralRequest request = NewReferral();
+    MakeOlena(*request.mutable_sections(0));
+    return request;
+  }
+  static std::vector<std::string> ToldWith(const v1::Referral& referral) {
+    std::vector<std::string> names;
+    for (const auto& one : referral.possible_duplicates()) names.push_back(one.referral());
+    return names;
   }
 
   int MatchesOf(std::string_view token, std::string_view birth_date = "1990-03-04") {
@@ -225,6 +250,133 @@ TEST_F(IntakeTest, NobodyIsToldOfWhatTheyMayNotReadNorOfMoreThanTen) {
   v1::SubmitReferralRequest last = NewReferral();
   *last.mutable_sections(0)->mutable_details() = details;
   EXPECT_EQ(Must(Do(referrer, &Stub::SubmitReferral, last)).possible_duplicates_size(), 10);
+}
+
+// Everybody who writes waits for a submission, however common the name.
+TEST_F(IntakeTest, ACommonNameTakesNoMoreOfTheWriterThanItsBudget) {
+  // Each a millisecond later: names keep the order of no less than that.
+  const auto sent_by = [&](const std::string& token, const v1::SubmitReferralRequest& request) {
+    rig.clock().Advance(absl::Milliseconds(1));
+    return Must(Do(token, &Stub::SubmitReferral, request));
+  };
+  const auto reads_of = [&](const v1::SubmitReferralRequest& request) {
+    const uint64_t before = rig.store().reads_by_bodies();
+    const v1::Referral sent = sent_by(referring_caseworker, request);
+    return std::pair(rig.store().reads_by_bodies() - before, sent);
+  };
+  v1::SubmitReferralRequest elsewhere = OfOlena();
+  elsewhere.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
+  for (int i = 0; i < 19; ++i) sent_by(referrer, elsewhere);
+  const auto [rare, alone] = reads_of(NewReferral());
+  EXPECT_THAT(ToldWith(alone), IsEmpty());
+  EXPECT_FALSE(alone.more_possible_duplicates());
+  const auto [some, all_looked_at] = reads_of(OfOlena());
+  EXPECT_THAT(ToldWith(all_looked_at), IsEmpty());
+  EXPECT_FALSE(all_looked_at.more_possible_duplicates()) << "none of 19 may be told, and all were looked at";
+  for (int i = 0; i < 30; ++i) sent_by(referrer, elsewhere);
+  const auto [many, not_all] = reads_of(OfOlena());
+  EXPECT_THAT(ToldWith(not_all), IsEmpty()) << "the newest were looked at, and are a colleague's";
+  EXPECT_TRUE(not_all.more_possible_duplicates());
+  EXPECT_LE(some, rare + 25);
+  EXPECT_LE(many, rare + 25);
+  // One that is refused has looked at nobody.
+  v1::SubmitReferralRequest refused = OfOlena();
+  refused.mutable_referral()->mutable_receiving()->set_body("bodies/es-nowhere");
+  const uint64_t before = rig.store().reads_by_bodies();
+  EXPECT_NE(ReasonOf(Do(referring_caseworker, &Stub::SubmitReferral, refused)), "OK");
+  EXPECT_LE(rig.store().reads_by_bodies() - before, rare + 5);
+}
+
+TEST_F(IntakeTest, TheAnswerSaysWhenThereMayBeOthers) {
+  for (int i = 0; i < 10; ++i) {
+    const auto sent = Must(Do(referrer, &Stub::SubmitReferral, OfOlena()));
+    EXPECT_EQ(sent.possible_duplicates_size(), i);
+    EXPECT_FALSE(sent.more_possible_duplicates()) << i;
+  }
+  const auto ten = Must(Do(referrer, &Stub::SubmitReferral, OfOlena()));
+  EXPECT_EQ(ten.possible_duplicates_size(), 10);
+  EXPECT_FALSE(ten.more_possible_duplicates()) << "that is all";
+  const auto eleven = Must(Do(referrer, &Stub::SubmitReferral, OfOlena()));
+  EXPECT_EQ(eleven.possible_duplicates_size(), 10);
+  EXPECT_TRUE(eleven.more_possible_duplicates());
+}
+
+TEST_F(IntakeTest, APartIsNoDuplicateOfWhatItIsAPartOfNorOfItsOtherParts) {
+  const std::string parent = Must(Do(referrer, &Stub::SubmitReferral, OfOlena())).name();
+  const auto part = [&](std::string_view to) {
+    v1::SubmitReferralRequest request = OfOlena();
+    v1::Referral& referral = *request.mutable_referral();
+    referral.set_part_of(parent);
+    referral.mutable_receiving()->set_body(std::string(to));
+    referral.mutable_receiving()->clear_unit();
+    return Must(Do(referrer, &Stub::SubmitReferral, request));
+  };
+  const v1::Referral first = part(kThirdBody);
+  EXPECT_THAT(ToldWith(first), IsEmpty());
+  EXPECT_THAT(ToldWith(part(kFourthBody)), IsEmpty());
+  EXPECT_THAT(EventsOf(parent), SizeIs(1)) << "nor was it looked at";
+  // To what is not of the case, each is one.
+  EXPECT_THAT(ToldWith(Must(Do(referrer, &Stub::SubmitReferral, OfOlena()))), SizeIs(3));
+  const auto again = part(kFourthBody);
+  EXPECT_THAT(ToldWith(again), SizeIs(1)) << "and it is one to a part";
+}
+
+TEST_F(IntakeTest, APartIsNoDuplicateOfWhatTheCaseWasBeforeNorOfWhereItGoes) {
+  const auto olena_to = [&](std::string_view to, std::string_view part_of) {
+    v1::SubmitReferralRequest request = OfOlena();
+    request.clear_own_reference();
+    v1::Referral& referral = *request.mutable_referral();
+    referral.set_part_of(std::string(part_of));
+    referral.mutable_referring()->clear_unit();
+    referral.mutable_receiving()->clear_unit();
+    referral.mutable_receiving()->set_body(std::string(to));
+    return request;
+  };
+  const auto told = [&](const std::string& token, const v1::SubmitReferralRequest& request) {
+    return ToldWith(Must(Do(token, &Stub::SubmitReferral, request)));
+  };
+  const std::string first = Must(Do(referrer, &Stub::SubmitReferral, OfOlena())).name();
+  auto propose = On<v1::ProposeForwardRequest>(first);
+  propose.set_body(std::string(kThirdBody));
+  Must(Do(receiver, &Stub::ProposeForward, propose));
+  const std::string next =
+      Must(Do(referrer, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(first, kThirdBody)))
+          .forwarded_to();
+  EXPECT_THAT(told(referrer, olena_to(kFourthBody, next)), IsEmpty()) << "neither of it nor of the first";
+  EXPECT_THAT(told(referrer, olena_to(kFourthBody, "")), SizeIs(3)) << "each is one to what is no part";
+
+  // The body that has the case now asks twice for a part of it, once while it hands it over.
+  Must(Do(third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(next)));
+  EXPECT_THAT(told(third, olena_to(kReceivingBody, next)), IsEmpty());
+  Must(Do(third, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(next, kFourthBody)));
+  EXPECT_THAT(told(third, olena_to(kReceivingBody, next)), IsEmpty()) << "nor of the hand-over";
+  EXPECT_THAT(told(third, olena_to(kReceivingBody, "")), SizeIs(3)) << "two parts and the hand-over";
+}
+
+TEST_F(IntakeTest, AStepOfAPathIsNoDuplicateOfWhatItBeganFrom) {
+  const std::string began = Must(Do(referrer, &Stub::SubmitReferral, OfOlena())).name();
+  v1::CreatePathRequest create;
+  create.set_referral(began);
+  create.set_person(1);
+  create.add_steps()->set_theme(type::v1::THEME_LANGUAGE);
+  create.add_steps()->set_theme(type::v1::THEME_CULTURE_AND_SPORT);
+  create.add_steps()->set_theme(type::v1::THEME_EMPLOYMENT);
+  const std::string path = Must(Do(referrer, &PathStub::CreatePath, create)).name();
+  const auto take = [&](uint32_t step, std::string_view to) {
+    auto request = On<v1::TakeStepRequest>(path);
+    request.set_step(step);
+    request.mutable_receiving()->set_body(std::string(to));
+    request.set_territory("ES300/28065");
+    request.set_priority(v1::PRIORITY_NORMAL);
+    *request.mutable_disclosure() = CompleteDisclosure();
+    return Must(Do(referrer, &PathStub::TakeStep, request)).referral();
+  };
+  EXPECT_THAT(ToldWith(take(1, kThirdBody)), IsEmpty());
+  EXPECT_THAT(ToldWith(take(2, kFourthBody)), IsEmpty()) << "nor of the step before";
+  EXPECT_THAT(EventsOf(began), Each(Property(&event::v1::Event::type, Ne("referral.duplicate_found"))));
+  // What was sent beside the path is.
+  const std::string other = Must(Do(referrer, &Stub::SubmitReferral, OfOlena())).name();
+  EXPECT_THAT(ToldWith(take(3, kFourthBody)), ElementsAre(other));
 }
 
 TEST_F(IntakeTest, WithAProtectedReferralNobodyIsLookedForAndItIsNoDuplicate) {

@@ -724,8 +724,6 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
                                            const Prepared& prepared, v1::Referral& response) {
   store::Writer& writer = mutation.writer();
   WAYPOST_RETURN_IF_ERROR(CheckNotTaken(writer, asked));
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<v1::PossibleDuplicate> duplicates,
-                           FindPossible(writer, mutation.call(), asked.name, prepared.searches));
   WAYPOST_ASSIGN_OR_RETURN(Command command,
                            WithDirectory(clockwork_.bodies, writer, mutation.call(), asked.command, current));
   WAYPOST_ASSIGN_OR_RETURN(command, WithNote(writer, std::move(command), current, as));
@@ -747,6 +745,8 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
     if (number != prepared.note->number()) return rpc::PrepareAgain();
     rows::PutNote(writer, decision.next.name(), *prepared.note);
   }
+  WAYPOST_ASSIGN_OR_RETURN(const PossibleDuplicates duplicates,
+                           FindPossible(writer, mutation.call(), decision.next, prepared.searches));
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));
   WAYPOST_RETURN_IF_ERROR(DeleteReplaced(writer, mutation.caller().body, asked));
   WAYPOST_RETURN_IF_ERROR(WriteContent(writer, asked.name.empty() ? Is::kNew : Is::kKnown, decision.next,

@@ -112,6 +112,7 @@ inline constexpr int kMaxDuplicatesOfPerson = 10;
 inline constexpr int kMaxDuplicatesLookedAt = 50;  // under one lookup
 
 inline constexpr int kMaxPossibleDuplicates = 10;  // told with one referral that is made
+inline constexpr int kMaxPossibleLookedAt = 20;    // to find these
 
 // Names that clients make: how long before it is sent, and how far ahead a clock may be.
 inline constexpr absl::Duration kMaxNameAge = absl::Hours(24 * 90);

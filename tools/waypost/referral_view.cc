@@ -68,6 +68,9 @@ absl::Status ShowChange(Session& session, const google::protobuf::Message& messa
     out << "  person " << one.person() << " may have been referred before: " << Printable(one.referral())
         << ", person " << one.referral_person() << " (" << EnumWords(one.strength()) << ")\n";
   }
+  if (referral.more_possible_duplicates()) {
+    out << "  there may be more of them: look with `waypost referral duplicates`\n";
+  }
   if (!referral.allowed_actions().empty()) out << "  next: " << Joined(referral.allowed_actions()) << '\n';
   return absl::OkStatus();
 }
