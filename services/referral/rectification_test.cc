@@ -246,6 +246,33 @@ TEST_F(RectificationTest, WhoHasNotAcceptedCorrectsTheScreeningAlone) {
   EXPECT_EQ(NameAt(receiver, name), kRightName);
 }
 
+// The keys that are left say nothing to who may not use them.
+TEST_F(RectificationTest, WhoMayNotCorrectIsToldSoAlsoWhereTheOtherSideHasErased) {
+  const auto erased_by_referrer = [&](const std::string& name) {
+    const std::string objection = Asked(name, v1::RIGHT_KIND_OBJECTION).name();
+    const std::string right = Asked(name).name();
+    EXPECT_EQ(Answered(referrer, Receipt(objection, name, v1::RIGHT_ANSWER_STOPPED_ERASED)), "OK");
+    return right;
+  };
+  const std::string open = Referred(2);
+  const std::string of_open = erased_by_referrer(open);
+  ASSERT_THAT(Wraps(open, kReceivingBody), Not(IsEmpty())) << "it has the screening";
+  const auto refused = Do(receiver, &Stub::AnswerRightsRequest, Corrected(of_open, open));
+  EXPECT_EQ(ReasonOf(refused), "NOT_YET_DISCLOSED");
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Answered(referrer, Corrected(of_open, open)), "SHARE_ERASED");
+
+  const std::string taken = Referred(2);
+  const std::string of_taken = erased_by_referrer(taken);
+  Taken(taken, receiver);
+  EXPECT_EQ(Answered(receiver, Corrected(of_taken, taken)), "DISCLOSURE_STOPPED");
+  // What it may open it puts right.
+  auto screening = Receipt(of_taken, taken, v1::RIGHT_ANSWER_RECTIFIED);
+  screening.mutable_corrected()->set_person(1);
+  screening.mutable_corrected()->mutable_screening()->set_text("mornings only");
+  EXPECT_EQ(Answered(receiver, screening), "OK");
+}
+
 TEST_F(RectificationTest, AlertsAreCorrectedByTheirRole) {
   const std::string name = Taken(Referred(), receiver);
   const std::string right = Asked(name).name();

@@ -569,6 +569,9 @@ absl::StatusOr<Prepared> ReferralChange::Prepare(const rpc::Call& call, const st
                            MomentOf(clockwork_.bodies, reader, now, clockwork_.clocks, *command, *current));
   absl::StatusOr<Decision> decision = Decide(*current, *command, *as, moment);
   if (!decision.ok()) return prepared;
+  // Nor is there a key to what the caller may not put right.
+  const auto* const answer = std::get_if<command::AnswerRight>(&*command);
+  if (answer != nullptr && !CheckMayCorrect(*current, *answer, *as).ok()) return prepared;
   prepared.made = true;
   prepared.revision = current->revision();
   WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, asked.name));
