@@ -105,6 +105,37 @@ TEST_F(ReceiptsTest, WhoeverActsOnItHasBeenGivenItAndWhoeverReadsItToo) {
   EXPECT_THAT(Kinds(own), ElementsAre("RECEIVED"));
 }
 
+TEST_F(ReceiptsTest, WhatIsCopiedForThePersonIsReadAndALook) {
+  const auto copy = [&](const std::string& token, const std::string& name) {
+    auto request = On<v1::ExportPersonRequest>(name);
+    request.set_person(1);
+    return Must(Do(token, &Stub::ExportPerson, request));
+  };
+  const auto looks = [&](const std::string& name) {
+    std::vector<event::v1::Event> events = EventsOf(name);
+    std::erase_if(events, [](const auto& event) { return event.type() != "referral.person_exported"; });
+    return events;
+  };
+  const std::string name = Requested();
+  EXPECT_TRUE(copy(referrer, name).has_sections());
+  EXPECT_THAT(Kinds(name), ElementsAre("RECEIVED")) << "by its sender";
+  ASSERT_TRUE(copy(receiver, name).sections().has_screening());
+  EXPECT_THAT(Kinds(name), ElementsAre("RECEIVED", "DELIVERED", "READ"));
+  ASSERT_EQ(looks(name).size(), 2u);
+  for (const event::v1::Event& look : looks(name)) {
+    EXPECT_EQ(look.kind(), event::v1::Event::KIND_ACCESS);
+    EXPECT_EQ(look.purpose(), "PURPOSE_ANSWER_RIGHTS_REQUEST");
+  }
+  copy(receiver, name);
+  EXPECT_THAT(Kinds(name), ElementsAre("RECEIVED", "DELIVERED", "READ")) << "once";
+  EXPECT_EQ(looks(name).size(), 3u) << "and each look is one";
+  // Where nothing is opened nothing was read.
+  const std::string declined = Requested();
+  Must(Do(receiver, &Stub::DeclineReferral, Decline(declined)));
+  EXPECT_FALSE(copy(receiver, declined).has_sections());
+  EXPECT_THAT(Kinds(declined), ElementsAre("RECEIVED", "DELIVERED"));
+}
+
 TEST_F(ReceiptsTest, EachIsAnEventOfTheTwoSides) {
   const std::string name = Requested();
   Must(Get(receiver, name));

@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
+#include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
@@ -48,6 +49,16 @@ absl::Status ReadExport(const store::Reader& reader, const ReferralRecord& recor
   WAYPOST_ASSIGN_OR_RETURN(found.sections, rows::ListSections(reader, record.name()));
   WAYPOST_ASSIGN_OR_RETURN(found.notes, rows::ListNotes(reader, record.name(), 0, kMaxNotes));
   return absl::OkStatus();
+}
+
+// Is there a section of the person that the caller's body has a key to and the caller may open?
+bool OpensAny(const Export& found, uint32_t person) {
+  const bool has_key = std::any_of(found.wraps.begin(), found.wraps.end(),
+                                   [person](const Wrap& wrap) { return wrap.person == person; });
+  return has_key && std::any_of(found.sections.begin(), found.sections.end(), [&](const auto& section) {
+           return section.person() == person &&
+                  std::find(found.kinds.begin(), found.kinds.end(), section.section()) != found.kinds.end();
+         });
 }
 
 // What is not encrypted: legal facts, who it went to and came from, which notes there are.
@@ -200,6 +211,9 @@ ReferralService::Reactor* ReferralService::ExportPerson(Context* context,
                                   .access = true,
                                   .purpose = v1::Purpose_Name(v1::PURPOSE_ANSWER_RIGHTS_REQUEST),
                                   .sealed = IsProtected(record)}));
+        if (as.Is(policy::Relation::kReceiving) && OpensAny(found, request->person())) {
+          WAYPOST_RETURN_IF_ERROR(RecordReading(mutation, as, record));
+        }
         return rpc::Opening([this, request, response, body = caller.body,
                              found = std::move(found)]() -> absl::Status {
           WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys,
