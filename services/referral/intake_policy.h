@@ -2,6 +2,8 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_INTAKE_POLICY_H_
 #define WAYPOST_SERVICES_REFERRAL_INTAKE_POLICY_H_
 
+#include <array>
+
 #include "common/policy/policy.h"
 
 namespace waypost::referral {
@@ -19,6 +21,9 @@ inline constexpr policy::MethodRule kBatchSubmitReferrals = {
     .mutation = true,
     .grants = {
         policy::Grant{{policy::Role::kSupervisor, policy::Role::kCaseworker}, {policy::Relation::kOwnBody}}}};
+
+// Every method, for the tests and the reference.
+inline constexpr std::array kIntakeMethodRules = {&kCheckDuplicates, &kBatchSubmitReferrals};
 
 }  // namespace waypost::referral
 

@@ -1,8 +1,11 @@
 // Protected referrals over gRPC on the real store: every way by which somebody could learn of one, as every
 // role at every body.
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -21,6 +24,7 @@
 #include "services/referral/referral_retention.h"
 #include "services/referral/referral_rig.h"
 #include "services/referral/statistics_policy.h"
+#include "services/referral/succession_service.h"
 
 namespace waypost::referral {
 namespace {
@@ -90,6 +94,8 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
   struct Other {
     std::string token;
     std::string who;
+    std::string body;
+    Role role;
   };
   std::vector<Other> Others() {
     std::vector<Other> others;
@@ -97,11 +103,28 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
       for (int i = 0; i < policy::kRoleCount; ++i) {
         const Role role = static_cast<Role>(i);
         others.push_back(
-            {rig.TokenOf(body, {role}, {std::string(kReferringUnit), std::string(kReceivingUnit)}),
-             base::Cat(policy::RoleName(role), " of ", body)});
+            {rig.TokenOf(body, {role}, {std::string(kReferringUnit), std::string(kReceivingUnit)}, "p-other"),
+             base::Cat(policy::RoleName(role), " of ", body), std::string(body), role});
       }
     }
     return others;
+  }
+
+  // What a watch from the first change on tells, up to one about `last`; nothing where she may not watch.
+  std::vector<std::string> Watched(const std::string& token, const std::string& last) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", base::Cat("Bearer ", token));
+    v1::WatchReferralsRequest request;
+    request.set_cursor("0");
+    const auto reader = stub->WatchReferrals(&context, request);
+    std::vector<std::string> told;
+    v1::WatchReferralsResponse change;
+    while (reader->Read(&change)) {
+      told.push_back(change.referral());
+      if (change.referral() == last) context.TryCancel();
+    }
+    reader->Finish();
+    return told;
   }
 
   // Every answer that is not about a referral or an enrolment by its name, as text.
@@ -210,6 +233,9 @@ void ProtectedTest::AddFigures(std::map<std::string, Channel>& channels) {
     }
     return shown;
   };
+  channels["ListSuccessionMoves"] = [this](const std::string& token) {
+    return Answer(token, &SuccessionStub::ListSuccessionMoves, v1::ListSuccessionMovesRequest());
+  };
   channels["ListCorrectionTasks"] = [this](const std::string& token) {
     return Answer(token, &CorrectionStub::ListCorrectionTasks, v1::ListCorrectionTasksRequest());
   };
@@ -234,24 +260,47 @@ bool IsAboutABody(const policy::MethodRule& rule) {
   return false;
 }
 
+// The tables of all services of this room.
+std::vector<const policy::MethodRule*> AllRules() {
+  std::vector<const policy::MethodRule*> all;
+  const auto add = [&all](const auto& rules) { all.insert(all.end(), rules.begin(), rules.end()); };
+  add(kMethodRules);
+  add(kEnrolmentMethodRules);
+  add(kPathMethodRules);
+  add(kIntakeMethodRules);
+  add(kStatisticsMethodRules);
+  add(kCorrectionMethodRules);
+  add(kSuccessionMethodRules);
+  return all;
+}
+
 TEST_F(ProtectedTest, EveryMethodThatAnswersAboutABodyIsTried) {
   const auto channels = Channels();
-  std::set<std::string> methods;
-  for (const policy::MethodRule* rule : kMethodRules) {
-    if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
+  for (const policy::MethodRule* rule : AllRules()) {
+    if (!IsAboutABody(*rule)) continue;
+    EXPECT_TRUE(channels.contains(std::string(rule->method)))
+        << rule->method << ": decide what it says of a protected referral";
   }
-  for (const policy::MethodRule* rule : kEnrolmentMethodRules) {
-    if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
+}
+
+// A method that no table has would be tried by nobody.
+TEST_F(ProtectedTest, TheTablesHaveEveryMethodOfEveryService) {
+  std::set<std::string> ruled;
+  std::set<std::string> services;
+  for (const policy::MethodRule* rule : AllRules()) {
+    services.insert(std::string(rule->service));
+    EXPECT_TRUE(ruled.insert(base::Cat(rule->service, ".", rule->method)).second) << rule->method;
   }
-  for (const policy::MethodRule* rule : kPathMethodRules) {
-    if (IsAboutABody(*rule)) methods.insert(std::string(rule->method));
+  EXPECT_EQ(services.size(), 7u);
+  for (const std::string& each : services) {
+    const auto* described = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(each);
+    ASSERT_NE(described, nullptr) << each;
+    for (int i = 0; i < described->method_count(); ++i) {
+      const std::string name(described->method(i)->full_name());
+      EXPECT_EQ(ruled.erase(name), 1u) << name << " is in no table of methods";
+    }
   }
-  for (const policy::MethodRule* rule : {&kCheckDuplicates, &kListStatistics, &kListCorrectionTasks}) {
-    methods.insert(std::string(rule->method));
-  }
-  for (const std::string& method : methods) {
-    EXPECT_TRUE(channels.contains(method)) << method << ": decide what it says of a protected referral";
-  }
+  EXPECT_THAT(ruled, IsEmpty());
 }
 
 TEST_F(ProtectedTest, NoListNoSearchNoCountAndNoWatchTellsAnybodyElse) {
@@ -278,6 +327,87 @@ TEST_F(ProtectedTest, NoListNoSearchNoCountAndNoWatchTellsAnybodyElse) {
   for (const std::string& reader : {referring_caseworker, receiving_caseworker}) {
     EXPECT_THAT(channels.at("ListReferrals")(reader), HasSubstr(name));
   }
+}
+
+// A real watch, as every role: of what was told before it was protected nothing is told any more, either.
+TEST_F(ProtectedTest, NoWatchTellsAnybodyElse) {
+  const std::string name = Protected();
+  Must(Do(receiving_caseworker, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name)));
+  const std::string belatedly = Requested();
+  Must(Assign(referring_caseworker, belatedly, {}, v1::PROTECTION_GROUND_PERSECUTION));
+  ASSERT_THAT(KindsNaming(belatedly, /*in_keys=*/false), Contains("feed"));
+  // What comes after, to each body, so that whoever may watch is told of something.
+  const auto assign = [this](const std::string& token, const std::string& referral) {
+    auto request = On<v1::AssignReferralRequest>(referral);
+    request.set_assignee("p-other");
+    Must(Do(token, &Stub::AssignReferral, request));
+  };
+  std::map<std::string, std::string, std::less<>> last;
+  for (const auto& [body, token] :
+       {std::pair(kReceivingBody, receiver), std::pair(kCoordinatingBody, coordinator),
+        std::pair(kFourthBody, fourth)}) {
+    v1::SubmitReferralRequest request = NewReferral();
+    request.mutable_referral()->mutable_receiving()->set_body(std::string(body));
+    request.mutable_referral()->mutable_receiving()->clear_unit();
+    last[std::string(body)] = Must(Do(referrer, &Stub::SubmitReferral, request)).name();
+    assign(token, last.find(body)->second);
+  }
+  last[std::string(kReferringBody)] = last.find(kReceivingBody)->second;
+  assign(referrer, last.find(kReferringBody)->second);
+  int watching = 0;
+  for (const Other& other : Others()) {
+    const std::vector<std::string> told = Watched(other.token, last.find(other.body)->second);
+    EXPECT_THAT(told, Not(Contains(name))) << other.who;
+    EXPECT_THAT(told, Not(Contains(belatedly))) << other.who;
+    const bool may = kWatchReferrals.MayCall({other.role});
+    EXPECT_EQ(told.empty(), !may) << other.who;
+    watching += may ? 1 : 0;
+  }
+  EXPECT_GE(watching, 8);
+}
+
+// A month that is over has figures that stand: nothing is added to them later, and nothing of these was.
+TEST_F(ProtectedTest, NoFigureOfAMonthThatIsOverHasIt) {
+  ReferralRig without(ReferralOptions(/*on_disk=*/false));
+  const std::string name = Protected();
+  Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+  Must(Do(receiving_caseworker, &Stub::StartReferral, On<v1::StartReferralRequest>(name)));
+  Must(Do(receiving_caseworker, &Stub::CompleteReferral, Complete(name)));
+  const std::string ended = Protected();
+  Must(Do(receiving_caseworker, &Stub::DeclineReferral, Decline(ended)));
+  const auto pass_a_month = [&] {
+    for (ReferralRig* each : {static_cast<ReferralRig*>(this), &without}) {
+      each->rig.clock().Advance(absl::Hours(24 * 31));
+      each->Refresh();
+    }
+  };
+  const auto figures = [](ReferralRig& of, std::string_view body, Role role, std::string_view period) {
+    const std::string token = of.rig.TokenOf(body, {role}, {}, "p-other");
+    std::string shown;
+    for (const v1::StatisticsSide side : {v1::STATISTICS_SIDE_REFERRING, v1::STATISTICS_SIDE_RECEIVING}) {
+      v1::ListStatisticsRequest request;
+      request.set_side(side);
+      request.set_period(std::string(period));
+      request.set_breakdown(v1::STATISTICS_BREAKDOWN_THEME);
+      const auto answer = of.Do(token, &StatisticsStub::ListStatistics, request);
+      EXPECT_TRUE(!answer.ok() || answer->closed()) << period;
+      shown += answer.ok() ? std::string(answer->DebugString()) : ReasonOf(answer);
+    }
+    return shown;
+  };
+  pass_a_month();
+  for (const std::string_view body : {kReferringBody, kReceivingBody, kCoordinatingBody, kFourthBody}) {
+    for (int i = 0; i < policy::kRoleCount; ++i) {
+      const Role role = static_cast<Role>(i);
+      EXPECT_EQ(figures(*this, body, role, "2026-05"), figures(without, body, role, "2026-05"))
+          << policy::RoleName(role) << " of " << body;
+    }
+  }
+  // One that is not protected is in them.
+  Requested();
+  pass_a_month();
+  EXPECT_NE(figures(*this, kReferringBody, Role::kSupervisor, "2026-06"),
+            figures(without, kReferringBody, Role::kSupervisor, "2026-06"));
 }
 
 TEST_F(ProtectedTest, NoRowOfTheStoreNamesItButItsOwnAndItsReaders) {
@@ -689,30 +819,81 @@ TEST_F(ProtectedTest, AFamilyWithOneProtectedMemberShowsNothingOfHer) {
 
 // --- Time ------------------------------------------------------------------------------------------------
 
-TEST_F(ProtectedTest, HidingTakesNoLongerThanNotBeingThere) {
-  const std::string name = Protected();
-  const auto time = [this](std::string_view of) {
-    const absl::Time begin = absl::Now();
-    EXPECT_EQ(Get(receiver, of).status().code(), absl::StatusCode::kNotFound);
-    return absl::Now() - begin;
-  };
+// How long each of two kinds of answer took, taken by turns, so that whatever else runs slows both.
+struct Times {
   std::vector<absl::Duration> hidden;
   std::vector<absl::Duration> unknown;
-  for (int i = 0; i < 600; ++i) {  // by turns, so that whatever else runs slows both
-    hidden.push_back(time(name));
-    unknown.push_back(time(kUnknown));
-  }
-  const auto quantile = [](std::vector<absl::Duration>& times, double at) {
+
+  static absl::Duration Quantile(std::vector<absl::Duration>& times, double at) {
     std::sort(times.begin(), times.end());
     return times[static_cast<size_t>(static_cast<double>(times.size()) * at)];
-  };
-  for (const double at : {0.1, 0.5}) {
-    const absl::Duration a = quantile(hidden, at);
-    const absl::Duration b = quantile(unknown, at);
-    // Reading one row is microseconds; unsealing a key, or looking for readers anywhere else, would be more.
-    EXPECT_LT(a, 1.5 * b + absl::Microseconds(200)) << "at " << at;
-    EXPECT_LT(b, 1.5 * a + absl::Microseconds(200)) << "at " << at;
   }
+  // Reading one row is microseconds; unsealing a key, or looking for readers anywhere else, would be more.
+  void ExpectAlike(std::string_view what) {
+    for (const double at : {0.1, 0.5}) {
+      const absl::Duration a = Quantile(hidden, at);
+      const absl::Duration b = Quantile(unknown, at);
+      EXPECT_LT(a, 1.5 * b + absl::Microseconds(200)) << what << " at " << at;
+      EXPECT_LT(b, 1.5 * a + absl::Microseconds(200)) << what << " at " << at;
+    }
+  }
+};
+
+TEST_F(ProtectedTest, HidingTakesNoLongerThanNotBeingThere) {
+  using Try = std::function<absl::Status(const std::string& token, std::string_view of)>;
+  const auto named = [this]<typename Request, typename Response>(
+                         grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                         const Request& filled = {}) -> Try {
+    return [this, method, filled](const std::string& token, std::string_view of) {
+      Request request = filled;
+      request.set_name(std::string(of));
+      return Do(token, method, request).status();
+    };
+  };
+  v1::ExportPersonRequest person;
+  person.set_person(1);
+  v1::AddNoteRequest note;
+  note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
+  note.set_text("note");
+  const std::map<std::string, Try> methods = {
+      {"GetReferral", named(&Stub::GetReferral)},
+      {"ListReferralHistory", named(&Stub::ListReferralHistory)},
+      {"ListNotes", named(&Stub::ListNotes)},
+      {"ListParts", named(&Stub::ListParts)},
+      {"DiscloseReferral", named(&Stub::DiscloseReferral, Disclose("", {v1::SECTION_KIND_SCREENING}))},
+      {"ExportPerson", named(&Stub::ExportPerson, person)},
+      {"AcceptReferral", named(&Stub::AcceptReferral)},
+      {"AddNote", named(&Stub::AddNote, note)},
+      {"AssignReferral", named(&Stub::AssignReferral)},
+  };
+  // Who has its unit, who leads the body, who is an officer there, who coordinates, and a stranger.
+  const std::map<std::string, std::string> callers = {
+      {"supervisor", receiver},
+      {"caseworker", rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kReceivingUnit)})},
+      {"officer", receiving_safeguarding},
+      {"coordinator", coordinator},
+      {"stranger", fourth}};
+  const std::string name = Protected();
+  std::map<std::string, Times> times;  // by method, and by caller
+  constexpr int kRounds = 60;
+  for (int round = 0; round < kRounds; ++round) {
+    for (const auto& [method, call] : methods) {
+      for (const auto& [who, token] : callers) {
+        const auto time = [&](std::string_view of) {
+          const absl::Time begin = absl::Now();
+          EXPECT_EQ(call(token, of).code(), absl::StatusCode::kNotFound) << method << " as " << who;
+          return absl::Now() - begin;
+        };
+        const absl::Duration hidden = time(name);
+        const absl::Duration unknown = time(kUnknown);
+        for (Times* const each : {&times[method], &times[who]}) {
+          each->hidden.push_back(hidden);
+          each->unknown.push_back(unknown);
+        }
+      }
+    }
+  }
+  for (auto& [what, each] : times) each.ExpectAlike(what);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_STATISTICS_POLICY_H_
 #define WAYPOST_SERVICES_REFERRAL_STATISTICS_POLICY_H_
 
+#include <array>
+
 #include "common/policy/policy.h"
 
 namespace waypost::referral {
@@ -10,6 +12,9 @@ inline constexpr policy::MethodRule kListStatistics = {
     .service = "waypost.referral.v1.StatisticsService",
     .method = "ListStatistics",
     .grants = {policy::Grant{{policy::Role::kSupervisor}, {policy::Relation::kOwnBody}}}};
+
+// Every method, for the tests and the reference.
+inline constexpr std::array kStatisticsMethodRules = {&kListStatistics};
 
 }  // namespace waypost::referral
 

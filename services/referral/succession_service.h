@@ -5,6 +5,8 @@
 #include <grpcpp/impl/codegen/server_callback.h>
 #include <grpcpp/server_context.h>
 
+#include <array>
+
 #include "common/policy/policy.h"
 #include "common/rpc/environment.h"
 #include "waypost/referral/v1/succession_service.grpc.pb.h"
@@ -17,6 +19,9 @@ inline constexpr policy::MethodRule kListSuccessionMoves = {
     .method = "ListSuccessionMoves",
     .grants = {
         policy::Grant{{policy::Role::kOperator, policy::Role::kSupervisor}, {policy::Relation::kAnyone}}}};
+
+// Every method, for the tests and the reference.
+inline constexpr std::array kSuccessionMethodRules = {&kListSuccessionMoves};
 
 // Thread-safe.
 class SuccessionService final : public v1::SuccessionService::CallbackService {
