@@ -56,14 +56,16 @@ void ClockKeeper::Run() {
     const absl::StatusOr<KeeperStep> step = Step();
     absl::Duration rest = kIdle;
     if (step.ok() && step->more) {
-      const bool held_up = began < catching_up_until_;
-      const int rate = held_up ? options_.catch_up_rate : options_.fire_rate;
-      rest = absl::Seconds(static_cast<double>(kBatch) / rate) - (env_.node.clock.Now() - began);
+      rest = absl::Seconds(static_cast<double>(kBatch) / RateAt(began)) - (env_.node.clock.Now() - began);
     }
     const absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::clamp(rest, absl::ZeroDuration(), kIdle));
     if (stopping_) return;
   }
+}
+
+int ClockKeeper::RateAt(absl::Time now) const {
+  return now < catching_up_until_ ? options_.catch_up_rate : options_.fire_rate;
 }
 
 absl::StatusOr<KeeperStep> ClockKeeper::Step() {
@@ -137,7 +139,7 @@ absl::Status ClockKeeper::Beat(absl::Time now) {
     return absl::OkStatus();
   }));
   next_beat_ = now + std::min(kBeatEvery, options_.outage / 3);
-  if (outage) catching_up_until_ = now + absl::Minutes(10);
+  if (outage) catching_up_until_ = now + kCatchUp;
   outages_stale_ = outages_stale_ || outage || put_back;
   return absl::OkStatus();
 }

@@ -47,6 +47,8 @@ class ClockKeeper {
   static constexpr absl::Duration kLogEvery = absl::Minutes(1);
   // How often it notes that it runs.
   static constexpr absl::Duration kBeatEvery = absl::Seconds(15);
+  // How long clocks that an outage has held up are fired more slowly.
+  static constexpr absl::Duration kCatchUp = absl::Minutes(10);
   // How long outages are remembered: longer than any clock runs.
   static constexpr absl::Duration kRememberOutages = absl::Hours(24 * 800);
 
@@ -63,6 +65,10 @@ class ClockKeeper {
 
   // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
   absl::StatusOr<KeeperStep> Step();
+
+  // Clocks fired a second at that time, while more are due: fewer for kCatchUp after an outage was noticed.
+  // On the thread of Step.
+  int RateAt(absl::Time now) const;
 
  private:
   void Run();

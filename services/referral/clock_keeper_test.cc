@@ -219,6 +219,75 @@ TEST_F(ClockKeeperTest, AnAnswerAfterAnOutageIsInTimeBeforeTheKeeperHasLooked) {
   EXPECT_EQ(r.History(accepted).back().counted(0).measure(), v1::STATISTICS_MEASURE_STARTED_IN_TIME);
 }
 
+TEST_F(ClockKeeperTest, AfterAnOutageItFiresMoreSlowlyForAWhile) {
+  options.fire_rate = 70;
+  options.catch_up_rate = 7;
+  const absl::Duration moment = absl::Nanoseconds(1);
+  const absl::Time began = r.rig.clock().Now();
+  EXPECT_EQ(Keeper().RateAt(began), 70);
+  RunNow();
+  EXPECT_EQ(Keeper().RateAt(began), 70) << "the first step of all is after no outage";
+  r.rig.clock().Advance(options.outage);
+  RunNow();
+  EXPECT_EQ(Keeper().RateAt(r.rig.clock().Now()), 70) << "as long as that is none";
+  r.rig.clock().Advance(options.outage + moment);
+  RunNow();
+  const absl::Time noticed = r.rig.clock().Now();
+  EXPECT_EQ(Keeper().RateAt(noticed), 7);
+  EXPECT_EQ(Keeper().RateAt(noticed + ClockKeeper::kCatchUp - moment), 7);
+  EXPECT_EQ(Keeper().RateAt(noticed + ClockKeeper::kCatchUp), 70);
+  // Another one meanwhile begins it anew; a start without one does not.
+  r.rig.clock().Advance(options.outage + absl::Seconds(1));
+  RunNow();
+  EXPECT_EQ(Keeper().RateAt(noticed + ClockKeeper::kCatchUp), 7);
+  EXPECT_EQ(Keeper().RateAt(r.rig.clock().Now() + ClockKeeper::kCatchUp), 70);
+  Restart();
+  RunNow();
+  EXPECT_EQ(Keeper().RateAt(r.rig.clock().Now()), 70);
+}
+
+// It can go on nowhere: whoever referred first has to find another way, whether it is declined or nobody says
+// anything.
+TEST_F(ClockKeeperTest, AfterTheFifthHopTheNextStepIsTheFirstReferrers) {
+  const std::vector<std::string> tokens = {
+      r.receiver, r.third, r.fourth, r.rig.TokenOf(kFifthBody, {policy::Role::kSupervisor}), r.coordinator};
+  const std::vector<std::string_view> to = {kThirdBody, kFourthBody, kFifthBody, kCoordinatingBody,
+                                            kSixthBody};
+  const std::string last_token = r.rig.TokenOf(kSixthBody, {policy::Role::kSupervisor});
+  const auto forward = [&](const std::string& token, const std::string& name, std::string_view body) {
+    auto request = r.ToBody<v1::ForwardByDutyRequest>(name, body);
+    request.set_law("es/ley-40-2015/art-14");
+    return ReasonOf(r.Do(token, &Stub::ForwardByDuty, request));
+  };
+  const auto at_the_end = [&] {
+    std::string name = r.Requested();
+    for (size_t hop = 0; hop < to.size(); ++hop) {
+      EXPECT_EQ(forward(tokens[hop], name, to[hop]), "OK") << hop;
+      name = r.Record(name).forwarded_to();
+    }
+    EXPECT_EQ(r.Record(name).hops_size(), 5);
+    EXPECT_EQ(forward(last_token, name, kReceivingBody), "TOO_MANY_HOPS");
+    return name;
+  };
+  const std::string declined = at_the_end();
+  Must(r.Do(last_token, &Stub::DeclineReferral, r.Decline(declined)));
+  EXPECT_EQ(r.Record(declined).due().clock(), v1::CLOCK_FOLLOW_UP);
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kDeclined}), ElementsAre(declined));
+  for (const std::string& token : tokens) {
+    EXPECT_THAT(Box(token, v1::BOX_FOLLOW_UP, {kDeclined}), IsEmpty()) << "it is not theirs any more";
+  }
+  Must(r.Do(r.referrer, &Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(declined)));
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kDeclined}), IsEmpty());
+
+  const std::string silent = at_the_end();
+  RunNow();
+  RunUntil(DueOf(silent) + absl::Minutes(5));
+  RunUntil(r.rig.clock().Now() + 14 * kDay + absl::Minutes(5));
+  ASSERT_EQ(r.Record(silent).state(), kLapsed);
+  EXPECT_EQ(r.Record(silent).due().party(), v1::PARTY_REFERRING);
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kLapsed}), ElementsAre(silent));
+}
+
 TEST_F(ClockKeeperTest, AShortRestIsNoOutage) {
   const std::string name = r.Requested();
   RunNow();
