@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
@@ -115,23 +116,88 @@ void CheckParts(const World& world) {
 
 enum class Access { kNone, kScreening, kAll };
 
-// What the receiving body may open, by what has happened.
-Access ReceivingAccess(const std::vector<storage::v1::HistoryRecord>& history, const std::string& receiving) {
-  Access access = Access::kNone;
-  for (const auto& entry : history) {
-    const State state = entry.state();
-    const bool erased = entry.event() == "ERASE" && entry.body() == receiving;
-    if (erased || (IsEnd(state) && state != kCompleted)) {
-      access = Access::kNone;
-    } else if (state == kRequested && entry.event() != "NOTE") {
-      access = std::max(access, Access::kScreening);
-    } else if (state == kAccepted) {
-      access = Access::kAll;
-    }
-    if (entry.event() == "REOPEN" && state == kRequested) access = Access::kScreening;
+// What the event of one revision says of a use of a right; of anything else nothing.
+using Facts = std::map<std::string, std::string>;
+
+// What may be opened of each person of one referral, by what has happened.
+class Disclosures {
+ public:
+  Disclosures(const std::set<uint32_t>& persons, const std::set<uint32_t>& by_consent, std::string receiving)
+      : receiving_body_(std::move(receiving)) {
+    for (const uint32_t number : persons) persons_[number].by_consent = by_consent.contains(number);
   }
-  return access;
-}
+
+  void Add(const storage::v1::HistoryRecord& entry, const Facts& facts) {
+    const auto person = facts.find("person");
+    if (person != facts.end())
+      UseRight(entry, facts, persons_[static_cast<uint32_t>(std::stoul(person->second))]);
+    for (auto& [number, each] : persons_) Follow(entry, each);
+    state_ = entry.state();
+  }
+
+  Access Receiving(uint32_t person) const {
+    const auto found = persons_.find(person);
+    return found == persons_.end() ? Access::kNone : found->second.receiving;
+  }
+  bool HasReferringErased(uint32_t person) const {
+    const auto found = persons_.find(person);
+    return found == persons_.end() || found->second.erased_by_referring;
+  }
+
+ private:
+  struct Person {
+    bool by_consent = false;
+    bool is_in = true;  // or was taken out
+    bool stopped = false;
+    bool erased_by_referring = false;
+    bool erased_by_receiving = false;
+    Access receiving = Access::kNone;
+  };
+
+  void UseRight(const storage::v1::HistoryRecord& entry, const Facts& facts, Person& person) {
+    if (entry.event() == "WITHDRAW") {
+      const auto left =
+          std::count_if(persons_.begin(), persons_.end(), [](const auto& each) { return each.second.is_in; });
+      person.stopped = true;
+      if (person.by_consent && IsOpen(state_) && left > 1) TakeOut(person);
+    }
+    const auto answer = facts.find("answer");
+    if (answer == facts.end() || answer->second != "STOPPED_ERASED") return;
+    if (entry.body() != receiving_body_) {
+      person.erased_by_referring = true;
+      return;
+    }
+    person.erased_by_receiving = true;
+    person.receiving = Access::kNone;
+    if (IsOpen(state_)) TakeOut(person);
+  }
+
+  static void TakeOut(Person& person) {
+    person.is_in = false;
+    person.receiving = Access::kNone;
+  }
+
+  // Nothing further is given of who withdrew; what was given before stays.
+  void Follow(const storage::v1::HistoryRecord& entry, Person& person) const {
+    const State state = entry.state();
+    const bool gives =
+        person.is_in && !person.stopped && !person.erased_by_referring && !person.erased_by_receiving;
+    const bool share_erased = entry.event() == "ERASE" && entry.body() == receiving_body_;
+    const bool sent =
+        entry.event() == "SUBMIT" || entry.event() == "OPEN_LINKED" || entry.event() == "REOPEN";
+    if (share_erased || (IsEnd(state) && state != kCompleted)) {
+      person.receiving = Access::kNone;
+    } else if (sent && state == kRequested) {
+      person.receiving = gives ? Access::kScreening : Access::kNone;
+    } else if (state == kAccepted && state_ != kAccepted && gives) {
+      person.receiving = Access::kAll;
+    }
+  }
+
+  const std::string receiving_body_;
+  std::map<uint32_t, Person> persons_;
+  State state_ = kNothing;
+};
 
 // Has the referring body nothing left? What was passed on by a body that should never have had the case goes
 // with that body's part.
@@ -171,28 +237,71 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
                         .now = [this] { return rig.clock().Now(); },
                         .seed = seed,
                         .run = Cat("history-", GetParam()),
-                        .persons = persons});
+                        .persons = persons,
+                        .every_second_consents = consents_});
   }
   World Now() { return LookAt(**rig.store().Snapshot()); }
 
-  // What each body's keys open of a referral, by its history.
-  void CheckAccess(const ReferralRecord& record) {
+  // What was told of uses of rights, by referral and revision.
+  using Told = std::map<std::pair<std::string, int64_t>, Facts>;
+  Told RightsTold() {
+    Told told;
+    for (const event::v1::Event& event : rig.Events()) {
+      if (!event.facts().contains("person") || !event.facts().contains("request")) continue;
+      told[{event.resource(), event.revision()}] = Facts(event.facts().begin(), event.facts().end());
+    }
+    return told;
+  }
+
+  // Everybody who is in it, or was.
+  static std::set<uint32_t> PersonsOf(const ReferralRecord& record, const Told& told) {
+    std::set<uint32_t> persons;
+    for (const v1::Person& person : record.persons()) persons.insert(person.number());
+    for (const v1::Person& person : record.withdrawn_persons()) persons.insert(person.number());
+    for (const auto& [at, facts] : told) {
+      if (at.first == record.name()) persons.insert(static_cast<uint32_t>(std::stoul(facts.at("person"))));
+    }
+    return persons;
+  }
+
+  Disclosures DisclosuresOf(const ReferralRecord& record, const Told& told,
+                            const std::vector<storage::v1::HistoryRecord>& history) const {
+    const std::set<uint32_t> persons = PersonsOf(record, told);
+    // What goes on elsewhere rests on what was given there.
+    std::set<uint32_t> by_consent;
+    for (const uint32_t person : persons) {
+      if (consents_ && record.forwarded_from().empty() && person % 2 == 0) by_consent.insert(person);
+    }
+    Disclosures disclosures(persons, by_consent, record.receiving().body());
+    for (const auto& entry : history) {
+      const auto facts = told.find({record.name(), entry.revision()});
+      disclosures.Add(entry, facts == told.end() ? Facts() : facts->second);
+    }
+    return disclosures;
+  }
+
+  // What each body's keys open of each person of a referral, by its history.
+  void CheckAccess(const ReferralRecord& record, const Told& told) {
     const auto history = History(record.name());
-    const Access receiving = ReceivingAccess(history, record.receiving().body());
+    const Disclosures disclosures = DisclosuresOf(record, told, history);
     for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                         kSixthBody, kCoordinatingBody}) {
-      Access expected = Access::kNone;
-      if (body == record.receiving().body()) expected = receiving;
-      if (body == record.referring().body()) {
-        expected = HasLostIt(history, std::string(body)) ? Access::kNone : Access::kAll;
+      std::map<uint32_t, Access> found;
+      for (const auto& sections : OpenableBy(record.name(), body)) {
+        found[sections.person()] = sections.has_details() ? Access::kAll : Access::kScreening;
       }
-      const auto opened = OpenableBy(record.name(), body);
-      Access found = opened.empty() ? Access::kNone : Access::kScreening;
-      for (const auto& sections : opened) {
-        if (sections.has_details()) found = Access::kAll;
+      std::set<uint32_t> persons = PersonsOf(record, told);
+      for (const auto& [person, access] : found) persons.insert(person);
+      for (const uint32_t person : persons) {
+        Access expected = Access::kNone;
+        if (body == record.receiving().body()) expected = disclosures.Receiving(person);
+        if (body == record.referring().body()) {
+          const bool lost = HasLostIt(history, std::string(body)) || disclosures.HasReferringErased(person);
+          expected = lost ? Access::kNone : Access::kAll;
+        }
+        EXPECT_EQ(static_cast<int>(found[person]), static_cast<int>(expected))
+            << record.name() << " person " << person << " by " << body << " after " << Course(history);
       }
-      EXPECT_EQ(static_cast<int>(found), static_cast<int>(expected))
-          << record.name() << " " << body << " after " << Course(history);
     }
   }
 
@@ -238,17 +347,19 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
 
   void CheckAll() {
     const World world = Now();
+    const Told told = RightsTold();
     CheckCases(world);
     CheckParts(world);
     CheckPartRows(world);
     for (const auto& members : CasesOf(world)) CheckShownHolder(members);
     for (const auto& [name, record] : world) {
-      CheckAccess(record);
+      CheckAccess(record, told);
       CheckHistory(record);
     }
   }
 
   std::vector<Player> players_;
+  bool consents_ = false;  // who has an even number, to the first disclosure
 };
 
 // What the listing of allowed actions cannot know: where the case is to go.
@@ -299,6 +410,82 @@ TEST_P(OneAfterTheOther, EachRevisionHasOneHolderAndNobodyReadsMoreThanTheBasesA
   EXPECT_GT(done.size(), 8U) << "or the history tests little: " << ::testing::PrintToString(done);
 }
 INSTANTIATE_TEST_SUITE_P(Chance, OneAfterTheOther, ::testing::Range(0, 15));
+
+// People withdraw, and are erased one by one, while their cases go on.
+class RightsOfOne : public HistoriesTest {
+ protected:
+  RightsOfOne() { consents_ = true; }
+
+  const Player& AnyPlayer(Play& play) {
+    return players_[static_cast<size_t>(play.Below(static_cast<int>(players_.size())))];
+  }
+  // By whoever of the players may; true when it was recorded.
+  bool Withdraw(const std::string& name, uint32_t person) {
+    for (const Player& player : players_) {
+      const auto recorded =
+          Do(player.token, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_WITHDRAWAL, person));
+      if (!recorded.ok()) continue;
+      requests_.push_back(recorded->name());
+      return true;
+    }
+    return false;
+  }
+  // One body stops for a person who withdrew, in one referral; true when it has.
+  bool EraseOne(Play& play) {
+    if (requests_.empty()) return false;
+    const std::string& name = requests_[static_cast<size_t>(play.Below(static_cast<int>(requests_.size())))];
+    const Player& player = AnyPlayer(play);
+    const auto seen = Do(player.token, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(name));
+    if (!seen.ok()) return false;
+    for (const v1::RightsHolder& holder : seen->holders()) {
+      if (holder.body() != player.body || holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED) continue;
+      return Do(player.token, &Stub::AnswerRightsRequest,
+                Receipt(name, holder.referral(), v1::RIGHT_ANSWER_STOPPED_ERASED))
+          .ok();
+    }
+    return false;
+  }
+
+  std::vector<std::string> requests_;
+};
+
+TEST_P(RightsOfOne, EachPersonIsOpenToThoseWhomHerBasisAllowsAndNobodyElse) {
+  constexpr int kPersons = 3;
+  Play play = PlayOf(static_cast<unsigned>(GetParam()), kPersons);
+  std::vector<std::string> names;
+  int withdrawn = 0;
+  int erased = 0;
+  for (int step = 0; step < 120; ++step) {
+    rig.clock().Advance(absl::Minutes(1));
+    Refresh();
+    const auto any = [&] { return names[static_cast<size_t>(play.Below(static_cast<int>(names.size())))]; };
+    if (names.empty() || play.Below(15) == 0) {
+      Must(play.Open().send(*stub));
+    } else if (play.Below(8) == 0) {
+      withdrawn += Withdraw(any(), 1 + static_cast<uint32_t>(play.Below(kPersons))) ? 1 : 0;
+    } else if (play.Below(4) == 0) {
+      erased += EraseOne(play) ? 1 : 0;
+    } else if (const auto deed = play.Choose(any()); deed.has_value()) {
+      // What a right stops is refused, and changes nothing.
+      (void)deed->send(*stub);
+    }
+    const World world = Now();
+    const Told told = RightsTold();
+    CheckCases(world);
+    names.clear();
+    for (const auto& [name, record] : world) {
+      names.push_back(name);
+      CheckAccess(record, told);
+      CheckHistory(record);
+    }
+    if (HasFailure()) {
+      FAIL() << "after step " << step;
+    }
+  }
+  EXPECT_GT(withdrawn, 0) << "or this tests nothing";
+  EXPECT_GT(withdrawn + erased, 3);
+}
+INSTANTIATE_TEST_SUITE_P(Chance, RightsOfOne, ::testing::Range(0, 10));
 
 class AllAtOnce : public HistoriesTest {};
 

@@ -123,7 +123,12 @@ v1::SubmitReferralRequest Play::NewReferral(const std::string& to) {
     request.mutable_referral()->set_offer(offer->offer);
   }
   for (uint32_t i = 1; i <= static_cast<uint32_t>(options_.persons); ++i) {
-    *request.mutable_referral()->add_persons() = CompletePerson(i);
+    v1::Person& person = *request.mutable_referral()->add_persons();
+    person = CompletePerson(i);
+    if (options_.every_second_consents && i % 2 == 0) {
+      person.mutable_disclosure()->mutable_receiving_basis()->set_article_6(v1::LEGAL_BASIS_CONSENT);
+      person.mutable_disclosure()->set_refusal_costs_nothing(true);
+    }
     *request.add_sections() = SectionsOf(i, false);
   }
   return request;

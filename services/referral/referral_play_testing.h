@@ -56,6 +56,8 @@ class Play {
     std::string run = "play";  // of its request ids
     // Persons of a referral that it opens.
     int persons = 1;
+    // Each person with an even number is referred by consent.
+    bool every_second_consents = false;
     // Some of the referrals to their bodies ask for one of them, and some get a place or wait there.
     std::vector<PlayedOffer> offers = {};
   };
