@@ -2,10 +2,10 @@
 #   makes the target waypost_<name> with the alias waypost::<name>. Headers are included from the
 #   project's root ("common/store/store.h").
 # waypost_binary(NAME waypost-node SOURCES main.cc DEPS ...)   lands in build/bin
-# waypost_test(NAME store SOURCES ... DEPS ... [LABELS ...] [TIMEOUT seconds] [GRPC])
-#   one test binary a room, <name>_test, which is one ctest case; the gate counts the cases inside. GRPC says
-#   that most of its sources include gRPC: its headers then come precompiled. (Nothing may rely on that: the
-#   fuzz build and clang-tidy go without.)
+# waypost_test(NAME store SOURCES ... DEPS ... [LABELS ...] [TIMEOUT seconds])
+#   one test binary a room, <name>_test, which is one ctest case; the gate counts the cases inside.
+# With GCC all of them take the large headers of gRPC, protobuf and Abseil precompiled: reading these is a quarter of what a
+# source takes to compile. Nothing may rely on that: the fuzz build and clang-tidy go without.
 function(waypost_library)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS" ${ARGN})
   if(ARG_SOURCES)
@@ -13,6 +13,7 @@ function(waypost_library)
     target_include_directories(waypost_${ARG_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
     target_compile_options(waypost_${ARG_NAME} PRIVATE ${WAYPOST_WARNINGS})
     target_link_libraries(waypost_${ARG_NAME} PUBLIC ${ARG_DEPS})
+    waypost_take_headers(waypost_${ARG_NAME} code)
   else()
     add_library(waypost_${ARG_NAME} INTERFACE)
     target_include_directories(waypost_${ARG_NAME} INTERFACE ${PROJECT_SOURCE_DIR})
@@ -23,29 +24,52 @@ endfunction()
 
 function(waypost_binary)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS" ${ARGN})
-  add_executable(${ARG_NAME} ${ARG_SOURCES})
-  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_options(${ARG_NAME} PRIVATE ${WAYPOST_WARNINGS})
-  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS})
+  waypost_program(${ARG_NAME} "${ARG_SOURCES}" "${ARG_DEPS}")
+  waypost_take_headers(${ARG_NAME} code)
 endfunction()
 
-# The headers that every GRPC test includes, read once. GCC only: clang-tidy must not meet them.
-function(waypost_test_headers)
+function(waypost_program name sources deps)
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE ${WAYPOST_WARNINGS})
+  target_link_libraries(${name} PRIVATE ${deps})
+endfunction()
+
+# The headers that most sources include, read once for each set of options: for the services (code), their tests (test)
+# and what protoc generates (generated). GCC only: clang-tidy must not meet them.
+function(waypost_precompiled_headers)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     return()
   endif()
-  set(source ${CMAKE_BINARY_DIR}/test_headers.cc)
+  set(headers <algorithm> <functional> <map> <memory> <optional> <set> <string> <vector>
+    <grpcpp/grpcpp.h> <google/protobuf/message.h> <google/protobuf/map.h> <google/protobuf/repeated_field.h>
+    <google/protobuf/generated_enum_reflection.h> <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h>
+    <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_format.h> <absl/strings/str_join.h>
+    <absl/strings/str_split.h> <absl/synchronization/mutex.h> <absl/time/time.h>)
+  waypost_headers(code "${WAYPOST_WARNINGS}" ${headers})
+  waypost_headers(generated "${WAYPOST_GENERATED_OPTIONS}" ${headers})
+  waypost_headers(test "${WAYPOST_WARNINGS};${WAYPOST_TEST_OPTIONS}" ${headers} <gmock/gmock.h> <gtest/gtest.h>)
+  target_link_libraries(waypost_test_headers PRIVATE GTest::gmock)
+endfunction()
+
+function(waypost_headers kind options)
+  set(source ${CMAKE_BINARY_DIR}/${kind}_headers.cc)
   file(CONFIGURE OUTPUT ${source} CONTENT "")
-  add_library(waypost_test_headers OBJECT ${source})
-  target_compile_options(waypost_test_headers PRIVATE ${WAYPOST_WARNINGS} ${WAYPOST_TEST_OPTIONS} -fpch-preprocess)
-  target_link_libraries(waypost_test_headers PRIVATE gRPC::grpc++ protobuf::libprotobuf GTest::gmock)
-  target_precompile_headers(waypost_test_headers PRIVATE
-    <grpcpp/grpcpp.h> <google/protobuf/message.h> <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h>
-    <absl/strings/str_cat.h> <absl/synchronization/mutex.h> <absl/time/time.h>)
+  add_library(waypost_${kind}_headers OBJECT ${source})
+  target_compile_options(waypost_${kind}_headers PRIVATE ${options} -fpch-preprocess)
+  target_link_libraries(waypost_${kind}_headers PRIVATE gRPC::grpc++ protobuf::libprotobuf)
+  target_precompile_headers(waypost_${kind}_headers PRIVATE ${ARGN})
+endfunction()
+
+function(waypost_take_headers target kind)
+  if(TARGET waypost_${kind}_headers)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+    target_precompile_headers(${target} REUSE_FROM waypost_${kind}_headers)
+  endif()
 endfunction()
 
 function(waypost_test)
-  cmake_parse_arguments(ARG "GRPC" "NAME;TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -55,13 +79,9 @@ function(waypost_test)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
-  waypost_binary(NAME ${ARG_NAME}_test SOURCES ${ARG_SOURCES}
-    DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  waypost_program(${ARG_NAME}_test "${ARG_SOURCES}" "${ARG_DEPS};GTest::gmock;GTest::gtest_main")
   target_compile_options(${ARG_NAME}_test PRIVATE ${WAYPOST_TEST_OPTIONS})
-  if(ARG_GRPC AND TARGET waypost_test_headers)
-    target_compile_options(${ARG_NAME}_test PRIVATE -fpch-preprocess)
-    target_precompile_headers(${ARG_NAME}_test REUSE_FROM waypost_test_headers)
-  endif()
+  waypost_take_headers(${ARG_NAME}_test test)
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME}_test --gtest_brief=1)
   set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
     ENVIRONMENT "WAYPOST_SOURCE_DIR=${PROJECT_SOURCE_DIR};WAYPOST_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")

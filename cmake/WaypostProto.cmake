@@ -2,7 +2,7 @@
 #   messages only: waypost::referral_proto.
 # waypost_proto(NAME referral_grpc GRPC DIR waypost/referral/v1 FILES referral_service.proto DEPS ...)
 #   the service definition, with *.grpc.pb.h: only service, module and client files link it.
-# Generated code is compiled at -O1 -g0 and without our warnings. No unity build: protoc 3.21 gives every
+# Generated code is compiled with options of its own, without our warnings. No unity build: protoc 3.21 gives every
 # generated file the same file-scope names.
 set(WAYPOST_PROTO_ROOT ${PROJECT_SOURCE_DIR}/proto)
 set(WAYPOST_PROTO_OUT ${CMAKE_BINARY_DIR}/gen)
@@ -30,7 +30,8 @@ function(waypost_proto)
   endforeach()
   add_library(waypost_${ARG_NAME} STATIC ${sources})
   target_include_directories(waypost_${ARG_NAME} SYSTEM PUBLIC ${WAYPOST_PROTO_OUT})
-  target_compile_options(waypost_${ARG_NAME} PRIVATE -w -O1 -g0)
+  target_compile_options(waypost_${ARG_NAME} PRIVATE ${WAYPOST_GENERATED_OPTIONS})
+  waypost_take_headers(waypost_${ARG_NAME} generated)
   target_link_libraries(waypost_${ARG_NAME} PUBLIC protobuf::libprotobuf ${ARG_DEPS})
   if(ARG_GRPC)
     target_link_libraries(waypost_${ARG_NAME} PUBLIC gRPC::grpc++)

@@ -37,3 +37,6 @@ set(WAYPOST_TEST_OPTIONS)
 if(NOT WAYPOST_SANITIZE)
   set(WAYPOST_TEST_OPTIONS -O0)
 endif()
+
+# Of what protoc generates.
+set(WAYPOST_GENERATED_OPTIONS -w -O1 -g0)
