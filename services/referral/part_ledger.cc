@@ -15,6 +15,7 @@
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_parts.h"
 #include "services/referral/referral_policy.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_view.h"
 
@@ -83,11 +84,11 @@ absl::StatusOr<std::vector<std::string>> OpenPartsOf(const store::Reader& reader
 }
 
 // Counts anew, rather than by one more or less: what is counted cannot go astray. The record is no other
-// revision for it: its other side is not told that there are parts.
+// revision for it: its other side is not told that there are parts. What is protected has none.
 absl::Status Recount(store::Writer& writer, const std::string& parent) {
   WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, rows::Get(writer, parent));
   int count = 0;
-  if (!IsEnd(record.state())) {
+  if (!IsEnd(record.state()) && !IsProtected(record)) {
     WAYPOST_ASSIGN_OR_RETURN(const auto open, OpenPartsOf(writer, parent, record.case_holding_body()));
     count = static_cast<int>(open.size());
   }
@@ -202,9 +203,15 @@ absl::Status CarryParts(store::Writer& writer, const ReferralRecord& before, Dec
   return absl::OkStatus();
 }
 
-absl::Status CheckNoParts(const store::Reader& reader, std::string_view name) {
-  WAYPOST_ASSIGN_OR_RETURN(const int linked, rows::CountParts(reader, name));
-  return linked == 0 ? absl::OkStatus() : ProtectedIsUnlinked(name);
+absl::Status UnlinkParts(const store::Reader& reader, std::string_view name, std::string_view body,
+                         std::vector<FollowUp>& detached) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> parts, rows::ListParts(reader, name));
+  for (const std::string& part : parts) {
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, part));
+    if (record.referring().body() == body) return ProtectedIsUnlinked(name);
+    detached.push_back({part, command::Detach{}});
+  }
+  return absl::OkStatus();
 }
 
 absl::Status NamingOpenParts(const store::Reader& reader, const ReferralRecord& record,

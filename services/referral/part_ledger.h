@@ -8,6 +8,7 @@
 #define WAYPOST_SERVICES_REFERRAL_PART_LEDGER_H_
 
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/policy/policy.h"
@@ -37,8 +38,10 @@ absl::Status CountOpenParts(const store::Reader& reader, const ReferralRecord& b
 // detached then is added to its follow-ups.
 absl::Status CarryParts(store::Writer& writer, const ReferralRecord& before, Decision& decision);
 
-// PROTECTED_IS_UNLINKED for what has parts: each of them names it.
-absl::Status CheckNoParts(const store::Reader& reader, std::string_view name);
+// Of what is protected from now on, each part names it. PROTECTED_IS_UNLINKED where it has any of `body`,
+// which protects it; those of the other side, of which `body` knows nothing, are added to `detached`.
+absl::Status UnlinkParts(const store::Reader& reader, std::string_view name, std::string_view body,
+                         std::vector<FollowUp>& detached);
 
 // The refusal of a decision; PARTS_OPEN with how many they are, and the first of them.
 absl::Status NamingOpenParts(const store::Reader& reader, const ReferralRecord& record,

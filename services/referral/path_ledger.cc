@@ -9,6 +9,7 @@
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "services/referral/path_repository.h"
+#include "services/referral/referral_errors.h"
 #include "services/referral/referral_repository.h"
 
 namespace waypost::referral {
@@ -123,6 +124,26 @@ absl::Status CarryPaths(rpc::Mutation& mutation, const Authorized& as, const Ref
   for (const PathRecord& path : paths) {
     const bool stayed = IsSide(before, path.body()) && !IsSide(next, path.body());
     if (takes || stayed) WAYPOST_RETURN_IF_ERROR(Settle(mutation, as, path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LeavePaths(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& referral,
+                        std::string_view body) {
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(writer, referral.name()));
+  for (const rows::PathLink& link : links) {
+    const bool received = link.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING;
+    const v1::Side& leading = received ? referral.receiving() : referral.referring();
+    if (leading.body() == body) return ProtectedIsUnlinked(referral.name());
+  }
+  for (const rows::PathLink& link : links) {
+    rows::LeavePath(writer, link);
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<PathRecord> path, rows::FindPath(writer, link.path));
+    if (!path.has_value()) continue;
+    PathDecision decision = ForgetReferral(*path, referral.name(), mutation.call().now);
+    WAYPOST_RETURN_IF_ERROR(WritePath(mutation, as, &*path, decision));
+    WAYPOST_RETURN_IF_ERROR(Settle(mutation, as, std::move(decision.next)));
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #define WAYPOST_SERVICES_REFERRAL_PATH_LEDGER_H_
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,6 +25,12 @@ absl::Status WritePath(rpc::Mutation& mutation, const policy::Authorized& as, co
 // it is where a referral moved to another body and the path did not.
 absl::Status CarryPaths(rpc::Mutation& mutation, const policy::Authorized& as,
                         const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
+
+// A referral is for named readers alone from now on: nothing leads from its paths to it any longer, and they
+// end. PROTECTED_IS_UNLINKED where `body`, which protects it, leads one of them; of the other side's it is
+// told nothing, and `as` is the system.
+absl::Status LeavePaths(rpc::Mutation& mutation, const policy::Authorized& as,
+                        const storage::v1::ReferralRecord& referral, std::string_view body);
 
 // A person withdrew: the paths on which she is, by any referral of the chain, end.
 absl::Status EndPathsOf(rpc::Mutation& mutation, const policy::Authorized& as,

@@ -131,6 +131,12 @@ void PutPathLink(store::Writer& writer, const PathLink& link) {
   writer.Put(KeyBuilder(OfPrefix(link.referral)).Text(IdOfPath(link.path)).Take(), value);
 }
 
+void LeavePath(store::Writer& writer, const PathLink& link) {
+  writer.Delete(KeyBuilder(InPrefix(link.path)).Text(IdOfName(link.referral)).Take());
+  if (link.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING) return;
+  writer.Delete(KeyBuilder(OfPrefix(link.referral)).Text(IdOfPath(link.path)).Take());
+}
+
 absl::StatusOr<std::vector<PathLink>> LinksOfPath(const store::Reader& reader, std::string_view path) {
   std::vector<PathLink> links;
   WAYPOST_RETURN_IF_ERROR(ScanLinks(reader, InPrefix(path), [&](const std::string& id, auto kind) {

@@ -48,6 +48,9 @@ struct PathLink {
   storage::v1::PathLinkKind kind = storage::v1::PATH_LINK_KIND_UNSPECIFIED;
 };
 void PutPathLink(store::Writer& writer, const PathLink& link);
+// Nothing of the path leads to the referral any longer. From a referral whose steps pass on what its
+// receiving body was told, its row leads to the path still: if it was misdirected, they go, too.
+void LeavePath(store::Writer& writer, const PathLink& link);
 absl::StatusOr<std::vector<PathLink>> LinksOfPath(const store::Reader& reader, std::string_view path);
 absl::StatusOr<std::vector<PathLink>> LinksOfReferral(const store::Reader& reader, std::string_view referral);
 

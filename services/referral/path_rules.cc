@@ -222,6 +222,19 @@ absl::StatusOr<PathDecision> DecidePath(const PathRecord& current, const StepCou
   return PathDecision{.next = std::move(making.next), .event = event};
 }
 
+PathDecision ForgetReferral(const PathRecord& current, std::string_view referral, absl::Time now) {
+  Making making{current, {}, api::NotBefore(now, current), current};
+  PathRecord& next = making.next;
+  if (next.referral() == referral) next.clear_referral();
+  for (PathStepRecord& step : *next.mutable_steps()) {
+    if (step.referral() == referral) step.clear_referral();
+  }
+  if (!HasEnded(current)) End(v1::PATH_END_REASON_SHARE_ENDED, making);
+  next.set_revision(current.revision() + 1);
+  *next.mutable_update_time() = api::ToTimestamp(making.now);
+  return {.next = std::move(next), .event = HasEnded(current) ? PathEvent::kUpdate : PathEvent::kShareEnded};
+}
+
 bool HoldsAnything(const ReferralRecord& referral, std::string_view body, uint32_t person) {
   return (IsReferring(referral, body) && Holds(referral, person, v1::PARTY_REFERRING)) ||
          (IsReceiving(referral, body) && Holds(referral, person, v1::PARTY_RECEIVING));

@@ -74,6 +74,10 @@ struct PathDecision {
 
 bool HasEnded(const PathRecord& path);
 
+// By the system: one of its referrals is for named readers alone from now on. The path ends, and names it no
+// longer; one that has ended forgets it all the same.
+PathDecision ForgetReferral(const PathRecord& current, std::string_view referral, absl::Time now);
+
 // Where a step stands.
 StepState StateOf(const storage::v1::PathStepRecord& step, const StepCourses& courses);
 

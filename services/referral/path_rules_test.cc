@@ -263,6 +263,27 @@ TEST(PathRulesTest, TimeDoesNotGoBack) {
   EXPECT_EQ(api::FromTimestamp(earlier->next.end_time()), Now());
 }
 
+TEST(PathRulesTest, AReferralThatIsProtectedIsForgottenAndThePathEnds) {
+  PathRecord path = PosedIn(kStepUnderWay).path;
+  const PathDecision step = ForgetReferral(path, kOther, Now());
+  EXPECT_EQ(step.event, PathEvent::kShareEnded);
+  EXPECT_EQ(step.next.end_reason(), v1::PATH_END_REASON_SHARE_ENDED);
+  EXPECT_EQ(step.next.steps(1).referral(), "");
+  EXPECT_EQ(step.next.referral(), kName);
+  EXPECT_EQ(step.next.revision(), path.revision() + 1);
+  EXPECT_EQ(StateOf(step.next.steps(1), {}), kStepPlanned) << "as if it had not been taken";
+  EXPECT_EQ(ForgetReferral(path, kName, Now()).next.referral(), "");
+  EXPECT_EQ(ForgetReferral(path, kName, Now()).next.steps(1).referral(), kOther);
+  // It forgets it after its end, too, which stays what it was.
+  *path.mutable_end_time() = api::ToTimestamp(Now());
+  path.set_end_reason(v1::PATH_END_REASON_GOAL_REACHED);
+  const PathDecision ended = ForgetReferral(path, kOther, Now() + absl::Hours(1));
+  EXPECT_EQ(ended.event, PathEvent::kUpdate);
+  EXPECT_EQ(ended.next.end_reason(), v1::PATH_END_REASON_GOAL_REACHED);
+  EXPECT_EQ(api::FromTimestamp(ended.next.end_time()), Now());
+  EXPECT_EQ(ended.next.steps(1).referral(), "");
+}
+
 // --- What a path rests on
 TEST(PathRulesTest, SectionsGoAlongFromTheLastReferralInWhichTheBodyHoldsThem) {
   const PathRecord path = Planned();

@@ -11,6 +11,7 @@
 #include "common/base/strings.h"
 #include "common/crypto/hash.h"
 #include "common/rpc/mutate.h"
+#include "common/rpc/system_change.h"
 #include "common/status/errors.h"
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
@@ -23,6 +24,7 @@
 #include "services/referral/receipt_rows.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
@@ -270,12 +272,18 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
   rows::PutHistory(writer, decision.next.name(), entry);
 }
 
+// What the system does by itself, told as such: by whom it came about would say what hangs together.
+absl::StatusOr<Authorized> AsSystem(const policy::Caller& system, std::string_view name) {
+  return policy::Authorize(kUnlinks, system, {policy::Relation::kAnyone}, name);
+}
+
 // What was written of a referral before it was protected, and is found by others. PROTECTED_HAS_NO_GROUP
 // where an enrolment names it, of whose place the record may know nothing any longer.
-absl::Status Hide(store::Writer& writer, const ReferralRecord& next) {
-  // What belongs to a path is linked.
-  WAYPOST_ASSIGN_OR_RETURN(const auto paths, rows::LinksOfReferral(writer, next.name()));
-  if (!paths.empty()) return ProtectedIsUnlinked(next.name());
+absl::Status Hide(rpc::Mutation& mutation, std::string_view body, const ReferralRecord& next) {
+  store::Writer& writer = mutation.writer();
+  const auto system = rpc::SystemCaller();
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized by_system, AsSystem(*system, next.name()));
+  WAYPOST_RETURN_IF_ERROR(LeavePaths(mutation, by_system, next, body));
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments,
                            rows::EnrolmentsOf(writer, next.name()));
   if (!enrolments.empty()) return ProtectedHasNoGroup(next.name());
@@ -332,8 +340,9 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
   WAYPOST_RETURN_IF_ERROR(rows::LeaveRightsRequests(mutation.writer(), before, next));
   if (!is_new && IsProtected(next) && !IsProtected(before)) {
-    WAYPOST_RETURN_IF_ERROR(CheckNoParts(mutation.writer(), next.name()));
-    WAYPOST_RETURN_IF_ERROR(Hide(mutation.writer(), next));
+    const std::string& body = as.caller().body;
+    WAYPOST_RETURN_IF_ERROR(UnlinkParts(mutation.writer(), next.name(), body, decision.unlinked));
+    WAYPOST_RETURN_IF_ERROR(Hide(mutation, body, next));
   }
   WAYPOST_RETURN_IF_ERROR(CarryParts(mutation.writer(), before, decision));
   WAYPOST_ASSIGN_OR_RETURN(const auto enrolled, CarryEnrolments(mutation, as, before, decision));
@@ -382,6 +391,13 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, depth + 1));
   }
   return absl::OkStatus();
+}
+
+absl::Status RunUnlinked(rpc::Mutation& mutation, const Clockwork& by, const Decision& decision) {
+  if (decision.unlinked.empty()) return absl::OkStatus();
+  const auto system = rpc::SystemCaller();
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized by_system, AsSystem(*system, decision.next.name()));
+  return RunFollowUps(mutation, by_system, by, decision.unlinked, 0);
 }
 
 // By what a referral was passed on: what continues it, hand-overs that were not taken included, and the steps
@@ -768,6 +784,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
+  WAYPOST_RETURN_IF_ERROR(RunUnlinked(mutation, clockwork_, decision));
   WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0));
   if (decision.event == Event::kMisdirected) {
     WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, clockwork_, decision.next.name()));

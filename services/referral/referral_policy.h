@@ -206,6 +206,13 @@ inline constexpr policy::MethodRule kProgrammes = {
     .mutation = true,
     .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
 
+// No method: what was linked to a referral that somebody protects is so no longer.
+inline constexpr policy::MethodRule kUnlinks = {
+    .service = policy_internal::kService,
+    .method = "(unlinks)",
+    .mutation = true,
+    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+
 // Rights that travel. Of a rights request the relations are those to the referrals in which the caller's body
 // holds something.
 inline constexpr policy::MethodRule kRecordRightsRequest = policy_internal::ByEither("RecordRightsRequest");

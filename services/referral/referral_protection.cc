@@ -79,21 +79,40 @@ void Begin(v1::ProtectionGround ground, absl::Time now, ReferralRecord& next) {
   next.clear_coordinating_body();
 }
 
-// What others know of it by: a link that each end of it shows, or a place in a group.
-absl::Status CheckUnknownToOthers(const ReferralRecord& record) {
+// Who sent it knows what it is a part of, or a step of; nobody else does.
+bool Sent(const ReferralRecord& record, v1::Party party) {
+  return party == v1::PARTY_REFERRING || IsInternal(record);
+}
+
+bool MadeItsParts(const ReferralRecord& record, v1::Party party) {
+  return record.case_holding_body() == SideOf(record, party).body();
+}
+
+// What others know of it by, and that side as well: a link that each end of it shows, or a place in a group.
+absl::Status CheckUnknownToOthers(const ReferralRecord& record, v1::Party party) {
   // A hand-over that was not taken is a link as well: who was asked has its name.
   const bool linked = !record.forwarded_from().empty() || !record.forwarded_to().empty() ||
-                      record.hand_over_count() > 0 || !record.part_of().empty() ||
-                      record.open_part_count() > 0;
+                      record.hand_over_count() > 0 || (!record.part_of().empty() && Sent(record, party)) ||
+                      (record.open_part_count() > 0 && MadeItsParts(record, party));
   if (linked) return ProtectedIsUnlinked(record.name());
   const bool enrolled = std::any_of(record.places().begin(), record.places().end(),
                                     [](const v1::PersonPlace& place) { return !place.enrolment().empty(); });
   return enrolled ? ProtectedHasNoGroup(record.name()) : absl::OkStatus();
 }
 
+// The other side's links, of which this one knows nothing, and so cannot be asked to end: they go.
+void ForgetLinksOfOther(v1::Party party, ReferralRecord& next) {
+  if (!Sent(next, party)) {
+    next.clear_part_of();
+    next.clear_path();
+  }
+  if (!MadeItsParts(next, party)) next.clear_open_part_count();
+}
+
 absl::Status ProtectKnown(const command::Assign& assign, v1::Party party, std::string_view actor,
                           absl::Time now, ReferralRecord& next) {
-  WAYPOST_RETURN_IF_ERROR(CheckUnknownToOthers(next));
+  WAYPOST_RETURN_IF_ERROR(CheckUnknownToOthers(next, party));
+  ForgetLinksOfOther(party, next);
   const v1::Party other = OtherOf(party);
   Begin(assign.protection, now, next);
   AddOnce(actor, ReadersOf(next, party));

@@ -57,7 +57,8 @@ absl::Status ProtectNew(const v1::Protection& given, std::string_view maker, abs
                         storage::v1::ReferralRecord& next);
 // Protection and readers of AssignReferral, by a person of one side. INVALID_FIELD where readers are given
 // to what is not protected; PROTECTED_IS_UNLINKED, PROTECTED_HAS_NO_GROUP where others know of it by a link
-// or a place.
+// or a place, and that side does, too. Of the other side's parts and paths it is told nothing: the record
+// leaves them, and part_ledger.h and path_ledger.h take their rows away.
 absl::Status ApplyReaders(const command::Assign& assign, v1::Party party, std::string_view actor,
                           absl::Time now, storage::v1::ReferralRecord& next);
 // Whoever takes it from the queue reads it: so that officers who are to name readers can be one without

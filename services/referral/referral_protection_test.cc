@@ -313,8 +313,44 @@ TEST(Protection, WhatIsLinkedOrEnrolledIsNotProtectedBelatedly) {
   record.set_hand_over_count(1);
   EXPECT_EQ(protect(record), "PROTECTED_IS_UNLINKED") << "who was asked to take it over has its name";
   record.clear_hand_over_count();
+  record.set_part_of("referrals/other");
+  EXPECT_EQ(protect(record), "PROTECTED_IS_UNLINKED");
+  record.clear_part_of();
   record.add_places()->set_enrolment("enrolments/x");
   EXPECT_EQ(protect(record), "PROTECTED_HAS_NO_GROUP");
+}
+
+// Of what the other side linked it to, a side neither learns nor is held up by it.
+TEST(Protection, LinksOfTheOtherSideGoWithoutAWord) {
+  const auto protect = [](v1::Party party, ReferralRecord& record) {
+    return ReasonOf(
+        ApplyReaders(Readers({}, v1::PROTECTION_GROUND_SHELTER), party, "p-eva", testing::Now(), record));
+  };
+  for (const State state : {kRequested, kAccepted}) {
+    ReferralRecord linked = testing::RecordIn(state);
+    linked.set_part_of("referrals/other");
+    linked.set_path("paths/other");
+    linked.set_open_part_count(2);
+    const bool receiver_holds = linked.case_holding_body() == testing::kReceivingBody;
+    ReferralRecord record = linked;
+    EXPECT_EQ(protect(v1::PARTY_REFERRING, record), "PROTECTED_IS_UNLINKED") << "it knows of what it is part";
+    record = linked;
+    EXPECT_EQ(protect(v1::PARTY_RECEIVING, record), receiver_holds ? "PROTECTED_IS_UNLINKED" : "OK");
+    record = linked;
+    record.clear_part_of();
+    EXPECT_EQ(protect(v1::PARTY_REFERRING, record), receiver_holds ? "OK" : "PROTECTED_IS_UNLINKED");
+    record = linked;
+    if (receiver_holds) record.clear_open_part_count();
+    ASSERT_EQ(protect(v1::PARTY_RECEIVING, record), "OK");
+    EXPECT_EQ(record.part_of(), "");
+    EXPECT_EQ(record.path(), "");
+    EXPECT_EQ(record.open_part_count(), 0);
+    // Within one body both sides know.
+    record = linked;
+    record.clear_open_part_count();
+    record.mutable_receiving()->set_body(record.referring().body());
+    EXPECT_EQ(protect(v1::PARTY_RECEIVING, record), "PROTECTED_IS_UNLINKED");
+  }
 }
 
 TEST(Protection, WhatContinuesItIsProtectedForTheReadersOfWhoSendsItOn) {
