@@ -563,8 +563,12 @@ TEST_F(PartsTest, OneThatIsOpenedAgainIsWaitedForAgainOrNotAPartAnyLonger) {
   Must(Do(third, &Stub::CompleteReferral, Complete(part)));
   Must(Do(receiver, &Stub::CompleteReferral, Complete(parent)));
   EXPECT_EQ(Record(part).part_of(), parent);
-  Must(Do(third, &Stub::ReopenReferral, reopen));
+  const v1::Referral reopened = Must(Do(third, &Stub::ReopenReferral, reopen));
   EXPECT_EQ(Record(part).part_of(), "") << "what it was a part of has ended";
+  EXPECT_EQ(reopened.revision(), Record(part).revision()) << "it was detached after it was opened";
+  EXPECT_EQ(ReasonOf(Do(third, &Stub::StartReferral, On<v1::StartReferralRequest>(part, reopened.etag()))),
+            "INVALID_TRANSITION")
+      << "and not that it has changed";
   EXPECT_EQ(Counted(parent), 0);
   EXPECT_EQ(Course(part).back(), "DETACH");
   EXPECT_EQ(ShownCourse(third, part).back(), "REOPEN");

@@ -435,6 +435,19 @@ absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, c
   return absl::OkStatus();
 }
 
+// What a caller's decision brings about in other referrals. That may have changed this one once more:
+// `decision` is then what is stored.
+absl::Status RunWhatFollows(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
+                            Decision& decision) {
+  WAYPOST_RETURN_IF_ERROR(RunUnlinked(mutation, by, decision));
+  WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, 0));
+  const bool cuts = decision.event == Event::kMisdirected;
+  if (cuts) WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, by, decision.next.name()));
+  if (decision.follow_ups.empty() && !cuts) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(decision.next, rows::Get(mutation.writer(), decision.next.name()));
+  return absl::OkStatus();
+}
+
 absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& linked,
                          const SealedContent& content) {
   WAYPOST_RETURN_IF_ERROR(
@@ -784,11 +797,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
-  WAYPOST_RETURN_IF_ERROR(RunUnlinked(mutation, clockwork_, decision));
-  WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, clockwork_, decision.follow_ups, 0));
-  if (decision.event == Event::kMisdirected) {
-    WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, clockwork_, decision.next.name()));
-  }
+  WAYPOST_RETURN_IF_ERROR(RunWhatFollows(mutation, as, clockwork_, decision));
   FillReferral(decision.next, as, now, response);
   if (as.Is(policy::Relation::kReceiving)) response.set_next_on_list(news->next_on_list);
   WAYPOST_RETURN_IF_ERROR(TellPossible(mutation, as, duplicates, response));
