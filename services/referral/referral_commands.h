@@ -124,6 +124,8 @@ struct NewRecipient {
   std::vector<v1::PersonDisclosure> disclosures;
   std::optional<v1::TelephoneHandover> telephone_handover;
   std::vector<std::string> readers = {};  // at the new recipient, of a protected referral
+  // What the service knows from the directory: whoever sends it on by its own wish has that approved.
+  bool approval_required = false;
 };
 struct ConfirmForward {
   NewRecipient to;
@@ -177,6 +179,7 @@ struct Reopen {
   std::vector<v1::PersonDisclosure> disclosures;
   std::vector<GroupLimit> limits = {};  // what the service knows from the directory
   std::optional<std::string> coordinating_body = {};
+  bool approval_required = false;  // the referring body, where it sends it again, has that approved
 };
 struct Misdirected {};
 struct Assign {

@@ -192,6 +192,9 @@ class Check {
   absl::StatusOr<Command> Of(const command::OfferPlace& offer);
   absl::StatusOr<Command> Of(const command::Accept& accept);
   absl::StatusOr<Command> Of(const command::Reopen& reopen);
+  // Of what a body sends on by its own wish. A duty to forward and a ruling leave it no choice.
+  absl::StatusOr<Command> Of(const command::ConfirmForward& confirm) { return OfSender(confirm); }
+  absl::StatusOr<Command> Of(const command::HandOver& hand_over) { return OfSender(hand_over); }
   template <typename Kind>
   absl::StatusOr<Command> Of(const Kind& kind) {
     WAYPOST_RETURN_IF_ERROR(Look(kind));
@@ -199,6 +202,13 @@ class Check {
   }
 
  private:
+  template <typename Kind>
+  absl::StatusOr<Command> OfSender(const Kind& kind) {
+    WAYPOST_RETURN_IF_ERROR(Look(kind));
+    Kind filled = kind;
+    WAYPOST_ASSIGN_OR_RETURN(filled.to.approval_required, HasAllApproved(call_.caller->body));
+    return Command(std::move(filled));
+  }
   template <typename Kind>
   absl::Status Look(const Kind&) {
     return absl::OkStatus();
@@ -237,6 +247,7 @@ class Check {
   absl::Status LookAtNew(const command::NewRecipient& to, std::string_view unit_field, std::string_view unit,
                          std::string_view offer_field, std::string_view offer);
   absl::Status LookAtRecipient(std::string_view body, std::string_view field);
+  absl::StatusOr<bool> HasAllApproved(std::string_view body);
   absl::Status LookAtCoordinator();
   absl::Status LookAtSuccession(std::string_view body, type::v1::Theme theme, std::string_view territory);
   absl::Status LookAtDesk(std::string_view field, const v1::TelephoneHandover& call, std::string_view body) {
@@ -462,6 +473,7 @@ absl::StatusOr<Command> Check::Of(const command::Reopen& reopen) {
       bodies_.FindCoordinator(reader_, current_.theme(), current_.territory(), call_.now));
   if (call_.caller->body == current_.referring().body()) {
     WAYPOST_RETURN_IF_ERROR(LookAtRecipient(current_.receiving().body(), "referral.receiving.body"));
+    WAYPOST_ASSIGN_OR_RETURN(filled.approval_required, HasAllApproved(current_.referring().body()));
     return Command(std::move(filled));
   }
   for (const v1::PersonPlace& place : current_.places()) {
@@ -494,6 +506,11 @@ absl::Status Check::LookAtNew(const command::NewRecipient& to, std::string_view 
     WAYPOST_RETURN_IF_ERROR(LookAtDesk("telephone_handover.unit", *to.telephone_handover, to.body));
   }
   return named_.ToStatus(call_.now);
+}
+
+absl::StatusOr<bool> Check::HasAllApproved(std::string_view body) {
+  WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader_, body));
+  return facts.approval_required;
 }
 
 absl::Status Check::LookAtSuccession(std::string_view body, type::v1::Theme theme,

@@ -328,9 +328,10 @@ bool AnyNeedsApproval(const ReferralRecord& record) {
 }
 
 // A second person of the acting side has approved. A draft's approver is not its writer; any other approval
-// must be somebody else's than the caller's.
+// must be somebody else's than the caller's. Within one body either side is its own.
 bool IsApproved(const Step& step) {
-  if (!step.current.has_approval() || step.current.approval().party() != step.OwnParty()) return false;
+  if (!step.current.has_approval()) return false;
+  if (step.current.approval().party() != step.OwnParty() && !IsInternal(step.current)) return false;
   return step.current.state() == kDraft || step.current.approval().actor() != step.by.pseudonym;
 }
 
@@ -665,7 +666,9 @@ absl::Status OpenLinked(const command::NewRecipient& to, std::string_view unit, 
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
   WAYPOST_RETURN_IF_ERROR(ReplaceDisclosures(to.disclosures, true, linked));
   WAYPOST_RETURN_IF_ERROR(CheckComplete(linked, step.now));
-  if (AnyNeedsApproval(linked) && !IsApproved(step)) return ApprovalMissing(step.current.name());
+  if ((to.approval_required || AnyNeedsApproval(linked)) && !IsApproved(step)) {
+    return ApprovalMissing(step.current.name());
+  }
   SendLinked({.kind = kind, .law = law}, std::move(linked), step);
   return absl::OkStatus();
 }
@@ -976,7 +979,9 @@ absl::Status Apply(const command::Reopen& reopen, Step& step) {
   step.decision.taking = {.limits = reopen.limits, .whatever_the_order = true};
   if (step.by.actor == Actor::kReceiving) return absl::OkStatus();
   // The receiving body is asked afresh: what it could open closes down to what it needs to decide.
-  if (AnyNeedsApproval(next) && !IsApproved(step)) return ApprovalMissing(next.name());
+  if ((reopen.approval_required || AnyNeedsApproval(next)) && !IsApproved(step)) {
+    return ApprovalMissing(next.name());
+  }
   next.clear_acknowledge_time();
   next.clear_accept_time();
   next.clear_start_time();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/api/resource.h"
+#include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_testing.h"
@@ -214,6 +215,80 @@ TEST(Approve, AHandOverAgainstTheWishNeedsAnotherPersonOfTheReceivingSide) {
   const auto approved =
       Decide(record, command::Approve{}, testing::As(second, {policy::Relation::kReceiving}), Now());
   EXPECT_TRUE(DecideBy(kReceiving, approved->next, hand_over).ok());
+}
+
+// Every approval that there may be.
+enum class ApprovedBy { kNobody, kCaller, kColleague, kOtherSide };
+
+ReferralRecord Approved(const ReferralRecord& record, Actor sender, ApprovedBy by) {
+  if (by == ApprovedBy::kNobody) return record;
+  if (by == ApprovedBy::kCaller) return After(sender, record, command::Approve{});
+  const bool of_referring = (sender == kReferring) == (by == ApprovedBy::kColleague);
+  const policy::Caller second =
+      testing::CallerOf(of_referring ? testing::kReferringBody : testing::kReceivingBody, "p-second");
+  const auto relation = of_referring ? policy::Relation::kReferring : policy::Relation::kReceiving;
+  return Decide(record, command::Approve{}, testing::As(second, {relation}), Now())->next;
+}
+
+// `command`, where the directory says so of whoever sends.
+Command Requiring(bool required, Command command) {
+  if (auto* const confirm = std::get_if<command::ConfirmForward>(&command)) {
+    confirm->to.approval_required = required;
+  } else if (auto* const hand_over = std::get_if<command::HandOver>(&command)) {
+    hand_over->to.approval_required = required;
+  } else {
+    std::get<command::Reopen>(command).approval_required = required;
+  }
+  return command;
+}
+
+TEST(Approve, WhatABodySendsOnOrAgainIsApprovedWhereItRequiresThat) {
+  struct Way {
+    Event event;
+    State from;
+    Actor by;
+    bool sends = true;
+  };
+  constexpr Way kWays[] = {{Event::kConfirmForward, kAcknowledged, kReferring},
+                           {Event::kHandOver, kInProgress, kReceiving},
+                           {Event::kReopen, kCompleted, kReferring},
+                           // It goes on where it was.
+                           {Event::kReopen, kCompleted, kReceiving, false}};
+  for (const Way& way : kWays) {
+    const ReferralRecord record = testing::RecordReadyFor(way.from, way.event, way.by);
+    for (const bool required : {false, true}) {
+      const Command command = Requiring(required, testing::CommandFor(way.event, way.by));
+      for (const ApprovedBy approved :
+           {ApprovedBy::kNobody, ApprovedBy::kCaller, ApprovedBy::kColleague, ApprovedBy::kOtherSide}) {
+        SCOPED_TRACE(base::Cat(EventName(way.event), " ", static_cast<int>(way.by), " ", required ? 1 : 0,
+                               " ", static_cast<int>(approved)));
+        const auto decision = DecideBy(way.by, Approved(record, way.by, approved), command);
+        const bool suffices = !required || !way.sends || approved == ApprovedBy::kColleague;
+        EXPECT_EQ(Reason(decision), suffices ? "" : "APPROVAL_MISSING");
+        if (suffices && way.sends) {
+          ASSERT_TRUE(decision.ok());
+          EXPECT_FALSE(decision->next.has_approval()) << "used up";
+        }
+      }
+    }
+  }
+}
+
+TEST(Approve, WithinOneBodyAColleagueOfEitherSideIsASecondPerson) {
+  ReferralRecord record = RecordIn(kInProgress);
+  record.mutable_receiving()->set_body(std::string(testing::kReferringBody));
+  record.mutable_receiving()->clear_unit();
+  const Command hand_over = Requiring(true, testing::CommandFor(Event::kHandOver));
+  const auto decide = [&](const ReferralRecord& current, const Command& command, std::string_view actor) {
+    const policy::Caller caller = testing::CallerOf(testing::kReferringBody, actor);
+    return Decide(current, command,
+                  testing::As(caller, {policy::Relation::kReferring, policy::Relation::kReceiving}), Now());
+  };
+  EXPECT_EQ(Reason(decide(record, hand_over, "p-eva")), "APPROVAL_MISSING");
+  const auto approved = decide(record, command::Approve{}, "p-second");
+  ASSERT_TRUE(approved.ok()) << approved.status();
+  EXPECT_EQ(Reason(decide(approved->next, hand_over, "p-second")), "APPROVAL_MISSING");
+  EXPECT_EQ(Reason(decide(approved->next, hand_over, "p-eva")), "");
 }
 
 // --- Drafts ----------------------------------------------------------------------------------------------

@@ -1011,6 +1011,50 @@ TEST_F(ReferralServiceTest, ABodyCanHaveEveryReferralApprovedByASecondPersonBefo
   EXPECT_EQ(ReasonOf(Do(referring_caseworker, &Stub::SubmitReferral, NewReferral())), "OK");
 }
 
+TEST_F(ReferralServiceTest, ABodyThatHasItsReferralsApprovedHasWhatItSendsOnOrAgainApprovedToo) {
+  const std::string forwarded = Requested();
+  auto propose = On<v1::ProposeForwardRequest>(forwarded);
+  propose.set_body(std::string(kThirdBody));
+  Must(Do(receiver, &Stub::ProposeForward, propose));
+  const std::string sent_again = Completed();
+  const std::string goes_on = Completed();
+  const std::string handed_over = InProgress();
+  const std::string by_duty = Acknowledged();
+  const std::string ruled_on = Requested();
+  for (const std::string_view body : {kReferringBody, kReceivingBody}) {
+    SetBody(body, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/false, /*approval_required=*/true);
+  }
+  // Refused, approved by a supervisor, and then done; she herself is no second person.
+  const auto needs_approval = [&](const std::string& name, const std::string& supervisor,
+                                  const std::string& caseworker, const auto& act) {
+    EXPECT_EQ(ReasonOf(act(caseworker)), "APPROVAL_MISSING");
+    Must(Do(supervisor, &Stub::ApproveReferral, On<v1::ApproveReferralRequest>(name)));
+    EXPECT_EQ(ReasonOf(act(supervisor)), "APPROVAL_MISSING");
+    EXPECT_EQ(ReasonOf(act(caseworker)), "OK");
+    EXPECT_FALSE(Record(name).has_approval());
+  };
+  needs_approval(forwarded, referrer, referring_caseworker, [&](const std::string& token) {
+    return Do(token, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(forwarded, kThirdBody));
+  });
+  needs_approval(handed_over, receiver, receiving_caseworker, [&](const std::string& token) {
+    return Do(token, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(handed_over, kThirdBody));
+  });
+  const auto reopen = [&](const std::string& token, const std::string& name) {
+    return Do(token, &Stub::ReopenReferral, WithText<v1::ReopenReferralRequest>(name, kQuestion));
+  };
+  needs_approval(sent_again, referrer, referring_caseworker,
+                 [&](const std::string& token) { return reopen(token, sent_again); });
+  EXPECT_EQ(ReasonOf(reopen(receiver, goes_on)), "OK") << "nothing is sent";
+  // What a law or a ruling says is nobody's to approve.
+  auto duty = ToBody<v1::ForwardByDutyRequest>(by_duty, kThirdBody);
+  duty.set_law("es/ley-40-2015/art-14");
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::ForwardByDuty, duty)), "OK");
+  auto rule = On<v1::RuleOnCompetenceRequest>(ruled_on);
+  rule.set_body(std::string(kFourthBody));
+  rule.set_law("es/ley-40-2015/art-14");
+  EXPECT_EQ(ReasonOf(Do(coordinator, &Stub::RuleOnCompetence, rule)), "OK");
+}
+
 TEST_F(ReferralServiceTest, ADraftThatIsCancelledNeverExistedForTheReceiver) {
   const std::string name = Must(Do(referrer, &Stub::CreateReferral, NewDraft())).name();
   auto cancel = WithText<v1::CancelReferralRequest>(name, kQuestion);
