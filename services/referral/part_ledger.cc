@@ -13,6 +13,7 @@
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_directory.h"
 #include "services/referral/referral_errors.h"
+#include "services/referral/referral_limits.h"
 #include "services/referral/referral_parts.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
@@ -71,6 +72,14 @@ absl::StatusOr<std::vector<PartAtHand>> PartsOf(const store::Reader& reader, std
     parts.push_back({.name = name, .state = part.state(), .open = open});
   }
   return parts;
+}
+
+// How many parts that body made of it; exact from kMaxParts on, and no less below.
+absl::StatusOr<int> LinkedBy(const store::Reader& reader, std::string_view parent, std::string_view body) {
+  WAYPOST_ASSIGN_OR_RETURN(const int linked, rows::CountParts(reader, parent));
+  if (linked < kMaxParts) return linked;
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<PartAtHand> own, PartsOf(reader, parent, body));
+  return static_cast<int>(own.size());
 }
 
 absl::StatusOr<std::vector<std::string>> OpenPartsOf(const store::Reader& reader, std::string_view parent,
@@ -163,7 +172,7 @@ absl::Status CheckLink(const store::Reader& reader, const policy::Caller& caller
     return error::NotFound(parent.name());
   }
   ParentFacts facts{.parent = parent, .is_new_link = next.part_of() != before.part_of()};
-  WAYPOST_ASSIGN_OR_RETURN(facts.linked, rows::CountParts(reader, parent.name()));
+  WAYPOST_ASSIGN_OR_RETURN(facts.linked, LinkedBy(reader, parent.name(), caller.body));
   WAYPOST_ASSIGN_OR_RETURN(facts.parts_of_part, rows::CountParts(reader, next.name()));
   return CheckPart(facts, next, caller.body);
 }

@@ -23,7 +23,7 @@ absl::Status DeletePart(store::Writer& writer, std::string_view parent, std::str
 absl::StatusOr<int> CountParts(const store::Reader& reader, std::string_view parent);
 
 // Names, in the order in which they were made, after that of a part (empty: from the first); those of one
-// millisecond in any order, which stays. There are at most kMaxParts.
+// millisecond in any order, which stays. There are at most kMaxParts of each side.
 absl::StatusOr<std::vector<std::string>> ListParts(const store::Reader& reader, std::string_view parent,
                                                    std::string_view after = {});
 

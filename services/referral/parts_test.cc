@@ -282,8 +282,11 @@ TEST_F(PartsTest, AreFiftyAtMostEndedOnesIncludedAndDetachedOnesNot) {
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, NewPart(parent))), "LIMIT_EXCEEDED");
   Must(Detach(referrer, first));
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, NewPart(parent))), "OK");
-  // All of them at once.
+  // Those of the other side take no room, nor does a refusal tell of them.
   Accept(receiver, parent);
+  const std::string theirs = Part(receiver, parent);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::DetachReferral, On<v1::DetachReferralRequest>(theirs))), "OK");
+  // All of them at once.
   Must(Do(receiver, &Stub::CompleteReferral, Complete(parent)));
   EXPECT_THAT(Linked(parent), IsEmpty());
 }

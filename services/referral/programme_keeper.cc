@@ -28,6 +28,11 @@ prometheus::Gauge& GaugeOf(const rpc::Environment& env, const char* name, const 
 
 }  // namespace
 
+struct ProgrammeKeeper::Looked {
+  bool changed = false;
+  bool is_protected = false;
+};
+
 ProgrammeKeeper::ProgrammeKeeper(const rpc::Environment& env, ReferralChange& change,
                                  ProgrammeKeeperOptions options)
     : env_(env),
@@ -134,10 +139,12 @@ absl::StatusOr<ProgrammeStep> ProgrammeKeeper::WalkReferrals(rows::ProgrammeWalk
   failed_.Set(static_cast<double>(walk.record.failed()));
   const bool walked = static_cast<int>(names.size()) < options_.batch;
   if (!names.empty()) walk.record.set_after(names.back());
-  const bool again = walked && walk.record.failed() > 0;
+  if (step.walks_again) walk.record.set_walks_again(true);
+  const bool again = walked && (walk.record.failed() > 0 || walk.record.walks_again());
   if (again) {
     walk.record.clear_after();
     walk.record.clear_failed();
+    walk.record.clear_walks_again();
     not_before_ = now + options_.retry_after;
   }
   if (walked) turn_ = walk.resource;
@@ -150,27 +157,36 @@ absl::StatusOr<ProgrammeStep> ProgrammeKeeper::WalkReferrals(rows::ProgrammeWalk
 ProgrammeStep ProgrammeKeeper::Look(const std::vector<std::string>& names, bool index, absl::Time now) {
   std::atomic<int> changed = 0;
   std::atomic<int> failed = 0;
+  std::atomic<bool> walks_again = false;
   absl::BlockingCounter left(static_cast<int>(names.size()));
   for (const std::string& name : names) {
-    auto did = std::make_shared<bool>(false);
+    auto looked = std::make_shared<Looked>();
     rpc::SystemChange(
         env_, kProgrammes, now,
-        [this, &name, index, did](rpc::Mutation& mutation) { return LookAtOne(mutation, name, index, *did); },
-        [&, did](const absl::Status& status) {
-          if (!status.ok()) ++failed;
-          if (status.ok() && *did) ++changed;
+        [this, &name, index, looked](rpc::Mutation& mutation) {
+          return LookAtOne(mutation, name, index, *looked);
+        },
+        [&, looked](const absl::Status& status) {
+          if (!status.ok()) walks_again = true;
+          if (!status.ok() && !looked->is_protected) ++failed;
+          if (status.ok() && looked->changed && !looked->is_protected) ++changed;
           left.DecrementCount();
         });
   }
   left.Wait();
-  return {.looked_at = static_cast<int>(names.size()), .changed = changed, .failed = failed, .more = true};
+  return {.looked_at = static_cast<int>(names.size()),
+          .changed = changed,
+          .failed = failed,
+          .walks_again = walks_again,
+          .more = true};
 }
 
 absl::Status ProgrammeKeeper::LookAtOne(rpc::Mutation& mutation, const std::string& name, bool index,
-                                        bool& changed) {
-  changed = false;
+                                        Looked& looked) {
+  looked = {};
   store::Writer& writer = mutation.writer();
   WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(writer, name));
+  looked.is_protected = IsProtected(current);
   if (index) rows::PutUnder(writer, current);
   WAYPOST_ASSIGN_OR_RETURN(const ProgrammeEnds ends, ProgrammeEndsOf(change_.clockwork().bodies, writer,
                                                                      command::ProgrammeEnding{}, current));
@@ -179,8 +195,7 @@ absl::Status ProgrammeKeeper::LookAtOne(rpc::Mutation& mutation, const std::stri
   WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
                            mutation.Authorize({.name = name, .relations = {policy::Relation::kAnyone}}));
   WAYPOST_RETURN_IF_ERROR(change_.RunAsSystem(mutation, as, current, *command));
-  // What is protected is in no number that somebody reads.
-  changed = !IsProtected(current);
+  looked.changed = true;
   return absl::OkStatus();
 }
 

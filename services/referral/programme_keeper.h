@@ -37,7 +37,9 @@ struct ProgrammeKeeperOptions {
 struct ProgrammeStep {
   int looked_at = 0;
   int changed = 0;
-  int failed = 0;
+  int failed = 0;  // without what is protected: that is in no number that somebody reads
+  // Something could not be looked at: there is another walk.
+  bool walks_again = false;
   // There is more to do at once.
   bool more = false;
 };
@@ -64,7 +66,8 @@ class ProgrammeKeeper {
   absl::StatusOr<ProgrammeStep> WalkProgramme(rows::ProgrammeWalk walk);
   absl::StatusOr<ProgrammeStep> WalkReferrals(rows::ProgrammeWalk walk, absl::Time now);
   ProgrammeStep Look(const std::vector<std::string>& names, bool index, absl::Time now);
-  absl::Status LookAtOne(rpc::Mutation& mutation, const std::string& name, bool index, bool& changed);
+  struct Looked;
+  absl::Status LookAtOne(rpc::Mutation& mutation, const std::string& name, bool index, Looked& looked);
 
   const rpc::Environment& env_;
   ReferralChange& change_;

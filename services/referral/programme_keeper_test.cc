@@ -315,6 +315,54 @@ TEST_F(ProgrammeKeeperTest, AProtectedReferralIsMarkedAndItsEventNamesNothing) {
   EXPECT_TRUE(r.rig.Events().back().facts().empty());
 }
 
+TEST_F(ProgrammeKeeperTest, NoFigureCountsAProtectedOneThatFailsAndItIsTriedAgainAllTheSame) {
+  constexpr std::string_view kShelter = "offers/shelter";
+  const auto failed = [&] {
+    for (const auto& family : r.rig.env().node.metrics.registry()->Collect()) {
+      if (family.name == "waypost_programme_failed") return family.metric.front().gauge.value;
+    }
+    return -1.0;
+  };
+  const auto put = [&](const std::string& key, std::string_view value) {
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                  writer.Put(key, value);
+                  return absl::OkStatus();
+                }).ok());
+  };
+  r.SetOfferOf(kEstia, kShelter, kReceivingBody);
+  LookAtAll();
+  v1::SubmitReferralRequest request = r.NewReferral();
+  request.mutable_referral()->set_offer(std::string(kShelter));
+  request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  const std::string hidden = Must(r.Do(r.referring_caseworker, &Stub::SubmitReferral, request)).name();
+  const std::string shown = Submit();
+  Ends("2026-05-10");
+  // What the protected one is under cannot be read.
+  const std::string offer = store::KeyBuilder().Text("dir.offer").Text(kShelter).Take();
+  const auto before = r.rig.Dump();
+  ASSERT_TRUE(before.contains(offer));
+  put(offer, "not a record");
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_TRUE(HandOverDue(shown));
+  EXPECT_FALSE(HandOverDue(hidden));
+  EXPECT_EQ(failed(), 0);
+  // Nor is it in the figure beside another one that fails.
+  put(offer, before.at(offer));
+  const std::string beside = Submit(kShelter);
+  put(offer, "not a record");
+  r.rig.clock().Advance(absl::Minutes(1));
+  EXPECT_EQ(Must(Keeper().Step()).failed, 1);
+  EXPECT_EQ(failed(), 1);
+  // Also by a process that was not there.
+  Restart();
+  put(offer, before.at(offer));
+  r.rig.clock().Advance(absl::Minutes(1));
+  LookAtAll();
+  EXPECT_TRUE(HandOverDue(hidden));
+  EXPECT_TRUE(HandOverDue(beside));
+  EXPECT_EQ(failed(), 0);
+}
+
 TEST_F(ProgrammeKeeperTest, FiveHundredAreWalkedInBatchesWhateverStopsIt) {
   std::vector<std::string> names;
   names.reserve(500);

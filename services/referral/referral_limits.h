@@ -56,7 +56,7 @@ inline constexpr int kMaxHops = 5;
 // Rulings of a coordinating body lead on where nobody else may.
 inline constexpr int kMaxHopsRuled = 10;
 inline constexpr int kMaxHandOvers = 10;  // of one referral, that nobody took
-inline constexpr int kMaxParts = 50;      // of one referral, drafts and ended ones included
+inline constexpr int kMaxParts = 50;      // of one referral by one body, drafts and ended ones included
 inline constexpr int kMaxAppointments = 50;
 inline constexpr uint32_t kMaxNotes = 1'000;
 // A breach of personal data is notified within 72 hours (Article 33(1) GDPR).

@@ -41,7 +41,7 @@ absl::Status CheckPart(const ParentFacts& facts, const ReferralRecord& part, std
   if (!parent.part_of().empty() && knows_that_it_is_one) return PartsOneLevel(parent.name(), "is a part");
   if (facts.parts_of_part > 0) return PartsOneLevel(part.name(), "has parts");
   if (facts.is_new_link && facts.linked >= kMaxParts) {
-    return error::LimitExceeded("parts of one referral", kMaxParts, facts.linked + 1);
+    return error::LimitExceeded("parts that one body makes of a referral", kMaxParts, facts.linked + 1);
   }
   return absl::OkStatus();
 }

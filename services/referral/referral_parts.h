@@ -20,7 +20,7 @@ namespace waypost::referral {
 // What a referral is to be a part of, as it stands. REQUIRES: the body that wants it may read it.
 struct ParentFacts {
   const storage::v1::ReferralRecord& parent;
-  int linked = 0;           // parts that it has, drafts and ended ones included
+  int linked = 0;           // parts that the body made of it, drafts and ended ones included
   bool is_new_link = true;  // `part` is not one of them yet
   int parts_of_part = 0;    // that the part itself has
 };
