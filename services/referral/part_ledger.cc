@@ -23,21 +23,9 @@
 namespace waypost::referral {
 namespace {
 
-// The referral in which the case of a record is now: itself, or where it was sent on to. Nothing where that
-// is only being opened, in this very transaction.
-absl::StatusOr<std::optional<ReferralRecord>> WhereItIs(const store::Reader& reader, ReferralRecord at) {
-  while (at.state() == kForwarded) {
-    absl::StatusOr<ReferralRecord> next = rows::Get(reader, at.forwarded_to());
-    if (absl::IsNotFound(next.status())) return std::nullopt;
-    WAYPOST_RETURN_IF_ERROR(next.status());
-    at = *std::move(next);
-  }
-  return at;
-}
-
 absl::StatusOr<bool> GoesOn(const store::Reader& reader, const ReferralRecord& part) {
   if (part.state() != kForwarded) return IsOpen(part.state());
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<ReferralRecord> at, WhereItIs(reader, part));
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<ReferralRecord> at, rows::WhereItWent(reader, part));
   return !at.has_value() || IsOpen(at->state());
 }
 
@@ -49,7 +37,7 @@ absl::StatusOr<std::optional<ReferralRecord>> PartHandedOverTo(const store::Read
     WAYPOST_ASSIGN_OR_RETURN(ReferralRecord at, rows::Get(reader, name));
     if (at.state() != kForwarded) return std::nullopt;  // a hand-over that was not taken
     if (!at.part_of().empty()) {
-      WAYPOST_ASSIGN_OR_RETURN(const std::optional<ReferralRecord> last, WhereItIs(reader, at));
+      WAYPOST_ASSIGN_OR_RETURN(const std::optional<ReferralRecord> last, rows::WhereItWent(reader, at));
       if (last.has_value() && last->name() != record.name()) return std::nullopt;
       return at;
     }
@@ -126,7 +114,7 @@ absl::Status CarryAsPart(store::Writer& writer, const ReferralRecord& before, De
              before.referring().body() == next.referring().body()) {
     return absl::OkStatus();
   }
-  for (const std::string& parent : std::set<std::string>{was, is}) {
+  for (const std::string& parent : decision.parent_counts ? std::set<std::string>() : std::set{was, is}) {
     if (!parent.empty()) WAYPOST_RETURN_IF_ERROR(Recount(writer, parent));
   }
   const bool opened = !is.empty() && IsOpen(next.state()) && !IsOpen(before.state());
@@ -156,6 +144,7 @@ absl::Status CarryOutPart(rpc::Mutation& mutation, const Clockwork& by, const v1
   WAYPOST_ASSIGN_OR_RETURN(SideCalendars calendars, CalendarsOf(by.bodies, mutation.writer(), command, part));
   WAYPOST_ASSIGN_OR_RETURN(Decision decision,
                            Decide(part, command, as, {now, by.clocks, std::move(calendars)}));
+  decision.parent_counts = true;
   WAYPOST_RETURN_IF_ERROR(CarryOutParts(mutation, by, part, decision));
   return CarryOutOfCaller(mutation, as, by, part, std::move(decision));
 }

@@ -63,15 +63,6 @@ absl::Status ScanLinks(const store::Reader& reader, const std::string& prefix, c
   return at->status();
 }
 
-// Where the case of a referral went.
-absl::StatusOr<ReferralRecord> Followed(const store::Reader& reader, std::string_view name) {
-  WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, Get(reader, name));
-  while (record.state() == kForwarded && !record.forwarded_to().empty()) {
-    WAYPOST_ASSIGN_OR_RETURN(record, Get(reader, record.forwarded_to()));
-  }
-  return record;
-}
-
 }  // namespace
 
 std::string PathNameOfId(std::string_view id) {
@@ -169,13 +160,15 @@ absl::StatusOr<StepCourses> CoursesOf(const store::Reader& reader, const PathRec
   StepCourses courses;
   for (const PathStepRecord& step : path.steps()) {
     if (step.referral().empty()) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord at, Followed(reader, step.referral()));
-    WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments, EnrolmentsOf(reader, at.name()));
+    WAYPOST_ASSIGN_OR_RETURN(ReferralRecord taken, Get(reader, step.referral()));
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<ReferralRecord> at, WhereItWent(reader, std::move(taken)));
+    if (!at.has_value()) return error::DataLoss("where the case of a step went");
+    WAYPOST_ASSIGN_OR_RETURN(const std::vector<EnrolmentRecord> enrolments, EnrolmentsOf(reader, at->name()));
     const bool enrolled =
         std::any_of(enrolments.begin(), enrolments.end(), [&path](const EnrolmentRecord& enrolment) {
           return enrolment.person() == path.person() && HasPlace(enrolment.state());
         });
-    courses[step.number()] = {.referral = at.state(), .enrolment_open = enrolled};
+    courses[step.number()] = {.referral = at->state(), .enrolment_open = enrolled};
   }
   return courses;
 }

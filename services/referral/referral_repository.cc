@@ -434,6 +434,16 @@ absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name) {
   return value.has_value();
 }
 
+absl::StatusOr<std::optional<ReferralRecord>> WhereItWent(const store::Reader& reader, ReferralRecord at) {
+  while (at.state() == kForwarded && !at.forwarded_to().empty()) {
+    absl::StatusOr<ReferralRecord> next = Get(reader, at.forwarded_to());
+    if (absl::IsNotFound(next.status())) return std::nullopt;
+    WAYPOST_RETURN_IF_ERROR(next.status());
+    at = *std::move(next);
+  }
+  return at;
+}
+
 absl::StatusOr<std::vector<std::string>> ListUnder(const store::Reader& reader, std::string_view offer,
                                                    std::string_view after, int limit) {
   const std::string prefix = UnderPrefix(offer);

@@ -103,6 +103,10 @@ absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, 
 absl::StatusOr<std::vector<std::string>> ListContinuations(const store::Reader& reader, std::string_view name,
                                                            int limit);
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name);
+// The referral in which the case of a record is now: itself, or where it was sent on to. Nothing where that
+// is only being opened, in the transaction at hand.
+absl::StatusOr<std::optional<storage::v1::ReferralRecord>> WhereItWent(const store::Reader& reader,
+                                                                       storage::v1::ReferralRecord at);
 // Names of the open referrals that name an offer, in order, after `after` (empty: from the first), at most
 // `limit`.
 absl::StatusOr<std::vector<std::string>> ListUnder(const store::Reader& reader, std::string_view offer,

@@ -96,6 +96,8 @@ struct Decision {
   std::vector<std::pair<std::string, std::string>> facts = {};
   // What becomes of its parts, as the caller says who cancels it.
   std::vector<v1::PartDecision> parts = {};
+  // Of a part: what it is a part of is decided in the same transaction, and counts its parts itself.
+  bool parent_counts = false;
   // For the statistics.
   std::vector<storage::v1::Counted> counted = {};
 };

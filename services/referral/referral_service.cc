@@ -120,10 +120,9 @@ absl::Status FillCaseHolder(const store::Reader& reader, const ReferralRecord& r
   while (!at.forwarded_from().empty()) {
     WAYPOST_ASSIGN_OR_RETURN(at, rows::Get(reader, at.forwarded_from()));
   }
-  while (at.state() == kForwarded) {
-    WAYPOST_ASSIGN_OR_RETURN(at, rows::Get(reader, at.forwarded_to()));
-  }
-  view.set_case_holding_body(at.case_holding_body());
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<ReferralRecord> last,
+                           rows::WhereItWent(reader, std::move(at)));
+  if (last.has_value()) view.set_case_holding_body(last->case_holding_body());
   return absl::OkStatus();
 }
 
