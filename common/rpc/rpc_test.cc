@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -26,6 +27,7 @@
 #include "common/rpc/mutate.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/status_conversion.h"
+#include "common/rpc/system_change.h"
 #include "common/rpc/watch.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
@@ -415,6 +417,38 @@ TEST_F(MutationTest, ARepeatThatWasReceivedAfterMidnightAndDoneFirstIsFound) {
   clock_.Advance(absl::Minutes(30));
   EXPECT_EQ(*Write(CallOf("bodies/a", "x"), "request-1", "one"), "1");
   EXPECT_EQ(*Write(before, "request-1", "one"), "1");
+}
+
+constexpr policy::MethodRule kSweep = {.service = "test.S",
+                                       .method = "(sweep)",
+                                       .mutation = true,
+                                       .grants = {policy::Grant{{Role::kService}, {Relation::kAnyone}}}};
+
+TEST_F(MutationTest, ChangesOfTheSystemAreEachItsOwnAndWaitedForTogether) {
+  std::vector<int> written(5);
+  const auto write = [&](size_t i, Mutation& mutation) -> absl::Status {
+    WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
+                             mutation.Authorize({.name = "things", .relations = {Relation::kAnyone}}));
+    EXPECT_EQ(as.caller().body, kServiceBody);
+    if (i == 2) return absl::FailedPreconditionError("rule");
+    mutation.writer().Put(base::Cat("k", i), "v");
+    written[i] = 1;
+    return mutation.Publish(
+        as, {.type = "test.swept", .resource = "things", .time = mutation.call().now, .parties = {}});
+  };
+  const std::vector<absl::Status> results =
+      SystemChangesAndWait(env_, kSweep, clock_.Now(), written.size(), write);
+  ASSERT_THAT(results, SizeIs(5));
+  for (size_t i = 0; i < results.size(); ++i) {
+    EXPECT_EQ(results[i].ok(), i != 2) << results[i];
+    EXPECT_EQ(written[i], i == 2 ? 0 : 1);
+    EXPECT_EQ((*store_.Snapshot())->Get(base::Cat("k", i))->has_value(), i != 2) << "durable, or not there";
+  }
+  EXPECT_EQ(Events(), 4U);
+  EXPECT_THAT(SystemChangesAndWait(env_, kSweep, clock_.Now(), 0, write), SizeIs(0));
+  const auto refused = SystemChangeAndWait(env_, kSweep, clock_.Now(),
+                                           [](Mutation&) { return absl::NotFoundError("nothing there"); });
+  EXPECT_EQ(refused, absl::NotFoundError("nothing there"));
 }
 
 TEST_F(MutationTest, AnEventSaysWhoDidWhatAndHoldsNoContent) {

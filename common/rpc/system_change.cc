@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/synchronization/blocking_counter.h"
 #include "common/rpc/feed.h"
 
 namespace waypost::rpc {
@@ -51,6 +52,30 @@ void SystemChange(const Environment& env, const policy::MethodRule& rule, absl::
         if (status.ok()) Notify(running->state);
         std::move(done)(std::move(status));
       });
+}
+
+std::vector<absl::Status> SystemChangesAndWait(const Environment& env, const policy::MethodRule& rule,
+                                               absl::Time now, size_t count,
+                                               absl::FunctionRef<absl::Status(size_t, Mutation&)> body) {
+  std::vector<absl::Status> results(count);
+  absl::BlockingCounter left(static_cast<int>(count));
+  for (size_t i = 0; i < count; ++i) {
+    SystemChange(
+        env, rule, now, [body, i](Mutation& mutation) { return body(i, mutation); },
+        [&results, &left, i](absl::Status status) {
+          results[i] = std::move(status);
+          left.DecrementCount();
+        });
+  }
+  left.Wait();
+  return results;
+}
+
+absl::Status SystemChangeAndWait(const Environment& env, const policy::MethodRule& rule, absl::Time now,
+                                 absl::FunctionRef<absl::Status(Mutation&)> body) {
+  return SystemChangesAndWait(env, rule, now, 1,
+                              [body](size_t, Mutation& mutation) { return body(mutation); })
+      .front();
 }
 
 }  // namespace waypost::rpc

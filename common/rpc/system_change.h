@@ -3,9 +3,12 @@
 #ifndef WAYPOST_COMMON_RPC_SYSTEM_CHANGE_H_
 #define WAYPOST_COMMON_RPC_SYSTEM_CHANGE_H_
 
+#include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/policy/policy.h"
@@ -27,6 +30,16 @@ std::shared_ptr<const policy::Caller> SystemCaller();
 using SystemBody = absl::AnyInvocable<absl::Status(Mutation&)>;
 void SystemChange(const Environment& env, const policy::MethodRule& rule, absl::Time now, SystemBody body,
                   absl::AnyInvocable<void(absl::Status) &&> done);
+
+// The same, of several at once, each in a transaction of its own: `body(i, …)` of each number below `count`.
+// Returns once each of them is durable or refused, with what came of it, in order; what the bodies wrote
+// before is seen then. Not for a thread of the store.
+std::vector<absl::Status> SystemChangesAndWait(const Environment& env, const policy::MethodRule& rule,
+                                               absl::Time now, size_t count,
+                                               absl::FunctionRef<absl::Status(size_t, Mutation&)> body);
+// The same, of one.
+absl::Status SystemChangeAndWait(const Environment& env, const policy::MethodRule& rule, absl::Time now,
+                                 absl::FunctionRef<absl::Status(Mutation&)> body);
 
 }  // namespace waypost::rpc
 

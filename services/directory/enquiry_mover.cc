@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/blocking_counter.h"
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/system_change.h"
@@ -94,16 +93,8 @@ absl::Status EnquiryMover::Move(rpc::Mutation& mutation) const {
 }
 
 absl::Status EnquiryMover::Step(const rpc::Environment& env, absl::Time now) const {
-  absl::Status done;
-  absl::BlockingCounter left(1);
-  rpc::SystemChange(
-      env, kEnquirySuccessions, now, [this](rpc::Mutation& mutation) { return Move(mutation); },
-      [&](const absl::Status& status) {
-        done = status;
-        left.DecrementCount();
-      });
-  left.Wait();
-  return done;
+  return rpc::SystemChangeAndWait(env, kEnquirySuccessions, now,
+                                  [this](rpc::Mutation& mutation) { return Move(mutation); });
 }
 
 }  // namespace waypost::directory

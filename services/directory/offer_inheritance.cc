@@ -3,7 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/mutation.h"
@@ -70,22 +69,13 @@ absl::StatusOr<bool> OfferInheritance::Step(absl::Time now) {
 
 absl::Status OfferInheritance::HandOn(const Page<v1::Offer>& offers, absl::Time now) {
   if (offers.items.empty()) return absl::OkStatus();
-  absl::Notification done;
-  absl::Status result;
-  rpc::SystemChange(
-      env_, kInheritOffers, now,
-      [this, &offers](rpc::Mutation& mutation) -> absl::Status {
+  return rpc::SystemChangeAndWait(
+      env_, kInheritOffers, now, [this, &offers](rpc::Mutation& mutation) -> absl::Status {
         for (const Stored<v1::Offer>& offer : offers.items) {
           WAYPOST_RETURN_IF_ERROR(HandOnOne(repository_, mutation, offer.resource.name()));
         }
         return absl::OkStatus();
-      },
-      [&done, &result](absl::Status status) {
-        result = std::move(status);
-        done.Notify();
       });
-  done.WaitForNotification();
-  return result;
 }
 
 }  // namespace waypost::directory

@@ -1,14 +1,11 @@
 #include "services/referral/clock_keeper.h"
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <utility>
 
-#include "absl/synchronization/blocking_counter.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
-#include "common/base/thread_name.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
 #include "common/telemetry/log.h"
@@ -29,39 +26,29 @@ double LateSeconds(const rows::WakeRow& row, absl::Time now) {
 
 }  // namespace
 
-ClockKeeper::ClockKeeper(const rpc::Environment& env, ReferralChange& change, KeeperOptions options)
-    : env_(env), change_(change), options_(options), failures_(env.node.metrics, kMetricsService) {}
+// What came of one clock.
+struct ClockKeeper::Fired {
+  bool changed = false;
+};
 
-ClockKeeper::~ClockKeeper() {
-  Stop();
-}
+ClockKeeper::ClockKeeper(const rpc::Environment& env, ReferralChange& change, KeeperOptions options)
+    : env_(env),
+      change_(change),
+      options_(options),
+      failures_(env.node.metrics, kMetricsService),
+      thread_("clocks", kIdle) {}
 
 void ClockKeeper::Start() {
   env_.node.metrics.CountClocks(kMetricsService, 0, 0);
-  thread_ = std::thread([this] { Run(); });
+  thread_.Start([this] { return StepThenRest(); });
 }
 
-void ClockKeeper::Stop() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void ClockKeeper::Run() {
-  base::NameThisThread("clocks");
-  while (true) {
-    const absl::Time began = env_.node.clock.Now();
-    const absl::StatusOr<KeeperStep> step = Step();
-    absl::Duration rest = kIdle;
-    if (step.ok() && step->more) {
-      rest = absl::Seconds(static_cast<double>(kBatch) / RateAt(began)) - (env_.node.clock.Now() - began);
-    }
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::clamp(rest, absl::ZeroDuration(), kIdle));
-    if (stopping_) return;
-  }
+base::StepAndRest ClockKeeper::StepThenRest() {
+  const absl::Time began = env_.node.clock.Now();
+  const absl::StatusOr<KeeperStep> step = Step();
+  if (!step.ok() || !step->more) return {};
+  const absl::Duration span = absl::Seconds(static_cast<double>(kBatch) / RateAt(began));
+  return {.more = true, .rest = span - (env_.node.clock.Now() - began)};
 }
 
 int ClockKeeper::RateAt(absl::Time now) const {
@@ -163,22 +150,16 @@ absl::StatusOr<std::vector<rows::WakeRow>> ClockKeeper::NextRows(absl::Time now)
 }
 
 KeeperStep ClockKeeper::Fire(const std::vector<rows::WakeRow>& rows, absl::Time now) {
-  std::atomic<int> fired = 0;
-  std::atomic<int> refused = 0;
-  absl::BlockingCounter left(static_cast<int>(rows.size()));
-  for (const rows::WakeRow& row : rows) {
-    auto changed = std::make_shared<bool>(false);
-    rpc::SystemChange(
-        env_, kClocks, now,
-        [this, &row, changed](rpc::Mutation& mutation) { return FireOne(mutation, row, *changed); },
-        [&, changed](const absl::Status& status) {
-          if (!status.ok()) ++refused;
-          if (status.ok() && *changed) ++fired;
-          left.DecrementCount();
-        });
+  std::vector<Fired> fired(rows.size());
+  const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
+      env_, kClocks, now, rows.size(),
+      [&](size_t i, rpc::Mutation& mutation) { return FireOne(mutation, rows[i], fired[i].changed); });
+  KeeperStep step;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!results[i].ok()) ++step.refused;
+    if (results[i].ok() && fired[i].changed) ++step.fired;
   }
-  left.Wait();
-  return {.fired = fired, .refused = refused};
+  return step;
 }
 
 absl::Status ClockKeeper::FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, bool& changed) {

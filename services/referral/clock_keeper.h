@@ -8,15 +8,13 @@
 #define WAYPOST_SERVICES_REFERRAL_CLOCK_KEEPER_H_
 
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/rate_bucket.h"
+#include "common/base/step_thread.h"
 #include "common/rpc/environment.h"
 #include "common/telemetry/clock_failures.h"
 #include "services/referral/referral_change.h"
@@ -54,14 +52,13 @@ class ClockKeeper {
 
   // All must outlive this.
   ClockKeeper(const rpc::Environment& env, ReferralChange& change, KeeperOptions options);
-  ~ClockKeeper();
   ClockKeeper(const ClockKeeper&) = delete;
   ClockKeeper& operator=(const ClockKeeper&) = delete;
 
   // Works on a thread of its own from now on.
   void Start();
   // Waits for what is in flight.
-  void Stop();
+  void Stop() { thread_.Stop(); }
 
   // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
   absl::StatusOr<KeeperStep> Step();
@@ -71,13 +68,14 @@ class ClockKeeper {
   int RateAt(absl::Time now) const;
 
  private:
-  void Run();
+  base::StepAndRest StepThenRest();
   absl::StatusOr<KeeperStep> StepAt(absl::Time now);
   void NoticeClockPutBack(absl::Time now);
   absl::Status NoteThatItRuns(absl::Time now);
   absl::Status Beat(absl::Time now);
   absl::StatusOr<std::vector<rows::WakeRow>> NextRows(absl::Time now);
   KeeperStep Fire(const std::vector<rows::WakeRow>& rows, absl::Time now);
+  struct Fired;
   absl::Status FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, bool& changed);
   void Report(absl::Time now, std::string_view message, std::string_view error);
 
@@ -96,9 +94,7 @@ class ClockKeeper {
   bool swept_ = true;  // the last batch reached what is not due yet
   absl::Time from_the_first_at_ = absl::InfinitePast();
 
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::StepThread thread_;  // last: it uses the others
 };
 
 }  // namespace waypost::referral

@@ -1,13 +1,9 @@
 #include "services/referral/programme_keeper.h"
 
 #include <algorithm>
-#include <atomic>
-#include <memory>
 #include <utility>
 
-#include "absl/synchronization/blocking_counter.h"
 #include "common/base/status_macros.h"
-#include "common/base/thread_name.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
 #include "prometheus/registry.h"
@@ -46,38 +42,19 @@ ProgrammeKeeper::ProgrammeKeeper(const rpc::Environment& env, ReferralChange& ch
       walking_(GaugeOf(env, "waypost_programme_walking",
                        "1 while what is open under programmes is looked at, otherwise 0")),
       failed_(GaugeOf(env, "waypost_programme_failed",
-                      "Referrals that could not be looked at in this walk, and are tried again")) {}
-
-ProgrammeKeeper::~ProgrammeKeeper() {
-  Stop();
-}
+                      "Referrals that could not be looked at in this walk, and are tried again")),
+      thread_("programmes", kIdle) {}
 
 void ProgrammeKeeper::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_.Start([this] { return StepThenRest(); });
 }
 
-void ProgrammeKeeper::Stop() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void ProgrammeKeeper::Run() {
-  base::NameThisThread("programmes");
-  while (true) {
-    const absl::Time began = env_.node.clock.Now();
-    const absl::StatusOr<ProgrammeStep> step = Step();
-    absl::Duration rest = kIdle;
-    if (step.ok() && step->more) {
-      rest = absl::Seconds(static_cast<double>(step->looked_at) / options_.rate) -
-             (env_.node.clock.Now() - began);
-    }
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::clamp(rest, absl::ZeroDuration(), kIdle));
-    if (stopping_) return;
-  }
+base::StepAndRest ProgrammeKeeper::StepThenRest() {
+  const absl::Time began = env_.node.clock.Now();
+  const absl::StatusOr<ProgrammeStep> step = Step();
+  if (!step.ok() || !step->more) return {};
+  const absl::Duration span = absl::Seconds(static_cast<double>(step->looked_at) / options_.rate);
+  return {.more = true, .rest = span - (env_.node.clock.Now() - began)};
 }
 
 absl::StatusOr<ProgrammeStep> ProgrammeKeeper::Step() {
@@ -155,30 +132,18 @@ absl::StatusOr<ProgrammeStep> ProgrammeKeeper::WalkReferrals(rows::ProgrammeWalk
 }
 
 ProgrammeStep ProgrammeKeeper::Look(const std::vector<std::string>& names, bool index, absl::Time now) {
-  std::atomic<int> changed = 0;
-  std::atomic<int> failed = 0;
-  std::atomic<bool> walks_again = false;
-  absl::BlockingCounter left(static_cast<int>(names.size()));
-  for (const std::string& name : names) {
-    auto looked = std::make_shared<Looked>();
-    rpc::SystemChange(
-        env_, kProgrammes, now,
-        [this, &name, index, looked](rpc::Mutation& mutation) {
-          return LookAtOne(mutation, name, index, *looked);
-        },
-        [&, looked](const absl::Status& status) {
-          if (!status.ok()) walks_again = true;
-          if (!status.ok() && !looked->is_protected) ++failed;
-          if (status.ok() && looked->changed && !looked->is_protected) ++changed;
-          left.DecrementCount();
-        });
+  std::vector<Looked> looked(names.size());
+  const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
+      env_, kProgrammes, now, names.size(),
+      [&](size_t i, rpc::Mutation& mutation) { return LookAtOne(mutation, names[i], index, looked[i]); });
+  ProgrammeStep step{.looked_at = static_cast<int>(names.size()), .more = true};
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!results[i].ok()) step.walks_again = true;
+    if (looked[i].is_protected) continue;
+    if (!results[i].ok()) ++step.failed;
+    if (results[i].ok() && looked[i].changed) ++step.changed;
   }
-  left.Wait();
-  return {.looked_at = static_cast<int>(names.size()),
-          .changed = changed,
-          .failed = failed,
-          .walks_again = walks_again,
-          .more = true};
+  return step;
 }
 
 absl::Status ProgrammeKeeper::LookAtOne(rpc::Mutation& mutation, const std::string& name, bool index,

@@ -8,14 +8,12 @@
 #define WAYPOST_SERVICES_REFERRAL_PROGRAMME_KEEPER_H_
 
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/step_thread.h"
 #include "common/rpc/environment.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
@@ -48,20 +46,19 @@ class ProgrammeKeeper {
  public:
   // All must outlive this.
   ProgrammeKeeper(const rpc::Environment& env, ReferralChange& change, ProgrammeKeeperOptions options = {});
-  ~ProgrammeKeeper();
   ProgrammeKeeper(const ProgrammeKeeper&) = delete;
   ProgrammeKeeper& operator=(const ProgrammeKeeper&) = delete;
 
   // Works on a thread of its own from now on.
   void Start();
   // Waits for what is in flight.
-  void Stop();
+  void Stop() { thread_.Stop(); }
 
   // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
   absl::StatusOr<ProgrammeStep> Step();
 
  private:
-  void Run();
+  base::StepAndRest StepThenRest();
   absl::Status AskForFirst();
   absl::StatusOr<ProgrammeStep> WalkProgramme(rows::ProgrammeWalk walk);
   absl::StatusOr<ProgrammeStep> WalkReferrals(rows::ProgrammeWalk walk, absl::Time now);
@@ -80,9 +77,7 @@ class ProgrammeKeeper {
   std::string turn_;  // the walk that ended last, or could not: another one goes on
   absl::Time not_before_ = absl::InfinitePast();
 
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::StepThread thread_;  // last: it uses the others
 };
 
 }  // namespace waypost::referral

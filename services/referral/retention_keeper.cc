@@ -1,15 +1,11 @@
 #include "services/referral/retention_keeper.h"
 
 #include <algorithm>
-#include <atomic>
-#include <memory>
 #include <optional>
 #include <utility>
 
-#include "absl/synchronization/blocking_counter.h"
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
-#include "common/base/thread_name.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
 #include "services/referral/enrolment_repository.h"
@@ -87,34 +83,16 @@ absl::Status Report(store::Writer& writer, std::string_view body, const NextEras
 
 RetentionKeeper::RetentionKeeper(const rpc::Environment& env, ReferralChange& change,
                                  RetentionOptions options)
-    : env_(env), change_(change), options_(options) {}
-
-RetentionKeeper::~RetentionKeeper() {
-  Stop();
-}
+    : env_(env), change_(change), options_(options), thread_("retention", kIdle) {}
 
 void RetentionKeeper::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_.Start([this] { return StepThenRest(); });
 }
 
-void RetentionKeeper::Stop() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void RetentionKeeper::Run() {
-  base::NameThisThread("retention");
-  while (true) {
-    const absl::StatusOr<RetentionStep> step = Step();
-    absl::Duration rest = kIdle;
-    if (step.ok() && step->more) rest = absl::Seconds(static_cast<double>(kBatch) / options_.erase_rate);
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::min(rest, kIdle));
-    if (stopping_) return;
-  }
+base::StepAndRest RetentionKeeper::StepThenRest() {
+  const absl::StatusOr<RetentionStep> step = Step();
+  if (!step.ok() || !step->more) return {};
+  return {.more = true, .rest = absl::Seconds(static_cast<double>(kBatch) / options_.erase_rate)};
 }
 
 absl::StatusOr<RetentionStep> RetentionKeeper::Step() {
@@ -180,24 +158,21 @@ absl::StatusOr<std::vector<rows::RetentionRow>> RetentionKeeper::NextRows(absl::
 }
 
 RetentionStep RetentionKeeper::Erase(const std::vector<rows::RetentionRow>& rows, absl::Time now) {
-  std::atomic<int> erased = 0;
-  std::atomic<int> dated = 0;
-  std::atomic<int> refused = 0;
-  absl::BlockingCounter left(static_cast<int>(rows.size()));
-  for (const rows::RetentionRow& row : rows) {
-    auto did = std::make_shared<Did>(Did::kLooked);
-    rpc::SystemChange(
-        env_, kRetention, now,
-        [this, &row, did](rpc::Mutation& mutation) { return EraseOne(mutation, row, *did); },
-        [&, did](const absl::Status& status) {
-          if (!status.ok()) ++refused;
-          if (status.ok() && *did == Did::kErased) ++erased;
-          if (status.ok() && *did == Did::kDated) ++dated;
-          left.DecrementCount();
-        });
+  std::vector<Did> did(rows.size(), Did::kLooked);
+  const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
+      env_, kRetention, now, rows.size(),
+      [&](size_t i, rpc::Mutation& mutation) { return EraseOne(mutation, rows[i], did[i]); });
+  RetentionStep step;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!results[i].ok()) {
+      ++step.refused;
+    } else if (did[i] == Did::kErased) {
+      ++step.erased;
+    } else if (did[i] == Did::kDated) {
+      ++step.dated;
+    }
   }
-  left.Wait();
-  return {.erased = erased, .dated = dated, .refused = refused};
+  return step;
 }
 
 absl::Status RetentionKeeper::EraseOne(rpc::Mutation& mutation, const rows::RetentionRow& row, Did& did) {

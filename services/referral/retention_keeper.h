@@ -9,14 +9,12 @@
 #define WAYPOST_SERVICES_REFERRAL_RETENTION_KEEPER_H_
 
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/step_thread.h"
 #include "common/rpc/environment.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/retention_repository.h"
@@ -46,14 +44,13 @@ class RetentionKeeper {
 
   // All must outlive this.
   RetentionKeeper(const rpc::Environment& env, ReferralChange& change, RetentionOptions options);
-  ~RetentionKeeper();
   RetentionKeeper(const RetentionKeeper&) = delete;
   RetentionKeeper& operator=(const RetentionKeeper&) = delete;
 
   // Works on a thread of its own from now on.
   void Start();
   // Waits for what is in flight.
-  void Stop();
+  void Stop() { thread_.Stop(); }
 
   // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
   absl::StatusOr<RetentionStep> Step();
@@ -62,7 +59,7 @@ class RetentionKeeper {
   enum class Did { kLooked, kDated, kErased };
 
   const RetentionTable& table() const { return change_.clockwork().clocks.retention; }
-  void Run();
+  base::StepAndRest StepThenRest();
   // True when all is dated by the rules at hand.
   absl::StatusOr<bool> DateAll(absl::Time now, RetentionStep& step);
   absl::StatusOr<std::vector<rows::RetentionRow>> NextRows(absl::Time now);
@@ -78,9 +75,7 @@ class RetentionKeeper {
   std::string after_;  // the row that the next batch begins after
   absl::Time next_note_ = absl::InfinitePast();
 
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::StepThread thread_;  // last: it uses the others
 };
 
 }  // namespace waypost::referral

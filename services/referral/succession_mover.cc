@@ -1,14 +1,11 @@
 #include "services/referral/succession_mover.h"
 
 #include <algorithm>
-#include <atomic>
 #include <set>
 #include <utility>
 
-#include "absl/synchronization/blocking_counter.h"
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
-#include "common/base/thread_name.h"
 #include "common/rpc/mutate.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
@@ -154,38 +151,19 @@ SuccessionMover::SuccessionMover(const rpc::Environment& env, ReferralChange& ch
                   "Open referrals of bodies that are no more which nobody took over, in the last walks")),
       failed_(
           GaugeOf(env, "waypost_succession_failed",
-                  "Referrals that could not be moved in the last walks, and are tried again in the next")) {}
-
-SuccessionMover::~SuccessionMover() {
-  Stop();
-}
+                  "Referrals that could not be moved in the last walks, and are tried again in the next")),
+      thread_("successions", kIdle) {}
 
 void SuccessionMover::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_.Start([this] { return StepThenRest(); });
 }
 
-void SuccessionMover::Stop() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void SuccessionMover::Run() {
-  base::NameThisThread("successions");
-  while (true) {
-    const absl::Time began = env_.node.clock.Now();
-    const absl::StatusOr<MoverStep> step = Step();
-    absl::Duration rest = kIdle;
-    if (step.ok() && step->more) {
-      rest = absl::Seconds(static_cast<double>(step->looked_at) / options_.rate) -
-             (env_.node.clock.Now() - began);
-    }
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::clamp(rest, absl::ZeroDuration(), kIdle));
-    if (stopping_) return;
-  }
+base::StepAndRest SuccessionMover::StepThenRest() {
+  const absl::Time began = env_.node.clock.Now();
+  const absl::StatusOr<MoverStep> step = Step();
+  if (!step.ok() || !step->more) return {};
+  const absl::Duration span = absl::Seconds(static_cast<double>(step->looked_at) / options_.rate);
+  return {.more = true, .rest = span - (env_.node.clock.Now() - began)};
 }
 
 absl::StatusOr<MoverStep> SuccessionMover::Step() {
@@ -356,20 +334,14 @@ absl::StatusOr<std::shared_ptr<const SuccessionMover::Plan>> SuccessionMover::Pr
 
 SuccessionMover::Failures SuccessionMover::Carry(const std::vector<std::shared_ptr<const Plan>>& plans,
                                                  absl::Time now, const std::string& succession) {
-  std::atomic<int> open = 0;
-  std::atomic<int> of_protected = 0;
-  absl::BlockingCounter left(static_cast<int>(plans.size()));
-  for (const std::shared_ptr<const Plan>& plan : plans) {
-    rpc::SystemChange(
-        env_, kSuccessions, now,
-        [this, plan, &succession](rpc::Mutation& mutation) { return CarryOne(mutation, *plan, succession); },
-        [&open, &of_protected, &left, plan](const absl::Status& status) {
-          if (!status.ok()) ++(plan->is_protected ? of_protected : open);
-          left.DecrementCount();
-        });
+  const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
+      env_, kSuccessions, now, plans.size(),
+      [&](size_t i, rpc::Mutation& mutation) { return CarryOne(mutation, *plans[i], succession); });
+  Failures failures;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    if (!results[i].ok()) ++(plans[i]->is_protected ? failures.of_protected : failures.open);
   }
-  left.Wait();
-  return {.open = open, .of_protected = of_protected};
+  return failures;
 }
 
 absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan,
@@ -410,21 +382,12 @@ absl::Status SuccessionMover::GiveAway(const SuccessionMoveRecord& move, absl::T
     if (!no_more) return absl::OkStatus();
   }
   for (int given = options_.batch; given == options_.batch;) {
-    absl::Status done;
-    absl::BlockingCounter left(1);
-    rpc::SystemChange(
-        env_, kSuccessions, now,
-        [&](rpc::Mutation& mutation) -> absl::Status {
+    WAYPOST_RETURN_IF_ERROR(
+        rpc::SystemChangeAndWait(env_, kSuccessions, now, [&](rpc::Mutation& mutation) -> absl::Status {
           WAYPOST_ASSIGN_OR_RETURN(
               given, GiveAwayCorrections(mutation, bodies_, move.predecessor(), options_.batch));
           return absl::OkStatus();
-        },
-        [&](const absl::Status& status) {
-          done = status;
-          left.DecrementCount();
-        });
-    left.Wait();
-    WAYPOST_RETURN_IF_ERROR(done);
+        }));
   }
   return absl::OkStatus();
 }

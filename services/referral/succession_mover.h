@@ -15,15 +15,13 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/step_thread.h"
 #include "common/rpc/environment.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
@@ -57,14 +55,13 @@ class SuccessionMover {
   // All must outlive this.
   SuccessionMover(const rpc::Environment& env, ReferralChange& change, Sealing& sealing,
                   const BodyRegistry& bodies, MoverOptions options = {});
-  ~SuccessionMover();
   SuccessionMover(const SuccessionMover&) = delete;
   SuccessionMover& operator=(const SuccessionMover&) = delete;
 
   // Works on a thread of its own from now on.
   void Start();
   // Waits for what is in flight.
-  void Stop();
+  void Stop() { thread_.Stop(); }
 
   // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
   absl::StatusOr<MoverStep> Step();
@@ -72,7 +69,7 @@ class SuccessionMover {
  private:
   struct Plan;
 
-  void Run();
+  base::StepAndRest StepThenRest();
   // Whose turn it is: the one that walks, to the end of its walk, then the next one, and around. Null: none,
   // or all of them rest.
   const rows::OpenMove* Choose(const std::vector<rows::OpenMove>& open, absl::Time now) const;
@@ -121,9 +118,7 @@ class SuccessionMover {
   };
   std::map<std::string, LastWalk> last_walks_;  // by succession
 
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::StepThread thread_;  // last: it uses the others
 };
 
 }  // namespace waypost::referral

@@ -1,0 +1,112 @@
+#include "common/base/step_thread.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <array>
+#include <string>
+#include <thread>
+
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/notification.h"
+
+namespace waypost::base {
+namespace {
+
+// A rest that only a wake or a stop ends.
+constexpr absl::Duration kForEver = absl::InfiniteDuration();
+
+TEST(StepThread, GoesOnWhileThereIsMoreAndThenIdles) {
+  int steps = 0;
+  absl::Notification done;
+  StepThread thread("steps", kForEver);
+  thread.Start([&]() -> StepAndRest {
+    if (++steps < 3) return {.more = true, .rest = -absl::Seconds(1)};
+    if (steps == 3) done.Notify();
+    return {.more = false, .rest = absl::ZeroDuration()};
+  });
+  done.WaitForNotification();
+  thread.Stop();
+  EXPECT_EQ(steps, 3) << "without more there is no rest that ends by itself";
+}
+
+TEST(StepThread, RestsNoLongerThanWhereItIdles) {
+  absl::BlockingCounter left(3);
+  int steps = 0;
+  StepThread thread("steps", absl::Milliseconds(1));
+  thread.Start([&]() -> StepAndRest {
+    if (++steps <= 3) left.DecrementCount();
+    return {.more = steps < 2, .rest = absl::Hours(1)};
+  });
+  left.Wait();
+  thread.Stop();
+  EXPECT_GE(steps, 3);
+}
+
+TEST(StepThread, AWakeEndsTheRestOrTheNextOne) {
+  absl::Notification first;
+  absl::Notification second;
+  absl::Notification third;
+  int steps = 0;
+  StepThread thread("steps", kForEver);
+  thread.Start([&]() -> StepAndRest {
+    ++steps;
+    if (steps == 1) first.Notify();
+    if (steps == 2) {
+      thread.Wake();  // while it works
+      second.Notify();
+    }
+    if (steps == 3) third.Notify();
+    return {};
+  });
+  first.WaitForNotification();
+  thread.Wake();
+  second.WaitForNotification();
+  third.WaitForNotification();
+  thread.Stop();
+  EXPECT_EQ(steps, 3) << "one step for each";
+}
+
+TEST(StepThread, AStopWaitsForTheStepAtHand) {
+  absl::Notification began;
+  absl::Notification release;
+  int ended = 0;
+  StepThread thread("steps", kForEver);
+  thread.Start([&]() -> StepAndRest {
+    if (!began.HasBeenNotified()) began.Notify();
+    release.WaitForNotification();
+    ++ended;
+    return {.more = true};
+  });
+  began.WaitForNotification();
+  std::thread stopper([&thread] { thread.Stop(); });
+  release.Notify();
+  stopper.join();
+  EXPECT_GE(ended, 1);
+}
+
+TEST(StepThread, IsStoppedTwiceOrUnstarted) {
+  StepThread never("steps", kForEver);
+  never.Stop();
+  never.Stop();
+  StepThread once("steps", kForEver);
+  once.Start([]() -> StepAndRest { return {}; });
+  once.Stop();
+  once.Stop();
+}
+
+TEST(StepThread, HasItsName) {
+  std::array<char, 16> name = {};
+  absl::Notification named;
+  StepThread thread("fifteen letters", kForEver);
+  thread.Start([&]() -> StepAndRest {
+    pthread_getname_np(pthread_self(), name.data(), name.size());
+    named.Notify();
+    return {};
+  });
+  named.WaitForNotification();
+  EXPECT_EQ(std::string(name.data()), "fifteen letters");
+}
+
+}  // namespace
+}  // namespace waypost::base
