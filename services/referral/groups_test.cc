@@ -488,6 +488,33 @@ TEST_F(GroupsTest, WhoFreesAPlaceNamesTheNextToTheReceivingBodyAlone) {
   EXPECT_EQ(History(third_one).back().next_on_list(), fourth_one);
 }
 
+TEST_F(GroupsTest, AnOfferThatNobodyAnswersLapsesAtItsTimeAndNamesTheNext) {
+  const std::string first = WithOffer();
+  const std::string second = Waitlisted();
+  const absl::Time answer_by = api::FromTimestamp(Record(first).due().time());
+  ClockKeeper keeper(rig.env(), service.change(), {});
+  const auto run_until = [&](absl::Time until) {
+    while (rig.clock().Now() < until) {
+      rig.clock().Advance(std::min(until - rig.clock().Now(), absl::Minutes(4)));
+      for (bool more = true; more;) more = Must(keeper.Step()).more;
+    }
+  };
+  Must(keeper.Step());
+  run_until(answer_by - absl::Minutes(1));
+  EXPECT_EQ(Record(first).state(), kOffered);
+  EXPECT_EQ(List().free(), 0);
+  run_until(answer_by + absl::Minutes(1));
+  EXPECT_EQ(Record(first).state(), kWaitlisted);
+  const auto history = History(first);
+  const auto lapsed = std::find_if(history.begin(), history.end(),
+                                   [](const auto& entry) { return entry.event() == "OFFER_LAPSE"; });
+  ASSERT_NE(lapsed, history.end());
+  EXPECT_EQ(lapsed->next_on_list(), second) << "it is not its own successor";
+  EXPECT_EQ(lapsed->body(), "") << "nobody did it";
+  Refresh();
+  EXPECT_EQ(List().free(), 1);
+}
+
 TEST_F(GroupsTest, OtherCriteriaOrderTheListAtOnce) {
   const std::string small = Waitlisted();
   const std::string large = Waitlisted("alpha", 3);

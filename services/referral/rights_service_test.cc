@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <barrier>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -222,6 +224,95 @@ TEST_F(RightsServiceTest, OfAForwardAndAWithdrawalAtOnceNobodyIsLeftOut) {
     ASSERT_THAT(Record(linked).right_marks(), SizeIs(1));
     EXPECT_EQ(Record(linked).right_marks(0).request(), right->name());
   }
+}
+
+// What rests on consent, sent on by whoever has it while the person withdraws.
+class ConsentRaceTest : public RightsServiceTest {
+ protected:
+  using Send = std::function<absl::StatusOr<v1::Referral>(const std::string& name)>;
+  enum class Order { kWithdrawnFirst, kSentFirst, kAtOnce };
+
+  v1::Referral Proposed() {
+    auto propose = On<v1::ProposeForwardRequest>(OnConsent());
+    propose.set_body(std::string(kThirdBody));
+    return Must(Do(receiver, &Stub::ProposeForward, propose));
+  }
+  absl::StatusOr<v1::Referral> ConfirmForward(const std::string& name) {
+    auto request = ToBody<v1::ConfirmForwardRequest>(name, kThirdBody);
+    SetConsent(*request.mutable_disclosures(0)->mutable_disclosure());
+    return Do(referring_caseworker, &Stub::ConfirmForward, request);
+  }
+  absl::StatusOr<v1::Referral> HandOver(const std::string& name) {
+    auto request = ToBody<v1::HandOverReferralRequest>(name, kThirdBody);
+    SetConsent(*request.mutable_disclosures(0)->mutable_disclosure());
+    return Do(receiver, &Stub::HandOverReferral, request);
+  }
+
+  // Which of the two came first: the referral was not sent on, or what it was sent on as is stopped, too. The
+  // one that was sent on is in `sent_state` then.
+  std::string Run(const std::string& name, const Send& send, Order order, State sent_state) {
+    absl::StatusOr<v1::Referral> sent;
+    absl::StatusOr<v1::RightsRequest> right;
+    const auto withdraw = [&] {
+      right = Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_WITHDRAWAL));
+    };
+    if (order == Order::kAtOnce) {
+      std::barrier together(2);
+      std::thread other([&] {
+        together.arrive_and_wait();
+        withdraw();
+      });
+      together.arrive_and_wait();
+      sent = send(name);
+      other.join();
+    } else {
+      if (order == Order::kWithdrawnFirst) withdraw();
+      sent = send(name);
+      if (order == Order::kSentFirst) withdraw();
+    }
+    EXPECT_TRUE(right.ok()) << right.status();
+    if (!right.ok()) return "not withdrawn";
+    EXPECT_THAT(OpenableBy(name, kReceivingBody), IsEmpty());
+    EXPECT_FALSE(Record(name).hand_over_pending());
+    if (!sent.ok()) {
+      EXPECT_EQ(ReasonOf(sent), "INVALID_TRANSITION");
+      EXPECT_EQ(right->holder_count(), 2);
+      EXPECT_EQ(Record(name).state(), kCancelled);
+      EXPECT_EQ(Record(name).forwarded_to(), "");
+      return "withdrawn first";
+    }
+    const std::string& linked = sent->forwarded_to();
+    EXPECT_EQ(right->holder_count(), 4);
+    EXPECT_EQ(Record(name).state(), sent_state);
+    EXPECT_EQ(Record(linked).state(), kCancelled);
+    EXPECT_EQ(Record(linked).cancel_reason(), v1::CANCEL_REASON_PERSON_WITHDREW);
+    EXPECT_THAT(Record(linked).right_marks(), SizeIs(1));
+    EXPECT_THAT(OpenableBy(linked, kThirdBody), IsEmpty());
+    return "sent first";
+  }
+
+  void RunAll(const std::function<std::string()>& begin, const Send& send, State sent_state) {
+    EXPECT_EQ(Run(begin(), send, Order::kWithdrawnFirst, sent_state), "withdrawn first");
+    EXPECT_EQ(Run(begin(), send, Order::kSentFirst, sent_state), "sent first");
+    for (int round = 0; round < 20 && !HasFailure(); ++round) {
+      SCOPED_TRACE(round);
+      Run(begin(), send, Order::kAtOnce, sent_state);
+    }
+  }
+};
+
+TEST_F(ConsentRaceTest, OfAConfirmedForwardAndAWithdrawalTheFirstDecidesAndEitherStopsIt) {
+  RunAll([this] { return Proposed().name(); },
+         [this](const std::string& name) { return ConfirmForward(name); }, kForwarded);
+}
+
+TEST_F(ConsentRaceTest, OfAHandOverAndAWithdrawalTheFirstDecidesAndEitherStopsIt) {
+  const auto begin = [this] {
+    const std::string name = Accept(OnConsent(), receiver);
+    return Must(Do(receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(name))).name();
+  };
+  RunAll(
+      begin, [this](const std::string& name) { return HandOver(name); }, kCancelled);
 }
 
 TEST_F(RightsServiceTest, AWithdrawalEndsACaseThatWasToBeHandedOver) {
