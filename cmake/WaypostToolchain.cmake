@@ -12,6 +12,9 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
+# Everything here has threads. One answer for all, as a precompiled header serves only those who define the same.
+add_compile_options(-pthread)
+
 find_program(WAYPOST_CCACHE ccache)
 if(WAYPOST_CCACHE)
   # Without this it takes nothing from the cache that includes a precompiled header.

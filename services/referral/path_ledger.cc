@@ -99,6 +99,15 @@ absl::StatusOr<std::vector<PathRecord>> PathsOf(const store::Reader& reader, std
   return paths;
 }
 
+// Who leads a path; of one that is erased, the side of `referral` that led it when they were linked.
+absl::StatusOr<std::string> LeaderOf(const store::Reader& reader, const ReferralRecord& referral,
+                                     const rows::PathLink& link) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<PathRecord> path, rows::FindPath(reader, link.path));
+  if (path.has_value()) return path->body();
+  const bool received = link.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING;
+  return received ? referral.receiving().body() : referral.referring().body();
+}
+
 }  // namespace
 
 absl::Status WritePath(rpc::Mutation& mutation, const Authorized& as, const PathRecord* before,
@@ -133,9 +142,8 @@ absl::Status LeavePaths(rpc::Mutation& mutation, const Authorized& as, const Ref
   store::Writer& writer = mutation.writer();
   WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(writer, referral.name()));
   for (const rows::PathLink& link : links) {
-    const bool received = link.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING;
-    const v1::Side& leading = received ? referral.receiving() : referral.referring();
-    if (leading.body() == body) return ProtectedIsUnlinked(referral.name());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string leader, LeaderOf(writer, referral, link));
+    if (leader == body) return ProtectedIsUnlinked(referral.name());
   }
   for (const rows::PathLink& link : links) {
     rows::LeavePath(writer, link);

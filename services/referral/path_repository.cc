@@ -124,7 +124,7 @@ void PutPathLink(store::Writer& writer, const PathLink& link) {
 
 void LeavePath(store::Writer& writer, const PathLink& link) {
   writer.Delete(KeyBuilder(InPrefix(link.path)).Text(IdOfName(link.referral)).Take());
-  if (link.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING) return;
+  if (link.kind != storage::v1::PATH_LINK_KIND_STEP) return;
   writer.Delete(KeyBuilder(OfPrefix(link.referral)).Text(IdOfPath(link.path)).Take());
 }
 
