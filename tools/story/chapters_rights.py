@@ -96,7 +96,8 @@ class WhoMoves:
             (self.second, _VIENNA): "RIGHT_ANSWER_STOPPED_ERASED",
         })
         again = self.desk.disclose(self.cast.vienna, self.second, ["DETAILS"], "DELIVER_SERVICE")
-        report.check("Vienna opens nothing of him any longer", not again.ok, str(again))
+        self.desk.refused("Vienna opens nothing of him any longer", again, "FAILED_PRECONDITION",
+                          "SHARE_ERASED")
 
     # --- the end of keeping -----------------------------------------------------------------------------
 
@@ -207,10 +208,12 @@ class WhoObjects:
         answer = desk.send(cast.athens, "HandOverReferral", {
             "name": self.name, "body": _VIENNA, "unit": cast.vienna.unit,
             "disclosures": [{"person": 1, "disclosure": cases.disclosure("el", "at", "ar")}]})
-        report.check("it cannot be handed over to Vienna", not answer.ok, str(answer))
+        desk.refused("it cannot be handed over to Vienna", answer, "FAILED_PRECONDITION",
+                     "DISCLOSURE_STOPPED")
         report.step("Athens and Livadia", "answer: one stops, the other has a law that makes it keep it")
         self.answer(_ATHENS, right, "STOPPED_ERASED")
         self.answer(_LIVADIA, right, "RETAINED", law=_LAW)
         report.equal("with that the case has ended", short_state(desk.get(cast.estia, self.name)),
                      "CANCELLED")
-        report.check("Athens opens nothing of her any longer", not self.look("PROTECT_PERSON").ok)
+        desk.refused("Athens opens nothing of her any longer", self.look("PROTECT_PERSON"),
+                     "FAILED_PRECONDITION", "SHARE_ERASED")
