@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "common/api/resource.h"
@@ -61,6 +63,48 @@ bool IsOfCase(const ReferralRecord& record, const Names& names) {
   return names.contains(record.part_of()) || names.contains(record.forwarded_from());
 }
 
+// Somebody who answers a search and is of another case: one of those of that person, from 0, the surest and
+// the newest first.
+struct Candidate {
+  const Search* search;
+  rows::FoundPerson found;
+  int place;
+};
+
+// In the order in which they are looked at: at first of each person a share, then what is left; the surest of
+// all persons first in both, and of these the first of each. So neither a common name nor a weak match keeps
+// the others from being looked for. `searches` must outlive them.
+absl::StatusOr<std::vector<Candidate>> CandidatesOf(rows::PersonFinder& finder,
+                                                    const std::vector<Search>& searches,
+                                                    const Names& same_case) {
+  const int limit = kMaxPossibleLookedAt + static_cast<int>(same_case.size());
+  std::vector<Candidate> candidates;
+  std::map<uint32_t, int> count;  // by person
+  for (const Search& search : searches) {
+    int& place = count[search.person];
+    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search, limit));
+    for (const rows::FoundPerson& person : found) {
+      if (!same_case.contains(person.referral)) candidates.push_back({&search, person, place++});
+    }
+  }
+  const int share = std::max(1, kMaxPossibleDuplicates / std::max(1, static_cast<int>(count.size())));
+  const auto turn = [share](const Candidate& candidate) {
+    return std::tuple(candidate.place >= share, candidate.search->strength, candidate.place);
+  };
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [&turn](const Candidate& a, const Candidate& b) { return turn(a) < turn(b); });
+  return candidates;
+}
+
+v1::PossibleDuplicate ToTell(const Candidate& candidate) {
+  v1::PossibleDuplicate one;
+  one.set_person(candidate.search->person);
+  one.set_referral(candidate.found.referral);
+  one.set_referral_person(candidate.found.person);
+  one.set_strength(candidate.search->strength);
+  return one;
+}
+
 }  // namespace
 
 absl::Status AddSearches(Sealing& sealing, std::string_view body, uint32_t person,
@@ -110,28 +154,23 @@ absl::StatusOr<PossibleDuplicates> FindPossible(const store::Reader& reader, con
   PossibleDuplicates possible;
   if (searches.empty()) return possible;
   WAYPOST_ASSIGN_OR_RETURN(const Names same_case, NamesOfCase(reader, next));
-  // Enough to see that there is another one.
-  const int limit = kMaxPossibleLookedAt + 1 + static_cast<int>(same_case.size());
-  int looked_at = 0;
   rows::PersonFinder finder(reader, call.caller->body);
-  for (const Search& search : searches) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search, limit));
-    for (const rows::FoundPerson& person : found) {
-      if (same_case.contains(person.referral)) continue;
-      if (looked_at == kMaxPossibleLookedAt || possible.found.size() == kMaxPossibleDuplicates) {
-        possible.more = true;
-        return possible;
-      }
-      ++looked_at;
-      WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, person.referral));
-      if (!IsShownAsDuplicate(record, call) || IsOfCase(record, same_case)) continue;
-      v1::PossibleDuplicate& one = possible.found.emplace_back();
-      one.set_person(search.person);
-      one.set_referral(person.referral);
-      one.set_referral_person(person.person);
-      one.set_strength(search.strength);
+  WAYPOST_ASSIGN_OR_RETURN(const auto candidates, CandidatesOf(finder, searches, same_case));
+  int looked_at = 0;
+  for (const Candidate& candidate : candidates) {
+    const rows::FoundPerson& person = candidate.found;
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, person.referral));
+    // Whether any follows is not said: it may be one that the caller is not to know of.
+    if (++looked_at == kMaxPossibleLookedAt) possible.more = true;
+    if (IsShownAsDuplicate(record, call) && !IsOfCase(record, same_case)) {
+      if (possible.found.size() == kMaxPossibleDuplicates) possible.more = true;
+      if (possible.found.size() < kMaxPossibleDuplicates) possible.found.push_back(ToTell(candidate));
     }
+    if (possible.more) break;
   }
+  std::stable_sort(possible.found.begin(), possible.found.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.person(), a.strength()) < std::pair(b.person(), b.strength());
+  });
   return possible;
 }
 

@@ -43,13 +43,21 @@ absl::Status RecordFound(rpc::Mutation& mutation, const policy::Authorized& as,
 // What may be told with a referral that is made or sent.
 struct PossibleDuplicates {
   std::vector<v1::PossibleDuplicate> found;
-  bool more = false;  // it was not looked any further, and there may be others
+  // There is another one that the caller may be shown; or kMaxPossibleLookedAt were looked at, whether that
+  // was all or not. So it does not tell of one that is not shown.
+  bool more = false;
 };
 
 // In the transaction that makes or sends `next`, once that is decided and before it writes: at most
-// kMaxPossibleDuplicates, the surest of each person first. Everybody who writes waits for it: it reads
-// kMaxPossibleLookedAt records at most. What belongs to the same case is none: what it is a part of, and the
-// parts of that; what its path began from, and the steps of it; and what these continue or are continued by.
+// kMaxPossibleDuplicates, by person and the surest and the newest of each first. What belongs to the same
+// case is none: what it is a part of, and the parts of that; what its path began from, and the steps of it;
+// and what these continue or are continued by.
+//
+// Everybody who writes waits for it. Of those who are found it reads kMaxPossibleLookedAt records at most,
+// shared by all persons. Before that it reads what is the same case: of a part and of a step of a path
+// 2 * kMaxHopsRuled + 1 records each, and one scan of the parts (kMaxParts of each side) or of the path's
+// referrals (kMaxPathReferrals). And by one cursor, of each lookup (of each person one or two, twice as many
+// while keys are rotated) kMaxPossibleLookedAt index rows more than the case has referrals.
 absl::StatusOr<PossibleDuplicates> FindPossible(const store::Reader& reader, const rpc::Call& call,
                                                 const storage::v1::ReferralRecord& next,
                                                 const std::vector<Search>& searches);

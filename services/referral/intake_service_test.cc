@@ -60,6 +60,33 @@ class IntakeTest : public ReferralRig, public ::testing::Test {
     MakeOlena(*request.mutable_sections(0));
     return request;
   }
+  // Of a unit that the caseworker of the rig is not of.
+  v1::SubmitReferralRequest OfOlenaElsewhere() const {
+    v1::SubmitReferralRequest request = OfOlena();
+    request.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
+    return request;
+  }
+  static void MakeTaras(v1::PersonSections& sections) {
+    sections.mutable_details()->set_given_name("Taras");
+    sections.mutable_details()->set_family_name("Koval");
+    sections.mutable_details()->set_birth_date("2012-05-26");
+  }
+  v1::SubmitReferralRequest OfTaras() const {
+    v1::SubmitReferralRequest request = NewReferral();
+    MakeTaras(*request.mutable_sections(0));
+    return request;
+  }
+  v1::SubmitReferralRequest OfFamily() const {
+    v1::SubmitReferralRequest request = NewReferral(2);
+    MakeOlena(*request.mutable_sections(0));
+    MakeTaras(*request.mutable_sections(1));
+    return request;
+  }
+  // Each a millisecond later: names keep the order of no less than that.
+  v1::Referral SentBy(const std::string& token, const v1::SubmitReferralRequest& request) {
+    rig.clock().Advance(absl::Milliseconds(1));
+    return Must(Do(token, &Stub::SubmitReferral, request));
+  }
   static std::vector<std::string> ToldWith(const v1::Referral& referral) {
     std::vector<std::string> names;
     for (const auto& one : referral.possible_duplicates()) names.push_back(one.referral());
@@ -254,26 +281,19 @@ TEST_F(IntakeTest, NobodyIsToldOfWhatTheyMayNotReadNorOfMoreThanTen) {
 
 // Everybody who writes waits for a submission, however common the name.
 TEST_F(IntakeTest, ACommonNameTakesNoMoreOfTheWriterThanItsBudget) {
-  // Each a millisecond later: names keep the order of no less than that.
-  const auto sent_by = [&](const std::string& token, const v1::SubmitReferralRequest& request) {
-    rig.clock().Advance(absl::Milliseconds(1));
-    return Must(Do(token, &Stub::SubmitReferral, request));
-  };
   const auto reads_of = [&](const v1::SubmitReferralRequest& request) {
     const uint64_t before = rig.store().reads_by_bodies();
-    const v1::Referral sent = sent_by(referring_caseworker, request);
+    const v1::Referral sent = SentBy(referring_caseworker, request);
     return std::pair(rig.store().reads_by_bodies() - before, sent);
   };
-  v1::SubmitReferralRequest elsewhere = OfOlena();
-  elsewhere.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
-  for (int i = 0; i < 19; ++i) sent_by(referrer, elsewhere);
+  for (int i = 0; i < 19; ++i) SentBy(referrer, OfOlenaElsewhere());
   const auto [rare, alone] = reads_of(NewReferral());
   EXPECT_THAT(ToldWith(alone), IsEmpty());
   EXPECT_FALSE(alone.more_possible_duplicates());
   const auto [some, all_looked_at] = reads_of(OfOlena());
   EXPECT_THAT(ToldWith(all_looked_at), IsEmpty());
   EXPECT_FALSE(all_looked_at.more_possible_duplicates()) << "none of 19 may be told, and all were looked at";
-  for (int i = 0; i < 30; ++i) sent_by(referrer, elsewhere);
+  for (int i = 0; i < 30; ++i) SentBy(referrer, OfOlenaElsewhere());
   const auto [many, not_all] = reads_of(OfOlena());
   EXPECT_THAT(ToldWith(not_all), IsEmpty()) << "the newest were looked at, and are a colleague's";
   EXPECT_TRUE(not_all.more_possible_duplicates());
@@ -299,6 +319,47 @@ TEST_F(IntakeTest, TheAnswerSaysWhenThereMayBeOthers) {
   const auto eleven = Must(Do(referrer, &Stub::SubmitReferral, OfOlena()));
   EXPECT_EQ(eleven.possible_duplicates_size(), 10);
   EXPECT_TRUE(eleven.more_possible_duplicates());
+}
+
+TEST_F(IntakeTest, ThatThereMayBeOthersTellsOfNoneThatIsNotShown) {
+  SentBy(referrer, OfOlenaElsewhere());
+  for (int i = 0; i < 10; ++i) SentBy(referring_caseworker, OfOlena());
+  const auto own = SentBy(referring_caseworker, OfOlena());
+  EXPECT_THAT(ToldWith(own), SizeIs(10));
+  EXPECT_FALSE(own.more_possible_duplicates()) << "the eleventh is a colleague's";
+  const auto another = SentBy(referring_caseworker, OfOlena());
+  EXPECT_THAT(ToldWith(another), SizeIs(10));
+  EXPECT_TRUE(another.more_possible_duplicates()) << "now the eleventh is one that may be told";
+}
+
+TEST_F(IntakeTest, WhetherAnyFollowsThoseThatWereLookedAtIsNotTold) {
+  for (int i = 0; i < 20; ++i) SentBy(referrer, OfOlenaElsewhere());
+  const auto sent = SentBy(referring_caseworker, OfOlena());
+  EXPECT_THAT(ToldWith(sent), IsEmpty());
+  EXPECT_TRUE(sent.more_possible_duplicates()) << "as where there are more than twenty";
+}
+
+TEST_F(IntakeTest, ACommonNameInAFamilyKeepsNobodyElseFromBeingLookedFor) {
+  const std::string brother = SentBy(referring_caseworker, OfTaras()).name();
+  for (int i = 0; i < 30; ++i) SentBy(referrer, OfOlenaElsewhere());
+  const auto sent = SentBy(referring_caseworker, OfFamily());
+  ASSERT_THAT(ToldWith(sent), ElementsAre(brother));
+  EXPECT_EQ(sent.possible_duplicates(0).person(), 2U);
+  EXPECT_TRUE(sent.more_possible_duplicates());
+}
+
+TEST_F(IntakeTest, TheSureOnesOfAFamilyComeBeforeTheWeakOnes) {
+  for (int i = 0; i < 12; ++i) Refer("Olena", "Koval", "1990-04-03");
+  const std::string brother = SentBy(referrer, OfTaras()).name();
+  const auto sent = SentBy(referrer, OfFamily());
+  ASSERT_EQ(sent.possible_duplicates_size(), 10);
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(sent.possible_duplicates(i).person(), 1U);
+    EXPECT_EQ(sent.possible_duplicates(i).strength(), v1::DUPLICATE_STRENGTH_DATE_SWAPPED);
+  }
+  EXPECT_EQ(sent.possible_duplicates(9).referral(), brother);
+  EXPECT_EQ(sent.possible_duplicates(9).strength(), v1::DUPLICATE_STRENGTH_SAME);
+  EXPECT_TRUE(sent.more_possible_duplicates());
 }
 
 TEST_F(IntakeTest, APartIsNoDuplicateOfWhatItIsAPartOfNorOfItsOtherParts) {

@@ -69,7 +69,7 @@ absl::Status ShowChange(Session& session, const google::protobuf::Message& messa
         << ", person " << one.referral_person() << " (" << EnumWords(one.strength()) << ")\n";
   }
   if (referral.more_possible_duplicates()) {
-    out << "  there may be more of them: look with `waypost referral duplicates`\n";
+    out << "  there may be more of them: `waypost referral duplicates` tells ten of each person at most\n";
   }
   if (!referral.allowed_actions().empty()) out << "  next: " << Joined(referral.allowed_actions()) << '\n';
   return absl::OkStatus();
