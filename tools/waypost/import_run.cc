@@ -136,7 +136,7 @@ class Run {
         Done(i, at == 0 ? RowResult{.kind = RowResult::Kind::kFailed, .referral = {}, .status = status}
                         : RowResult());
       } else {
-        Done(i, Send(items_[i]));  // as where one is too large
+        SendAlone(i);  // as where one is too large
       }
     }
   }
@@ -155,7 +155,14 @@ class Run {
     if (again.empty()) return;
     // What was answered is kept before anything waits for the others.
     AfterCall();
-    for (const size_t i : again) Done(i, Send(items_[i]));
+    for (const size_t i : again) SendAlone(i);
+  }
+
+  // One of several: what it answers is kept before the next one is sent, which is not once the run ends.
+  void SendAlone(size_t index) {
+    const bool is_sent = !Ends();
+    Done(index, Send(items_[index]));
+    if (is_sent) AfterCall();
   }
 
   // Nothing for a row that is to be sent again.

@@ -293,6 +293,51 @@ TEST(RunImportTest, ABatchThatCannotBeSentIsSentRowByRow) {
   EXPECT_EQ(outcome.stopped_by.code(), absl::StatusCode::kUnauthenticated);
 }
 
+// What was sent and cannot be kept is sent anew by the next run, so nothing more is sent.
+TEST(RunImportTest, WhereARowCannotBeKeptNoneAfterItIsSent) {
+  for (const bool whole_batch_refused : {true, false}) {
+    Told told;
+    const Interrupts interrupts;
+    std::vector<int> sizes;
+    int sent_alone = 0;
+    ImportRunOptions options = Options(told, [&sent_alone](const std::string&) {
+      ++sent_alone;
+      return absl::OkStatus();
+    });
+    InBatches(options, sizes, [](const std::string&) { return error::Overloaded("changes"); });
+    if (whole_batch_refused) {
+      options.submit_batch = [](const auto&, auto&) { return absl::UnimplementedError("not here"); };
+    }
+    options.on_call = [&sent_alone] {
+      return sent_alone < 2 ? absl::OkStatus() : absl::InternalError("the disk is full");
+    };
+    const ImportOutcome outcome = RunImport(Items(30), options, interrupts);
+    EXPECT_EQ(sent_alone, 2) << whole_batch_refused;
+    EXPECT_EQ(outcome.submitted, 2u);
+    EXPECT_EQ(outcome.not_sent, 28u);
+    EXPECT_EQ(outcome.stopped_by.code(), absl::StatusCode::kInternal);
+  }
+}
+
+TEST(RunImportTest, EachRowThatIsSentAloneIsKeptBeforeTheNext) {
+  Told told;
+  const Interrupts interrupts;
+  int submitted = 0;
+  int durable = 0;
+  ImportRunOptions options = Options(told, [&](const std::string&) {
+    EXPECT_EQ(durable, submitted);
+    return absl::OkStatus();
+  });
+  options.in_flight = 1;
+  options.submit_batch = [](const auto&, auto&) { return absl::UnimplementedError("not here"); };
+  options.on_submitted = [&submitted](const ImportItem&, const std::string&) { ++submitted; };
+  options.on_call = [&] {
+    durable = submitted;
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(RunImport(Items(5), options, interrupts).submitted, 5u);
+}
+
 TEST(RunImportTest, TakesAnEmptyFile) {
   Told told;
   const Interrupts interrupts;
