@@ -75,12 +75,15 @@ Caller::Caller(std::shared_ptr<grpc::Channel> channel, rpc::RetryPolicy policy, 
       token_(std::move(token)) {}
 
 absl::Status Caller::Unary(const std::string& method, const google::protobuf::Message& request,
-                           google::protobuf::Message& response, bool idempotent) {
+                           google::protobuf::Message& response, bool idempotent,
+                           const OnAttempt& on_attempt) {
   return rpc::CallWithRetry(policy_, idempotent, sleep_, random_, token_, [&](grpc::ClientContext& context) {
     std::promise<grpc::Status> done;
     stub_.UnaryCall(&context, "/" + method, grpc::StubOptions(), &request, &response,
                     [&done](grpc::Status status) { done.set_value(std::move(status)); });
-    return rpc::FromGrpc(done.get_future().get());
+    absl::Status ended = rpc::FromGrpc(done.get_future().get());
+    if (on_attempt) on_attempt(ended);
+    return ended;
   });
 }
 

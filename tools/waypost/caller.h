@@ -9,6 +9,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -61,10 +62,14 @@ class Caller {
   Caller(std::shared_ptr<grpc::Channel> channel, rpc::RetryPolicy policy, rpc::Sleeper sleep,
          rpc::TokenSource token);
 
+  // Is told how each attempt ended.
+  using OnAttempt = std::function<void(const absl::Status&)>;
+
   // `method` as in "waypost.referral.v1.ReferralService/AcceptReferral". Repeats what rpc::ShouldRetry
   // allows.
   absl::Status Unary(const std::string& method, const google::protobuf::Message& request,
-                     google::protobuf::Message& response, bool idempotent);
+                     google::protobuf::Message& response, bool idempotent,
+                     const OnAttempt& on_attempt = nullptr);
 
   std::unique_ptr<ServerStream> Open(const std::string& method, const google::protobuf::Message& request,
                                      google::protobuf::Message& message);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/api/names.h"
@@ -362,8 +363,45 @@ TEST_F(OfflineQueueTest, AServerThatIsTooBusyIsTriedAgainLater) {
     };
     EXPECT_EQ(Send().code, ExitCode::kUnavailable) << busy;
     EXPECT_EQ(States(), (std::vector<std::string>{"WAITING", "WAITING"})) << busy;
+    EXPECT_FALSE(Lines()[0].contains("firstSentTime")) << busy << ": nothing was done";
   }
   for (const pb::AddNoteRequest& noted : Noted()) EXPECT_EQ(noted.name(), kOne);
+}
+
+TEST_F(OfflineQueueTest, WhatTheServerRefusedBeforehandEachTimeIsNotLost) {
+  Note(kOne, "", "first");
+  const auto refuse = [this](const absl::Status& first, const absl::Status& then) {
+    server_.referrals.on_note = [first, then, is_first = true](const pb::AddNoteRequest&,
+                                                               pb::Referral&) mutable {
+      return rpc::ToGrpc(std::exchange(is_first, false) ? first : then);
+    };
+  };
+  const absl::Status busy = error::Overloaded("changes");
+  const absl::Status expired = error::TokenRefused("it has expired");
+  refuse(busy, expired);
+  EXPECT_EQ(Send().code, ExitCode::kRefused);
+  EXPECT_FALSE(Lines()[0].contains("firstSentTime"));
+  // Somebody on the way may say so after the server has carried it out.
+  refuse(absl::UnauthenticatedError("the gateway says no"), busy);
+  EXPECT_EQ(Send().code, ExitCode::kRefused);
+  EXPECT_TRUE(Lines()[0].contains("firstSentTime"));
+  // What an earlier run marked stays so.
+  refuse(busy, busy);
+  SetFirstSent("2026-03-01T11:30:00Z");
+  EXPECT_EQ(Send().code, ExitCode::kUnavailable);
+  EXPECT_EQ(Lines()[0].at("firstSentTime"), "2026-03-01T11:30:00Z");
+}
+
+TEST_F(OfflineQueueTest, OneLostAnswerAmongRefusalsKeepsTheMark) {
+  Note(kOne, "", "first");
+  int attempts = 0;
+  server_.referrals.on_note = [&attempts](const pb::AddNoteRequest&, pb::Referral&) {
+    if (++attempts == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the answer is lost");
+    return rpc::ToGrpc(error::Overloaded("changes"));
+  };
+  EXPECT_EQ(Send().code, ExitCode::kUnavailable);
+  ASSERT_GT(attempts, 1);
+  EXPECT_TRUE(Lines()[0].contains("firstSentTime"));
 }
 
 TEST_F(OfflineQueueTest, WhatWaitsCanBeDroppedToo) {

@@ -60,6 +60,11 @@ bool StopsTheRun(const absl::Status& status) {
   }
 }
 
+// The server's own word that it has not begun. Whatever else ends a call may come after it was carried out.
+bool IsRefusedBeforehand(const absl::Status& status) {
+  return IsTooBusy(status) || error::ReasonOf(status) == "TOKEN_REFUSED";
+}
+
 // The fields that a request gives, without what they hold.
 std::string GivenIn(const google::protobuf::Message& request) {
   std::vector<const google::protobuf::FieldDescriptor*> present;
@@ -219,6 +224,13 @@ class Sender {
     return follows || is_first ? queue_.Save() : absl::OkStatus();
   }
 
+  // It was not begun: as if it had never been sent.
+  absl::Status Unmark(QueuedChange& change) {
+    if (!change.first_sent.has_value()) return absl::OkStatus();
+    change.first_sent.reset();
+    return queue_.Save();
+  }
+
   // The server no longer knows whether it carried it out.
   bool IsForgotten(const QueuedChange& change) const {
     if (!change.first_sent.has_value()) return false;
@@ -229,8 +241,9 @@ class Sender {
     return error::Make(
         absl::StatusCode::kAborted, kAnswerLost,
         base::Cat("it was sent at ", ShowTime(*change.first_sent, session_.zone()),
-                  ", no answer said what became of it, and by now the server may not know it again: look "
-                  "whether it is in what has happened since. If it is, drop it; if not, retry it"));
+                  ", and no answer said what became of it: it may have been carried out, and by now the "
+                  "server may not know it again. Look whether it is in what has happened since. If it is, "
+                  "drop it; if not, retry it"));
   }
 
   absl::Status Stopped(const absl::Status& why) {
@@ -251,10 +264,18 @@ class Sender {
   absl::Status Send(QueuedChange& change) {
     if (const absl::Status reached = ReachServer(); !reached.ok()) return Stopped(reached);
     if (IsForgotten(change)) return TakeConflict(change, AnswerLost(change));
+    const bool was_marked = change.first_sent.has_value();
     WAYPOST_RETURN_IF_ERROR(Mark(change));
     pb::Referral after;
-    const absl::Status status = session_.Call(kService + change.method, *change.request, after);
-    if (StopsTheRun(status)) return Stopped(status);
+    bool may_be_done = was_marked;
+    const absl::Status status =
+        session_.Call(kService + change.method, *change.request, after, [&](const absl::Status& ended) {
+          if (!IsRefusedBeforehand(ended)) may_be_done = true;
+        });
+    if (StopsTheRun(status)) {
+      if (!may_be_done) WAYPOST_RETURN_IF_ERROR(Unmark(change));
+      return Stopped(status);
+    }
     if (!status.ok()) return TakeConflict(change, status);
     return TakeDone(change, after);
   }

@@ -214,7 +214,8 @@ absl::Status Session::Keep(const std::string& method, Message& request, const Me
   return absl::CancelledError("kept for later");
 }
 
-absl::Status Session::Call(const std::string& method, Message& request, Message& response) {
+absl::Status Session::Call(const std::string& method, Message& request, Message& response,
+                           const Caller::OnAttempt& on_attempt) {
   if (!options_.later.empty()) return Keep(method, request, response);
   WAYPOST_ASSIGN_OR_RETURN(Caller * caller, this->caller());
   const bool is_change = TextField(request, "request_id") != nullptr;
@@ -222,7 +223,7 @@ absl::Status Session::Call(const std::string& method, Message& request, Message&
     SetText(request, "request_id", request_id());
     used_request_id_ = true;
   }
-  return caller->Unary(method, request, response, is_change || IsRead(method));
+  return caller->Unary(method, request, response, is_change || IsRead(method), on_attempt);
 }
 
 absl::Status Session::ListAll(const std::string& method, const PageOptions& page, Message& request,

@@ -78,9 +78,9 @@ class Session {
   // Calls `method` ("waypost.directory.v1.DirectoryService/GetBody"). A request that has an empty
   // `request_id` gets this run's. Repeats after a transient error what may be repeated: reads, and changes
   // with a request_id. With --later, a change of a referral is kept, and the status ends the command well; a
-  // call that cannot be kept is INVALID_FIELD.
+  // call that cannot be kept is INVALID_FIELD. `on_attempt` is told how each attempt ended.
   absl::Status Call(const std::string& method, google::protobuf::Message& request,
-                    google::protobuf::Message& response);
+                    google::protobuf::Message& response, const Caller::OnAttempt& on_attempt = nullptr);
   // Calls a List method until `page.limit` items are there or no more are; `response` holds them all. Tells
   // on the error stream when there are more.
   absl::Status ListAll(const std::string& method, const PageOptions& page, google::protobuf::Message& request,
