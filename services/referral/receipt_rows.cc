@@ -52,9 +52,10 @@ bool IsDeliveredTo(const Authorized& as, const ReferralRecord& record) {
 }
 
 rpc::SystemBody Delivering(const ReferralRecord& shown) {
-  return [name = shown.name(), sending = SendingUnderWay(shown)](rpc::Mutation& mutation) -> absl::Status {
+  return [name = shown.name(), sending = SendingUnderWay(shown),
+          hash = shown.content_hash()](rpc::Mutation& mutation) -> absl::Status {
     WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, rows::Get(mutation.writer(), name));
-    if (SendingUnderWay(record) != sending) return absl::OkStatus();
+    if (SendingUnderWay(record) != sending || record.content_hash() != hash) return absl::OkStatus();
     const auto receipt =
         AddReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, api::NotBefore(mutation.call().now, record), record);
     if (!receipt.has_value()) return absl::OkStatus();

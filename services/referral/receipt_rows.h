@@ -28,7 +28,8 @@ absl::Status RecordReading(rpc::Mutation& mutation, const policy::Authorized& as
 bool IsDeliveredTo(const policy::Authorized& as, const storage::v1::ReferralRecord& record);
 
 // DELIVERED, by the system: `shown` was shown to its receiving body. Looks at the record again, since others
-// may have been quicker; nothing where it has been sent again since, or is another body's.
+// may have been quicker; nothing where it has been sent again since, is another body's, or has another
+// content hash: a receipt says none that was not shown.
 rpc::SystemBody Delivering(const storage::v1::ReferralRecord& shown);
 
 }  // namespace waypost::referral

@@ -20,8 +20,11 @@ namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace): the rig and the referrals of this room
 using policy::Role;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 class ReceiptsTest : public ::testing::Test, protected ReferralRig {
@@ -47,14 +50,25 @@ class ReceiptsTest : public ::testing::Test, protected ReferralRig {
     return events;
   }
 
-  std::string HashOf(std::string_view name) {
+  // The referring body puts right what was sent of the first person.
+  void PutRight(std::string_view name) {
+    const std::string right =
+        Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_RECTIFICATION))).name();
+    auto answer = Receipt(right, name, v1::RIGHT_ANSWER_RECTIFIED);
+    answer.mutable_corrected()->set_person(1);
+    answer.mutable_corrected()->mutable_screening()->set_text("mornings only");
+    Must(Do(referrer, &Stub::AnswerRightsRequest, answer));
+  }
+
+  std::string TextOf(std::string_view name) {
     Commitments commitments;
     for (const auto& section : Sections(name)) {
       commitments.emplace_back(base::Cat(section.person(), ".", SectionName(section.section())),
                                section.commitment());
     }
-    return crypto::Sha256(ContentText(Record(name), commitments));
+    return ContentText(Record(name), commitments);
   }
+  std::string HashOf(std::string_view name) { return crypto::Sha256(TextOf(name)); }
 };
 
 TEST_F(ReceiptsTest, ItIsReceivedThenShownThenOpened) {
@@ -301,6 +315,39 @@ TEST_F(ReceiptsTest, WhatWasShownOfOneSendingDeliversNoOther) {
   EXPECT_EQ(sending(0), api::FromTimestamp(shown.receipts(0).time()));
   EXPECT_GT(sending(1), sending(0)) << "sent in one moment, they are two";
   EXPECT_EQ(sending(2), sending(1));
+}
+
+TEST_F(ReceiptsTest, WhatIsPutRightAfterItWasShownIsNotDeliveredByThat) {
+  const std::string name = Requested();
+  const std::string before = Record(name).content_hash();
+  // It is put right after it was shown, and before that is noted.
+  rig.store().BeforeNext([&] { PutRight(name); });
+  EXPECT_EQ(Must(Get(receiver, name)).content_hash(), before);
+  const std::string after = Record(name).content_hash();
+  ASSERT_NE(after, before);
+  EXPECT_THAT(Kinds(name), ElementsAre("RECEIVED")) << "the hash that it has now was not shown";
+  EXPECT_THAT(ReceiptEvents(), IsEmpty());
+  EXPECT_EQ(Must(Get(receiver, name)).content_hash(), after);
+  const auto delivered = Must(Get(referrer, name));
+  ASSERT_THAT(KindsIn(delivered), ElementsAre("RECEIVED", "DELIVERED"));
+  EXPECT_EQ(delivered.receipts(1).content_hash(), after);
+}
+
+TEST_F(ReceiptsTest, WhatIsPutRightIsHashedOverThoseWhoAreInItByThen) {
+  const std::string name = Requested(2);
+  const std::string sent = Record(name).content_hash();
+  const auto objected =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION, 2)));
+  Must(Do(receiver, &Stub::AnswerRightsRequest,
+          Receipt(objected.name(), name, v1::RIGHT_ANSWER_STOPPED_ERASED)));
+  ASSERT_EQ(Record(name).persons_size(), 1);
+  EXPECT_EQ(Record(name).content_hash(), sent) << "who is taken out changes nothing by that alone";
+  PutRight(name);
+  const std::string text = TextOf(name);
+  EXPECT_THAT(text, AllOf(HasSubstr("\nperson 1\n"), HasSubstr("\nsealed 1."), Not(HasSubstr("\nperson 2\n")),
+                          Not(HasSubstr("\nsealed 2."))));
+  EXPECT_EQ(Record(name).content_hash(), crypto::Sha256(text));
+  EXPECT_NE(Record(name).content_hash(), sent);
 }
 
 TEST_F(ReceiptsTest, ASuccessorGivesNoneOfWhatWasSentToAnother) {
