@@ -33,6 +33,8 @@ using State = QueuedChange::State;
 
 constexpr std::string_view kService = "waypost.referral.v1.ReferralService/";
 constexpr int kFormat = 1;
+// The file was replaced, and it is not sure that it stays so.
+constexpr std::string_view kFileNotSynced = "FILE_NOT_SYNCED";
 
 constexpr std::pair<State, const char*> kStates[] = {{State::kWaiting, "WAITING"},
                                                      {State::kDone, "DONE"},
@@ -64,6 +66,14 @@ absl::Status NotPrivate(const std::string& path, std::string_view why) {
 absl::Status NotWritten(const std::string& path) {
   return error::Make(absl::StatusCode::kInternal, "FILE_NOT_WRITTEN",
                      base::Cat(path, " cannot be written: ", std::strerror(errno)));
+}
+
+absl::Status NotSynced(const std::string& path) {
+  return error::Make(
+      absl::StatusCode::kInternal, kFileNotSynced,
+      base::Cat(path, " was written, but its folder cannot be made durable (", std::strerror(errno),
+                "): the change may have been kept. See what is in it "
+                "(waypost send-later FILE --list) before you keep it again"));
 }
 
 // Nothing where there is no such file.
@@ -176,14 +186,10 @@ bool WriteAll(int file, std::string_view content) {
   return fsync(file) == 0;
 }
 
-// So that the new name is durable, too.
-bool SyncFolderOf(const std::string& path) {
+// The folder that `path` is in, to be made durable; -1 where it cannot be opened. The caller closes it.
+int OpenFolderOf(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int opened = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (opened < 0) return false;
-  const bool synced = fsync(opened) == 0;
-  close(opened);
-  return synced;
+  return open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 }  // namespace
@@ -226,11 +232,12 @@ bool CanBeDoneTwice(const Message& request) {
   return !makes_new || submit->referral().name().empty();
 }
 
-absl::StatusOr<std::unique_ptr<OfflineQueue>> OfflineQueue::Open(const std::string& path, Missing missing) {
+absl::StatusOr<std::unique_ptr<OfflineQueue>> OfflineQueue::Open(const std::string& path, Missing missing,
+                                                                 SyncFolder sync_folder) {
   const std::string lock_path = path + ".lock";
   const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (lock < 0) return NotWritten(lock_path);
-  std::unique_ptr<OfflineQueue> queue(new OfflineQueue(path, lock));
+  std::unique_ptr<OfflineQueue> queue(new OfflineQueue(path, lock, sync_folder));
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
     return error::Unavailable(path, "another run has it: wait until that has ended");
   }
@@ -286,7 +293,7 @@ absl::Status OfflineQueue::Add(QueuedChange change) {
     room = CheckRoom();
   }
   if (room.ok()) room = Save();
-  if (!room.ok()) changes_.pop_back();
+  if (!room.ok() && error::ReasonOf(room) != kFileNotSynced) changes_.pop_back();
   return room;
 }
 
@@ -296,6 +303,14 @@ absl::Status OfflineQueue::Save() const {
 }
 
 absl::Status OfflineQueue::Write(std::string_view content) const {
+  const int folder = OpenFolderOf(path_);
+  if (folder < 0) return NotWritten(path_);
+  const absl::Status written = WriteIn(folder, content);
+  close(folder);
+  return written;
+}
+
+absl::Status OfflineQueue::WriteIn(int folder, std::string_view content) const {
   const std::string beside = path_ + ".part";
   unlink(beside.c_str());
   const int file =
@@ -303,12 +318,13 @@ absl::Status OfflineQueue::Write(std::string_view content) const {
   if (file < 0) return NotWritten(path_);
   const bool written = WriteAll(file, content);
   const bool closed = close(file) == 0;
-  if (written && closed && rename(beside.c_str(), path_.c_str()) == 0 && SyncFolderOf(path_)) {
-    return absl::OkStatus();
+  if (!written || !closed || rename(beside.c_str(), path_.c_str()) != 0) {
+    const absl::Status failed = NotWritten(path_);
+    unlink(beside.c_str());
+    return failed;
   }
-  const absl::Status failed = NotWritten(path_);
-  unlink(beside.c_str());
-  return failed;
+  // From here on the file is the new one, but after a crash it may be the one before.
+  return sync_folder_(folder) == 0 ? absl::OkStatus() : NotSynced(path_);
 }
 
 }  // namespace waypost::cli

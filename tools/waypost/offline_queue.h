@@ -5,6 +5,7 @@
 #define WAYPOST_TOOLS_WAYPOST_OFFLINE_QUEUE_H_
 
 #include <google/protobuf/message.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <memory>
@@ -72,30 +73,38 @@ bool CanBeDoneTwice(const google::protobuf::Message& request);
 class OfflineQueue {
  public:
   enum class Missing { kIsEmpty, kIsRefused };
+  // Makes the names in an open folder durable: 0, or -1 and errno.
+  using SyncFolder = int (*)(int folder);
 
   // FAILED_PRECONDITION / FILE_NOT_PRIVATE for a file that others may read or write; UNAVAILABLE while
   // another run has it; INVALID_FIELD, with the line, for what is no such file or over a limit.
-  static absl::StatusOr<std::unique_ptr<OfflineQueue>> Open(const std::string& path, Missing missing);
+  static absl::StatusOr<std::unique_ptr<OfflineQueue>> Open(const std::string& path, Missing missing,
+                                                            SyncFolder sync_folder = fsync);
   ~OfflineQueue();
   OfflineQueue(const OfflineQueue&) = delete;
   OfflineQueue& operator=(const OfflineQueue&) = delete;
 
   std::vector<QueuedChange>& changes() { return changes_; }
   // Adds it as the last one, and saves. In a full file what was sent or dropped makes room, but for what an
-  // open change of the same referral follows. INVALID_FIELD where it stays full: nothing is added then.
+  // open change of the same referral follows. INVALID_FIELD where it stays full. Nothing is added where it
+  // fails, but for FILE_NOT_SYNCED: then it is in the file, as after Save.
   absl::Status Add(QueuedChange change);
-  // Writes the whole file anew, or leaves it as it was; durable when it returns OK.
+  // Writes the whole file anew, and is durable when it returns OK; or leaves it as it was. INTERNAL /
+  // FILE_NOT_SYNCED: it is written anew, and after a crash may be as it was.
   absl::Status Save() const;
 
  private:
-  OfflineQueue(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+  OfflineQueue(std::string path, int lock, SyncFolder sync_folder)
+      : path_(std::move(path)), lock_(lock), sync_folder_(sync_folder) {}
 
   absl::StatusOr<std::string> Content() const;
   absl::Status CheckRoom() const;
   absl::Status Write(std::string_view content) const;
+  absl::Status WriteIn(int folder, std::string_view content) const;
 
   std::string path_;
   int lock_;
+  SyncFolder sync_folder_;
   std::vector<QueuedChange> changes_;
 };
 

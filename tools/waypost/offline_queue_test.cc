@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -482,6 +484,45 @@ TEST_F(OfflineQueueTest, AFileWithoutRoomForMoreIsStillMarked) {
   queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused);
   ASSERT_TRUE(queue.ok()) << queue.status();
   EXPECT_EQ((*queue)->changes().at(1).first_sent, testing::TestNow());
+}
+
+// The file has its new name by then: what is said to be lost would be sent all the same.
+TEST_F(OfflineQueueTest, WhatIsInTheFileIsNotSaidToBeLostWhereItsFolderCannotBeMadeDurable) {
+  Note(kOne, "", "first");
+  const auto fails = [](int) {
+    errno = EIO;
+    return -1;
+  };
+  auto queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused, fails);
+  ASSERT_TRUE(queue.ok()) << queue.status();
+  QueuedChange second;
+  second.method = "AddNote";
+  second.referral = kTwo;
+  second.request_id = "second";
+  second.request = std::make_unique<pb::AddNoteRequest>();
+  const absl::Status added = (*queue)->Add(std::move(second));
+  EXPECT_EQ(error::ReasonOf(added), "FILE_NOT_SYNCED");
+  EXPECT_THAT(std::string(added.message()), HasSubstr("may have been kept"));
+  EXPECT_EQ((*queue)->changes().size(), 2u);
+  ASSERT_EQ(Lines().size(), 2u);
+  EXPECT_EQ(Lines()[1].at("requestId"), "second");
+  EXPECT_FALSE(folder_.Has("queue.part"));
+}
+
+TEST_F(OfflineQueueTest, WhatCannotBeWrittenIsNotAdded) {
+  Note(kOne, "", "first");
+  const std::string before = folder_.Read("queue");
+  auto queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused);
+  ASSERT_TRUE(queue.ok()) << queue.status();
+  // Nothing else can be made under that name.
+  std::filesystem::create_directories(folder_.Path("queue.part") + "/in-the-way");
+  QueuedChange second;
+  second.method = "AddNote";
+  second.request_id = "second";
+  second.request = std::make_unique<pb::AddNoteRequest>();
+  EXPECT_EQ(error::ReasonOf((*queue)->Add(std::move(second))), "FILE_NOT_WRITTEN");
+  EXPECT_EQ((*queue)->changes().size(), 1u);
+  EXPECT_EQ(folder_.Read("queue"), before);
 }
 
 TEST(CanBeDoneTwiceTest, NotWhatIsForAVersionOrMakesSomethingUnderItsOwnName) {
