@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """docs/operating/limits.md gives the values of the sources."""
 
+import math
 import os
 import re
 import unittest
@@ -11,6 +12,11 @@ DOC = "docs/operating/limits.md"
 REFERRAL = "services/referral/referral_limits.h"
 DIRECTORY = "services/directory/directory_limits.h"
 AUDIT = "services/audit/audit_limits.h"
+IMPORT = "tools/waypost/csv_import.h"
+QUEUE = "tools/waypost/offline_queue.h"
+
+# What a number of the page is counted in, in the unit of the sources: bytes, and hours.
+UNITS = {"KiB": 1024, "MiB": 1024 ** 2, "days": 24}
 
 # The beginning of a row, and the constants whose values it gives, in order.
 ROWS = [
@@ -45,8 +51,13 @@ ROWS = [
     ("| offers in one import", [(DIRECTORY, "kMaxImportOffers"), (DIRECTORY, "kMaxImportTerritories")]),
     ("| territories in one import", [(DIRECTORY, "kMaxRegisterRows"), (DIRECTORY, "kMaxCompleteCountries")]),
     ("| envelopes in one append |", [(AUDIT, "kMaxAppendEnvelopes")]),
-    ("| a file to import;", [("tools/waypost/csv_import.h", "kMaxCsvRows")]),
-    ("| changes kept to be sent", [("tools/waypost/offline_queue.h", "kMaxQueueLines")]),
+    ("| persons in one duplicate", [(REFERRAL, "kMaxPersons"), (REFERRAL, "kMaxDuplicatesOfPerson"),
+                                    (REFERRAL, "kMaxDuplicatesLookedAt"), (REFERRAL, "kDuplicateWithin")]),
+    ("| possible duplicates told", [(REFERRAL, "kMaxPossibleDuplicates"),
+                                    (REFERRAL, "kMaxPossibleLookedAt")]),
+    ("| a file to import;", [(IMPORT, "kMaxCsvBytes"), (IMPORT, "kMaxCsvRows")]),
+    ("| changes kept to be sent", [(QUEUE, "kMaxQueueLines"), (QUEUE, "kMaxQueueBytes")]),
+    ("| how long a change without a version", [(QUEUE, "kRequestIdsKnown")]),
 ]
 
 
@@ -56,15 +67,24 @@ def read(path):
 
 
 def value_of(text, name):
-    """The value of an integer constant; ValueError where there is none of that name."""
-    found = re.search(rf"\b{name} = (\d[\d']*);", text)
-    if not found:
+    """The value of an integer constant, of a product of integers, or of a duration, in hours; ValueError
+    where there is none of that name."""
+    found = re.search(rf"\b{name} = (?:absl::Hours\()?([^;()]*)\)?;", re.sub(r"size_t\{(\d+)\}", r"\1", text))
+    factors = found.group(1).split(" * ") if found else []
+    if not factors or not all(re.fullmatch(r"\d[\d']*", factor) for factor in factors):
         raise ValueError(f"there is no constant {name}")
-    return int(found.group(1).replace("'", ""))
+    return math.prod(int(factor.replace("'", "")) for factor in factors)
 
 
 def numbers_in(cell):
-    return [int(each.replace(",", "")) for each in re.findall(r"\d+(?:,\d{3})*", cell)]
+    return [int(number.replace(",", "")) * UNITS.get(unit, 1)
+            for number, unit in re.findall(r"(\d+(?:,\d{3})*)(?: (\w+))?", cell)]
+
+
+def missing_of(wanted, given):
+    """Those of `wanted` that `given` does not have after the ones before: each number stands for one."""
+    rest = iter(given)
+    return [value for value in wanted if value not in rest]
 
 
 class LimitsDoc(unittest.TestCase):
@@ -77,8 +97,7 @@ class LimitsDoc(unittest.TestCase):
                 self.assertEqual(len(rows), 1, "the row is there once")
                 given = numbers_in(rows[0].rstrip("| ").rsplit("|", 1)[-1])
                 wanted = [value_of(read(path), name) for path, name in constants]
-                missing = [value for value in wanted if value not in given]
-                self.assertEqual(missing, [], f"{rows[0]} gives {given}")
+                self.assertEqual(missing_of(wanted, given), [], f"{rows[0]} gives {given}")
 
 
 class Reading(unittest.TestCase):
@@ -88,6 +107,17 @@ class Reading(unittest.TestCase):
         self.assertRaises(ValueError, value_of, "inline constexpr int kMaxRows = 1;\n", "kMaxRow")
         self.assertEqual(numbers_in(" 10,000 characters; 1000 "), [10000, 1000])
         self.assertEqual(numbers_in(" 2; 5; 10 "), [2, 5, 10])
+        self.assertEqual(value_of("constexpr size_t kMaxBytes = size_t{64} * 1024 * 1024;\n", "kMaxBytes"),
+                         64 * 1024 ** 2)
+        self.assertEqual(value_of("constexpr absl::Duration kWithin = absl::Hours(24 * 366);  // days\n",
+                                  "kWithin"), 24 * 366)
+        self.assertRaises(ValueError, value_of, "constexpr int kMaxRows = kOther;\n", "kMaxRows")
+        self.assertEqual(numbers_in(" 64 MiB; 366 days; 23 hours "), [64 * 1024 ** 2, 24 * 366, 23])
+
+    def test_each_number_stands_for_one_value_in_its_place(self):
+        self.assertEqual(missing_of([2, 5], [2, 3, 5]), [])
+        self.assertEqual(missing_of([5, 2], [2, 5]), [2], "the other way round")
+        self.assertEqual(missing_of([20, 20], [20]), [20], "two of one value")
 
 
 if __name__ == "__main__":
