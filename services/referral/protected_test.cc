@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <set>
@@ -111,9 +112,10 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
   }
 
   // What a watch from the first change on tells, up to one about `last`; nothing where she may not watch.
-  std::vector<std::string> Watched(const std::string& token, const std::string& last) {
+  std::vector<std::string> Watched(const Other& other, const std::string& last) {
     grpc::ClientContext context;
-    context.AddMetadata("authorization", base::Cat("Bearer ", token));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    context.AddMetadata("authorization", base::Cat("Bearer ", other.token));
     v1::WatchReferralsRequest request;
     request.set_cursor("0");
     const auto reader = stub->WatchReferrals(&context, request);
@@ -123,7 +125,8 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
       told.push_back(change.referral());
       if (change.referral() == last) context.TryCancel();
     }
-    reader->Finish();
+    EXPECT_NE(reader->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED)
+        << other.who << " is not told of " << last;
     return told;
   }
 
@@ -356,7 +359,7 @@ TEST_F(ProtectedTest, NoWatchTellsAnybodyElse) {
   assign(referrer, last.find(kReferringBody)->second);
   int watching = 0;
   for (const Other& other : Others()) {
-    const std::vector<std::string> told = Watched(other.token, last.find(other.body)->second);
+    const std::vector<std::string> told = Watched(other, last.find(other.body)->second);
     EXPECT_THAT(told, Not(Contains(name))) << other.who;
     EXPECT_THAT(told, Not(Contains(belatedly))) << other.who;
     const bool may = kWatchReferrals.MayCall({other.role});
