@@ -170,7 +170,8 @@ def receipts_checked(report, cast, desk, folder, name):
     report.check("every signature holds", answer.ok and all(each["holds"] for each in found), str(answer))
     report.equal("they name the body", {each["body"] for each in found}, {"bodies/fr-pont-de-claix"})
     for each in found:
-        report.equal(f"there is nothing in {each['kind']} that could name who looked", sorted(each),
+        kind = each["kind"].removeprefix("TRANSPORT_RECEIPT_KIND_")
+        report.equal(f"of {kind} there is nothing else that could name who looked", sorted(each),
                      sorted(_OF_A_RECEIPT))
     keys = os.path.join(folder, "receipt-keys.json")
     with open(keys, "w", encoding="utf-8") as file:
