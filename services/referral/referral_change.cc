@@ -291,7 +291,7 @@ absl::Status Hide(rpc::Mutation& mutation, std::string_view body, const Referral
   holdings.HideFromSearch();
   holdings.Save(writer);
   for (const storage::v1::RightMarkRecord& mark : next.right_marks()) {
-    WAYPOST_RETURN_IF_ERROR(rows::HideRightsRequest(writer, mark.request()));
+    WAYPOST_RETURN_IF_ERROR(rows::HideInRightsRequest(writer, mark.request(), next.name()));
   }
   return absl::OkStatus();
 }
@@ -338,7 +338,8 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   WAYPOST_RETURN_IF_ERROR(CountOpenParts(mutation.writer(), before, decision));
   WAYPOST_ASSIGN_OR_RETURN(news.out_of_order, CarryGroups(mutation.writer(), before, decision));
   rows::Put(mutation.writer(), is_new ? nullptr : &before, next, SummariesOf(next));
-  WAYPOST_RETURN_IF_ERROR(rows::LeaveRightsRequests(mutation.writer(), before, next));
+  const bool passed_on = by == DoneBy::kSystem;
+  WAYPOST_RETURN_IF_ERROR(rows::LeaveRightsRequests(mutation.writer(), before, next, passed_on));
   if (!is_new && IsProtected(next) && !IsProtected(before)) {
     const std::string& body = as.caller().body;
     WAYPOST_RETURN_IF_ERROR(UnlinkParts(mutation.writer(), next.name(), body, decision.unlinked));

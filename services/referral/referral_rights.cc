@@ -10,6 +10,7 @@
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/referral_protection.h"
 #include "services/referral/referral_view.h"
 #include "services/referral/succession_rules.h"
 
@@ -323,6 +324,44 @@ absl::Status Correct(const RightMarkRecord& mark, const command::AnswerRight& an
   return FillAnew(answer, *person, next.has_submit_time());
 }
 
+// A protected one that is asked no longer; it is counted still.
+bool HasLeft(const RightsHolderRecord& held) {
+  return held.holder().body().empty();
+}
+
+void Leave(RightsHolderRecord& held) {
+  v1::RightsHolder left;
+  left.set_referral(held.holder().referral());
+  *held.mutable_holder() = std::move(left);
+}
+
+void RaiseRevision(absl::Time now, RightsRequestRecord& request) {
+  request.set_revision(request.revision() + 1);
+  *request.mutable_update_time() = api::ToTimestamp(now);
+}
+
+// What everybody sees who may know of it, but for its holders and where it was recorded.
+v1::RightsRequest CommonOf(const RightsRequestRecord& record, const Unread& unread) {
+  v1::RightsRequest view;
+  const int64_t revision = RevisionOf(record, unread);
+  view.set_name(record.name());
+  view.set_etag(api::EtagOf(revision));
+  view.set_revision(revision);
+  view.set_kind(record.kind());
+  view.set_person(record.person());
+  *view.mutable_ask_time() = record.ask_time();
+  view.set_asked_how(record.asked_how());
+  *view.mutable_create_time() = record.create_time();
+  *view.mutable_due_time() = record.due_time();
+  absl::Time updated = api::FromTimestamp(record.update_time());
+  for (const RightsHolderRecord& held : record.holders()) {
+    const bool seen = held.has_change_time() && !unread.contains(held.holder().referral());
+    if (seen) updated = std::max(updated, api::FromTimestamp(held.change_time()));
+  }
+  if (record.has_update_time()) *view.mutable_update_time() = api::ToTimestamp(updated);
+  return view;
+}
+
 }  // namespace
 
 bool Fits(v1::RightKind kind, v1::RightAnswer answer) {
@@ -566,19 +605,38 @@ void ForgetCut(bool passed_on, Decision& decision) {
   }
 }
 
-bool LeaveHolders(const ReferralRecord& referral, const RightMarkRecord& mark, RightsRequestRecord& request) {
+bool LeaveHolders(const ReferralRecord& referral, const RightMarkRecord& mark, bool passed_on,
+                  RightsRequestRecord& request) {
   auto& holders = *request.mutable_holders();
-  bool changes = false;
-  for (int i = holders.size() - 1; i >= 0; --i) {
-    if (holders[i].holder().referral() != referral.name()) continue;
-    changes = true;
-    if (!Asked(mark, holders[i].holder().party())) {
-      holders.DeleteSubrange(i, 1);
+  const bool is_protected = IsProtected(referral);
+  RightsHolderRecord* changed = nullptr;
+  std::vector<int> gone;
+  for (int i = 0; i < holders.size(); ++i) {
+    RightsHolderRecord& held = holders[i];
+    if (held.holder().referral() != referral.name() || HasLeft(held)) continue;
+    if (changed == nullptr) changed = &held;
+    held.clear_other_body();
+    const bool stays = Asked(mark, held.holder().party());
+    // One that owes an answer would be gone as well.
+    const bool would_stay = stays && held.answered_before();
+    if (is_protected && passed_on && !would_stay) held.set_uncounted(true);
+    if (!stays) gone.push_back(i);
+  }
+  if (changed == nullptr) return false;
+  const absl::Time now = api::FromTimestamp(referral.update_time());
+  if (is_protected && !passed_on) {
+    MarkChanged(now, request, *changed);
+  } else {
+    RaiseRevision(now, request);
+  }
+  for (auto i = gone.rbegin(); i != gone.rend(); ++i) {
+    if (is_protected) {
+      Leave(holders[*i]);
     } else {
-      holders[i].clear_other_body();
+      holders.DeleteSubrange(*i, 1);
     }
   }
-  return changes;
+  return true;
 }
 
 bool IsOnlyPerson(const ReferralRecord& record, uint32_t person) {
@@ -720,34 +778,54 @@ void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::
   }
 }
 
-v1::RightsRequest ToRightsRequest(const RightsRequestRecord& record, std::string_view body) {
-  v1::RightsRequest view;
-  view.set_name(record.name());
-  view.set_etag(api::EtagOf(record.revision()));
-  view.set_revision(record.revision());
-  view.set_kind(record.kind());
-  view.set_person(record.person());
-  *view.mutable_ask_time() = record.ask_time();
-  view.set_asked_how(record.asked_how());
-  *view.mutable_create_time() = record.create_time();
-  *view.mutable_due_time() = record.due_time();
-  *view.mutable_update_time() = record.update_time();
-  // Of protected referrals nobody sees more than the own one: its two sides.
+bool IsProtectedHolder(const RightsRequestRecord& record, const RightsHolderRecord& held) {
+  return held.is_protected() || record.is_protected();
+}
+
+void MarkChanged(absl::Time now, RightsRequestRecord& record, RightsHolderRecord& held) {
+  if (!IsProtectedHolder(record, held)) return RaiseRevision(now, record);
+  held.set_changes(held.changes() + 1);
+  *held.mutable_change_time() = api::ToTimestamp(now);
+}
+
+void HideHolders(std::string_view referral, RightsRequestRecord& record) {
+  for (RightsHolderRecord& held : *record.mutable_holders()) {
+    if (held.holder().referral() != referral || held.is_protected()) continue;
+    held.set_is_protected(true);
+    held.set_answered_before(held.holder().answer() != v1::RIGHT_ANSWER_UNSPECIFIED);
+  }
+}
+
+int64_t RevisionOf(const RightsRequestRecord& record, const Unread& unread) {
+  int64_t revision = record.revision();
+  for (const RightsHolderRecord& held : record.holders()) {
+    if (!unread.contains(held.holder().referral())) revision += held.changes();
+  }
+  return revision;
+}
+
+v1::RightsRequest ToRightsRequest(const RightsRequestRecord& record, std::string_view body,
+                                  const Unread& unread) {
+  v1::RightsRequest view = CommonOf(record, unread);
+  // Of what was protected from the start nobody sees more than the own referral: its two sides.
   const bool origin = body == record.origin_body() && !record.is_protected();
   bool knows_where = origin || (body == record.recorded_by() && !record.is_protected());
   for (const RightsHolderRecord& held : record.holders()) {
     const v1::RightsHolder& holder = held.holder();
+    const bool hidden = unread.contains(holder.referral());
+    if (hidden ? held.uncounted() : HasLeft(held)) continue;
     const bool own = holder.body() == body;
-    const bool shown = own || held.other_body() == body || origin;
+    const bool shown = !hidden && (own || held.other_body() == body || origin);
     if (record.is_protected() && !shown) continue;
+    const bool answered = hidden ? held.answered_before() : holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED;
     view.set_holder_count(view.holder_count() + 1);
-    if (holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED) view.set_answered_count(view.answered_count() + 1);
+    if (answered) view.set_answered_count(view.answered_count() + 1);
     if (!shown) continue;
     knows_where = knows_where || holder.referral() == record.referral();
     *view.add_holders() = holder;
     if (!own) view.mutable_holders(view.holders_size() - 1)->clear_actor();
   }
-  if (knows_where) {
+  if (knows_where && !unread.contains(record.referral())) {
     view.set_referral(record.referral());
     view.set_recorded_by(record.recorded_by());
   }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,8 +92,9 @@ absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, a
 // passed on what it should never have had itself.
 void ForgetCut(bool passed_on, Decision& decision);
 // The same in the rights request of one of its marks: who is not asked in `referral` any longer leaves the
-// holders, and is shown none of it. False when nothing changes.
-bool LeaveHolders(const ReferralRecord& referral, const storage::v1::RightMarkRecord& mark,
+// holders, and is shown none of it. False when nothing changes. Where `referral` is protected its readers
+// alone see that, unless it was passed on: then others are told of the cut by what they have a part in.
+bool LeaveHolders(const ReferralRecord& referral, const storage::v1::RightMarkRecord& mark, bool passed_on,
                   storage::v1::RightsRequestRecord& request);
 // Is that person the only one whom this referral concerns? Then an erasure takes the whole share.
 bool IsOnlyPerson(const ReferralRecord& record, uint32_t person);
@@ -124,8 +126,22 @@ void CopyRights(const ReferralRecord& record, const policy::Authorized& as, v1::
 // may say how it is to be.
 absl::Status CheckMayCorrect(const ReferralRecord& record, const command::AnswerRight& answer,
                              const policy::Authorized& as);
-// What a body sees of a rights request.
-v1::RightsRequest ToRightsRequest(const storage::v1::RightsRequestRecord& record, std::string_view body);
+// Those protected referrals of a rights request which somebody does not read, by name.
+using Unread = std::set<std::string, std::less<>>;
+// What somebody of a body sees of a rights request: of what they do not read, no more than how many holders
+// there were when it was protected, and had answered.
+v1::RightsRequest ToRightsRequest(const storage::v1::RightsRequestRecord& record, std::string_view body,
+                                  const Unread& unread = {});
+// Its revision for them: they see no change of what they do not read.
+int64_t RevisionOf(const storage::v1::RightsRequestRecord& record, const Unread& unread);
+// Is the referral of this holder protected?
+bool IsProtectedHolder(const storage::v1::RightsRequestRecord& record,
+                       const storage::v1::RightsHolderRecord& held);
+// One of its holders has changed: whoever may know of that sees a higher revision.
+void MarkChanged(absl::Time now, storage::v1::RightsRequestRecord& record,
+                 storage::v1::RightsHolderRecord& held);
+// From now on its readers alone see who holds something in that referral.
+void HideHolders(std::string_view referral, storage::v1::RightsRequestRecord& record);
 // A line of a body's list.
 v1::RightsTask ToTask(const storage::v1::RightsRequestRecord& record, const v1::RightsHolder& holder);
 

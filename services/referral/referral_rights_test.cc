@@ -609,7 +609,7 @@ TEST(Rights, WhoIsCutOffLeavesTheHolders) {
   add(kName, v1::PARTY_REFERRING, kReferringBody, kReceivingBody);
   add(kName, v1::PARTY_RECEIVING, kReceivingBody, kReferringBody);
   add("referrals/other", v1::PARTY_RECEIVING, kThirdBody, kReferringBody);
-  EXPECT_TRUE(LeaveHolders(cut, cut.right_marks(0), request));
+  EXPECT_TRUE(LeaveHolders(cut, cut.right_marks(0), /*passed_on=*/false, request));
   ASSERT_EQ(request.holders_size(), 2);
   EXPECT_EQ(request.holders(0).holder().body(), kReferringBody);
   EXPECT_EQ(request.holders(0).other_body(), "") << "it is not shown to who is no side any more";
@@ -825,6 +825,43 @@ TEST(Rights, ABodySeesTheHoldersOfItsOwnReferrals) {
   EXPECT_EQ(seen("bodies/m"), "a:f a:m b:m b:g referrals/b");
   EXPECT_EQ(seen("bodies/g"), "b:m b:g c:g c:h referrals/b");
   EXPECT_EQ(seen("bodies/h"), "c:g c:h ") << "nor where it was recorded";
+}
+
+TEST(Rights, OfAProtectedReferralOthersSeeWhatWasCountedBefore) {
+  storage::v1::RightsRequestRecord record;
+  record.set_name(kRequest);
+  record.set_revision(3);
+  record.set_referral("referrals/b");
+  record.set_recorded_by("bodies/g");
+  record.set_origin_body("bodies/f");
+  const auto add = [&record](std::string_view referral, std::string_view body, std::string_view other) {
+    auto& held = *record.add_holders();
+    held.mutable_holder()->set_referral(std::string(referral));
+    held.mutable_holder()->set_body(std::string(body));
+    held.set_other_body(std::string(other));
+  };
+  add("referrals/a", "bodies/f", "bodies/m");
+  add("referrals/a", "bodies/m", "bodies/f");
+  add("referrals/b", "bodies/m", "bodies/g");
+  add("referrals/b", "bodies/g", "bodies/m");
+  record.mutable_holders(2)->mutable_holder()->set_answer(v1::RIGHT_ANSWER_RESTRICTED);
+  HideHolders("referrals/b", record);
+  record.mutable_holders(3)->mutable_holder()->set_answer(v1::RIGHT_ANSWER_RESTRICTED);
+  MarkChanged(absl::UnixEpoch(), record, *record.mutable_holders(3));
+  const Unread unread = {"referrals/b"};
+  for (const std::string_view body : {"bodies/f", "bodies/m", "bodies/g"}) {
+    const v1::RightsRequest view = ToRightsRequest(record, body, unread);
+    EXPECT_EQ(view.holder_count(), 4) << body;
+    EXPECT_EQ(view.answered_count(), 1) << body;
+    EXPECT_EQ(view.revision(), 3) << body;
+    EXPECT_EQ(view.referral() + view.recorded_by(), "") << body;
+    EXPECT_EQ(view.holders_size(), body == "bodies/g" ? 0 : 2) << body;
+  }
+  const v1::RightsRequest read = ToRightsRequest(record, "bodies/g");
+  EXPECT_EQ(read.holders_size(), 2);
+  EXPECT_EQ(read.answered_count(), 2);
+  EXPECT_EQ(read.revision(), 4);
+  EXPECT_EQ(read.referral(), "referrals/b");
 }
 
 }  // namespace

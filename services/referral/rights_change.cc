@@ -52,6 +52,7 @@ RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party) {
       record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) {
     held.set_other_body(referring ? record.receiving().body() : record.referring().body());
   }
+  held.set_is_protected(IsProtected(record));
   return held;
 }
 
@@ -162,6 +163,21 @@ absl::StatusOr<policy::Relations> RelationsOf(const store::Reader& reader, const
   return all;
 }
 
+absl::StatusOr<Unread> UnreadBy(const store::Reader& reader, const RightsRequestRecord& record,
+                                const policy::Caller& caller) {
+  std::set<std::string> names = {record.referral()};
+  for (const RightsHolderRecord& held : record.holders()) {
+    if (IsProtectedHolder(record, held)) names.insert(held.holder().referral());
+  }
+  Unread unread;
+  for (const std::string& name : names) {
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, name));
+    const bool reads = !IsProtected(referral) || RelationsOf(referral, caller).Has(policy::Relation::kReader);
+    if (!reads) unread.insert(name);
+  }
+  return unread;
+}
+
 absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRightsRequestRequest& request,
                                   const std::string& name, const Asked& asked, const Prepared& prepared,
                                   v1::RightsRequest& response) {
@@ -195,7 +211,8 @@ absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRight
     WAYPOST_RETURN_IF_ERROR(EndPathsOf(mutation, as, chain, request.person()));
   }
   rows::PutRightsRequest(writer, nullptr, record);
-  response = ToRightsRequest(record, mutation.caller().body);
+  WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(writer, record, mutation.caller()));
+  response = ToRightsRequest(record, mutation.caller().body, unread);
   return absl::OkStatus();
 }
 
@@ -211,7 +228,8 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
   WAYPOST_ASSIGN_OR_RETURN(
       const Authorized as,
       mutation.Authorize({.name = request.name(), .relations = RelationsOf(current, caller)}));
-  WAYPOST_RETURN_IF_ERROR(api::CheckEtag(request.name(), request.etag(), before.revision()));
+  WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(writer, before, caller));
+  WAYPOST_RETURN_IF_ERROR(api::CheckEtag(request.name(), request.etag(), RevisionOf(before, unread)));
 
   Asked answered = asked;
   auto& answer = std::get<command::AnswerRight>(answered.command);
@@ -249,10 +267,9 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
   holder.set_refusal_ground(request.refusal_ground());
   *holder.mutable_answer_time() = api::ToTimestamp(mutation.call().now);
   holder.set_actor(caller.actor);
-  record.set_revision(before.revision() + 1);
-  *record.mutable_update_time() = api::ToTimestamp(mutation.call().now);
+  MarkChanged(mutation.call().now, record, *held);
   rows::PutRightsRequest(writer, &before, record);
-  response = ToRightsRequest(record, caller.body);
+  response = ToRightsRequest(record, caller.body, unread);
   return absl::OkStatus();
 }
 

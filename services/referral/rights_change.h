@@ -8,6 +8,7 @@
 #include "common/rpc/mutation.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_policy.h"
+#include "services/referral/referral_rights.h"
 #include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::referral {
@@ -23,6 +24,9 @@ Asked AskedOf(const v1::AnswerRightsRequestRequest& request);
 absl::StatusOr<policy::Relations> RelationsOf(const store::Reader& reader,
                                               const storage::v1::RightsRequestRecord& record,
                                               const policy::Caller& caller);
+// Those of its protected referrals that the caller does not read.
+absl::StatusOr<Unread> UnreadBy(const store::Reader& reader, const storage::v1::RightsRequestRecord& record,
+                                const policy::Caller& caller);
 
 // Both run within the transaction. Thread-safe.
 class RightsChange {

@@ -67,31 +67,28 @@ void PutRightsRequest(store::Writer& writer, const RightsRequestRecord* before,
     for (const RightsHolderRecord& held : before->holders()) writer.Delete(TaskKey(*before, held.holder()));
   }
   for (const RightsHolderRecord& held : next.holders()) {
-    if (next.is_protected()) break;
+    if (IsProtectedHolder(next, held)) continue;
     writer.Put(TaskKey(next, held.holder()), ToTask(next, held.holder()).SerializeAsString());
   }
   writer.Put(RequestKey(next.name()), next.SerializeAsString());
 }
 
-absl::Status HideRightsRequest(store::Writer& writer, std::string_view name) {
+absl::Status HideInRightsRequest(store::Writer& writer, std::string_view name, std::string_view referral) {
   WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord before, GetRightsRequest(writer, name));
   RightsRequestRecord next = before;
-  next.set_is_protected(true);
+  HideHolders(referral, next);
   PutRightsRequest(writer, &before, next);
   return absl::OkStatus();
 }
 
 absl::Status LeaveRightsRequests(store::Writer& writer, const ReferralRecord& before,
-                                 const ReferralRecord& next) {
+                                 const ReferralRecord& next, bool passed_on) {
   const bool was_cut = before.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
   if (was_cut || next.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) return absl::OkStatus();
   for (const storage::v1::RightMarkRecord& mark : next.right_marks()) {
     WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord request, GetRightsRequest(writer, mark.request()));
     RightsRequestRecord left = request;
-    if (!LeaveHolders(next, mark, left)) continue;
-    left.set_revision(request.revision() + 1);
-    *left.mutable_update_time() = next.update_time();
-    PutRightsRequest(writer, &request, left);
+    if (LeaveHolders(next, mark, passed_on, left)) PutRightsRequest(writer, &request, left);
   }
   return absl::OkStatus();
 }

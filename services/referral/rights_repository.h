@@ -25,17 +25,19 @@ std::string RightsNameOfId(std::string_view id);
 absl::StatusOr<storage::v1::RightsRequestRecord> GetRightsRequest(const store::Reader& reader,
                                                                   std::string_view name);
 // Writes `next`, and moves its rows in the lists of bodies from where `before` (null for a new one) had them.
-// One of protected referrals has none: their readers see in the lists of referrals that an answer is owed.
+// Holders in protected referrals have none: their readers see in the lists of referrals that an answer is
+// owed.
 void PutRightsRequest(store::Writer& writer, const storage::v1::RightsRequestRecord* before,
                       const storage::v1::RightsRequestRecord& next);
 
-// Takes it out of the lists of bodies for good: its referral has been protected.
-absl::Status HideRightsRequest(store::Writer& writer, std::string_view name);
+// One of its referrals has been protected: who holds something there is in no list of a body any longer, and
+// is shown to the readers of that referral alone. The others stay where they are.
+absl::Status HideInRightsRequest(store::Writer& writer, std::string_view name, std::string_view referral);
 
 // A side of `before` that has nothing to answer for in `next` any more, because it was cut off, is a holder
-// no longer: its rows go, and whoever stays is not shown to it.
+// no longer: its rows go, and whoever stays is not shown to it. `passed_on` as for LeaveHolders.
 absl::Status LeaveRightsRequests(store::Writer& writer, const storage::v1::ReferralRecord& before,
-                                 const storage::v1::ReferralRecord& next);
+                                 const storage::v1::ReferralRecord& next, bool passed_on);
 
 // Of serialized v1::RightsTask.
 using TaskPage = RowPage;

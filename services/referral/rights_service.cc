@@ -126,7 +126,8 @@ ReferralService::Reactor* ReferralService::GetRightsRequest(Context* context,
                       WAYPOST_ASSIGN_OR_RETURN(const policy::Relations relations,
                                                RelationsOf(reader, record, *call.caller));
                       WAYPOST_RETURN_IF_ERROR(call.Authorize(relations, request->name()).status());
-                      *response = ToRightsRequest(record, call.caller->body);
+                      WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(reader, record, *call.caller));
+                      *response = ToRightsRequest(record, call.caller->body, unread);
                       return absl::OkStatus();
                     });
 }

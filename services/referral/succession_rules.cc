@@ -132,7 +132,9 @@ void KeepOneHolder(const ReferralRecord& referral, RightsRequestRecord& request)
     const v1::RightAnswer answer = OneAnswer(first->holder().answer(), other.answer());
     const bool later = other.retained_until() > first->holder().retained_until();
     const bool takes_other = first->holder().answer() == other.answer() ? later : answer == other.answer();
+    const int64_t changes = first->changes() + second->changes();
     if (takes_other) *first = *second;
+    first->set_changes(changes);
     if (answer != first->holder().answer()) Unanswer(*first->mutable_holder());
     holders.erase(second);
   }

@@ -16,10 +16,12 @@ namespace waypost::referral {
 namespace {
 
 using namespace testing;  // NOLINT: the rig and the referrals of this room
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 class UnlinkingTest : public ::testing::Test, protected ReferralRig {
  protected:
@@ -77,6 +79,31 @@ class UnlinkingTest : public ::testing::Test, protected ReferralRig {
   }
   std::optional<PathRecord> Stored(std::string_view path) {
     return Must(rows::FindPath(**rig.store().Snapshot(), path));
+  }
+
+  // What somebody sees of a use of a right.
+  v1::RightsRequest Seen(const std::string& token, const std::string& right) {
+    return Must(Do(token, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(right)));
+  }
+  // The same as text, its revision included.
+  std::string Shown(const std::string& token, const std::string& right) {
+    return std::string(Seen(token, right).DebugString());
+  }
+  // The referrals for which a body owes an answer, as its list has them.
+  std::vector<std::string> Owed(const std::string& token) {
+    const auto page = Must(Do(token, &Stub::ListRightsRequests, v1::ListRightsRequestsRequest()));
+    std::vector<std::string> names;
+    for (const v1::RightsTask& task : page.tasks()) names.push_back(task.referral());
+    return names;
+  }
+  std::string Answer(const std::string& token, const v1::RightsRequest& right, std::string_view name) {
+    auto receipt = Receipt(right.name(), name, v1::RIGHT_ANSWER_RESTRICTED);
+    receipt.set_etag(right.etag());
+    return ReasonOf(Do(token, &Stub::AnswerRightsRequest, receipt));
+  }
+  // A supervisor who reads nothing that is protected.
+  std::string Colleague(std::string_view body) {
+    return rig.TokenOf(body, {policy::Role::kSupervisor}, {}, "p-colleague");
   }
 
   // Kinds of rows that name both, answers to requests of before aside.
@@ -202,6 +229,103 @@ TEST_F(UnlinkingTest, APathOfWhichNothingIsLeftIsErased) {
   EXPECT_FALSE(Stored(path).has_value());
   ExpectBySystem(EventsOf(path).back(), "referral.path_erased");
   EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::GetPath, On<v1::GetPathRequest>(path))), "NOT_FOUND");
+}
+
+std::vector<std::string> HoldersOf(const v1::RightsRequest& right) {
+  std::vector<std::string> holders;
+  for (const auto& holder : right.holders()) holders.push_back(holder.referral() + " " + holder.body());
+  return holders;
+}
+
+TEST_F(UnlinkingTest, ARightThatReachedItGoesOnForTheOthersAsIfNothingHadHappened) {
+  const std::string began = Completed();
+  const std::string step = Take(receiver, Led(receiver, began), 1, kThirdBody);
+  const std::string right =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(began, v1::RIGHT_KIND_OBJECTION))).name();
+  const std::string leader = Colleague(kReceivingBody);
+  const std::string shown = Shown(referrer, right);
+  const v1::RightsRequest led = Seen(leader, right);
+  ASSERT_EQ(led.holders_size(), 4);
+  ASSERT_EQ(Seen(third, right).holders_size(), 2);
+
+  ASSERT_EQ(Protect(third, step), "OK");
+  EXPECT_THAT(Owed(referrer), ElementsAre(began)) << "its work is there still";
+  EXPECT_THAT(Owed(leader), ElementsAre(began));
+  EXPECT_THAT(Owed(third), IsEmpty()) << "its readers see it with the referral";
+  EXPECT_EQ(Shown(referrer, right), shown);
+  const v1::RightsRequest left = Seen(leader, right);
+  EXPECT_THAT(HoldersOf(left), UnorderedElementsAre(base::Cat(began, " ", kReferringBody),
+                                                    base::Cat(began, " ", kReceivingBody)));
+  EXPECT_EQ(left.holder_count(), 4) << "what it knows already";
+  EXPECT_EQ(left.etag(), led.etag());
+  EXPECT_EQ(
+      ReasonOf(Do(Colleague(kThirdBody), &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(right))),
+      "NOT_FOUND");
+  const v1::RightsRequest read = Seen(third, right);
+  EXPECT_THAT(HoldersOf(read),
+              UnorderedElementsAre(base::Cat(step, " ", kReceivingBody), base::Cat(step, " ", kThirdBody)));
+  EXPECT_EQ(read.holder_count(), 4);
+
+  // An answer there is its readers' to see.
+  const std::string unanswered = Shown(leader, right);
+  EXPECT_EQ(
+      ReasonOf(Do(leader, &Stub::AnswerRightsRequest, Receipt(right, step, v1::RIGHT_ANSWER_RESTRICTED))),
+      "NOT_FOUND");
+  ASSERT_EQ(Answer(third, read, step), "OK");
+  EXPECT_EQ(Seen(third, right).answered_count(), 1);
+  EXPECT_EQ(Seen(third, right).revision(), read.revision() + 1);
+  EXPECT_EQ(Shown(referrer, right), shown);
+  EXPECT_EQ(Shown(leader, right), unanswered);
+  ASSERT_EQ(Answer(leader, left, began), "OK") << "nothing that it may know of has changed";
+  EXPECT_EQ(Seen(referrer, right).answered_count(), 1);
+  EXPECT_EQ(Seen(referrer, right).revision(), left.revision() + 1);
+  EXPECT_EQ(Seen(third, right).answered_count(), 2);
+  EXPECT_EQ(Seen(third, right).revision(), read.revision() + 2);
+  EXPECT_EQ(Answer(third, read, step), "ETAG_MISMATCH");
+}
+
+TEST_F(UnlinkingTest, WhereARightWasRecordedIsNotNamedOnceThatIsProtected) {
+  const std::string began = Completed();
+  const std::string step = Take(receiver, Led(receiver, began), 1, kThirdBody);
+  const v1::RightsRequest recorded =
+      Must(Do(third, &Stub::RecordRightsRequest, Right(step, v1::RIGHT_KIND_OBJECTION)));
+  ASSERT_EQ(Answer(third, recorded, step), "OK");
+  const std::string right = recorded.name();
+  const std::string leader = Colleague(kReceivingBody);
+  ASSERT_EQ(Seen(leader, right).referral(), step);
+  ASSERT_EQ(Protect(third, step), "OK");
+  const v1::RightsRequest left = Seen(leader, right);
+  EXPECT_THAT(std::string(left.DebugString()), Not(HasSubstr(step)));
+  EXPECT_THAT(std::string(left.DebugString()), Not(HasSubstr(std::string(kThirdBody))));
+  EXPECT_EQ(left.answered_count(), 1) << "it had answered before";
+  EXPECT_EQ(Seen(third, right).referral(), step);
+}
+
+TEST_F(UnlinkingTest, WhoIsCutOffFromItIsCountedOnByTheOthers) {
+  const std::string began = Completed();
+  const std::string step = Take(receiver, Led(receiver, began), 1, kThirdBody);
+  const std::string right =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(began, v1::RIGHT_KIND_OBJECTION))).name();
+  ASSERT_EQ(Protect(third, step), "OK");
+  auto reader = On<v1::AssignReferralRequest>(step);
+  reader.add_readers("p-raul");
+  Must(Do(receiving_safeguarding, &Stub::AssignReferral, reader));
+  const std::string leader = Colleague(kReceivingBody);
+  const std::string shown = Shown(referrer, right);
+  const std::string led = Shown(leader, right);
+  const v1::RightsRequest read = Seen(receiving_caseworker, right);
+  ASSERT_EQ(read.holders_size(), 4);
+  auto misdirected = On<v1::ReportMisdirectedRequest>(step);
+  misdirected.set_text("To the wrong body.");
+  Must(Do(receiving_caseworker, &Stub::ReportMisdirected, misdirected));
+  EXPECT_EQ(Shown(referrer, right), shown);
+  EXPECT_EQ(Shown(leader, right), led);
+  const v1::RightsRequest after = Seen(receiving_caseworker, right);
+  EXPECT_THAT(HoldersOf(after), Not(Contains(base::Cat(step, " ", kThirdBody))));
+  EXPECT_EQ(after.holder_count(), 3);
+  EXPECT_EQ(after.revision(), read.revision() + 1);
+  EXPECT_EQ(ReasonOf(Do(third, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(right))),
+            "NOT_FOUND");
 }
 
 }  // namespace
