@@ -43,7 +43,8 @@ absl::Status CheckOffers(const BodyRegistry& bodies, const store::Reader& reader
 }
 
 // One open path of a body for a person, whichever referral of all that hang together it is of; and not too
-// many of one referral. A right must reach all of them.
+// many that it has led from one referral, erased ones included: a right must reach all of them. Those of the
+// other side are not its to know of.
 absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, std::string_view referral,
                           uint32_t person) {
   WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::Chain(reader, referral, kMaxReachOfPaths));
@@ -51,8 +52,11 @@ absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, st
   int own = 0;
   for (const ReferralRecord& record : chain) {
     WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, record.name()));
-    if (record.name() == referral) own = static_cast<int>(links.size());
     for (const rows::PathLink& link : links) {
+      if (record.name() == referral) {
+        WAYPOST_ASSIGN_OR_RETURN(const std::string leader, LeaderOf(reader, record, link));
+        own += leader == body ? 1 : 0;
+      }
       if (!seen.insert(link.path).second) continue;
       WAYPOST_ASSIGN_OR_RETURN(const auto path, rows::FindPath(reader, link.path));
       const bool same = path.has_value() && path->body() == body && path->person() == person;

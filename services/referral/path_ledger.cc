@@ -99,15 +99,6 @@ absl::StatusOr<std::vector<PathRecord>> PathsOf(const store::Reader& reader, std
   return paths;
 }
 
-// Who leads a path; of one that is erased, the side of `referral` that led it when they were linked.
-absl::StatusOr<std::string> LeaderOf(const store::Reader& reader, const ReferralRecord& referral,
-                                     const rows::PathLink& link) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<PathRecord> path, rows::FindPath(reader, link.path));
-  if (path.has_value()) return path->body();
-  const bool received = link.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING;
-  return received ? referral.receiving().body() : referral.referring().body();
-}
-
 }  // namespace
 
 absl::Status WritePath(rpc::Mutation& mutation, const Authorized& as, const PathRecord* before,
@@ -135,6 +126,14 @@ absl::Status CarryPaths(rpc::Mutation& mutation, const Authorized& as, const Ref
     if (takes || stayed) WAYPOST_RETURN_IF_ERROR(Settle(mutation, as, path));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> LeaderOf(const store::Reader& reader, const ReferralRecord& referral,
+                                     const rows::PathLink& link) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<PathRecord> path, rows::FindPath(reader, link.path));
+  if (path.has_value()) return path->body();
+  const bool received = link.kind == storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING;
+  return received ? referral.receiving().body() : referral.referring().body();
 }
 
 absl::Status LeavePaths(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& referral,

@@ -4,12 +4,15 @@
 #define WAYPOST_SERVICES_REFERRAL_PATH_LEDGER_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/policy/policy.h"
 #include "common/rpc/mutation.h"
+#include "services/referral/path_repository.h"
 #include "services/referral/path_rules.h"
 #include "services/referral/referral_commands.h"
 #include "services/referral/referral_directory.h"
@@ -25,6 +28,10 @@ absl::Status WritePath(rpc::Mutation& mutation, const policy::Authorized& as, co
 // it is where a referral moved to another body and the path did not.
 absl::Status CarryPaths(rpc::Mutation& mutation, const policy::Authorized& as,
                         const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
+
+// Who leads a path of `referral`; of one that is erased, the side of it that led it when they were linked.
+absl::StatusOr<std::string> LeaderOf(const store::Reader& reader, const storage::v1::ReferralRecord& referral,
+                                     const rows::PathLink& link);
 
 // A referral is for named readers alone from now on: nothing leads from its paths to it any longer, and they
 // end. PROTECTED_IS_UNLINKED where `body`, which protects it, leads one of them; of the other side's it is

@@ -1130,6 +1130,26 @@ TEST_F(PathTest, APageReadsSoMuchAndNoMore) {
   EXPECT_EQ(seen.size(), static_cast<size_t>(kPerPage + 8));
 }
 
+// All of them erased: what is left are their links.
+TEST_F(PathTest, OfAReferralABodyLeadsSoManyPathsWhateverTheOtherSideHasLed) {
+  const std::string began = Completed();
+  const auto link = [&](storage::v1::PathLinkKind kind) {
+    EXPECT_TRUE(store::TransactAndWait(rig.store(), [&](store::Writer& writer) {
+                  for (int i = 0; i < kMaxPathsOfReferral; ++i) {
+                    const std::string id = api::NewId(rig.clock().Now(), rig.random());
+                    rows::PutPathLink(writer,
+                                      {.path = rows::PathNameOfId(id), .referral = began, .kind = kind});
+                  }
+                  return absl::OkStatus();
+                }).ok());
+  };
+  link(storage::v1::PATH_LINK_KIND_BEGAN_REFERRING);
+  const std::string path = Led(began);
+  EXPECT_EQ(End(path), "OK");
+  link(storage::v1::PATH_LINK_KIND_BEGAN_RECEIVING);
+  EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::CreatePath, NewPath(began))), "LIMIT_EXCEEDED");
+}
+
 TEST_F(PathTest, TooManyReferralsOfAPathAreRefused) {
   const std::string path = Led();
   for (int i = 1; i < kMaxPathReferrals; ++i) {
