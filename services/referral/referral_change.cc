@@ -296,6 +296,16 @@ absl::Status Hide(rpc::Mutation& mutation, std::string_view body, const Referral
   return absl::OkStatus();
 }
 
+// What becomes of the paths of a referral. Of one that is protected nobody is named: its paths are another
+// body's, and know of it no longer.
+absl::Status CarryPathsOf(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
+                          const ReferralRecord& next) {
+  if (!IsProtected(next)) return CarryPaths(mutation, as, before, next);
+  const auto system = rpc::SystemCaller();
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized by_system, AsSystem(*system, next.name()));
+  return CarryPaths(mutation, by_system, before, next);
+}
+
 enum class DoneBy { kCaller, kSystem };
 
 // Was it for this person that it was sent? Who names the readers of what is protected, and is none of them,
@@ -347,7 +357,7 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   }
   WAYPOST_RETURN_IF_ERROR(CarryParts(mutation.writer(), before, decision));
   WAYPOST_ASSIGN_OR_RETURN(const auto enrolled, CarryEnrolments(mutation, as, before, decision));
-  WAYPOST_RETURN_IF_ERROR(CarryPaths(mutation, as, before, next));
+  WAYPOST_RETURN_IF_ERROR(CarryPathsOf(mutation, as, before, next));
   WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(mutation.writer(), before, next, enrolled));
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   WAYPOST_RETURN_IF_ERROR(rows::AddCounts(mutation.writer(), next, decision.counted));
@@ -414,24 +424,35 @@ absl::StatusOr<std::vector<std::string>> PassedOn(const store::Reader& reader, s
 
 // A misdirected referral is gone from whomever it was passed on to. Who misdirected it may have what it sent:
 // paths of its own go on. Who passed it on never should have had it: of those referrals both sides lose all.
-// What the decision of one of them follows by itself is cut when its turn comes.
+// What the decision of one of them follows by itself is cut when its turn comes. What is protected, and what
+// it is reached by alone, the system cuts: by whom it came about would say what hangs together.
 absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
-                                std::string_view name) {
-  std::set<std::string, std::less<>> seen = {std::string(name)};
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> to_visit,
-                           PassedOn(mutation.writer(), name, rows::LedBy::kReceiving));
+                                const ReferralRecord& misdirected) {
+  const auto system = rpc::SystemCaller();
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized by_system, AsSystem(*system, misdirected.name()));
+  std::set<std::string, std::less<>> seen = {misdirected.name()};
+  struct PassedBy {
+    std::string name;
+    bool sealed;  // from what is protected
+  };
+  std::vector<PassedBy> to_visit;
+  const auto visit = [&](std::string_view from, rows::LedBy led_by, bool sealed) -> absl::Status {
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> names, PassedOn(mutation.writer(), from, led_by));
+    for (std::string& name : names) to_visit.push_back({std::move(name), sealed});
+    return absl::OkStatus();
+  };
+  WAYPOST_RETURN_IF_ERROR(visit(misdirected.name(), rows::LedBy::kReceiving, IsProtected(misdirected)));
   while (!to_visit.empty()) {
-    const std::string next = std::move(to_visit.back());
+    const PassedBy next = std::move(to_visit.back());
     to_visit.pop_back();
-    if (!seen.insert(next).second) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), next));
+    if (!seen.insert(next.name).second) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), next.name));
     const bool cut = record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
-    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> further,
-                             PassedOn(mutation.writer(), next, rows::LedBy::kEither));
-    if (!cut) {
-      WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, {{next, command::Misdirected{}}}, 0));
-    }
-    for (std::string& one : further) to_visit.push_back(std::move(one));
+    const bool sealed = next.sealed || IsProtected(record);
+    WAYPOST_RETURN_IF_ERROR(visit(next.name, rows::LedBy::kEither, sealed));
+    if (cut) continue;
+    const Authorized& doer = sealed ? by_system : as;
+    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, doer, by, {{next.name, command::Misdirected{}}}, 0));
   }
   return absl::OkStatus();
 }
@@ -443,7 +464,7 @@ absl::Status RunWhatFollows(rpc::Mutation& mutation, const Authorized& as, const
   WAYPOST_RETURN_IF_ERROR(RunUnlinked(mutation, by, decision));
   WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, 0));
   const bool cuts = decision.event == Event::kMisdirected;
-  if (cuts) WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, by, decision.next.name()));
+  if (cuts) WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, by, decision.next));
   if (decision.follow_ups.empty() && !cuts) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(decision.next, rows::Get(mutation.writer(), decision.next.name()));
   return absl::OkStatus();

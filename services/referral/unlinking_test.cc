@@ -218,6 +218,8 @@ TEST_F(UnlinkingTest, APathThatBeganFromItEndsAndWhatWasPassedOnIsStillCutWhereI
   auto misdirected = On<v1::ReportMisdirectedRequest>(began);
   misdirected.set_text("To the wrong body.");
   Must(Do(referrer, &Stub::ReportMisdirected, misdirected));
+  ExpectBySystem(EventsOf(step).back(), "referral.misdirected");
+  ExpectBySystem(EventsOf(path).back(), "referral.path_erased");
   EXPECT_EQ(Record(step).receiver_access(), storage::v1::RECEIVER_ACCESS_CUT);
   EXPECT_THAT(OpenableBy(step, kThirdBody), IsEmpty());
 }
