@@ -47,6 +47,10 @@ std::string OfPrefix(std::string_view referral) {
   return KeyBuilder().Text("path.of").Text(IdOfName(referral)).Take();
 }
 
+std::string LeftPrefix(std::string_view path) {
+  return KeyBuilder().Text("path.left").Text(IdOfPath(path)).Take();
+}
+
 // The rows below `prefix`, of which the rest of the key is an id.
 template <typename Add>
 absl::Status ScanLinks(const store::Reader& reader, const std::string& prefix, const Add& add) {
@@ -126,6 +130,7 @@ void LeavePath(store::Writer& writer, const PathLink& link) {
   writer.Delete(KeyBuilder(InPrefix(link.path)).Text(IdOfName(link.referral)).Take());
   if (link.kind != storage::v1::PATH_LINK_KIND_STEP) return;
   writer.Delete(KeyBuilder(OfPrefix(link.referral)).Text(IdOfPath(link.path)).Take());
+  writer.Put(KeyBuilder(LeftPrefix(link.path)).Text(IdOfName(link.referral)).Take(), "");
 }
 
 absl::StatusOr<std::vector<PathLink>> LinksOfPath(const store::Reader& reader, std::string_view path) {
@@ -195,6 +200,9 @@ absl::StatusOr<std::vector<std::string>> StepsFrom(const store::Reader& reader, 
     for (const PathLink& link : links) {
       if (link.kind == storage::v1::PATH_LINK_KIND_STEP) names.push_back(link.referral);
     }
+    WAYPOST_RETURN_IF_ERROR(ScanLinks(reader, LeftPrefix(path.path), [&names](const std::string& id, auto) {
+      names.push_back(NameOfId(id));
+    }));
   }
   return names;
 }

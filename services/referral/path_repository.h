@@ -4,8 +4,10 @@
 //   ("path.body", body, ended, reversed id)    empty: the paths of a body, newest first
 //   ("path.in", path id, referral id)          PathLinkRecord: the referrals of a path, oldest first
 //   ("path.of", referral id, path id)          PathLinkRecord: the paths that a referral belongs to
+//   ("path.left", path id, referral id)        empty: a step that left the path when it was protected
 //
-// The last two stay when a path is erased: a right goes along them.
+// The last three stay when a path is erased: a right goes along the two, and a cut along all. No row leads
+// from a step that left to its path, and StepsFrom alone reads those that lead to it.
 #ifndef WAYPOST_SERVICES_REFERRAL_PATH_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_PATH_REPOSITORY_H_
 
@@ -48,8 +50,9 @@ struct PathLink {
   storage::v1::PathLinkKind kind = storage::v1::PATH_LINK_KIND_UNSPECIFIED;
 };
 void PutPathLink(store::Writer& writer, const PathLink& link);
-// Nothing of the path leads to the referral any longer. From a referral whose steps pass on what its
-// receiving body was told, its row leads to the path still: if it was misdirected, they go, too.
+// The referral belongs to the path no longer, for anything that is listed, counted or shown. If where the
+// path began was misdirected, its steps go all the same: from there its row leads to the path still, and for
+// a step a row stays that only StepsFrom reads.
 void LeavePath(store::Writer& writer, const PathLink& link);
 absl::StatusOr<std::vector<PathLink>> LinksOfPath(const store::Reader& reader, std::string_view path);
 absl::StatusOr<std::vector<PathLink>> LinksOfReferral(const store::Reader& reader, std::string_view referral);
@@ -64,7 +67,8 @@ absl::StatusOr<StepCourses> CoursesOf(const store::Reader& reader, const PathRec
 absl::StatusOr<std::vector<std::string>> AlongPaths(const store::Reader& reader, std::string_view referral);
 // Who of the two sides of a referral leads a path that began from it.
 enum class LedBy { kReceiving, kEither };
-// The steps of the paths that began from this referral: by them one side passed on what is in it.
+// The steps of the paths that began from this referral, those that have left them included: by them one side
+// passed on what is in it.
 absl::StatusOr<std::vector<std::string>> StepsFrom(const store::Reader& reader, std::string_view referral,
                                                    LedBy by);
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
 #include "common/store/keys.h"
 #include "services/referral/part_rows.h"
@@ -191,7 +192,8 @@ TEST_F(UnlinkingTest, WhoReceivesAStepProtectsItAndThePathEnds) {
   EXPECT_EQ(Protect(receiver, step), "PROTECTED_IS_UNLINKED") << "who leads the path knows of it";
   EXPECT_EQ(Protect(third, step), "OK");
   EXPECT_EQ(Record(step).path(), "");
-  EXPECT_THAT(RowsThatLink(step, path), IsEmpty());
+  EXPECT_THAT(RowsThatLink(step, path), ElementsAre("path.left")) << "by which it is cut, and nothing else";
+  EXPECT_THAT(Must(rows::LinksOfReferral(**rig.store().Snapshot(), step)), IsEmpty());
   EXPECT_THAT(RowsThatLink(step, began), IsEmpty());
   ExpectUntold(before, step);
   ExpectBySystem(EventsOf(path).back(), "referral.path_ended");
@@ -222,6 +224,35 @@ TEST_F(UnlinkingTest, APathThatBeganFromItEndsAndWhatWasPassedOnIsStillCutWhereI
   ExpectBySystem(EventsOf(path).back(), "referral.path_erased");
   EXPECT_EQ(Record(step).receiver_access(), storage::v1::RECEIVER_ACCESS_CUT);
   EXPECT_THAT(OpenableBy(step, kThirdBody), IsEmpty());
+}
+
+TEST_F(UnlinkingTest, AProtectedStepIsCutWhereWhatItsPathBeganFromWasMisdirected) {
+  const std::string began = Accepted();
+  const std::string path = Led(receiver, began);
+  const std::string step = Take(receiver, path, 1, kThirdBody);
+  const std::string other = Take(receiver, path, 2, kFourthBody);
+  const std::string right =
+      Must(Do(fourth, &Stub::RecordRightsRequest, Right(other, v1::RIGHT_KIND_OBJECTION))).name();
+  ASSERT_EQ(Protect(third, step), "OK");
+  ASSERT_EQ(Seen(referrer, right).holder_count(), 6);
+  const size_t before = rig.Events().size();
+  auto misdirected = On<v1::ReportMisdirectedRequest>(began);
+  misdirected.set_text("To the wrong body.");
+  Must(Do(referrer, &Stub::ReportMisdirected, misdirected));
+  for (const std::string& name : {step, other}) {
+    EXPECT_EQ(Record(name).receiver_access(), storage::v1::RECEIVER_ACCESS_CUT) << name;
+    EXPECT_THAT(Sections(name), IsEmpty());
+    EXPECT_THAT(Wraps(name), IsEmpty());
+  }
+  EXPECT_EQ(Get(third, step).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(EventsOf(other).back().body(), kReferringBody) << "of what is not protected it is told";
+  ExpectUntold(before, step);
+  const std::vector<event::v1::Event> sealed = EventsOf(rpc::SealedResource(step));
+  ASSERT_EQ(sealed.size(), 2u) << "protected, and cut";
+  EXPECT_EQ(sealed.back().commitments().at("actor"),
+            rpc::SealedActor(step, rpc::kServiceBody, rpc::SystemCaller()->actor));
+  EXPECT_EQ(Seen(referrer, right).holder_count(), 1)
+      << "all that was passed on is gone, that one as the others";
 }
 
 TEST_F(UnlinkingTest, APathOfWhichNothingIsLeftIsErased) {
