@@ -186,6 +186,16 @@ bool NeedsApproval(const v1::Person& person) {
          person.secrecy_release() == v1::SECRECY_RELEASE_NOT_RELEASED;
 }
 
+const v1::Approval* ApprovalOf(const storage::v1::ReferralRecord& record, v1::Party party) {
+  if (party == v1::PARTY_RECEIVING && record.has_receiving_approval()) return &record.receiving_approval();
+  return record.has_approval() && record.approval().party() == party ? &record.approval() : nullptr;
+}
+
+void ForgetApprovals(storage::v1::ReferralRecord& record) {
+  record.clear_approval();
+  record.clear_receiving_approval();
+}
+
 bool RestsOnConsent(const v1::Disclosure& disclosure) {
   return IsConsent(disclosure.referring_basis()) || IsConsent(disclosure.receiving_basis());
 }

@@ -10,6 +10,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/status/errors.h"
+#include "waypost/referral/storage/v1/referral_storage.pb.h"
 #include "waypost/referral/v1/referral.pb.h"
 #include "waypost/type/v1/types.pb.h"
 
@@ -28,6 +29,11 @@ bool LacksNamedHolders(const v1::Person& person);
 // whatever the holders of parental responsibility agree to), or against professional secrecy that nobody
 // released: it then needs a named ground and a second person's approval.
 bool NeedsApproval(const v1::Person& person);
+
+// That approval by somebody of one side, not used yet; null: there is none. It is part of the record.
+const v1::Approval* ApprovalOf(const storage::v1::ReferralRecord& record, v1::Party party);
+// Neither side's holds any longer: what it was given for is done, or is not what it was.
+void ForgetApprovals(storage::v1::ReferralRecord& record);
 
 // True when the basis or the condition of either side is the person's consent (Articles 6(1)(a) and 9(2)(a)):
 // it was given for one recipient, and what is left without it may not be disclosed.

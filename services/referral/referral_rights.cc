@@ -321,6 +321,8 @@ absl::Status Correct(const RightMarkRecord& mark, const command::AnswerRight& an
   if (IsUnderHold(next, v1::PARTY_REFERRING, now) || IsUnderHold(next, v1::PARTY_RECEIVING, now)) {
     return KeptAsItIs(next.name());
   }
+  // Who approved sending it approved what it was before.
+  ForgetApprovals(next);
   return FillAnew(answer, *person, next.has_submit_time());
 }
 

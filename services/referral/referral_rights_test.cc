@@ -422,6 +422,23 @@ TEST(Rights, OneSidePutsItRightAndTheOtherSaysSo) {
   }
 }
 
+TEST(Rights, WhatWasPutRightIsApprovedAnew) {
+  ReferralRecord record = ToRectify(RecordIn(kInProgress));
+  record.mutable_approval()->set_party(v1::PARTY_REFERRING);
+  record.mutable_receiving_approval()->set_party(v1::PARTY_RECEIVING);
+  const auto approvals = [](const ReferralRecord& of) {
+    return (of.has_approval() ? 1 : 0) + (of.has_receiving_approval() ? 1 : 0);
+  };
+  command::AnswerRight refused = AnswerTo(v1::RIGHT_ANSWER_REFUSED);
+  refused.ground = v1::REFUSAL_GROUND_ACCURATE;
+  for (const Actor by : {Actor::kReferring, Actor::kReceiving}) {
+    EXPECT_EQ(approvals(After(by, record, refused)), 2) << "nothing has changed";
+    const ReferralRecord right =
+        After(by, record, Rectified({v1::SECTION_KIND_DETAILS}, {"details.given_name"}));
+    EXPECT_EQ(approvals(right), 0);
+  }
+}
+
 TEST(Rights, OnlySectionsThatAreHeldArePutRight) {
   const ReferralRecord record = ToRectify(WithPersons(kInProgress, {CompletePerson(1), CompletePerson(2)}));
   const auto wrong = [&](const command::AnswerRight& answer) {

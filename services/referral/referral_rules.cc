@@ -309,14 +309,17 @@ absl::Status Apply(const command::Update& update, Step& step) {
   }
   if (Contains(update.paths, "sections")) WAYPOST_RETURN_IF_ERROR(MarkFilled(update.filled, next));
   NoteWriter(step.by.pseudonym, next);
-  next.clear_approval();
+  ForgetApprovals(next);
   return CheckDraft(next);
 }
 
 absl::Status Apply(const command::Approve&, Step& step) {
-  v1::Approval& approval = *step.next().mutable_approval();
+  ReferralRecord& next = step.next();
+  const v1::Party party = step.OwnParty();
+  v1::Approval& approval =
+      party == v1::PARTY_RECEIVING ? *next.mutable_receiving_approval() : *next.mutable_approval();
   approval.set_actor(std::string(step.by.pseudonym));
-  approval.set_party(step.OwnParty());
+  approval.set_party(party);
   *approval.mutable_time() = api::ToTimestamp(step.now);
   return absl::OkStatus();
 }
@@ -330,9 +333,13 @@ bool AnyNeedsApproval(const ReferralRecord& record) {
 // A second person of the acting side has approved. A draft's approver is not its writer; any other approval
 // must be somebody else's than the caller's. Within one body either side is its own.
 bool IsApproved(const Step& step) {
-  if (!step.current.has_approval()) return false;
-  if (step.current.approval().party() != step.OwnParty() && !IsInternal(step.current)) return false;
-  return step.current.state() == kDraft || step.current.approval().actor() != step.by.pseudonym;
+  for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+    if (party != step.OwnParty() && !IsInternal(step.current)) continue;
+    const v1::Approval* const approval = ApprovalOf(step.current, party);
+    if (approval == nullptr) continue;
+    if (step.current.state() == kDraft || approval->actor() != step.by.pseudonym) return true;
+  }
+  return false;
 }
 
 absl::Status CheckComplete(const ReferralRecord& record, absl::Time now) {
@@ -358,7 +365,7 @@ void Send(Step& step) {
   }
   *next.mutable_submit_time() = api::ToTimestamp(step.now);
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_SCREENING);
-  next.clear_approval();
+  ForgetApprovals(next);
   step.decision.effects.Add(Effect::kOpenScreening);
   SetStepDue(step, v1::CLOCK_ACKNOWLEDGE, v1::PARTY_RECEIVING);
 }
@@ -645,7 +652,7 @@ void SendLinked(const HopBy& by, ReferralRecord linked, Step& step) {
   SettleOpened(opening);
   step.next().set_forwarded_to(name);
   step.next().set_forwarded_how(by.kind);
-  step.next().clear_approval();
+  ForgetApprovals(step.next());
   step.decision.linked = std::move(opening.next());
 }
 
@@ -707,6 +714,8 @@ absl::Status Apply(const command::ProposeForward& propose, Step& step) {
   proposal.set_unit(propose.unit);
   proposal.set_offer(propose.offer);
   *proposal.mutable_time() = api::ToTimestamp(step.now);
+  // Whoever approved had another recipient in mind, or none.
+  ForgetApprovals(step.next());
   return absl::OkStatus();
 }
 
@@ -1106,7 +1115,7 @@ void EraseBothShares(Step& step) {
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
   next.clear_draft_actor();
   next.clear_draft_actors();
-  next.clear_approval();
+  ForgetApprovals(next);
   step.decision.effects.Add(Effect::kEraseReferringShare);
   RemoveWithdrawn(step);
   DropWhatNobodyHolds(step);
@@ -1126,6 +1135,7 @@ void EraseShareOf(v1::Party party, Step& step) {
     RemoveWithdrawn(step);
   } else {
     next.mutable_receiving()->clear_assignee();
+    next.clear_receiving_approval();
     *next.mutable_receiving_erase_time() = api::ToTimestamp(step.now);
     next.set_receiver_access(storage::v1::RECEIVER_ACCESS_ENDED);
     step.decision.effects.Add(Effect::kEraseReceivingShare);
@@ -1373,7 +1383,7 @@ void SettleState(Step& step) {
   if (next.state() == step.current.state()) return;
   next.clear_forward_proposal();
   next.clear_escalate_time();
-  next.clear_approval();
+  ForgetApprovals(next);
   if (next.state() != kOffered) next.set_place_taken(false);
   SettleGroups(next);
 }

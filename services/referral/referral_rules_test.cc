@@ -6,6 +6,7 @@
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_testing.h"
 
@@ -267,10 +268,67 @@ TEST(Approve, WhatABodySendsOnOrAgainIsApprovedWhereItRequiresThat) {
         EXPECT_EQ(Reason(decision), suffices ? "" : "APPROVAL_MISSING");
         if (suffices && way.sends) {
           ASSERT_TRUE(decision.ok());
-          EXPECT_FALSE(decision->next.has_approval()) << "used up";
+          EXPECT_EQ(ApprovalOf(decision->next, v1::PARTY_REFERRING), nullptr) << "used up";
+          EXPECT_EQ(ApprovalOf(decision->next, v1::PARTY_RECEIVING), nullptr) << "used up";
         }
       }
     }
+  }
+}
+
+TEST(Approve, AForwardIsApprovedOnceItIsProposed) {
+  const Command confirm = Requiring(true, testing::CommandFor(Event::kConfirmForward));
+  const Command to_third = testing::CommandFor(Event::kProposeForward);
+  const Command to_fourth = command::ProposeForward{std::string(testing::kFourthBody), "", ""};
+  const auto approved = [](const ReferralRecord& record) {
+    return Approved(record, kReferring, ApprovedBy::kColleague);
+  };
+  for (const State state : {kRequested, kAcknowledged, kNeedsInfo, kWaitlisted}) {
+    SCOPED_TRACE(StateName(state));
+    const ReferralRecord record = RecordIn(state);
+    const ReferralRecord before = After(kReceiving, approved(record), to_third);
+    EXPECT_EQ(Reason(DecideBy(kReferring, before, confirm)), "APPROVAL_MISSING") << "of nothing proposed";
+    const ReferralRecord other = After(kReceiving, approved(After(kReceiving, record, to_fourth)), to_third);
+    EXPECT_EQ(Reason(DecideBy(kReferring, other, confirm)), "APPROVAL_MISSING") << "of another recipient";
+    const ReferralRecord after = approved(After(kReceiving, other, to_third));
+    EXPECT_EQ(Reason(DecideBy(kReferring, after, confirm)), "");
+  }
+}
+
+TEST(Approve, EachSideHasItsOwn) {
+  ReferralRecord record = testing::RecordReadyFor(kAcknowledged, Event::kConfirmForward, kReferring);
+  record.mutable_persons(0)->set_agreement(v1::AGREEMENT_REFUSED);
+  command::NewRecipient to = testing::ToThird();
+  to.disclosures[0].mutable_disclosure()->set_override_ground(v1::OVERRIDE_GROUND_CHILD_AT_RISK);
+  const command::ConfirmForward confirm{to};
+  const command::ForwardByDuty by_duty{to, "es/ley-40-2015/art-14"};
+  for (const Actor first : {kReferring, kReceiving}) {
+    const Actor second = first == kReferring ? kReceiving : kReferring;
+    const ReferralRecord one = Approved(record, first, ApprovedBy::kColleague);
+    EXPECT_EQ(Reason(DecideBy(kReferring, one, confirm)), first == kReferring ? "" : "APPROVAL_MISSING");
+    EXPECT_EQ(Reason(DecideBy(kReceiving, one, by_duty)), first == kReceiving ? "" : "APPROVAL_MISSING");
+    const ReferralRecord both = Approved(one, second, ApprovedBy::kColleague);
+    EXPECT_EQ(Reason(DecideBy(kReferring, both, confirm)), "");
+    EXPECT_EQ(Reason(DecideBy(kReceiving, both, by_duty)), "");
+  }
+}
+
+TEST(Approve, TheReceivingSidesCountsWhereARecordHasItInPlaceOfTheOtherOnes) {
+  ReferralRecord record = RecordIn(kInProgress);
+  record.mutable_approval()->set_actor("p-second");
+  record.mutable_approval()->set_party(v1::PARTY_RECEIVING);
+  const Command hand_over = Requiring(true, testing::CommandFor(Event::kHandOver));
+  EXPECT_EQ(Reason(DecideBy(kReceiving, record, hand_over)), "");
+  EXPECT_EQ(ApprovalOf(record, v1::PARTY_REFERRING), nullptr);
+}
+
+TEST(Approve, IsErasedWithTheShareOfItsSide) {
+  for (const Actor by : {kReferring, kReceiving}) {
+    ReferralRecord record = Approved(RecordIn(kCompleted), kReferring, ApprovedBy::kColleague);
+    record = Approved(record, kReceiving, ApprovedBy::kColleague);
+    const ReferralRecord erased = After(by, record, command::Erase{});
+    EXPECT_EQ(ApprovalOf(erased, v1::PARTY_REFERRING) == nullptr, by == kReferring);
+    EXPECT_EQ(ApprovalOf(erased, v1::PARTY_RECEIVING) == nullptr, by == kReceiving);
   }
 }
 

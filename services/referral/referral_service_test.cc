@@ -1031,7 +1031,7 @@ TEST_F(ReferralServiceTest, ABodyThatHasItsReferralsApprovedHasWhatItSendsOnOrAg
     Must(Do(supervisor, &Stub::ApproveReferral, On<v1::ApproveReferralRequest>(name)));
     EXPECT_EQ(ReasonOf(act(supervisor)), "APPROVAL_MISSING");
     EXPECT_EQ(ReasonOf(act(caseworker)), "OK");
-    EXPECT_FALSE(Record(name).has_approval());
+    EXPECT_FALSE(Record(name).has_approval() || Record(name).has_receiving_approval());
   };
   needs_approval(forwarded, referrer, referring_caseworker, [&](const std::string& token) {
     return Do(token, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(forwarded, kThirdBody));
@@ -1053,6 +1053,35 @@ TEST_F(ReferralServiceTest, ABodyThatHasItsReferralsApprovedHasWhatItSendsOnOrAg
   rule.set_body(std::string(kFourthBody));
   rule.set_law("es/ley-40-2015/art-14");
   EXPECT_EQ(ReasonOf(Do(coordinator, &Stub::RuleOnCompetence, rule)), "OK");
+}
+
+TEST_F(ReferralServiceTest, ABodyThatHasItsReferralsApprovedApprovesTheForwardThatIsProposed) {
+  const std::string name = Requested();
+  SetBody(kReferringBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/false,
+          /*approval_required=*/true);
+  const auto propose = [&](std::string_view body) {
+    auto request = On<v1::ProposeForwardRequest>(name);
+    request.set_body(std::string(body));
+    Must(Do(receiver, &Stub::ProposeForward, request));
+  };
+  const auto approve = [&](const std::string& token) {
+    return Must(Do(token, &Stub::ApproveReferral, On<v1::ApproveReferralRequest>(name))).approval().actor();
+  };
+  const auto confirm = [&](std::string_view body) {
+    return ReasonOf(
+        Do(referring_caseworker, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(name, body)));
+  };
+  approve(referrer);
+  propose(kThirdBody);
+  EXPECT_EQ(confirm(kThirdBody), "APPROVAL_MISSING") << "nothing was proposed when it was approved";
+  approve(referrer);
+  propose(kFourthBody);
+  EXPECT_EQ(confirm(kFourthBody), "APPROVAL_MISSING") << "it was approved for another body";
+  EXPECT_FALSE(Must(Get(referrer, name)).has_approval());
+  const std::string approver = approve(referrer);
+  EXPECT_NE(approve(receiver), approver) << "the other side's own, and no other one";
+  EXPECT_EQ(Must(Get(referrer, name)).approval().actor(), approver);
+  EXPECT_EQ(confirm(kFourthBody), "OK");
 }
 
 TEST_F(ReferralServiceTest, ADraftThatIsCancelledNeverExistedForTheReceiver) {

@@ -7,6 +7,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/programme_rules.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_protection.h"
@@ -187,7 +188,7 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   const bool referring = as.Is(Relation::kReferring);
   if (referring || HasScreening(record)) CopyAppointments(record, as, view);
   const v1::Party own = referring ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
-  if (record.has_approval() && record.approval().party() == own) *view.mutable_approval() = record.approval();
+  if (const auto* const approval = ApprovalOf(record, own)) *view.mutable_approval() = *approval;
   // The paths of a body are its own, and go with what it holds.
   if (referring && !record.has_referring_erase_time()) view.set_path(record.path());
   view.set_erased(referring ? record.has_referring_erase_time() : record.has_receiving_erase_time());

@@ -131,6 +131,8 @@ ReferralRecord Telltale(State state) {
   record.set_draft_actor("actor-draft");
   record.mutable_approval()->set_actor("actor-approval");
   record.mutable_approval()->set_party(v1::PARTY_REFERRING);
+  record.mutable_receiving_approval()->set_actor("second-of-receiving");
+  record.mutable_receiving_approval()->set_party(v1::PARTY_RECEIVING);
   return record;
 }
 
@@ -198,8 +200,10 @@ TEST(View, PseudonymsStayOnTheirSide) {
     EXPECT_THAT(referring, HasSubstr("assignee-referring"));
     EXPECT_THAT(referring, HasSubstr("actor-approval"));
     EXPECT_THAT(referring, Not(HasSubstr("assignee-receiving"))) << StateName(state);
+    EXPECT_THAT(referring, Not(HasSubstr("second-of-receiving"))) << StateName(state);
     const std::string receiving = ToReferral(record, AsReceiving(), Now()).DebugString();
     EXPECT_THAT(receiving, HasSubstr("assignee-receiving"));
+    EXPECT_THAT(receiving, HasSubstr("second-of-receiving"));
     EXPECT_THAT(receiving, Not(HasSubstr("assignee-referring"))) << StateName(state);
     EXPECT_THAT(receiving, Not(HasSubstr("actor-"))) << StateName(state);
     const std::string coordinating = ToReferral(record, AsCoordinating(), Now()).DebugString();
