@@ -201,6 +201,82 @@ TEST_F(RectificationTest, WhoIsInTheMiddleCorrectsBothItsReferrals) {
   EXPECT_EQ(Shown(referrer, right).answered_count(), Shown(referrer, right).holder_count());
 }
 
+TEST_F(RectificationTest, WhoIsAskedToTakeTheCaseOverMeanwhileIsReachedToo) {
+  const std::string first = Taken(Referred(), receiver);
+  const v1::RightsRequest right = Asked(first);
+  ASSERT_EQ(right.holder_count(), 2);
+  const std::string second = Offered(first);
+  const v1::RightsRequest reached = Shown(referrer, right.name());
+  EXPECT_EQ(reached.holder_count(), 4);
+  EXPECT_EQ(reached.revision(), right.revision() + 1);
+  EXPECT_EQ(TasksOf(receiver), 2) << "of both its referrals";
+  EXPECT_EQ(TasksOf(third), 1);
+  const auto view = Must(Get(third, second));
+  ASSERT_EQ(view.right_marks_size(), 1);
+  EXPECT_TRUE(view.right_marks(0).answer_pending());
+  EXPECT_EQ(Shown(third, right.name()).holders_size(), 2) << "of its own referral alone";
+  ASSERT_EQ(Answered(receiver, Corrected(right.name(), first)), "OK");
+  ASSERT_EQ(Answered(receiver, Corrected(right.name(), second)), "OK");
+  Taken(second, third);
+  EXPECT_EQ(NameAt(third, second), kRightName);
+  EXPECT_EQ(Answered(referrer, Receipt(right.name(), first, v1::RIGHT_ANSWER_RECTIFIED)), "OK");
+  EXPECT_EQ(Answered(third, Receipt(right.name(), second, v1::RIGHT_ANSWER_RECTIFIED)), "OK");
+  const v1::RightsRequest done = Shown(referrer, right.name());
+  EXPECT_EQ(done.answered_count(), done.holder_count());
+}
+
+TEST_F(RectificationTest, SoIsWhoGetsItByAForwardOrARuling) {
+  const std::string confirmed = Referred();
+  auto propose = On<v1::ProposeForwardRequest>(confirmed);
+  propose.set_body(std::string(kThirdBody));
+  Must(Do(receiver, &Stub::ProposeForward, propose));
+  const std::string by_duty = Referred();
+  const std::string ruled = Referred();
+  std::vector<std::string> rights;
+  for (const std::string& name : {confirmed, by_duty, ruled}) rights.push_back(Asked(name).name());
+  Must(Do(referrer, &Stub::ConfirmForward, ToBody<v1::ConfirmForwardRequest>(confirmed, kThirdBody)));
+  auto duty = ToBody<v1::ForwardByDutyRequest>(by_duty, kThirdBody);
+  duty.set_law("es/ley-40-2015/art-14");
+  Must(Do(receiver, &Stub::ForwardByDuty, duty));
+  auto rule = On<v1::RuleOnCompetenceRequest>(ruled);
+  rule.set_body(std::string(kThirdBody));
+  rule.set_law("es/ley-40-2015/art-14");
+  Must(Do(coordinator, &Stub::RuleOnCompetence, rule));
+  EXPECT_EQ(TasksOf(third), 3);
+  for (size_t i = 0; i < rights.size(); ++i) {
+    SCOPED_TRACE(i);
+    const std::string name = i == 0 ? confirmed : i == 1 ? by_duty : ruled;
+    const std::string linked = Record(name).forwarded_to();
+    EXPECT_EQ(Shown(referrer, rights[i]).holder_count(), 4);
+    ASSERT_EQ(Answered(referrer, Corrected(rights[i], linked)), "OK");
+    Taken(linked, third);
+    EXPECT_EQ(NameAt(third, linked), kRightName);
+    EXPECT_EQ(Answered(third, Receipt(rights[i], linked, v1::RIGHT_ANSWER_RECTIFIED)), "OK");
+  }
+}
+
+TEST_F(RectificationTest, WhatWasPutRightBeforeItIsSentOnIsAskedNoMore) {
+  const std::string first = Taken(Referred(), receiver);
+  const std::string right = Asked(first).name();
+  ASSERT_EQ(Answered(receiver, Corrected(right, first)), "OK");
+  const std::string second = HandedOver(first);
+  EXPECT_EQ(NameAt(third, second), kRightName);
+  EXPECT_EQ(Shown(referrer, right).holder_count(), 2);
+  EXPECT_EQ(TasksOf(third), 0);
+}
+
+TEST_F(RectificationTest, WhoWasReachedOnTheWayLeavesTheRequestWhereItIsCutOff) {
+  const std::string first = Taken(Referred(), receiver);
+  const std::string right = Asked(first).name();
+  Offered(first);
+  ASSERT_EQ(TasksOf(third), 1);
+  auto misdirected = On<v1::ReportMisdirectedRequest>(first);
+  misdirected.set_text("why");
+  Must(Do(referrer, &Stub::ReportMisdirected, misdirected));
+  EXPECT_EQ(TasksOf(third) + TasksOf(receiver), 0);
+  EXPECT_EQ(Shown(referrer, right).holder_count(), 1);
+}
+
 TEST_F(RectificationTest, WhoPassedTheCaseOnCorrectsWhatItStillOpens) {
   const std::string first = Taken(Referred(), receiver);
   const std::string second = HandedOver(first);

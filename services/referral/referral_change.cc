@@ -474,6 +474,7 @@ absl::Status WriteLinked(rpc::Mutation& mutation, const Authorized& as, const Re
                          const SealedContent& content) {
   WAYPOST_RETURN_IF_ERROR(
       WriteContent(mutation.writer(), Is::kNew, linked, linked.referring().body(), content));
+  WAYPOST_RETURN_IF_ERROR(rows::JoinRightsRequests(mutation.writer(), linked));
   Decision opened{.next = linked, .event = Event::kOpenLinked};
   opened.counted = CountOpened(opened.next);
   return WriteDecision(mutation, as, DoneBy::kCaller, ReferralRecord(), opened, content.commitments,

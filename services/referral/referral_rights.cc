@@ -161,6 +161,17 @@ bool Stops(const RightMarkRecord& mark) {
   return IsStopping(mark.kind()) && !IsOver(mark);
 }
 
+// It asks to put right what nobody has put right, and not all who were asked have refused.
+bool IsAwaited(const RightMarkRecord& mark) {
+  if (mark.kind() != v1::RIGHT_KIND_RECTIFICATION) return false;
+  bool pending = false;
+  for (const v1::Party party : kBothParties) {
+    if (AnswerOf(mark, party) == v1::RIGHT_ANSWER_RECTIFIED) return false;
+    pending = pending || (Asked(mark, party) && AnswerOf(mark, party) == v1::RIGHT_ANSWER_UNSPECIFIED);
+  }
+  return pending;
+}
+
 bool IsFinal(v1::RightAnswer answer) {
   return answer == v1::RIGHT_ANSWER_STOPPED_ERASED || answer == v1::RIGHT_ANSWER_PROVIDED ||
          answer == v1::RIGHT_ANSWER_LIFTED;
@@ -227,6 +238,19 @@ bool IsOpenOrDraft(const ReferralRecord& record) {
 
 v1::Party PartyOf(const policy::Authorized& as) {
   return as.Is(Relation::kReferring) ? v1::PARTY_REFERRING : v1::PARTY_RECEIVING;
+}
+
+void AddMark(v1::RightKind kind, const command::RightUse& use, absl::Time now, ReferralRecord& record) {
+  RightMarkRecord mark;
+  mark.set_request(use.request);
+  mark.set_person(use.person);
+  mark.set_kind(kind);
+  *mark.mutable_time() = api::ToTimestamp(now);
+  mark.set_referring_asked(Holds(record, use.person, v1::PARTY_REFERRING));
+  // One body is asked once.
+  mark.set_receiving_asked(!IsInternal(record) && Holds(record, use.person, v1::PARTY_RECEIVING));
+  mark.set_receiver_had_all(ReceiverHasAll(record, use.person));
+  *record.add_right_marks() = std::move(mark);
 }
 
 void RemoveHold(v1::Party party, ReferralRecord& record) {
@@ -431,15 +455,8 @@ bool IsStopped(const ReferralRecord& record, uint32_t person) {
 
 bool AwaitsRectification(const ReferralRecord& record, uint32_t person) {
   return std::any_of(
-      record.right_marks().begin(), record.right_marks().end(), [&](const RightMarkRecord& mark) {
-        if (mark.person() != person || mark.kind() != v1::RIGHT_KIND_RECTIFICATION) return false;
-        bool pending = false;
-        for (const v1::Party party : kBothParties) {
-          if (AnswerOf(mark, party) == v1::RIGHT_ANSWER_RECTIFIED) return false;
-          pending = pending || (Asked(mark, party) && AnswerOf(mark, party) == v1::RIGHT_ANSWER_UNSPECIFIED);
-        }
-        return pending;
-      });
+      record.right_marks().begin(), record.right_marks().end(),
+      [person](const RightMarkRecord& mark) { return mark.person() == person && IsAwaited(mark); });
 }
 
 bool AnyoneIsStopped(const ReferralRecord& record) {
@@ -536,16 +553,7 @@ absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::T
     return error::LimitExceeded("uses of rights in one referral", kMaxRightMarks,
                                 next.right_marks_size() + 1);
   }
-  RightMarkRecord mark;
-  mark.set_request(use.request);
-  mark.set_person(use.person);
-  mark.set_kind(kind);
-  *mark.mutable_time() = api::ToTimestamp(now);
-  mark.set_referring_asked(Holds(next, use.person, v1::PARTY_REFERRING));
-  // One body is asked once.
-  mark.set_receiving_asked(!IsInternal(next) && Holds(next, use.person, v1::PARTY_RECEIVING));
-  mark.set_receiver_had_all(ReceiverHasAll(next, use.person));
-  *next.add_right_marks() = std::move(mark);
+  AddMark(kind, use, now, next);
   AddFact("request", use.request, decision);
   AddFact("kind", KindName(kind), decision);
   AddFact("person", Cat(use.person), decision);
@@ -599,12 +607,34 @@ absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, a
   return absl::OkStatus();
 }
 
+void CarryRectifications(const ReferralRecord& record, absl::Time now, ReferralRecord& linked) {
+  for (const RightMarkRecord& mark : record.right_marks()) {
+    if (!IsAwaited(mark) || !Concerns(linked, mark.person())) continue;
+    AddMark(mark.kind(), {.request = mark.request(), .person = mark.person()}, now, linked);
+  }
+}
+
 void ForgetCut(bool passed_on, Decision& decision) {
   for (RightMarkRecord& mark : *decision.next.mutable_right_marks()) {
     mark.set_receiving_asked(false);
     const bool owed = mark.referring_answer() == v1::RIGHT_ANSWER_UNSPECIFIED;
     if (passed_on && owed) mark.set_referring_asked(false);
   }
+}
+
+RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party) {
+  const bool referring = IsReferring(party);
+  RightsHolderRecord held;
+  held.mutable_holder()->set_referral(record.name());
+  held.mutable_holder()->set_body(referring ? record.referring().body() : record.receiving().body());
+  held.mutable_holder()->set_party(party);
+  // Of a draft the other side knows nothing, and within one body there is none.
+  if (record.has_submit_time() && !IsInternal(record) &&
+      record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) {
+    held.set_other_body(referring ? record.receiving().body() : record.referring().body());
+  }
+  held.set_is_protected(IsProtected(record));
+  return held;
 }
 
 bool LeaveHolders(const ReferralRecord& referral, const RightMarkRecord& mark, bool passed_on,

@@ -88,10 +88,15 @@ absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::T
 // it is. An erasure is not carried out here.
 absl::Status RecordAnswer(const command::AnswerRight& answer, v1::Party party, absl::Time now,
                           Decision& decision);
+// `linked` continues `record`, and has what is held there: a rectification that `record` awaits, as
+// AwaitsRectification says, is asked of both sides of `linked` too, of each person who goes along.
+void CarryRectifications(const ReferralRecord& record, absl::Time now, ReferralRecord& linked);
 // The receiving body was cut off, and has nothing to answer for any more. Nor has the referring one, where it
 // passed on what it should never have had itself.
 void ForgetCut(bool passed_on, Decision& decision);
-// The same in the rights request of one of its marks: who is not asked in `referral` any longer leaves the
+// That side of a referral among the holders of a rights request, with no answer yet.
+storage::v1::RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party);
+// As ForgetCut in the rights request of one of its marks: who is not asked in `referral` any longer leaves the
 // holders, and is shown none of it. False when nothing changes. Where `referral` is protected its readers
 // alone see that, unless it was passed on: then others are told of the cut by what they have a part in.
 bool LeaveHolders(const ReferralRecord& referral, const storage::v1::RightMarkRecord& mark, bool passed_on,

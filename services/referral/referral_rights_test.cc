@@ -422,6 +422,69 @@ TEST(Rights, OneSidePutsItRightAndTheOtherSaysSo) {
   }
 }
 
+// Every way to send a case on.
+struct Onward {
+  Event event;
+  State from;
+  Actor by;
+};
+constexpr Onward kOnward[] = {{Event::kConfirmForward, kAcknowledged, Actor::kReferring},
+                              {Event::kForwardByDuty, kAcknowledged, Actor::kReceiving},
+                              {Event::kHandOver, kInProgress, Actor::kReceiving},
+                              {Event::kRule, kAcknowledged, Actor::kCoordinating},
+                              {Event::kAssume, kAcknowledged, Actor::kCoordinating}};
+
+TEST(Rights, WhoIsSentWhatIsToBePutRightIsAskedToo) {
+  for (const Onward& way : kOnward) {
+    SCOPED_TRACE(EventName(way.event));
+    const ReferralRecord record = ToRectify(testing::RecordReadyFor(way.from, way.event, way.by));
+    const auto sent = DecideBy(way.by, record, CommandFor(way.event, way.by));
+    ASSERT_TRUE(sent.ok()) << sent.status();
+    ASSERT_TRUE(sent->linked.has_value());
+    ASSERT_EQ(sent->linked->right_marks_size(), 1);
+    const storage::v1::RightMarkRecord& mark = sent->linked->right_marks(0);
+    EXPECT_EQ(mark.request(), kRequest);
+    EXPECT_EQ(mark.kind(), v1::RIGHT_KIND_RECTIFICATION);
+    EXPECT_EQ(AnswersOwed(*sent->linked, v1::PARTY_REFERRING), 1);
+    EXPECT_EQ(AnswersOwed(*sent->linked, v1::PARTY_RECEIVING), 1);
+    EXPECT_EQ(sent->next.right_marks_size(), 1) << "and those who were asked owe it still";
+  }
+}
+
+TEST(Rights, WhatIsNoLongerAwaitedDoesNotGoAlong) {
+  command::AnswerRight refused = AnswerTo(v1::RIGHT_ANSWER_REFUSED);
+  refused.ground = v1::REFUSAL_GROUND_ACCURATE;
+  const command::AnswerRight right = Rectified({v1::SECTION_KIND_DETAILS}, {"details.given_name"});
+  const auto asked_after = [](const ReferralRecord& record) {
+    return DecideBy(Actor::kReceiving, record, CommandFor(Event::kHandOver))->linked->right_marks_size();
+  };
+  const ReferralRecord record = ToRectify(RecordIn(kInProgress));
+  for (const Actor first : {Actor::kReferring, Actor::kReceiving}) {
+    const Actor second = first == Actor::kReferring ? Actor::kReceiving : Actor::kReferring;
+    EXPECT_EQ(asked_after(After(first, record, right)), 0) << "what is sent is right";
+    const ReferralRecord one_refused = After(first, record, refused);
+    EXPECT_EQ(asked_after(one_refused), 1) << "the other one may know better";
+    EXPECT_EQ(asked_after(After(second, one_refused, refused)), 0);
+  }
+  EXPECT_EQ(asked_after(Used(RecordIn(kInProgress), command::AskAccess{{kRequest, 1}})), 0);
+}
+
+TEST(Rights, OfSeveralOnlyWhoAskedAndGoesAlongIsAskedFor) {
+  const ReferralRecord two = WithPersons(kInProgress, {CompletePerson(1), CompletePerson(2)});
+  command::HandOver both{ToThird()};
+  both.to.disclosures.push_back(both.to.disclosures[0]);
+  both.to.disclosures[1].set_person(2);
+  const auto sent = DecideBy(Actor::kReceiving, ToRectify(two, 2), both);
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  ASSERT_EQ(sent->linked->right_marks_size(), 1);
+  EXPECT_EQ(sent->linked->right_marks(0).person(), 2);
+  // Who objected as well stays behind.
+  const auto one = DecideBy(Actor::kReceiving, Objected(ToRectify(two, 2), 2), command::HandOver{ToThird()});
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_THAT(Numbers(one->linked->persons()), ElementsAre(1));
+  EXPECT_THAT(one->linked->right_marks(), IsEmpty());
+}
+
 TEST(Rights, WhatWasPutRightIsApprovedAnew) {
   ReferralRecord record = ToRectify(RecordIn(kInProgress));
   record.mutable_approval()->set_party(v1::PARTY_REFERRING);

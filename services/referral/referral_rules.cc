@@ -650,6 +650,7 @@ void SendLinked(const HopBy& by, ReferralRecord linked, Step& step) {
   opening.next().set_state(kRequested);
   if (by.kind == v1::HOP_KIND_ASSUMED) AcceptAtOnce(opening);
   SettleOpened(opening);
+  CarryRectifications(step.current, step.now, opening.next());
   step.next().set_forwarded_to(name);
   step.next().set_forwarded_how(by.kind);
   ForgetApprovals(step.next());

@@ -41,21 +41,6 @@ Command CommandOf(v1::RightKind kind, command::RightUse use) {
   }
 }
 
-RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party) {
-  const bool referring = party == v1::PARTY_REFERRING;
-  RightsHolderRecord held;
-  held.mutable_holder()->set_referral(record.name());
-  held.mutable_holder()->set_body(referring ? record.referring().body() : record.receiving().body());
-  held.mutable_holder()->set_party(party);
-  // Of a draft the other side knows nothing, and within one body there is none.
-  if (record.has_submit_time() && !IsInternal(record) &&
-      record.receiver_access() != storage::v1::RECEIVER_ACCESS_CUT) {
-    held.set_other_body(referring ? record.receiving().body() : record.referring().body());
-  }
-  held.set_is_protected(IsProtected(record));
-  return held;
-}
-
 // The body from which all of them began, and which may know of every holder. Where a path led on from what
 // others had begun there is none: who referred first does not learn of the steps that followed.
 std::string OriginOf(const std::vector<ReferralRecord>& chain) {

@@ -93,6 +93,19 @@ absl::Status LeaveRightsRequests(store::Writer& writer, const ReferralRecord& be
   return absl::OkStatus();
 }
 
+absl::Status JoinRightsRequests(store::Writer& writer, const ReferralRecord& opened) {
+  for (const storage::v1::RightMarkRecord& mark : opened.right_marks()) {
+    WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord request, GetRightsRequest(writer, mark.request()));
+    RightsRequestRecord joined = request;
+    if (mark.referring_asked()) *joined.add_holders() = HolderOf(opened, v1::PARTY_REFERRING);
+    if (mark.receiving_asked()) *joined.add_holders() = HolderOf(opened, v1::PARTY_RECEIVING);
+    joined.set_revision(request.revision() + 1);
+    *joined.mutable_update_time() = opened.create_time();
+    PutRightsRequest(writer, &request, joined);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::string_view body, bool answered,
                                          std::string_view position, int limit) {
   const std::string prefix = TasksPrefix(body, answered);

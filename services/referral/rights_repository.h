@@ -39,6 +39,10 @@ absl::Status HideInRightsRequest(store::Writer& writer, std::string_view name, s
 absl::Status LeaveRightsRequests(store::Writer& writer, const storage::v1::ReferralRecord& before,
                                  const storage::v1::ReferralRecord& next, bool passed_on);
 
+// The sides of `opened`, a new referral that continues another one, become holders of the requests that it is
+// marked with: they are asked too.
+absl::Status JoinRightsRequests(store::Writer& writer, const storage::v1::ReferralRecord& opened);
+
 // Of serialized v1::RightsTask.
 using TaskPage = RowPage;
 // By when the person asked, oldest first; `position` is empty or what a page before returned.
