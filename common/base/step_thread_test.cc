@@ -69,20 +69,33 @@ TEST(StepThread, AWakeEndsTheRestOrTheNextOne) {
 
 TEST(StepThread, AStopWaitsForTheStepAtHand) {
   absl::Notification began;
-  absl::Notification release;
+  absl::Notification stopping;
+  absl::Notification stopped;
   int ended = 0;
+  bool stopped_before_the_end = false;
   StepThread thread("steps", kForEver);
   thread.Start([&]() -> StepAndRest {
-    if (!began.HasBeenNotified()) began.Notify();
-    release.WaitForNotification();
+    if (ended == 0) {
+      began.Notify();
+      stopping.WaitForNotification();
+      // Waits out the time only where the stop waits, as it is to.
+      stopped_before_the_end = stopped.WaitForNotificationWithTimeout(absl::Milliseconds(50));
+    }
     ++ended;
     return {.more = true};
   });
   began.WaitForNotification();
-  std::thread stopper([&thread] { thread.Stop(); });
-  release.Notify();
+  std::thread stopper([&] {
+    stopping.Notify();
+    thread.Stop();
+    stopped.Notify();
+  });
   stopper.join();
-  EXPECT_GE(ended, 1);
+  EXPECT_FALSE(stopped_before_the_end);
+  const int at_the_stop = ended;
+  EXPECT_GE(at_the_stop, 1);
+  thread.Wake();
+  EXPECT_EQ(ended, at_the_stop) << "there is no step after it";
 }
 
 TEST(StepThread, IsStoppedTwiceOrUnstarted) {
