@@ -10,7 +10,9 @@
 #include "common/base/status_macros.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/referral_errors.h"
+#include "services/referral/referral_limits.h"
 #include "services/referral/referral_repository.h"
+#include "services/referral/rights_repository.h"
 
 namespace waypost::referral {
 namespace {
@@ -99,6 +101,21 @@ absl::StatusOr<std::vector<PathRecord>> PathsOf(const store::Reader& reader, std
   return paths;
 }
 
+// Who is on an open path of that body, by any referral that hangs together with this one. Where more of them
+// do than a right reaches, those count that were read: whoever takes work over cannot wait for fewer.
+absl::StatusOr<std::set<uint32_t>> PersonsLedBy(const store::Reader& reader, std::string_view body,
+                                                std::string_view referral) {
+  WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::ChainUpTo(reader, referral, kMaxReach));
+  std::set<uint32_t> led;
+  for (const ReferralRecord& record : chain) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::vector<PathRecord> paths, PathsOf(reader, record.name()));
+    for (const PathRecord& path : paths) {
+      if (path.body() == body && !HasEnded(path)) led.insert(path.person());
+    }
+  }
+  return led;
+}
+
 }  // namespace
 
 absl::Status WritePath(rpc::Mutation& mutation, const Authorized& as, const PathRecord* before,
@@ -169,15 +186,19 @@ absl::Status EndPathsOf(rpc::Mutation& mutation, const Authorized& as,
 
 absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const BodyRegistry& bodies,
                        const command::BodyMove& move, ReferralRecord& referral) {
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<PathRecord> paths, PathsOf(mutation.writer(), referral.name()));
-  std::set<uint32_t> led;  // who is on an open path of the successor
-  for (const PathRecord& path : paths) {
-    if (path.body() == move.to && !HasEnded(path)) led.insert(path.person());
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<PathRecord> paths, PathsOf(writer, referral.name()));
+  const bool moves_open = std::any_of(paths.begin(), paths.end(), [&](const PathRecord& path) {
+    return path.body() == move.from && !HasEnded(path);
+  });
+  std::set<uint32_t> led;  // by the successor
+  if (moves_open) {
+    WAYPOST_ASSIGN_OR_RETURN(led, PersonsLedBy(writer, move.to, referral.name()));
   }
   for (PathRecord& path : paths) {
     if (path.body() != move.from) continue;
     WAYPOST_ASSIGN_OR_RETURN(const bool goes,
-                             GoesAlong(mutation.writer(), bodies, move, referral, path, mutation.call().now));
+                             GoesAlong(writer, bodies, move, referral, path, mutation.call().now));
     if (!goes && referral.path() == path.name()) referral.clear_path();
     if (!goes) continue;
     if (!HasEnded(path) && !led.insert(path.person()).second) {

@@ -44,9 +44,10 @@ absl::Status EndPathsOf(rpc::Mutation& mutation, const policy::Authorized& as,
                         const std::vector<storage::v1::ReferralRecord>& chain, uint32_t person);
 
 // The paths of this referral go with it to who stands in its body's place. Where that body leads an open path
-// of the person already, that one goes on and the other ends. Of a body that lost a competence alone, a path
-// goes along where the competence covers every step that is not over; otherwise it stays with that body, and
-// `referral`, which is not written here, names it no longer.
+// of the person already, by any referral that hangs together with this one, that one goes on and the other
+// ends. Of a body that lost a competence alone, a path goes along where the competence covers every step that
+// is not over; otherwise it stays with that body, and `referral`, which is not written here, names it no
+// longer.
 absl::Status MovePaths(rpc::Mutation& mutation, const policy::Authorized& as, const BodyRegistry& bodies,
                        const command::BodyMove& move, storage::v1::ReferralRecord& referral);
 

@@ -1251,5 +1251,21 @@ TEST_F(PathTest, WhereTheSuccessorLeadsOneAlreadyThatOneGoesOn) {
   EXPECT_EQ(Must(Seen(referrer, led)).end_reason(), v1::PATH_END_REASON_REPLACED);
 }
 
+TEST_F(PathTest, AlsoWhereItLeadsThatFromAReferralThatContinuesTheOther) {
+  const std::string began = Accepted();
+  const std::string led = Led(began);
+  Take(led, 1, kFourthBody);
+  const std::string continued =
+      Must(Do(receiver, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(began, kThirdBody)))
+          .forwarded_to();
+  Must(Do(third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(continued)));
+  const std::string kept = Must(Do(third, &PathStub::CreatePath, NewPath(continued))).name();
+  ASSERT_THAT(List(receiver), ElementsAre(led)) << "each body one";
+  MoveWork(kThirdBody);
+  EXPECT_THAT(List(third), ElementsAre(kept));
+  EXPECT_THAT(List(third, true), ElementsAre(led));
+  EXPECT_EQ(Must(Seen(third, led)).end_reason(), v1::PATH_END_REASON_REPLACED);
+}
+
 }  // namespace
 }  // namespace waypost::referral

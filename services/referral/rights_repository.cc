@@ -47,6 +47,38 @@ std::string TaskKey(const RightsRequestRecord& record, const v1::RightsHolder& h
       .Take();
 }
 
+struct Walked {
+  std::vector<ReferralRecord> chain;  // as Chain has it, or what of it was walked
+  int64_t known = 0;                  // of how many the walk knows; more than the limit: it is not all
+};
+
+// Along the chain, from `name` on, until as many are known as the limit says.
+absl::StatusOr<Walked> Walk(const store::Reader& reader, std::string_view name, int limit) {
+  std::vector<ReferralRecord> chain;
+  std::set<std::string, std::less<>> seen = {std::string(name)};
+  std::vector<std::string> to_visit = {std::string(name)};
+  while (!to_visit.empty() && static_cast<int>(seen.size()) <= limit) {
+    const std::string next = std::move(to_visit.back());
+    to_visit.pop_back();
+    WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, Get(reader, next));
+    if (!chain.empty() && IsProtected(record) != IsProtected(chain.front())) continue;
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, ListContinuations(reader, next, limit + 1));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> along, AlongPaths(reader, next));
+    std::move(along.begin(), along.end(), std::back_inserter(around));
+    around.push_back(record.forwarded_from());
+    around.push_back(record.forwarded_to());
+    for (std::string& other : around) {
+      if (!other.empty() && seen.insert(other).second) to_visit.push_back(std::move(other));
+    }
+    chain.push_back(std::move(record));
+  }
+  std::sort(chain.begin(), chain.end(), [](const ReferralRecord& a, const ReferralRecord& b) {
+    if (a.hops_size() != b.hops_size()) return a.hops_size() > b.hops_size();
+    return a.name() < b.name();
+  });
+  return Walked{.chain = std::move(chain), .known = static_cast<int64_t>(seen.size())};
+}
+
 }  // namespace
 
 std::string RightsNameOfId(std::string_view id) {
@@ -114,33 +146,17 @@ absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::strin
 
 absl::StatusOr<std::vector<ReferralRecord>> Chain(const store::Reader& reader, std::string_view name,
                                                   int limit) {
-  std::vector<ReferralRecord> chain;
-  std::set<std::string, std::less<>> seen = {std::string(name)};
-  std::vector<std::string> to_visit = {std::string(name)};
-  while (!to_visit.empty()) {
-    if (static_cast<int>(seen.size()) > limit) {
-      return error::LimitExceeded("referrals that hang together with one", limit,
-                                  static_cast<int64_t>(seen.size()));
-    }
-    const std::string next = std::move(to_visit.back());
-    to_visit.pop_back();
-    WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, Get(reader, next));
-    if (!chain.empty() && IsProtected(record) != IsProtected(chain.front())) continue;
-    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, ListContinuations(reader, next, limit + 1));
-    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> along, AlongPaths(reader, next));
-    std::move(along.begin(), along.end(), std::back_inserter(around));
-    around.push_back(record.forwarded_from());
-    around.push_back(record.forwarded_to());
-    for (std::string& other : around) {
-      if (!other.empty() && seen.insert(other).second) to_visit.push_back(std::move(other));
-    }
-    chain.push_back(std::move(record));
+  WAYPOST_ASSIGN_OR_RETURN(Walked walked, Walk(reader, name, limit));
+  if (walked.known > limit) {
+    return error::LimitExceeded("referrals that hang together with one", limit, walked.known);
   }
-  std::sort(chain.begin(), chain.end(), [](const ReferralRecord& a, const ReferralRecord& b) {
-    if (a.hops_size() != b.hops_size()) return a.hops_size() > b.hops_size();
-    return a.name() < b.name();
-  });
-  return chain;
+  return std::move(walked.chain);
+}
+
+absl::StatusOr<std::vector<ReferralRecord>> ChainUpTo(const store::Reader& reader, std::string_view name,
+                                                      int limit) {
+  WAYPOST_ASSIGN_OR_RETURN(Walked walked, Walk(reader, name, limit));
+  return std::move(walked.chain);
 }
 
 }  // namespace waypost::referral::rows

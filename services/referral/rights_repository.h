@@ -56,6 +56,11 @@ absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::strin
 absl::StatusOr<std::vector<storage::v1::ReferralRecord>> Chain(const store::Reader& reader,
                                                                std::string_view name, int limit);
 
+// The same for what must go on where there are more than `limit`: those alone that were read until that many
+// were known. The referral itself is always among them.
+absl::StatusOr<std::vector<storage::v1::ReferralRecord>> ChainUpTo(const store::Reader& reader,
+                                                                   std::string_view name, int limit);
+
 }  // namespace waypost::referral::rows
 
 #endif  // WAYPOST_SERVICES_REFERRAL_RIGHTS_REPOSITORY_H_
