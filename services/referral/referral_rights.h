@@ -96,8 +96,8 @@ void CarryRectifications(const ReferralRecord& record, absl::Time now, ReferralR
 void ForgetCut(bool passed_on, Decision& decision);
 // That side of a referral among the holders of a rights request, with no answer yet.
 storage::v1::RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party);
-// As ForgetCut in the rights request of one of its marks: who is not asked in `referral` any longer leaves the
-// holders, and is shown none of it. False when nothing changes. Where `referral` is protected its readers
+// As ForgetCut in the rights request of one of its marks: who is not asked in `referral` any longer leaves
+// the holders, and is shown none of it. False when nothing changes. Where `referral` is protected its readers
 // alone see that, unless it was passed on: then others are told of the cut by what they have a part in.
 bool LeaveHolders(const ReferralRecord& referral, const storage::v1::RightMarkRecord& mark, bool passed_on,
                   storage::v1::RightsRequestRecord& request);
