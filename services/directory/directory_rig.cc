@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "services/directory/directory_limits.h"
+#include "services/directory/directory_service.h"
 
 namespace waypost::directory::testing {
 namespace {
@@ -114,8 +115,10 @@ void Merge(std::string_view text, google::protobuf::Message& message) {
     throw std::runtime_error(std::string(text));
 }
 
-DirectoryRig::DirectoryRig() : rig({.service = "directory", .on_disk = false}), service(rig.env()) {
-  rig.Serve(service);
+DirectoryRig::DirectoryRig()
+    : rig({.service = "directory", .on_disk = false}),
+      service(std::make_unique<DirectoryService>(rig.env())) {
+  rig.Serve(*service);
   stub = v1::DirectoryService::NewStub(rig.channel());
   node_operator = rig.TokenOf(kNodeBody, {Role::kOperator});
   for (const std::string_view name : {kNodeBody, kOtherBody, kAssociation}) {

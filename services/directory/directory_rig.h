@@ -9,10 +9,13 @@
 
 #include "common/base/strings.h"
 #include "common/testing/service_rig.h"
-#include "services/directory/directory_service.h"
 #include "waypost/directory/v1/directory_service.grpc.pb.h"
 
-namespace waypost::directory::testing {
+namespace waypost::directory {
+
+class DirectoryService;
+
+namespace testing {
 
 using Stub = v1::DirectoryService::Stub;
 using ::waypost::testing::ServiceRig;
@@ -54,11 +57,12 @@ class DirectoryRig {
   void Make(const std::string& id);
 
   ServiceRig rig;
-  DirectoryService service;
+  std::unique_ptr<DirectoryService> service;  // its header takes the compiler longer than the rest of a test
   std::unique_ptr<Stub> stub;
   std::string node_operator;
 };
 
-}  // namespace waypost::directory::testing
+}  // namespace testing
+}  // namespace waypost::directory
 
 #endif  // WAYPOST_SERVICES_DIRECTORY_DIRECTORY_RIG_H_

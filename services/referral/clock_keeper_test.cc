@@ -53,7 +53,7 @@ class ClockKeeperTest : public ::testing::Test {
     return *keeper_;
   }
   // As after a start of the process.
-  void Restart() { keeper_ = std::make_unique<ClockKeeper>(r.rig.env(), r.service.change(), options); }
+  void Restart() { keeper_ = std::make_unique<ClockKeeper>(r.rig.env(), r.change(), options); }
   void Write(const std::function<void(store::Writer&)>& body) {
     ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
                   body(writer);
@@ -301,7 +301,7 @@ TEST_F(ClockKeeperTest, AShortRestIsNoOutage) {
 TEST_F(ClockKeeperTest, TwoKeepersFireOnce) {
   const std::string name = r.Requested();
   RunNow();
-  ClockKeeper other(r.rig.env(), r.service.change(), options);
+  ClockKeeper other(r.rig.env(), r.change(), options);
   RunUntil(DueOf(name));
   r.rig.clock().Advance(absl::Minutes(1));
   ASSERT_TRUE(other.Step().ok());
@@ -438,7 +438,7 @@ TEST_F(ClockKeeperTest, AnOutageThatCouldNotBeReadIsReadLater) {
   BlindStore blind(r.rig.store());
   const rpc::Environment& env = r.rig.env();
   const rpc::Environment seen{.node = env.node, .store = blind, .lane = env.lane, .hub = env.hub};
-  keeper_ = std::make_unique<ClockKeeper>(seen, r.service.change(), options);
+  keeper_ = std::make_unique<ClockKeeper>(seen, r.change(), options);
   RunNow();
   r.rig.clock().Advance(2 * kDay);
   blind.blind = true;

@@ -1,6 +1,5 @@
 // Correction tasks over gRPC on the real store: which declines open them, who sees and settles them, and what
 // becomes of them when a body is succeeded.
-#include "services/referral/correction_service.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -182,7 +181,7 @@ TEST_F(CorrectionTest, OfABodyThatIsNoMoreTheOffersTasksGoWithTheOfferAndTheRest
   r.SetSuccession(succession);
   r.rig.clock().Advance(kDay);
   r.Refresh();
-  SuccessionMover mover(r.rig.env(), r.service.change(), r.sealing, r.replica);
+  SuccessionMover mover(r.rig.env(), r.change(), r.sealing, r.replica);
   for (int steps = 0; steps < 100 && Must(mover.Step()).more; ++steps) {
   }
   EXPECT_THAT(Tasks(r.receiver), IsEmpty());

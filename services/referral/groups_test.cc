@@ -492,7 +492,7 @@ TEST_F(GroupsTest, AnOfferThatNobodyAnswersLapsesAtItsTimeAndNamesTheNext) {
   const std::string first = WithOffer();
   const std::string second = Waitlisted();
   const absl::Time answer_by = api::FromTimestamp(Record(first).due().time());
-  ClockKeeper keeper(rig.env(), service.change(), {});
+  ClockKeeper keeper(rig.env(), change(), {});
   const auto run_until = [&](absl::Time until) {
     while (rig.clock().Now() < until) {
       rig.clock().Advance(std::min(until - rig.clock().Now(), absl::Minutes(4)));
@@ -780,7 +780,7 @@ TEST_F(GroupsTest, AFullListTakesBackWhoWasOfferedAPlace) {
   EXPECT_EQ(List().waiting_count(), kMaxWaiting + 1);
   rig.clock().Advance(absl::Hours(24 * 4));
   Refresh();
-  ClockKeeper keeper(rig.env(), service.change(), {});
+  ClockKeeper keeper(rig.env(), change(), {});
   for (int i = 0; i < 4; ++i) ASSERT_EQ(Must(keeper.Step()).refused, 0);
   EXPECT_EQ(Record(lapses).state(), kWaitlisted);
   EXPECT_EQ(List().waiting_count(), kMaxWaiting + 2);

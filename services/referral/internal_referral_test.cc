@@ -48,7 +48,7 @@ class InternalReferralTest : public ::testing::Test, protected ReferralRig {
         absl::FormatTime("%Y-%m-%d", rig.clock().Now(), absl::UTCTimeZone()));
     merged.add_shares()->set_successor(std::string(kReceivingBody));
     SetSuccession(merged);
-    SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{});
+    SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{});
     while (Must(mover.Step()).more) {
     }
     Refresh();

@@ -126,7 +126,7 @@ class PartsTest : public ::testing::Test, protected ReferralRig {
         .forwarded_to();
   }
   void LetLapse(const std::string& name) {
-    ClockKeeper keeper(rig.env(), service.change(), KeeperOptions());
+    ClockKeeper keeper(rig.env(), change(), KeeperOptions());
     for (int i = 0; i < 40'000 && Record(name).state() != kLapsed; ++i) {
       rig.clock().Advance(absl::Minutes(4));
       while (Must(keeper.Step()).more) {
@@ -901,7 +901,7 @@ TEST_F(PartsTest, GoOverToTheSuccessorWithWhatTheyArePartsOf) {
   SetSuccession(succession);
   rig.clock().Advance(absl::Hours(24));
   Refresh();
-  SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{});
+  SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{});
   for (int i = 0; i < 100 && Must(mover.Step()).more; ++i) {
   }
   EXPECT_EQ(Record(parent).case_holding_body(), kFourthBody);

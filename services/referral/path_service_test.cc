@@ -159,7 +159,7 @@ class PathTest : public ::testing::Test, protected ReferralRig {
     SetSuccession(succession);
     rig.clock().Advance(absl::Hours(24));
     Refresh();
-    SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{.batch = 64});
+    SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{.batch = 64});
     while (Must(mover.Step()).more) {
     }
   }
@@ -1174,7 +1174,7 @@ TEST_F(PathTest, ItGoesWithTheWorkToWhoStandsInItsBodysPlace) {
   rig.clock().Advance(absl::Hours(24));
   Refresh();
   EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::TakeStep, Step(path, 2, kFifthBody))), "BODY_SUCCEEDED");
-  SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{.batch = 64});
+  SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{.batch = 64});
   while (Must(mover.Step()).more) {
   }
   EXPECT_EQ(Seen(receiver, path).status().code(), absl::StatusCode::kNotFound);

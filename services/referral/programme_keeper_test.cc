@@ -49,7 +49,7 @@ class ProgrammeKeeperTest : public ::testing::Test {
   }
   // As after a start of the process.
   void Restart(int batch = 64) {
-    keeper_ = std::make_unique<ProgrammeKeeper>(r.rig.env(), r.service.change(),
+    keeper_ = std::make_unique<ProgrammeKeeper>(r.rig.env(), r.change(),
                                                 ProgrammeKeeperOptions{.batch = batch});
   }
   // Until nothing is left to be looked at.
@@ -94,7 +94,7 @@ class ProgrammeKeeperTest : public ::testing::Test {
     return names;
   }
   void RunClocksUntil(absl::Time until) {
-    ClockKeeper clocks(r.rig.env(), r.service.change(), KeeperOptions());
+    ClockKeeper clocks(r.rig.env(), r.change(), KeeperOptions());
     while (r.rig.clock().Now() < until) {
       r.rig.clock().Advance(std::min(until - r.rig.clock().Now(), absl::Minutes(4)));
       for (bool more = true; more;) more = Must(clocks.Step()).more;

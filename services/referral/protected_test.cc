@@ -529,7 +529,7 @@ TEST_F(ProtectedTest, WithoutReadersItComesToTheOfficersWhoNameThemAndReadNothin
 
 TEST_F(ProtectedTest, SilenceComesToReadersAndToOfficersOfTheSilentSideAndToNobodyElse) {
   const std::string name = Protected();
-  ClockKeeper keeper(rig.env(), service.change(), KeeperOptions());
+  ClockKeeper keeper(rig.env(), change(), KeeperOptions());
   const auto run_for = [&](absl::Duration span) {
     const absl::Time until = rig.clock().Now() + span;
     while (rig.clock().Now() < until) {
@@ -571,7 +571,7 @@ TEST_F(ProtectedTest, WhatHasLostItsReadersComesToTheOfficersInTheEnd) {
   Must(Do(receiving_caseworker, &Stub::CompleteReferral, Complete(ended)));
   const std::string right =
       Must(Do(referring_caseworker, &Stub::RecordRightsRequest, Right(ended, v1::RIGHT_KIND_ACCESS))).name();
-  ClockKeeper keeper(rig.env(), service.change(), KeeperOptions{.outage = absl::Hours(24 * 365)});
+  ClockKeeper keeper(rig.env(), change(), KeeperOptions{.outage = absl::Hours(24 * 365)});
   const auto run = [&](absl::Duration span) {
     rig.clock().Advance(span);
     while (Must(keeper.Step()).more) {

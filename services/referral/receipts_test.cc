@@ -360,7 +360,7 @@ TEST_F(ReceiptsTest, ASuccessorGivesNoneOfWhatWasSentToAnother) {
       absl::FormatTime("%Y-%m-%d", rig.clock().Now(), absl::UTCTimeZone()));
   merged.add_shares()->set_successor(std::string(kThirdBody));
   SetSuccession(merged);
-  SuccessionMover mover(rig.env(), service.change(), sealing, replica, MoverOptions{});
+  SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{});
   while (Must(mover.Step()).more) {
   }
   Refresh();

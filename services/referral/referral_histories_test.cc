@@ -375,7 +375,7 @@ class OneAfterTheOther : public HistoriesTest {};
 
 TEST_P(OneAfterTheOther, EachRevisionHasOneHolderAndNobodyReadsMoreThanTheBasesAllow) {
   Play play = PlayOf(static_cast<unsigned>(GetParam()), 1 + GetParam() % 2);
-  ClockKeeper keeper(rig.env(), service.change(), KeeperOptions());
+  ClockKeeper keeper(rig.env(), change(), KeeperOptions());
   std::vector<std::string> names;
   std::map<std::string, int> done;
   for (int step = 0; step < 250; ++step) {

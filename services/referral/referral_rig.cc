@@ -4,6 +4,13 @@
 
 #include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "services/referral/correction_service.h"
+#include "services/referral/enrolment_service.h"
+#include "services/referral/intake_service.h"
+#include "services/referral/path_service.h"
+#include "services/referral/referral_service.h"
+#include "services/referral/statistics_service.h"
+#include "services/referral/succession_service.h"
 
 namespace waypost::referral::testing {
 namespace {
@@ -45,6 +52,25 @@ v1::PersonSections MarkedSections(uint32_t number) {
   return sections;
 }
 
+struct ReferralRig::Services {
+  explicit Services(ReferralRig& r)
+      : referral(r.rig.env(), r.sealing, r.replica, r.signer),
+        enrolment(r.rig.env(), referral.change().clockwork()),
+        intake(r.rig.env(), r.sealing, referral.change()),
+        correction(r.rig.env()),
+        statistics(r.rig.env(), {}),
+        succession(r.rig.env()),
+        path(r.rig.env(), referral.change()) {}
+
+  ReferralService referral;
+  EnrolmentService enrolment;
+  IntakeService intake;
+  CorrectionService correction;
+  StatisticsService statistics;
+  SuccessionService succession;
+  PathService path;
+};
+
 ReferralRig::ReferralRig(RigOptions options)
     : rig(std::move(options)),
       key_provider(rig.random(), rig.clock().Now()),
@@ -52,13 +78,7 @@ ReferralRig::ReferralRig(RigOptions options)
       sealing(keys, rig.random()),
       signer(Must(ReceiptSigner::Make(key_provider))),
       replica(rig.store()),
-      service(rig.env(), sealing, replica, signer),
-      enrolment_service(rig.env(), service.change().clockwork()),
-      intake_service(rig.env(), sealing, service.change()),
-      correction_service(rig.env()),
-      statistics_service(rig.env(), {}),
-      succession_service(rig.env()),
-      path_service(rig.env(), service.change()) {
+      services_(std::make_unique<Services>(*this)) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {
     SetBody(body, directory::v1::BODY_STATUS_ACTIVE);
@@ -75,8 +95,8 @@ ReferralRig::ReferralRig(RigOptions options)
   SetBody(kEnforcementBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/true);
   SetCoordinator("coordinationAgreements/madrid-language", kCoordinatingBody, "2025-01-01", "");
 
-  rig.Serve({&service, &enrolment_service, &intake_service, &correction_service, &statistics_service,
-             &succession_service, &path_service});
+  rig.Serve({&services_->referral, &services_->enrolment, &services_->intake, &services_->correction,
+             &services_->statistics, &services_->succession, &services_->path});
   stub = v1::ReferralService::NewStub(rig.channel());
   enrolment_stub = v1::EnrolmentService::NewStub(rig.channel());
   intake_stub = v1::IntakeService::NewStub(rig.channel());
@@ -93,6 +113,10 @@ ReferralRig::ReferralRig(RigOptions options)
   receiving_caseworker = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {Text(kReceivingUnit)}, "p-raul");
   referring_safeguarding = rig.TokenOf(kReferringBody, {Role::kSafeguardingOfficer}, {}, "p-sonia");
   receiving_safeguarding = rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer}, {}, "p-teresa");
+}
+
+ReferralChange& ReferralRig::change() {
+  return services_->referral.change();
 }
 
 ReferralRig::~ReferralRig() {

@@ -1,6 +1,5 @@
 // The service over gRPC on a real store: what only shows when the chain, the rules, the keys and the rows
 // work together. Who may call what, refusals, listings, watches and erasure on disk have files of their own.
-#include "services/referral/referral_service.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

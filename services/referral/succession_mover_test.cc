@@ -39,7 +39,7 @@ class SuccessionMoverTest : public ::testing::Test {
   }
   // As after a start of the process.
   void Restart(int batch = 64) {
-    mover_ = std::make_unique<SuccessionMover>(r.rig.env(), r.service.change(), r.sealing, r.replica,
+    mover_ = std::make_unique<SuccessionMover>(r.rig.env(), r.change(), r.sealing, r.replica,
                                                MoverOptions{.batch = batch});
   }
   // Until nothing is left to be moved.
