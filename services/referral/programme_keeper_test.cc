@@ -49,8 +49,8 @@ class ProgrammeKeeperTest : public ::testing::Test {
   }
   // As after a start of the process.
   void Restart(int batch = 64) {
-    keeper_ = std::make_unique<ProgrammeKeeper>(r.rig.env(), r.change(),
-                                                ProgrammeKeeperOptions{.batch = batch});
+    keeper_ =
+        std::make_unique<ProgrammeKeeper>(r.rig.env(), r.change(), ProgrammeKeeperOptions{.batch = batch});
   }
   // Until nothing is left to be looked at.
   int LookAtAll() {

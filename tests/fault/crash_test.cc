@@ -272,11 +272,17 @@ std::vector<audit::v1::Entry> CrashTest::EntriesOf(const std::string& token) {
   return entries;
 }
 
-// Each change is in the log once, with the state it led to, and nothing else is.
+// Each change is in the log once, with the state it led to, each receipt of its delivery once, and nothing
+// else.
 void CrashTest::CheckChanges(const std::map<uint64_t, event::v1::Event>& log) {
   std::map<std::string, int> found;
+  std::map<std::string, int> receipts;  // delivered and read, of each referral
   for (const auto& [index, event] : log) {
     if (event.kind() != event::v1::Event::KIND_CHANGE || event.service() != "referral") continue;
+    if (event.type() == "referral.transport_receipt") {
+      ++receipts[event.resource().substr(0, event.resource().rfind('-'))];
+      continue;
+    }
     ++found[base::Cat(event.resource(), " ", event.revision(), " ", event.type(), " ", event.state())];
   }
   size_t expected = 0;
@@ -291,6 +297,13 @@ void CrashTest::CheckChanges(const std::map<uint64_t, event::v1::Event>& log) {
     }
   }
   EXPECT_EQ(found.size(), expected) << "a change that nobody knows of";
+  for (const auto& [number, one] : known_) {
+    for (const std::string_view kind : {"/receipts/delivered", "/receipts/read"}) {
+      const auto receipt = receipts.extract(base::Cat(one.name, kind));
+      EXPECT_LE(receipt.empty() ? 0 : receipt.mapped(), 1) << one.name << kind;
+    }
+  }
+  EXPECT_TRUE(receipts.empty()) << "a receipt of a referral that nobody knows of";
 }
 
 // Each look that was answered is in the log once. One that was not may be.

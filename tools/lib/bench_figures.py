@@ -199,8 +199,8 @@ class Bench:
         if self.wanted("inbox"):
             self.report.add(Figure("inbox_page_of_50", "/s", pages, echoes, floor=0.5,
                                    conditions=self.conditions(
-                                       in_flight=64, rows=page["rows"], bytes=page["bytes"], inbox=SMALL_INBOX,
-                                       reference="echo that answers with as many bytes")))
+                                       in_flight=64, rows=page["rows"], bytes=page["bytes"],
+                                       inbox=SMALL_INBOX, reference="echo that answers with as many bytes")))
 
     def sustained(self, in_flight, floor):
         with self.empty_node() as node:
@@ -327,7 +327,7 @@ class Bench:
                                made_within_seconds=round(made, 1), client_schedule="even",
                                p99_ms_without=round(quiet["p99_ms"], 2))
         self.report.add(Figure("clocks_idle", "of a core", [idle], ceiling=0.01, conditions={
-            **conditions, "what": "the clocks' own thread, while none is due, beside submissions at that rate"}))
+            **conditions, "what": "the clocks' own thread, while none is due, beside submissions"}))
         self.report.add(Figure("clocks_10000_due", "s", [max(0.0, rung - last_due)], ceiling=5, conditions={
             **conditions, "from": "the last is due, at the latest", "to": "all have rung"}))
         self.report.add(Figure("submit_p99_beside_clocks", "ms", [busy["p99_ms"]], ceiling=50,

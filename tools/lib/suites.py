@@ -431,8 +431,8 @@ GATE = [
     Suite("e2e", 100, _BUILT, e2e, "whole servers, driven through their APIs"),
     Suite("fault", 100, _BUILT, fault, "crashes, full disks, failing peers"),
     Suite("demo", 80, _BUILT, demo, "the story of the demonstration, every check of it"),
-    Suite("fuzz", 260, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
-    Suite("clang-tidy", 135, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
+    Suite("fuzz", 290, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
+    Suite("clang-tidy", 105, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
 ]
 
 DEEP = [

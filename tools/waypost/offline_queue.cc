@@ -77,7 +77,7 @@ absl::Status NotSynced(const std::string& path) {
 }
 
 // Nothing where there is no such file.
-absl::StatusOr<std::optional<std::string>> ReadPrivate(const std::string& path) {
+absl::StatusOr<std::optional<std::string>> ReadPrivate(const std::string& path, size_t max_bytes) {
   const int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (file < 0 && errno == ENOENT) return std::nullopt;
   if (file < 0) return error::InvalidField(path, base::Cat("cannot be opened: ", std::strerror(errno)));
@@ -87,7 +87,7 @@ absl::StatusOr<std::optional<std::string>> ReadPrivate(const std::string& path) 
   if (!known || !S_ISREG(about.st_mode)) return NotPrivate(path, "is no ordinary file");
   if (about.st_uid != geteuid()) return NotPrivate(path, "is somebody else's");
   if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) return NotPrivate(path, "can be read or written by others");
-  WAYPOST_ASSIGN_OR_RETURN(std::string content, ReadFile(path, kMaxQueueBytes + kMaxQueueMarkBytes));
+  WAYPOST_ASSIGN_OR_RETURN(std::string content, ReadFile(path, max_bytes));
   return content;
 }
 
@@ -233,15 +233,16 @@ bool CanBeDoneTwice(const Message& request) {
 }
 
 absl::StatusOr<std::unique_ptr<OfflineQueue>> OfflineQueue::Open(const std::string& path, Missing missing,
-                                                                 SyncFolder sync_folder) {
+                                                                 Options options) {
   const std::string lock_path = path + ".lock";
   const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (lock < 0) return NotWritten(lock_path);
-  std::unique_ptr<OfflineQueue> queue(new OfflineQueue(path, lock, sync_folder));
+  std::unique_ptr<OfflineQueue> queue(new OfflineQueue(path, lock, options));
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
     return error::Unavailable(path, "another run has it: wait until that has ended");
   }
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> content, ReadPrivate(path));
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> content,
+                           ReadPrivate(path, options.max_bytes + kMaxQueueMarkBytes));
   if (!content.has_value() && missing == Missing::kIsRefused) {
     return error::InvalidField(path, "does not exist: nothing is kept there");
   }
@@ -275,7 +276,7 @@ absl::Status OfflineQueue::CheckRoom() const {
                                "is full: it takes 1,000 changes. Send or drop them, or begin another file");
   }
   WAYPOST_ASSIGN_OR_RETURN(const std::string content, Content());
-  if (content.size() <= kMaxQueueBytes) return absl::OkStatus();
+  if (content.size() <= options_.max_bytes) return absl::OkStatus();
   return error::InvalidField(path_, "is full: it takes 64 MiB. Send or drop changes, or begin another file");
 }
 
@@ -324,7 +325,7 @@ absl::Status OfflineQueue::WriteIn(int folder, std::string_view content) const {
     return failed;
   }
   // From here on the file is the new one, but after a crash it may be the one before.
-  return sync_folder_(folder) == 0 ? absl::OkStatus() : NotSynced(path_);
+  return options_.sync_folder(folder) == 0 ? absl::OkStatus() : NotSynced(path_);
 }
 
 }  // namespace waypost::cli

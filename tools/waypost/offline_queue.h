@@ -76,10 +76,19 @@ class OfflineQueue {
   // Makes the names in an open folder durable: 0, or -1 and errno.
   using SyncFolder = int (*)(int folder);
 
+  // What tests have otherwise.
+  struct Options {
+    SyncFolder sync_folder = fsync;
+    size_t max_bytes = kMaxQueueBytes;
+  };
+
   // FAILED_PRECONDITION / FILE_NOT_PRIVATE for a file that others may read or write; UNAVAILABLE while
   // another run has it; INVALID_FIELD, with the line, for what is no such file or over a limit.
+  static absl::StatusOr<std::unique_ptr<OfflineQueue>> Open(const std::string& path, Missing missing) {
+    return Open(path, missing, Options());
+  }
   static absl::StatusOr<std::unique_ptr<OfflineQueue>> Open(const std::string& path, Missing missing,
-                                                            SyncFolder sync_folder = fsync);
+                                                            Options options);
   ~OfflineQueue();
   OfflineQueue(const OfflineQueue&) = delete;
   OfflineQueue& operator=(const OfflineQueue&) = delete;
@@ -94,8 +103,8 @@ class OfflineQueue {
   absl::Status Save() const;
 
  private:
-  OfflineQueue(std::string path, int lock, SyncFolder sync_folder)
-      : path_(std::move(path)), lock_(lock), sync_folder_(sync_folder) {}
+  OfflineQueue(std::string path, int lock, Options options)
+      : path_(std::move(path)), lock_(lock), options_(options) {}
 
   absl::StatusOr<std::string> Content() const;
   absl::Status CheckRoom() const;
@@ -104,7 +113,7 @@ class OfflineQueue {
 
   std::string path_;
   int lock_;
-  SyncFolder sync_folder_;
+  Options options_;
   std::vector<QueuedChange> changes_;
 };
 

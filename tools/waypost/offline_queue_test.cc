@@ -469,11 +469,12 @@ TEST_F(OfflineQueueTest, AFileWithoutRoomForMoreIsStillMarked) {
     made.request = std::move(request);
     return made;
   };
-  auto queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsEmpty);
+  constexpr OfflineQueue::Options kSmall = {.max_bytes = 64 * 1024};
+  auto queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsEmpty, kSmall);
   ASSERT_TRUE(queue.ok()) << queue.status();
   ASSERT_TRUE((*queue)->Add(change(1)).ok());
   const size_t without_text = folder_.Read("queue").size() - 1;
-  ASSERT_TRUE((*queue)->Add(change(kMaxQueueBytes - 2 * without_text - 1)).ok());
+  ASSERT_TRUE((*queue)->Add(change(kSmall.max_bytes - 2 * without_text - 1)).ok());
   for (QueuedChange& each : (*queue)->changes()) {
     each.state = QueuedChange::State::kConflict;
     each.reason = kAnswerLost;
@@ -481,7 +482,7 @@ TEST_F(OfflineQueueTest, AFileWithoutRoomForMoreIsStillMarked) {
   }
   EXPECT_TRUE((*queue)->Save().ok());
   queue->reset();
-  queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused);
+  queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused, kSmall);
   ASSERT_TRUE(queue.ok()) << queue.status();
   EXPECT_EQ((*queue)->changes().at(1).first_sent, testing::TestNow());
 }
@@ -493,7 +494,7 @@ TEST_F(OfflineQueueTest, WhatIsInTheFileIsNotSaidToBeLostWhereItsFolderCannotBeM
     errno = EIO;
     return -1;
   };
-  auto queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused, fails);
+  auto queue = OfflineQueue::Open(file_, OfflineQueue::Missing::kIsRefused, {.sync_folder = fails});
   ASSERT_TRUE(queue.ok()) << queue.status();
   QueuedChange second;
   second.method = "AddNote";
