@@ -46,8 +46,8 @@ function(waypost_precompiled_headers)
     <google/protobuf/generated_enum_reflection.h> <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h>
     <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_format.h> <absl/strings/str_join.h>
     <absl/strings/str_split.h> <absl/synchronization/mutex.h> <absl/time/time.h>)
-  waypost_headers(code "${WAYPOST_WARNINGS}" ${headers})
   waypost_headers(generated "${WAYPOST_GENERATED_OPTIONS}" ${headers})
+  waypost_headers(code "${WAYPOST_WARNINGS}" ${headers})
   waypost_headers(test "${WAYPOST_WARNINGS};${WAYPOST_TEST_OPTIONS}" ${headers} <gmock/gmock.h> <gtest/gtest.h>)
   target_link_libraries(waypost_test_headers PRIVATE GTest::gmock)
 endfunction()

@@ -423,16 +423,16 @@ _BUILT = ("install", "configure", "build")
 GATE = [
     Suite("install", 80, (), install, "Debian packages that are missing"),
     Suite("configure", 20, ("install",), configure, "CMake"),
-    Suite("tidy", 60, ("install",), tidy, "arrows between rooms, dead files, banned words and calls"),
+    Suite("tidy", 45, ("install",), tidy, "arrows between rooms, dead files, banned words and calls"),
     Suite("format", 20, ("install",), style, "clang-format"),
-    Suite("buf", 45, ("install",), buf, "the protos: lint, and no breaking change"),
-    Suite("build", 1650, ("install", "configure"), build, "everything, warnings are errors"),
+    Suite("buf", 30, ("install",), buf, "the protos: lint, and no breaking change"),
+    Suite("build", 1780, ("install", "configure"), build, "everything, warnings are errors"),
     Suite("unit", 150, _BUILT, unit, "every room's test binary"),
-    Suite("e2e", 100, _BUILT, e2e, "whole servers, driven through their APIs"),
-    Suite("fault", 100, _BUILT, fault, "crashes, full disks, failing peers"),
-    Suite("demo", 80, _BUILT, demo, "the story of the demonstration, every check of it"),
-    Suite("fuzz", 290, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
-    Suite("clang-tidy", 105, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
+    Suite("e2e", 90, _BUILT, e2e, "whole servers, driven through their APIs"),
+    Suite("fault", 60, _BUILT, fault, "crashes, full disks, failing peers"),
+    Suite("demo", 75, _BUILT, demo, "the story of the demonstration, every check of it"),
+    Suite("fuzz", 280, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
+    Suite("clang-tidy", 70, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
 ]
 
 DEEP = [
