@@ -19,11 +19,8 @@ namespace waypost::bench {
 
 // One call without its gRPC, alive from its preparation to its answer.
 struct FillModule::Submission {
-  Submission(const rpc::Environment& env, std::shared_ptr<const policy::Caller> caller)
-      : call{.rule = referral::kSubmitReferral,
-             .caller = std::move(caller),
-             .now = env.node.clock.Now(),
-             .trace = {}},
+  Submission(const rpc::Environment& env, std::shared_ptr<const policy::Caller> caller, absl::Time now)
+      : call{.rule = referral::kSubmitReferral, .caller = std::move(caller), .now = now, .trace = {}},
         state{.env = env, .call = call} {}
 
   const rpc::Call call;
@@ -73,6 +70,7 @@ void FillModule::Stop() {
 }
 
 absl::Status FillModule::Fill() {
+  began_ = context_.node.clock.Now();
   caller_ = std::make_shared<const policy::Caller>(policy::Caller{
       .body = options_.from, .actor = "bench-loader", .roles = {policy::Role::kSupervisor}, .units = {}});
   std::vector<std::thread> threads;
@@ -107,7 +105,9 @@ void FillModule::Submit() {
 }
 
 absl::StatusOr<std::unique_ptr<FillModule::Submission>> FillModule::Prepare(uint64_t number) {
-  auto submission = std::make_unique<Submission>(outbox_->env(), caller_);
+  const bool at_once = options_.due_in > absl::ZeroDuration();
+  auto submission =
+      std::make_unique<Submission>(outbox_->env(), caller_, at_once ? began_ : context_.node.clock.Now());
   const std::string& to = options_.to[number % options_.to.size()];
   referral::v1::SubmitReferralRequest& request = submission->request;
   request = MakeSubmit(options_.from, to, options_.run, number);

@@ -33,7 +33,8 @@ struct FillOptions {
   std::vector<std::string> to;  // taken in turns
   std::string run;              // makes request ids and own references unlike those of other runs
   int threads = 2;              // that prepare; the store's writer is one more
-  // When an answer to each is due; zero: after the usual time.
+  // All were made at the moment at which the filling began, and answers to all are due so long after it.
+  // Zero: each is made as it comes, and due after the usual time.
   absl::Duration due_in = absl::ZeroDuration();
 };
 
@@ -132,6 +133,7 @@ class FillModule final : public runtime::Module {
   referral::ReferralChange change_;
   std::shared_ptr<const policy::Caller> caller_;  // set by Fill
 
+  absl::Time began_;
   std::atomic<uint64_t> next_{0};
   std::atomic<uint64_t> done_{0};
   absl::Mutex mutex_;

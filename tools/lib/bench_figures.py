@@ -24,6 +24,9 @@ PG_CLIENTS = 64
 OFFERS_IN_CALL = 100
 DUE_AT_ONCE = 10_000
 DUE_IN_SECONDS = 60
+DUE_ROUNDS = 3
+RING_SECONDS = 6  # in which they ring, at the longest, and one more
+WARM_UP_SECONDS = 2
 SMALL_INBOX = 100  # referrals of a body that has few
 
 
@@ -292,8 +295,8 @@ class Bench:
     # --- clocks
 
     def clocks(self):
-        """A million clocks that run; ten thousand are due within the seconds in which they were made:
-        how long all of them take to ring, and what a submission notices of it."""
+        """A million clocks that run; ten thousand are due at one moment: how long it takes until all have
+        rung, and what a submission notices of it."""
         node = self.node("clocks")
         # The time in which the loader works is no outage.
         node.config.write_text(node.config.read_text() + "clocks { outage_seconds: 86400 }\n")
@@ -308,30 +311,35 @@ class Bench:
         before, since = bench_stages.cpu_seconds(node.pid)["clocks"], time.monotonic()
         quiet = self.submit(node, 256, rate=rate)
         idle = (bench_stages.cpu_seconds(node.pid)["clocks"] - before) / (time.monotonic() - since)
+        rounds = [self.ring_at_once(node, rate) for _ in range(min(DUE_ROUNDS, self.plan.runs))]
+        node.remove()
+        conditions = {**self.conditions(open_clocks=self.plan.rows, due=DUE_AT_ONCE, rate=round(rate),
+                                        client_schedule="even", p99_ms_without=round(quiet["p99_ms"], 2)),
+                      "runs": len(rounds), "seconds": RING_SECONDS}
+        self.report.add(Figure("clocks_idle", "of a core", [idle], ceiling=0.01, conditions={
+            **conditions, "runs": 1, "seconds": self.plan.seconds,
+            "what": "the clocks' own thread, while none is due, beside submissions"}))
+        self.report.add(Figure("clocks_10000_due", "s", [rung for rung, _ in rounds], ceiling=5, conditions={
+            **conditions, "from": "all are due, at the earliest", "to": "all have rung"}))
+        self.report.add(Figure("submit_p99_beside_clocks", "ms", [p99 for _, p99 in rounds], ceiling=50,
+                               conditions={**conditions, "of": "the seconds in which they ring"}))
+
+    def ring_at_once(self, node, rate):
+        """(seconds until all have rung, p99 in ms of the submissions meanwhile)"""
         node.stop()
-        began = time.monotonic()
+        due = time.monotonic() + DUE_IN_SECONDS  # the loader takes the time a moment later
         node.load(DUE_AT_ONCE, due_in_seconds=DUE_IN_SECONDS)
-        made = time.monotonic() - began
         node.start()
         node.mint_tokens()
-        time.sleep(max(0.0, began + DUE_IN_SECONDS - 5 - time.monotonic()))
+        node.drain()
+        time.sleep(max(0.0, due - WARM_UP_SECONDS - time.monotonic()))
         before = node.clocks_fired()
         seen = []
         busy = self.client.run_watched(
             "submit", 0.1, lambda at: seen.append((time.monotonic(), node.clocks_fired() - before)),
-            **self.submit_options(node, 256, seconds=max(20, made + 10), rate=rate))
-        node.remove()
+            **self.submit_options(node, 256, seconds=RING_SECONDS, warm_up=WARM_UP_SECONDS, rate=rate))
         rung = next((at for at, fired in seen if fired >= DUE_AT_ONCE), float("inf"))
-        last_due = began + made + DUE_IN_SECONDS
-        conditions = self.once(open_clocks=self.plan.rows, due=DUE_AT_ONCE, rate=round(rate),
-                               made_within_seconds=round(made, 1), client_schedule="even",
-                               p99_ms_without=round(quiet["p99_ms"], 2))
-        self.report.add(Figure("clocks_idle", "of a core", [idle], ceiling=0.01, conditions={
-            **conditions, "what": "the clocks' own thread, while none is due, beside submissions"}))
-        self.report.add(Figure("clocks_10000_due", "s", [max(0.0, rung - last_due)], ceiling=5, conditions={
-            **conditions, "from": "the last is due, at the latest", "to": "all have rung"}))
-        self.report.add(Figure("submit_p99_beside_clocks", "ms", [busy["p99_ms"]], ceiling=50,
-                               conditions=conditions))
+        return max(0.0, rung - due), busy["p99_ms"]
 
     # --- with a million referrals
 

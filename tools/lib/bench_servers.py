@@ -235,8 +235,8 @@ class Node:
         return int(re.search(rf"{which}:\s+(\d+)", status)[1]) / 1024
 
     def load(self, referrals, due_in_seconds=0):
-        """Fills the folder with referrals while the node is stopped, all due so many seconds after they were
-        made (0: after the usual time). Returns what the loader reports."""
+        """Fills the folder with referrals while the node is stopped, all due so many seconds after that
+        began (0: each after the usual time). Returns what the loader reports."""
         done = subprocess.run([self.programs / "waypost-bench-loader", "--data-dir", self.folder / "data",
                                "--key-dir", self.folder / "keys", "--from", FROM, "--to", TO,
                                "--referrals", str(referrals), "--run", self.client.new_run(),
