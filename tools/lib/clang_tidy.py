@@ -85,12 +85,12 @@ def with_headers(files, sources, read):
 
 
 def own_database(build):
-    """A compilation database without GCC's precompiled headers, which clang cannot read; returns its folder,
-    and the command for each file."""
+    """A compilation database without what clang does not take: GCC's precompiled headers, and its parameters;
+    returns its folder, and the command for each file."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
     for entry in entries:
-        entry["command"] = without_precompiled(entry["command"])
+        entry["command"] = for_clang(entry["command"])
     folder = os.path.join(build, "clang-tidy")
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as file:
@@ -98,8 +98,8 @@ def own_database(build):
     return folder, {entry["file"]: entry["command"] for entry in entries}
 
 
-def without_precompiled(command):
-    return re.sub(r" (-fpch-preprocess|-Winvalid-pch|-include \S*/cmake_pch\.hxx)(?= )", "", command)
+def for_clang(command):
+    return re.sub(r" (-fpch-preprocess|-Winvalid-pch|-include \S*/cmake_pch\.hxx|--param \S+)(?= )", "", command)
 
 
 def check(root, build, files, deadline, run, log):
