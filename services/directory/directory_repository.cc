@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -790,6 +791,39 @@ absl::StatusOr<bool> HasParts(const Reader& reader, PrefixOf prefix_of, type::v1
   return at->Valid();
 }
 
+// What an index has for a territory: the rest of each key.
+struct EntriesOfPlace {
+  std::string_view code;
+  std::vector<std::string> entries;
+};
+
+// The entries for a territory and for each that covers it, the nearest first; at most `limit` of each. One
+// cursor goes over them in the order of the keys, and leaps only where something may lie in between: to make
+// a cursor and to place it is most of what a question costs.
+absl::StatusOr<std::vector<EntriesOfPlace>> EntriesOver(const Reader& reader, PrefixOf prefix_of,
+                                                        type::v1::Theme theme, std::string_view territory,
+                                                        int limit) {
+  std::vector<EntriesOfPlace> places;
+  std::map<std::string, size_t> prefixes;  // in the order of the keys, with their places
+  for (const std::string_view code : territory::CoveringCodes(territory)) {
+    prefixes.emplace(prefix_of(theme, code), places.size());
+    places.push_back({.code = code, .entries = {}});
+  }
+  store::KeyRange range = store::PrefixRange(prefixes.rbegin()->first);
+  range.begin = prefixes.begin()->first;
+  const std::unique_ptr<Cursor> at = reader.Scan(range);
+  for (const auto& [prefix, place] : prefixes) {
+    if (at->Valid() && at->key() < prefix) at->Seek(prefix);
+    std::vector<std::string>& entries = places[place].entries;
+    for (; at->Valid() && at->key().starts_with(prefix); at->Next()) {
+      if (static_cast<int>(entries.size()) == limit) break;
+      entries.emplace_back(at->key().substr(prefix.size()));
+    }
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return places;
+}
+
 // Fills a RouteMaterial. Lives for one question.
 class Gathering {
  public:
@@ -839,19 +873,19 @@ absl::Status Gathering::AddOffer(std::string_view code, std::string_view offer_i
 
 absl::Status Gathering::WalkPlaces(
     PrefixOf prefix_of, absl::FunctionRef<absl::Status(std::string_view code, KeyParser rest)> take) {
+  WAYPOST_ASSIGN_OR_RETURN(
+      const std::vector<EntriesOfPlace> places,
+      EntriesOver(reader_, prefix_of, request_.theme(), request_.territory(), kMaxRouteEntries + 1));
   int left = kMaxRouteEntries;
-  for (const std::string_view code : territory::CoveringCodes(request_.territory())) {
-    const std::string prefix = prefix_of(request_.theme(), code);
-    const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(prefix));
-    for (; at->Valid(); at->Next()) {
+  for (const EntriesOfPlace& place : places) {
+    for (const std::string& entry : place.entries) {
       if (left == 0) {
         material.truncated = true;
         return absl::OkStatus();
       }
       --left;
-      WAYPOST_RETURN_IF_ERROR(take(code, KeyParser(at->key().substr(prefix.size()))));
+      WAYPOST_RETURN_IF_ERROR(take(place.code, KeyParser(entry)));
     }
-    WAYPOST_RETURN_IF_ERROR(at->status());
   }
   return absl::OkStatus();
 }
@@ -1284,19 +1318,18 @@ absl::StatusOr<std::string> DirectoryRepository::CoordinatingBody(const Reader& 
                                                                   std::string_view territory,
                                                                   absl::Time now) const {
   const absl::CivilDay today = DayOf(now);
-  for (const std::string_view code : territory::CoveringCodes(territory)) {
-    std::string body;
-    const std::string prefix = AgreementPlacePrefix(theme, code);
-    const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
-      WAYPOST_ASSIGN_OR_RETURN(const std::string id, LastText(key, prefix));
+  WAYPOST_ASSIGN_OR_RETURN(
+      const std::vector<EntriesOfPlace> places,
+      EntriesOver(reader, AgreementPlacePrefix, theme, territory, kMaxAgreementsOfPlace));
+  for (const EntriesOfPlace& place : places) {
+    for (const std::string& entry : place.entries) {
+      WAYPOST_ASSIGN_OR_RETURN(const std::string id, KeyParser(entry).Text());
       WAYPOST_ASSIGN_OR_RETURN(const auto agreement, GetIndexed<v1::CoordinationAgreement>(reader, id));
       // Agreements of one place never overlap: at most one is current.
-      if (PositionOf(agreement.resource.period(), today) == PeriodPosition::kCurrent)
-        body = agreement.resource.body();
-      return size_t{0};
-    };
-    WAYPOST_RETURN_IF_ERROR(Walk(reader, {store::PrefixRange(prefix)}, kMaxAgreementsOfPlace, take).status());
-    if (!body.empty()) return body;
+      if (PositionOf(agreement.resource.period(), today) == PeriodPosition::kCurrent) {
+        return agreement.resource.body();
+      }
+    }
   }
   return std::string();
 }
