@@ -82,9 +82,9 @@ absl::StatusOr<std::vector<Candidate>> CandidatesOf(rows::PersonFinder& finder,
   std::map<uint32_t, int> count;  // by person
   for (const Search& search : searches) {
     int& place = count[search.person];
-    WAYPOST_ASSIGN_OR_RETURN(const auto found, FindAll(finder, search, limit));
-    for (const rows::FoundPerson& person : found) {
-      if (!same_case.contains(person.referral)) candidates.push_back({&search, person, place++});
+    WAYPOST_ASSIGN_OR_RETURN(auto found, FindAll(finder, search, limit));
+    for (rows::FoundPerson& person : found) {
+      if (!same_case.contains(person.referral)) candidates.push_back({&search, std::move(person), place++});
     }
   }
   const int share = std::max(1, kMaxPossibleDuplicates / std::max(1, static_cast<int>(count.size())));
@@ -158,8 +158,11 @@ absl::StatusOr<PossibleDuplicates> FindPossible(const store::Reader& reader, con
   WAYPOST_ASSIGN_OR_RETURN(const auto candidates, CandidatesOf(finder, searches, same_case));
   int looked_at = 0;
   for (const Candidate& candidate : candidates) {
-    const rows::FoundPerson& person = candidate.found;
-    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, person.referral));
+    const auto [at, is_new] = possible.looked_at.try_emplace(candidate.found.referral);
+    ReferralRecord& record = at->second;
+    if (is_new) {
+      WAYPOST_ASSIGN_OR_RETURN(record, rows::Get(reader, at->first));
+    }
     // Whether any follows is not said: it may be one that the caller is not to know of.
     if (++looked_at == kMaxPossibleLookedAt) possible.more = true;
     if (IsShownAsDuplicate(record, call) && !IsOfCase(record, same_case)) {
@@ -181,8 +184,7 @@ absl::Status TellPossible(rpc::Mutation& mutation, const Authorized& as, const P
   for (const v1::PossibleDuplicate& one : possible.found) {
     *response.add_possible_duplicates() = one;
     if (!recorded.insert(one.referral()).second) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), one.referral()));
-    WAYPOST_RETURN_IF_ERROR(RecordFound(mutation, as, record));
+    WAYPOST_RETURN_IF_ERROR(RecordFound(mutation, as, possible.looked_at.at(one.referral())));
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #define WAYPOST_SERVICES_REFERRAL_DUPLICATE_SEARCH_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ absl::Status RecordFound(rpc::Mutation& mutation, const policy::Authorized& as,
 // What may be told with a referral that is made or sent.
 struct PossibleDuplicates {
   std::vector<v1::PossibleDuplicate> found;
+  // By name, each read once: what is found is among them.
+  std::map<std::string, storage::v1::ReferralRecord> looked_at;
   // There is another one that the caller may be shown; or kMaxPossibleLookedAt were looked at, whether that
   // was all or not. So it does not tell of one that is not shown.
   bool more = false;
@@ -53,16 +56,17 @@ struct PossibleDuplicates {
 // case is none: what it is a part of, and the parts of that; what its path began from, and the steps of it;
 // and what these continue or are continued by.
 //
-// Everybody who writes waits for it. Of those who are found it reads kMaxPossibleLookedAt records at most,
-// shared by all persons. Before that it reads what is the same case: of a part and of a step of a path
-// 2 * kMaxHopsRuled + 1 records each, and one scan of the parts (kMaxParts of each side) or of the path's
-// referrals (kMaxPathReferrals). And by one cursor, of each lookup (of each person one or two, twice as many
-// while keys are rotated) kMaxPossibleLookedAt index rows more than the case has referrals.
+// Everybody who writes waits for it. It looks at kMaxPossibleLookedAt of those who are found at most, shared
+// by all persons, and reads the record of each referral once. Before that it reads what is the same case: of
+// a part and of a step of a path 2 * kMaxHopsRuled + 1 records each, and one scan of the parts (kMaxParts of
+// each side) or of the path's referrals (kMaxPathReferrals). And by one cursor, of each lookup (of each
+// person one or two, twice as many while keys are rotated) kMaxPossibleLookedAt index rows more than the case
+// has referrals.
 absl::StatusOr<PossibleDuplicates> FindPossible(const store::Reader& reader, const rpc::Call& call,
                                                 const storage::v1::ReferralRecord& next,
                                                 const std::vector<Search>& searches);
 
-// In the same run: records each look and fills the answer.
+// In the same run: records each look, at the revision that was looked at, and fills the answer.
 absl::Status TellPossible(rpc::Mutation& mutation, const policy::Authorized& as,
                           const PossibleDuplicates& possible, v1::Referral& response);
 

@@ -307,6 +307,22 @@ TEST_F(IntakeTest, ACommonNameTakesNoMoreOfTheWriterThanItsBudget) {
   EXPECT_LE(rig.store().reads_by_bodies() - before, rare + 5);
 }
 
+TEST_F(IntakeTest, AFamilyThatWasReferredBeforeIsReadOnceForEachReferral) {
+  const auto reads_of_family = [&] {
+    const uint64_t before = rig.store().reads_by_bodies();
+    const v1::Referral sent = SentBy(referrer, OfFamily());
+    return std::pair(rig.store().reads_by_bodies() - before, sent);
+  };
+  const auto [rare, first] = reads_of_family();
+  EXPECT_THAT(ToldWith(first), IsEmpty());
+  for (int i = 1; i < 5; ++i) SentBy(referrer, OfFamily());
+  const auto [known, told] = reads_of_family();
+  EXPECT_THAT(ToldWith(told), SizeIs(10)) << "both persons of each of five";
+  EXPECT_FALSE(told.more_possible_duplicates());
+  // A record and the event of the look, of each of five; however many persons are found and told.
+  EXPECT_LE(known, rare + 10 + 4);
+}
+
 TEST_F(IntakeTest, TheAnswerSaysWhenThereMayBeOthers) {
   for (int i = 0; i < 10; ++i) {
     const auto sent = Must(Do(referrer, &Stub::SubmitReferral, OfOlena()));
