@@ -202,12 +202,12 @@ absl::Status CarryParts(store::Writer& writer, const ReferralRecord& before, Dec
 }
 
 absl::Status UnlinkParts(const store::Reader& reader, std::string_view name, std::string_view body,
-                         std::vector<FollowUp>& detached) {
+                         std::vector<FollowUp>& follow_ups) {
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> parts, rows::ListParts(reader, name));
   for (const std::string& part : parts) {
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, part));
     if (record.referring().body() == body) return ProtectedIsUnlinked(name);
-    detached.push_back({part, command::Detach{}});
+    follow_ups.push_back({part, command::Detach{}, /*by_system=*/true});
   }
   return absl::OkStatus();
 }

@@ -39,9 +39,9 @@ absl::Status CountOpenParts(const store::Reader& reader, const ReferralRecord& b
 absl::Status CarryParts(store::Writer& writer, const ReferralRecord& before, Decision& decision);
 
 // Of what is protected from now on, each part names it. PROTECTED_IS_UNLINKED where it has any of `body`,
-// which protects it; those of the other side, of which `body` knows nothing, are added to `detached`.
+// which protects it; those of the other side, of which `body` knows nothing, the system is to detach.
 absl::Status UnlinkParts(const store::Reader& reader, std::string_view name, std::string_view body,
-                         std::vector<FollowUp>& detached);
+                         std::vector<FollowUp>& follow_ups);
 
 // The refusal of a decision; PARTS_OPEN with how many they are, and the first of them.
 absl::Status NamingOpenParts(const store::Reader& reader, const ReferralRecord& record,

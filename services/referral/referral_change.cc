@@ -352,7 +352,7 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   WAYPOST_RETURN_IF_ERROR(rows::LeaveRightsRequests(mutation.writer(), before, next, passed_on));
   if (!is_new && IsProtected(next) && !IsProtected(before)) {
     const std::string& body = as.caller().body;
-    WAYPOST_RETURN_IF_ERROR(UnlinkParts(mutation.writer(), next.name(), body, decision.unlinked));
+    WAYPOST_RETURN_IF_ERROR(UnlinkParts(mutation.writer(), next.name(), body, decision.follow_ups));
     WAYPOST_RETURN_IF_ERROR(Hide(mutation, body, next));
   }
   WAYPOST_RETURN_IF_ERROR(CarryParts(mutation.writer(), before, decision));
@@ -391,24 +391,24 @@ absl::Status RunFollowUps(rpc::Mutation& mutation, const Authorized& as, const C
                           const std::vector<FollowUp>& follow_ups, int depth) {
   constexpr int kMaxDepth = 12;  // more than the hops of a chain
   if (depth > kMaxDepth) return absl::InternalError("a chain of referrals is longer than its hops allow");
+  if (follow_ups.empty()) return absl::OkStatus();
+  const auto system = rpc::SystemCaller();
   for (const FollowUp& follow_up : follow_ups) {
+    Authorized doer = as;
+    if (follow_up.by_system) {
+      WAYPOST_ASSIGN_OR_RETURN(doer, AsSystem(*system, follow_up.referral));
+    }
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(mutation.writer(), follow_up.referral));
     WAYPOST_ASSIGN_OR_RETURN(const Moment moment, MomentOf(by.bodies, mutation.writer(),
                                                            api::NotBefore(mutation.call().now, current),
                                                            by.clocks, follow_up.command, current));
     WAYPOST_ASSIGN_OR_RETURN(Decision decision, DecideAsSystem(current, follow_up.command, moment));
     WAYPOST_RETURN_IF_ERROR(ApplyDeletions(mutation.writer(), current, decision));
-    WAYPOST_RETURN_IF_ERROR(WriteDecision(mutation, as, DoneBy::kSystem, current, decision, {}, {}).status());
-    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, depth + 1));
+    WAYPOST_RETURN_IF_ERROR(
+        WriteDecision(mutation, doer, DoneBy::kSystem, current, decision, {}, {}).status());
+    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, doer, by, decision.follow_ups, depth + 1));
   }
   return absl::OkStatus();
-}
-
-absl::Status RunUnlinked(rpc::Mutation& mutation, const Clockwork& by, const Decision& decision) {
-  if (decision.unlinked.empty()) return absl::OkStatus();
-  const auto system = rpc::SystemCaller();
-  WAYPOST_ASSIGN_OR_RETURN(const Authorized by_system, AsSystem(*system, decision.next.name()));
-  return RunFollowUps(mutation, by_system, by, decision.unlinked, 0);
 }
 
 // By what a referral was passed on: what continues it, hand-overs that were not taken included, and the steps
@@ -428,8 +428,6 @@ absl::StatusOr<std::vector<std::string>> PassedOn(const store::Reader& reader, s
 // it is reached by alone, the system cuts: by whom it came about would say what hangs together.
 absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                                 const ReferralRecord& misdirected) {
-  const auto system = rpc::SystemCaller();
-  WAYPOST_ASSIGN_OR_RETURN(const Authorized by_system, AsSystem(*system, misdirected.name()));
   std::set<std::string, std::less<>> seen = {misdirected.name()};
   struct PassedBy {
     std::string name;
@@ -451,8 +449,7 @@ absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, c
     const bool sealed = next.sealed || IsProtected(record);
     WAYPOST_RETURN_IF_ERROR(visit(next.name, rows::LedBy::kEither, sealed));
     if (cut) continue;
-    const Authorized& doer = sealed ? by_system : as;
-    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, doer, by, {{next.name, command::Misdirected{}}}, 0));
+    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, {{next.name, command::Misdirected{}, sealed}}, 0));
   }
   return absl::OkStatus();
 }
@@ -461,7 +458,6 @@ absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, c
 // `decision` is then what is stored.
 absl::Status RunWhatFollows(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                             Decision& decision) {
-  WAYPOST_RETURN_IF_ERROR(RunUnlinked(mutation, by, decision));
   WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, 0));
   const bool cuts = decision.event == Event::kMisdirected;
   if (cuts) WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, by, decision.next));

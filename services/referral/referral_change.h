@@ -64,7 +64,8 @@ struct Clockwork {
 std::string FeedOf(std::string_view body);
 
 // Decides commands of the system in the transaction, and what follows from them, and writes all of it: rows,
-// indexes, history, events. In order. `as` is who caused it.
+// indexes, history, events. In order. `as` is who caused it, and is told as who did it, but where a follow-up
+// says that the system does it.
 absl::Status CarryOut(rpc::Mutation& mutation, const policy::Authorized& as, const Clockwork& by,
                       const std::vector<FollowUp>& follow_ups);
 

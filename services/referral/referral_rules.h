@@ -49,6 +49,8 @@ using Effects = policy::EnumSet<Effect>;
 struct FollowUp {
   std::string referral;
   Command command;
+  // Told as done by the system alone: who caused it would say what hangs together.
+  bool by_system = false;
 };
 
 // Places are taken within these limits, and in the order of the group's waiting list.
@@ -68,8 +70,6 @@ struct Decision {
   // its sections are those of this referral. It needs kOpenScreening's wraps for its receiving body.
   std::optional<ReferralRecord> linked = std::nullopt;
   std::vector<FollowUp> follow_ups = {};
-  // The same, of what was linked to it and is to show nothing of who ended the link.
-  std::vector<FollowUp> unlinked = {};
   // Persons whose sections and wraps are to be deleted: an update took them out, or nobody holds them.
   std::vector<uint32_t> removed_persons = {};
   // How places that it takes in groups are checked; see group_ledger.h.
