@@ -136,7 +136,7 @@ using Unread = std::set<std::string, std::less<>>;
 // What somebody of a body sees of a rights request: of what they do not read, no more than how many holders
 // there were when it was protected, and had answered.
 v1::RightsRequest ToRightsRequest(const storage::v1::RightsRequestRecord& record, std::string_view body,
-                                  const Unread& unread = {});
+                                  const Unread& unread);
 // Its revision for them: they see no change of what they do not read.
 int64_t RevisionOf(const storage::v1::RightsRequestRecord& record, const Unread& unread);
 // Is the referral of this holder protected?

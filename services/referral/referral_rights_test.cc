@@ -893,7 +893,7 @@ TEST(Rights, ABodySeesTheHoldersOfItsOwnReferrals) {
   add("referrals/c", "bodies/h", "bodies/g");
   const auto seen = [&](std::string_view body) {
     std::string text;
-    const auto view = ToRightsRequest(record, body);
+    const auto view = ToRightsRequest(record, body, {});
     EXPECT_EQ(view.holder_count(), 6);
     for (const auto& holder : view.holders()) {
       text += holder.referral().substr(10) + ":" + holder.body().substr(7) + " ";
@@ -937,7 +937,7 @@ TEST(Rights, OfAProtectedReferralOthersSeeWhatWasCountedBefore) {
     EXPECT_EQ(view.referral() + view.recorded_by(), "") << body;
     EXPECT_EQ(view.holders_size(), body == "bodies/g" ? 0 : 2) << body;
   }
-  const v1::RightsRequest read = ToRightsRequest(record, "bodies/g");
+  const v1::RightsRequest read = ToRightsRequest(record, "bodies/g", {});
   EXPECT_EQ(read.holders_size(), 2);
   EXPECT_EQ(read.answered_count(), 2);
   EXPECT_EQ(read.revision(), 4);
