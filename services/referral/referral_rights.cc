@@ -637,6 +637,13 @@ RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party) {
   return held;
 }
 
+void JoinHolders(const ReferralRecord& opened, const RightMarkRecord& mark, RightsRequestRecord& request) {
+  for (const v1::Party party : kBothParties) {
+    if (Asked(mark, party)) *request.add_holders() = HolderOf(opened, party);
+  }
+  RaiseRevision(api::FromTimestamp(opened.create_time()), request);
+}
+
 bool LeaveHolders(const ReferralRecord& referral, const RightMarkRecord& mark, bool passed_on,
                   RightsRequestRecord& request) {
   auto& holders = *request.mutable_holders();

@@ -96,6 +96,10 @@ void CarryRectifications(const ReferralRecord& record, absl::Time now, ReferralR
 void ForgetCut(bool passed_on, Decision& decision);
 // That side of a referral among the holders of a rights request, with no answer yet.
 storage::v1::RightsHolderRecord HolderOf(const ReferralRecord& record, v1::Party party);
+// `opened`, a new referral that continues another one, is marked so: its sides that are asked become holders
+// of that request.
+void JoinHolders(const ReferralRecord& opened, const storage::v1::RightMarkRecord& mark,
+                 storage::v1::RightsRequestRecord& request);
 // As ForgetCut in the rights request of one of its marks: who is not asked in `referral` any longer leaves
 // the holders, and is shown none of it. False when nothing changes. Where `referral` is protected its readers
 // alone see that, unless it was passed on: then others are told of the cut by what they have a part in.

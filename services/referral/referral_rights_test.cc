@@ -696,6 +696,25 @@ TEST(Rights, WhoIsCutOffLeavesTheHolders) {
   EXPECT_EQ(request.holders(1).other_body(), kReferringBody);
 }
 
+TEST(Rights, TheSidesThatAMarkAsksJoinTheHolders) {
+  const ReferralRecord opened = Objected(RecordIn(kInProgress));
+  storage::v1::RightMarkRecord mark = opened.right_marks(0);
+  storage::v1::RightsRequestRecord request;
+  request.set_revision(3);
+  JoinHolders(opened, mark, request);
+  ASSERT_EQ(request.holders_size(), 2);
+  EXPECT_EQ(request.holders(0).holder().referral(), kName);
+  EXPECT_EQ(request.holders(0).holder().body(), kReferringBody);
+  EXPECT_EQ(request.holders(1).holder().body(), kReceivingBody);
+  EXPECT_EQ(request.revision(), 4);
+  EXPECT_EQ(api::FromTimestamp(request.update_time()), api::FromTimestamp(opened.create_time()));
+  mark.set_receiving_asked(false);
+  JoinHolders(opened, mark, request);
+  ASSERT_EQ(request.holders_size(), 3) << "who is not asked holds nothing";
+  EXPECT_EQ(request.holders(2).holder().body(), kReferringBody);
+  EXPECT_EQ(request.revision(), 5);
+}
+
 TEST(Rights, ALegalHoldKeepsThatSidesShareUntilItIsReleasedOrItsDayHasPassed) {
   for (const Actor actor : {Actor::kReferring, Actor::kReceiving}) {
     const Actor other = actor == Actor::kReferring ? Actor::kReceiving : Actor::kReferring;

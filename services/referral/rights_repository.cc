@@ -129,10 +129,7 @@ absl::Status JoinRightsRequests(store::Writer& writer, const ReferralRecord& ope
   for (const storage::v1::RightMarkRecord& mark : opened.right_marks()) {
     WAYPOST_ASSIGN_OR_RETURN(const RightsRequestRecord request, GetRightsRequest(writer, mark.request()));
     RightsRequestRecord joined = request;
-    if (mark.referring_asked()) *joined.add_holders() = HolderOf(opened, v1::PARTY_REFERRING);
-    if (mark.receiving_asked()) *joined.add_holders() = HolderOf(opened, v1::PARTY_RECEIVING);
-    joined.set_revision(request.revision() + 1);
-    *joined.mutable_update_time() = opened.create_time();
+    JoinHolders(opened, mark, joined);
     PutRightsRequest(writer, &request, joined);
   }
   return absl::OkStatus();
