@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "common/api/resource.h"
@@ -45,23 +44,17 @@ absl::Status CheckOffers(const BodyRegistry& bodies, const store::Reader& reader
 // One open path of a body for a person, whichever referral of all that hang together it is of; and not too
 // many that it has led from one referral, erased ones included: a right must reach all of them. Those of the
 // other side are not its to know of.
-absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, std::string_view referral,
+absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, const ReferralRecord& referral,
                           uint32_t person) {
-  WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::Chain(reader, referral, kMaxReachOfPaths));
-  std::set<std::string> seen;
+  WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::Chain(reader, referral.name(), kMaxReachOfPaths));
+  WAYPOST_ASSIGN_OR_RETURN(const auto open, OpenPathsOf(reader, body, chain));
+  const auto other = open.find(person);
+  if (other != open.end()) return PathOpen(referral.name(), other->second);
+  WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, referral.name()));
   int own = 0;
-  for (const ReferralRecord& record : chain) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, record.name()));
-    for (const rows::PathLink& link : links) {
-      if (record.name() == referral) {
-        WAYPOST_ASSIGN_OR_RETURN(const std::string leader, LeaderOf(reader, record, link));
-        own += leader == body ? 1 : 0;
-      }
-      if (!seen.insert(link.path).second) continue;
-      WAYPOST_ASSIGN_OR_RETURN(const auto path, rows::FindPath(reader, link.path));
-      const bool same = path.has_value() && path->body() == body && path->person() == person;
-      if (same && !HasEnded(*path)) return PathOpen(referral, path->name());
-    }
+  for (const rows::PathLink& link : links) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string leader, LeaderOf(reader, referral, link));
+    own += leader == body ? 1 : 0;
   }
   if (own < kMaxPathsOfReferral) return absl::OkStatus();
   return error::LimitExceeded("paths of a referral", kMaxPathsOfReferral, own + 1);
@@ -142,7 +135,7 @@ absl::Status PathChange::Create(rpc::Mutation& mutation, const v1::CreatePathReq
       const Authorized as,
       mutation.Authorize({.name = request.referral(), .relations = RelationsOf(referral, caller)}));
   WAYPOST_RETURN_IF_ERROR(CheckMayBegin(referral, request.person(), as));
-  WAYPOST_RETURN_IF_ERROR(CheckNoOther(writer, caller.body, request.referral(), request.person()));
+  WAYPOST_RETURN_IF_ERROR(CheckNoOther(writer, caller.body, referral, request.person()));
   WAYPOST_RETURN_IF_ERROR(CheckOffers(change_.clockwork().bodies, writer, now, request.steps()));
   const PathDecision decision = OpenPath({.name = name,
                                           .body = caller.body,

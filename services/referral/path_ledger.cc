@@ -1,6 +1,7 @@
 #include "services/referral/path_ledger.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -101,21 +102,6 @@ absl::StatusOr<std::vector<PathRecord>> PathsOf(const store::Reader& reader, std
   return paths;
 }
 
-// Who is on an open path of that body, by any referral that hangs together with this one. Where more of them
-// do than a right reaches, those count that were read: whoever takes work over cannot wait for fewer.
-absl::StatusOr<std::set<uint32_t>> PersonsLedBy(const store::Reader& reader, std::string_view body,
-                                                std::string_view referral) {
-  WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::ChainUpTo(reader, referral, kMaxReach));
-  std::set<uint32_t> led;
-  for (const ReferralRecord& record : chain) {
-    WAYPOST_ASSIGN_OR_RETURN(const std::vector<PathRecord> paths, PathsOf(reader, record.name()));
-    for (const PathRecord& path : paths) {
-      if (path.body() == body && !HasEnded(path)) led.insert(path.person());
-    }
-  }
-  return led;
-}
-
 }  // namespace
 
 absl::Status WritePath(rpc::Mutation& mutation, const Authorized& as, const PathRecord* before,
@@ -129,6 +115,23 @@ absl::Status WritePath(rpc::Mutation& mutation, const Authorized& as, const Path
                      .parties = {next.body()}};
   if (before != nullptr && before->body() != next.body()) change.parties.push_back(before->body());
   return mutation.Publish(as, change);
+}
+
+absl::StatusOr<std::map<uint32_t, std::string>> OpenPathsOf(const store::Reader& reader,
+                                                            std::string_view body,
+                                                            const std::vector<ReferralRecord>& chain) {
+  std::map<uint32_t, std::string> open;
+  std::set<std::string> seen;
+  for (const ReferralRecord& record : chain) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, record.name()));
+    for (const rows::PathLink& link : links) {
+      if (!seen.insert(link.path).second) continue;
+      WAYPOST_ASSIGN_OR_RETURN(const std::optional<PathRecord> path, rows::FindPath(reader, link.path));
+      const bool counts = path.has_value() && path->body() == body && !HasEnded(*path);
+      if (counts) open.try_emplace(path->person(), path->name());
+    }
+  }
+  return open;
 }
 
 absl::Status CarryPaths(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
@@ -191,9 +194,12 @@ absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const Body
   const bool moves_open = std::any_of(paths.begin(), paths.end(), [&](const PathRecord& path) {
     return path.body() == move.from && !HasEnded(path);
   });
-  std::set<uint32_t> led;  // by the successor
+  std::map<uint32_t, std::string> led;  // by the successor
   if (moves_open) {
-    WAYPOST_ASSIGN_OR_RETURN(led, PersonsLedBy(writer, move.to, referral.name()));
+    // Where more hang together than a right reaches, those count that were read: whoever takes work over
+    // cannot wait for fewer.
+    WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::ChainUpTo(writer, referral.name(), kMaxReach));
+    WAYPOST_ASSIGN_OR_RETURN(led, OpenPathsOf(writer, move.to, chain));
   }
   for (PathRecord& path : paths) {
     if (path.body() != move.from) continue;
@@ -201,7 +207,7 @@ absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const Body
                              GoesAlong(writer, bodies, move, referral, path, mutation.call().now));
     if (!goes && referral.path() == path.name()) referral.clear_path();
     if (!goes) continue;
-    if (!HasEnded(path) && !led.insert(path.person()).second) {
+    if (!HasEnded(path) && !led.try_emplace(path.person(), path.name()).second) {
       WAYPOST_RETURN_IF_ERROR(Decide(mutation, as, path::End{v1::PATH_END_REASON_REPLACED}, path));
     }
     WAYPOST_RETURN_IF_ERROR(Decide(mutation, as, path::Succeed{move.to}, path));

@@ -4,6 +4,7 @@
 #define WAYPOST_SERVICES_REFERRAL_PATH_LEDGER_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,12 @@ namespace waypost::referral {
 // `before` is null for a new one.
 absl::Status WritePath(rpc::Mutation& mutation, const policy::Authorized& as, const PathRecord* before,
                        const PathDecision& decision);
+
+// The open paths of that body in a chain of referrals, by the person; the first of them in that order where
+// there are several. Each path is read once, however many of the referrals it is of.
+absl::StatusOr<std::map<uint32_t, std::string>> OpenPathsOf(
+    const store::Reader& reader, std::string_view body,
+    const std::vector<storage::v1::ReferralRecord>& chain);
 
 // What follows from a changed referral, which is written already. A path of which nothing is left that could
 // be carried along ends; once its body holds nothing of the person in any of its referrals, it is erased. So
