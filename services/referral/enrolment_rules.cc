@@ -216,10 +216,7 @@ bool EndsWithReferral(const EnrolmentRecord& enrolment, const ReferralRecord& re
   if (referral.state() == kCancelled && referral.cancel_reason() == v1::CANCEL_REASON_PERSON_WITHDREW) {
     return true;
   }
-  const bool is_in =
-      std::any_of(referral.persons().begin(), referral.persons().end(),
-                  [&enrolment](const v1::Person& person) { return person.number() == enrolment.person(); });
-  if (!is_in) return true;
+  if (FindPerson(referral, enrolment.person()) == nullptr) return true;
   const bool has_place = std::any_of(
       referral.places().begin(), referral.places().end(),
       [&enrolment](const v1::PersonPlace& place) { return place.enrolment() == enrolment.name(); });

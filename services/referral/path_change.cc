@@ -12,6 +12,7 @@
 #include "services/referral/path_ledger.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/path_validation.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_view.h"
@@ -74,10 +75,8 @@ const PathStepRecord* FindStep(const PathRecord& path, uint32_t number) {
 
 // The person as the source has her; what is disclosed, and why, is another matter for each recipient.
 v1::Person PersonOf(const ReferralRecord& source, uint32_t number, const v1::Disclosure& disclosure) {
-  v1::Person person;
-  for (const v1::Person& each : source.persons()) {
-    if (each.number() == number) person = each;
-  }
+  const v1::Person* const held = FindPerson(source, number);
+  v1::Person person = held == nullptr ? v1::Person() : *held;
   person.clear_outcome();
   *person.mutable_disclosure() = disclosure;
   return person;

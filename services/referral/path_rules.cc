@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
@@ -155,20 +156,6 @@ bool IsReceiving(const ReferralRecord& referral, std::string_view body) {
   return referral.receiving().body() == body;
 }
 
-const v1::Person* FindPerson(const ReferralRecord& referral, uint32_t number) {
-  for (const v1::Person& person : referral.persons()) {
-    if (person.number() == number) return &person;
-  }
-  return nullptr;
-}
-
-bool HasSection(const ReferralRecord& referral, uint32_t number, v1::SectionKind section) {
-  const v1::Person* const person = FindPerson(referral, number);
-  if (person == nullptr) return false;
-  const auto& sections = person->disclosure().sections();
-  return std::find(sections.begin(), sections.end(), section) != sections.end();
-}
-
 // By her own hands, or as a supervisor of the body that leads the path.
 bool MayReadForPath(const ReferralRecord& referral, const policy::Caller& caller) {
   const policy::Relations relations = RelationsOf(referral, caller);
@@ -273,7 +260,7 @@ absl::StatusOr<std::vector<v1::SectionKind>> SectionsOfStep(const v1::TakeStepRe
 absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
                                                   const std::vector<ReferralRecord>& referrals,
                                                   const std::vector<v1::SectionKind>& sections) {
-  std::vector<const ReferralRecord*> held;  // the last one first
+  std::vector<const ReferralRecord*> held;  // the last one first; the person is in each
   for (const ReferralRecord& referral : referrals) {
     // In which of them is not said: it may be one that the caller does not read.
     if (IsStopped(referral, path.person())) return StepsStopped(path.name());
@@ -285,7 +272,7 @@ absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
   std::vector<StepSource> sources = {{.referral = held.front(), .sections = {}}};
   for (const v1::SectionKind section : sections) {
     const auto from = std::find_if(held.begin(), held.end(), [&](const ReferralRecord* referral) {
-      return HasSection(*referral, path.person(), section);
+      return Discloses(FindPerson(*referral, path.person())->disclosure(), section);
     });
     if (from == held.end()) continue;
     auto source = std::find_if(sources.begin(), sources.end(),

@@ -15,11 +15,6 @@ bool IsHealth(type::v1::Theme theme) {
   return theme == type::v1::THEME_HEALTH || theme == type::v1::THEME_MENTAL_HEALTH;
 }
 
-bool Discloses(const v1::Disclosure& disclosure, int section) {
-  return std::find(disclosure.sections().begin(), disclosure.sections().end(), section) !=
-         disclosure.sections().end();
-}
-
 bool IsConsent(const v1::Basis& basis) {
   return basis.article_6() == v1::LEGAL_BASIS_CONSENT ||
          basis.article_9() == v1::SPECIAL_CATEGORY_CONDITION_EXPLICIT_CONSENT;
@@ -177,6 +172,18 @@ bool LacksNamedHolders(const v1::Person& person) {
   if (person.parental_responsibility().holders() == v1::PARENTAL_HOLDERS_NONE_KNOWN) return false;
   const auto& fields = person.disclosure().fields();
   return std::find(fields.begin(), fields.end(), "details.parental_responsibility_holders") == fields.end();
+}
+
+const v1::Person* FindPerson(const storage::v1::ReferralRecord& record, uint32_t number) {
+  for (const v1::Person& person : record.persons()) {
+    if (person.number() == number) return &person;
+  }
+  return nullptr;
+}
+
+bool Discloses(const v1::Disclosure& disclosure, v1::SectionKind section) {
+  return std::find(disclosure.sections().begin(), disclosure.sections().end(), section) !=
+         disclosure.sections().end();
 }
 
 bool NeedsApproval(const v1::Person& person) {

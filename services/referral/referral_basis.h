@@ -3,6 +3,7 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_BASIS_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_BASIS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,12 @@ bool IsMinor(type::v1::AgeBand band);
 
 // True of somebody under 18 of whom nobody is named who holds parental responsibility, though somebody does.
 bool LacksNamedHolders(const v1::Person& person);
+
+// The person of that number who is in it; null where none is. Who was taken out of it is in it no longer.
+const v1::Person* FindPerson(const storage::v1::ReferralRecord& record, uint32_t number);
+
+// Does that section go along?
+bool Discloses(const v1::Disclosure& disclosure, v1::SectionKind section);
 
 // True when the disclosure goes against the person's wish (of a child also where her own view is against it,
 // whatever the holders of parental responsibility agree to), or against professional secrecy that nobody

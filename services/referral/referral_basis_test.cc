@@ -238,6 +238,22 @@ TEST(Outcomes, OneForEachPersonAndForNobodyElse) {
               ElementsAre(StartsWith("outcomes[0].person: "), "outcomes: person 1 has no outcome"));
 }
 
+TEST(Persons, WhoWasTakenOutIsInItNoLonger) {
+  storage::v1::ReferralRecord record;
+  *record.add_persons() = testing::CompletePerson(2);
+  *record.add_persons() = testing::CompletePerson(3);
+  *record.add_withdrawn_persons() = testing::CompletePerson(1);
+  EXPECT_EQ(FindPerson(record, 3), &record.persons(1));
+  EXPECT_EQ(FindPerson(record, 1), nullptr);
+}
+
+TEST(Persons, ASectionGoesAlongThatIsNamed) {
+  v1::Disclosure disclosure;
+  disclosure.add_sections(v1::SECTION_KIND_DETAILS);
+  EXPECT_TRUE(Discloses(disclosure, v1::SECTION_KIND_DETAILS));
+  EXPECT_FALSE(Discloses(disclosure, v1::SECTION_KIND_ALERTS));
+}
+
 TEST(Day, IsStrict) {
   EXPECT_EQ(ParseDay("2024-02-29"), absl::CivilDay(2024, 2, 29));
   for (const std::string bad :

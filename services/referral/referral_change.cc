@@ -22,6 +22,7 @@
 #include "services/referral/path_ledger.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/receipt_rows.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
@@ -58,9 +59,7 @@ std::vector<Wrap> GrantableWraps(const ReferralRecord& record, const std::vector
   std::vector<Wrap> grantable;
   std::copy_if(wraps.begin(), wraps.end(), std::back_inserter(grantable), [&](const Wrap& wrap) {
     if (wrap.person == kCase) return true;
-    const bool is_in = std::any_of(record.persons().begin(), record.persons().end(),
-                                   [&](const v1::Person& person) { return person.number() == wrap.person; });
-    return is_in && !IsStopped(record, wrap.person);
+    return FindPerson(record, wrap.person) != nullptr && !IsStopped(record, wrap.person);
   });
   return grantable;
 }

@@ -5,6 +5,7 @@
 
 #include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_limits.h"
 
 namespace waypost::referral {
@@ -77,8 +78,7 @@ void AddPerson(const v1::Person& person, ContentLines& lines) {
 bool IsOfAny(const ReferralRecord& record, std::string_view section) {
   uint32_t number = 0;
   std::from_chars(section.data(), section.data() + section.size(), number);
-  return std::any_of(record.persons().begin(), record.persons().end(),
-                     [number](const v1::Person& person) { return person.number() == number; });
+  return FindPerson(record, number) != nullptr;
 }
 
 // Where the sending under way begins; the size of the list where there is none.

@@ -98,12 +98,6 @@ bool ReceiverReads(const ReferralRecord& record) {
          record.receiver_access() == storage::v1::RECEIVER_ACCESS_FULL;
 }
 
-template <typename Persons>
-bool HasPerson(const Persons& persons, uint32_t person) {
-  return std::any_of(persons.begin(), persons.end(),
-                     [person](const v1::Person& each) { return each.number() == person; });
-}
-
 bool IsErased(const ReferralRecord& record, uint32_t person, v1::Party party) {
   if (IsReferring(party) ? record.has_referring_erase_time() : record.has_receiving_erase_time()) return true;
   return std::any_of(
@@ -114,7 +108,7 @@ bool IsErased(const ReferralRecord& record, uint32_t person, v1::Party party) {
 // May that side open anything of the person that the other one disclosed or that it disclosed itself?
 bool Reads(const ReferralRecord& record, uint32_t person, v1::Party party) {
   if (IsErased(record, person, party)) return false;
-  return IsReferring(party) || (ReceiverReads(record) && HasPerson(record.persons(), person));
+  return IsReferring(party) || (ReceiverReads(record) && FindPerson(record, person) != nullptr);
 }
 
 bool Asked(const RightMarkRecord& mark, v1::Party party) {
@@ -432,7 +426,10 @@ absl::Time AnswerDue(absl::Time asked) {
 }
 
 bool Concerns(const ReferralRecord& record, uint32_t person) {
-  return HasPerson(record.persons(), person) || HasPerson(record.withdrawn_persons(), person);
+  const auto& withdrawn = record.withdrawn_persons();
+  return FindPerson(record, person) != nullptr ||
+         std::any_of(withdrawn.begin(), withdrawn.end(),
+                     [person](const v1::Person& each) { return each.number() == person; });
 }
 
 bool Holds(const ReferralRecord& record, uint32_t person, v1::Party party) {
@@ -442,9 +439,8 @@ bool Holds(const ReferralRecord& record, uint32_t person, v1::Party party) {
 }
 
 bool RestsOnConsent(const ReferralRecord& record, uint32_t person) {
-  return std::any_of(record.persons().begin(), record.persons().end(), [person](const v1::Person& each) {
-    return each.number() == person && RestsOnConsent(each.disclosure());
-  });
+  const v1::Person* const concerned = FindPerson(record, person);
+  return concerned != nullptr && RestsOnConsent(concerned->disclosure());
 }
 
 bool IsStopped(const ReferralRecord& record, uint32_t person) {
@@ -536,7 +532,7 @@ bool WithdrawalEnds(const ReferralRecord& record, uint32_t person) {
 }
 
 bool ErasureEnds(const ReferralRecord& record, uint32_t person, v1::Party party) {
-  if (!IsOpenOrDraft(record) || !HasPerson(record.persons(), person)) return false;
+  if (!IsOpenOrDraft(record) || FindPerson(record, person) == nullptr) return false;
   // Whom the receiving body erases is taken out; whom the referring one erases stays in it.
   if (!IsReferring(party)) return record.persons_size() == 1;
   if (record.has_accept_time() && !IsInternal(record)) return false;
@@ -741,7 +737,7 @@ absl::Status CheckRights(const ReferralRecord& record, const std::vector<uint32_
   });
   for (const RightMarkRecord& mark : record.right_marks()) {
     const bool asked_for = persons.empty()
-                               ? HasPerson(record.persons(), mark.person())
+                               ? FindPerson(record, mark.person()) != nullptr
                                : std::find(persons.begin(), persons.end(), mark.person()) != persons.end();
     if (!asked_for || !Stops(mark)) continue;
     if (beyond_screening && !mark.receiver_had_all()) return DisclosureStopped(record.name());

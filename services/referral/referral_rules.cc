@@ -164,15 +164,8 @@ bool Contains(const std::vector<std::string>& paths, std::string_view path) {
   return std::find(paths.begin(), paths.end(), path) != paths.end();
 }
 
-const v1::Person* FindPerson(const ReferralRecord& record, uint32_t number) {
-  for (const v1::Person& person : record.persons()) {
-    if (person.number() == number) return &person;
-  }
-  return nullptr;
-}
-
-v1::Person* FindPerson(ReferralRecord& record, uint32_t number) {
-  return const_cast<v1::Person*>(FindPerson(std::as_const(record), number));
+v1::Person* MutablePerson(ReferralRecord& record, uint32_t number) {
+  return const_cast<v1::Person*>(FindPerson(record, number));
 }
 
 void CopyFilled(const v1::Disclosure& from, v1::Disclosure& to) {
@@ -194,7 +187,7 @@ void ReplacePersons(const v1::Referral& input, Step& step) {
     CopyFilled(before == nullptr ? v1::Disclosure() : before->disclosure(), disclosure);
   }
   for (const v1::Person& before : step.current.persons()) {
-    if (FindPerson(std::as_const(next), before.number()) == nullptr) {
+    if (FindPerson(next, before.number()) == nullptr) {
       step.decision.removed_persons.push_back(before.number());
     }
   }
@@ -202,7 +195,7 @@ void ReplacePersons(const v1::Referral& input, Step& step) {
 
 absl::Status MarkFilled(const std::vector<FilledSections>& filled, ReferralRecord& next) {
   for (size_t i = 0; i < filled.size(); ++i) {
-    v1::Person* person = FindPerson(next, filled[i].person);
+    v1::Person* person = MutablePerson(next, filled[i].person);
     if (person == nullptr) {
       return error::InvalidField(Cat("sections[", i, "].person"), "is no person of this referral");
     }
@@ -559,7 +552,7 @@ absl::Status ReplaceDisclosures(const std::vector<v1::PersonDisclosure>& given, 
   std::vector<uint32_t> seen;
   for (size_t i = 0; i < given.size(); ++i) {
     const std::string path = Cat("disclosures[", i, "].person");
-    v1::Person* person = FindPerson(record, given[i].person());
+    v1::Person* person = MutablePerson(record, given[i].person());
     if (person == nullptr) {
       wrong.Add(path, "is no person of this referral");
       continue;
@@ -846,7 +839,7 @@ absl::Status Finish(const std::vector<v1::PersonOutcome>& outcomes, bool results
   WAYPOST_RETURN_IF_ERROR(wrong.ToStatus());
   std::optional<absl::CivilDay> follow_up;
   for (const v1::PersonOutcome& outcome : outcomes) {
-    *FindPerson(next, outcome.person())->mutable_outcome() = outcome.outcome();
+    *MutablePerson(next, outcome.person())->mutable_outcome() = outcome.outcome();
     const auto day = ParseDay(outcome.outcome().follow_up_date());
     if (day.has_value() && (!follow_up.has_value() || *day < *follow_up)) follow_up = day;
   }

@@ -30,11 +30,6 @@ constexpr States kListed = {kWaitlisted, kOffered};
 constexpr std::string_view kGroups = "/groups/";
 constexpr std::string_view kWaitingList = "/waitingList";
 
-bool IsPerson(const ReferralRecord& record, uint32_t number) {
-  return std::any_of(record.persons().begin(), record.persons().end(),
-                     [number](const v1::Person& person) { return person.number() == number; });
-}
-
 // It may wait without a list, since its body was succeeded by one that does not deliver the offer.
 bool IsInGroup(const v1::ListPlace& waiting) {
   return !waiting.group_id().empty();
@@ -44,7 +39,7 @@ bool IsInGroup(const v1::ListPlace& waiting) {
 std::vector<uint32_t> PresentOnList(const ReferralRecord& record) {
   std::vector<uint32_t> present;
   for (const uint32_t person : record.waiting().persons()) {
-    if (IsPerson(record, person)) present.push_back(person);
+    if (FindPerson(record, person) != nullptr) present.push_back(person);
   }
   return present;
 }
@@ -54,7 +49,7 @@ absl::Status ChoosePersons(const GroupChoice& choice, const ReferralRecord& reco
                            std::vector<uint32_t>& persons) {
   error::FieldViolations wrong;
   for (size_t i = 0; i < choice.persons.size(); ++i) {
-    if (!IsPerson(record, choice.persons[i])) {
+    if (FindPerson(record, choice.persons[i]) == nullptr) {
       wrong.Add(Cat("persons[", i, "]"), "is no person of this referral");
     }
   }
@@ -82,10 +77,11 @@ void PutPlaces(const GroupKey& group, const std::vector<uint32_t>& persons, Refe
 // What was offered to somebody who has been taken out since is nobody's.
 void KeepPlacesOfPresent(ReferralRecord& next) {
   auto& places = *next.mutable_places();
-  places.erase(
-      std::remove_if(places.begin(), places.end(),
-                     [&next](const v1::PersonPlace& place) { return !IsPerson(next, place.person()); }),
-      places.end());
+  places.erase(std::remove_if(places.begin(), places.end(),
+                              [&next](const v1::PersonPlace& place) {
+                                return FindPerson(next, place.person()) == nullptr;
+                              }),
+               places.end());
 }
 
 // Names the enrolments that are to have places of ENROLMENT offers.
@@ -219,7 +215,7 @@ absl::Status TakeAccepted(const std::vector<v1::PersonPlace>& places, const std:
   }
   error::FieldViolations wrong;
   for (size_t i = 0; i < places.size(); ++i) {
-    if (!IsPerson(next, places[i].person())) {
+    if (FindPerson(next, places[i].person()) == nullptr) {
       wrong.Add(Cat("places[", i, "].person"), "is no person of this referral");
     }
   }
