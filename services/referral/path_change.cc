@@ -100,18 +100,21 @@ absl::Status Carry(rpc::Mutation& mutation, const Authorized& as, const PathComm
   return absl::OkStatus();
 }
 
-// Was it prepared from these very sources, as they are now?
+// Was it prepared from these very sources, as they are now? What nothing goes along from may change.
 absl::StatusOr<bool> IsUpToDate(const store::Reader& reader, const PreparedStep& prepared,
                                 const std::vector<StepSource>& sources) {
-  if (!prepared.made || prepared.sources.size() != sources.size()) return false;
-  for (size_t i = 0; i < sources.size(); ++i) {
-    const PreparedStep::Source& before = prepared.sources[i];
-    const ReferralRecord& now = *sources[i].referral;
+  if (!prepared.made) return false;
+  size_t compared = 0;
+  for (const StepSource& source : sources) {
+    if (source.sections.empty()) continue;
+    if (compared == prepared.sources.size()) return false;
+    const PreparedStep::Source& before = prepared.sources[compared++];
+    const ReferralRecord& now = *source.referral;
     if (before.referral != now.name() || before.revision != now.revision()) return false;
     WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, now.name()));
     if (!SameWraps(before.based_on, holdings.wraps())) return false;
   }
-  return true;
+  return compared == prepared.sources.size();
 }
 
 }  // namespace
@@ -206,11 +209,11 @@ absl::StatusOr<PreparedStep> PathChange::Prepare(const rpc::Call& call, const st
 absl::Status PathChange::AddFrom(const store::Reader& reader, const PathRecord& path,
                                  const StepSource& source, PreparedStep& prepared,
                                  v1::PersonSections& along) {
+  if (source.sections.empty()) return absl::OkStatus();
   const std::string& name = source.referral->name();
   WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, name));
   prepared.sources.push_back(
       {.referral = name, .revision = source.referral->revision(), .based_on = holdings.wraps()});
-  if (source.sections.empty()) return absl::OkStatus();
   google::protobuf::RepeatedPtrField<v1::Person> persons;
   v1::Person& person = *persons.Add();
   person.set_number(path.person());

@@ -305,6 +305,33 @@ TEST_F(PathTest, AlertsGoAlongOnlyWhereASafeguardingOfficerNamesThem) {
   EXPECT_EQ(opened[0].screening().text(), base::Cat(kScreening, "-1"));
 }
 
+TEST_F(PathTest, WhatNothingGoesAlongFromMayChangeMeanwhile) {
+  v1::SubmitReferralRequest submit = NewReferral();
+  submit.mutable_sections(0)->clear_screening();
+  const std::string began = Must(Do(referrer, &Stub::SubmitReferral, submit)).name();
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(began)));
+  const std::string path = Led(began);
+  const std::string first = Take(path, 1, kThirdBody);  // with details alone
+  v1::TakeStepRequest alerts = Step(path, 2, kFourthBody);
+  alerts.add_sections(v1::SECTION_KIND_ALERTS);
+  const std::string officer =
+      rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {}, "p-both");
+  const uint64_t before = rig.store().transactions();
+  rig.store().BeforeNext(
+      [&] { Must(Do(third, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(first))); });
+  const std::string second = Take(officer, alerts);
+  EXPECT_EQ(rig.store().transactions() - before, 2U) << "the other change, and the step, prepared once";
+  ASSERT_EQ(OpenableBy(second, kReceivingBody).size(), 1U);
+  EXPECT_THAT(OpenableBy(second, kReceivingBody)[0].alerts().alerts(), ElementsAre(base::Cat(kAlert, "-1")));
+  // What does go along is looked at as it is then.
+  const v1::TakeStepRequest details = Step(path, 3, kFourthBody);
+  const uint64_t again = rig.store().transactions();
+  rig.store().BeforeNext(
+      [&] { Must(Do(third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(first))); });
+  Take(receiver, details);
+  EXPECT_EQ(rig.store().transactions() - again, 3U) << "prepared once more";
+}
+
 TEST_F(PathTest, OnlyTheSectionsThatAreNamedGoAlongAndTheStepAfterHasAllOfThemStill) {
   const std::string path = Led();
   v1::TakeStepRequest request = Step(path, 1, kThirdBody);
