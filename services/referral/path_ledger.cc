@@ -52,18 +52,6 @@ absl::StatusOr<bool> IsCovered(const store::Reader& reader, const BodyRegistry& 
   return true;
 }
 
-// Does it go to the other body with that referral? The archive of a body that is there still stays with it.
-absl::StatusOr<bool> GoesAlong(const store::Reader& reader, const BodyRegistry& bodies,
-                               const command::BodyMove& move, const ReferralRecord& referral,
-                               const PathRecord& path, absl::Time now) {
-  WAYPOST_ASSIGN_OR_RETURN(
-      const std::optional<Successor> successor,
-      bodies.FindSuccessor(reader, move.from, referral.theme(), referral.territory(), now));
-  if (successor.has_value() && successor->whole) return true;
-  if (HasEnded(path)) return false;
-  return IsCovered(reader, bodies, move, path, now);
-}
-
 absl::Status Decide(rpc::Mutation& mutation, const Authorized& as, const PathCommand& command,
                     PathRecord& path) {
   WAYPOST_ASSIGN_OR_RETURN(PathDecision decision, DecidePath(path, {}, command, mutation.call().now));
@@ -190,21 +178,27 @@ absl::Status EndPathsOf(rpc::Mutation& mutation, const Authorized& as,
 absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const BodyRegistry& bodies,
                        const command::BodyMove& move, ReferralRecord& referral) {
   store::Writer& writer = mutation.writer();
+  const absl::Time now = mutation.call().now;
   WAYPOST_ASSIGN_OR_RETURN(std::vector<PathRecord> paths, PathsOf(writer, referral.name()));
-  const bool moves_open = std::any_of(paths.begin(), paths.end(), [&](const PathRecord& path) {
-    return path.body() == move.from && !HasEnded(path);
-  });
+  std::erase_if(paths, [&move](const PathRecord& path) { return path.body() != move.from; });
+  if (paths.empty()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(
+      const std::optional<Successor> successor,
+      bodies.FindSuccessor(writer, move.from, referral.theme(), referral.territory(), now));
+  const bool whole = successor.has_value() && successor->whole;
   std::map<uint32_t, std::string> led;  // by the successor
-  if (moves_open) {
+  if (!std::all_of(paths.begin(), paths.end(), HasEnded)) {
     // Where more hang together than a right reaches, those count that were read: whoever takes work over
     // cannot wait for fewer.
     WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::ChainUpTo(writer, referral.name(), kMaxReach));
     WAYPOST_ASSIGN_OR_RETURN(led, OpenPathsOf(writer, move.to, chain));
   }
   for (PathRecord& path : paths) {
-    if (path.body() != move.from) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const bool goes,
-                             GoesAlong(writer, bodies, move, referral, path, mutation.call().now));
+    bool goes = whole;
+    // The archive of a body that is there still stays with it.
+    if (!whole && !HasEnded(path)) {
+      WAYPOST_ASSIGN_OR_RETURN(goes, IsCovered(writer, bodies, move, path, now));
+    }
     if (!goes && referral.path() == path.name()) referral.clear_path();
     if (!goes) continue;
     if (!HasEnded(path) && !led.try_emplace(path.person(), path.name()).second) {
