@@ -1,7 +1,6 @@
 #include "services/referral/part_ledger.h"
 
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -114,8 +113,9 @@ absl::Status CarryAsPart(store::Writer& writer, const ReferralRecord& before, De
              before.referring().body() == next.referring().body()) {
     return absl::OkStatus();
   }
-  for (const std::string& parent : decision.parent_counts ? std::set<std::string>() : std::set{was, is}) {
-    if (!parent.empty()) WAYPOST_RETURN_IF_ERROR(Recount(writer, parent));
+  if (!decision.parent_counts) {
+    if (!was.empty()) WAYPOST_RETURN_IF_ERROR(Recount(writer, was));
+    if (!is.empty() && is != was) WAYPOST_RETURN_IF_ERROR(Recount(writer, is));
   }
   const bool opened = !is.empty() && IsOpen(next.state()) && !IsOpen(before.state());
   return opened ? DetachFromEnded(writer, next, decision) : absl::OkStatus();
