@@ -273,7 +273,7 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
 
 // What the system does by itself, told as such: by whom it came about would say what hangs together.
 absl::StatusOr<Authorized> AsSystem(const policy::Caller& system, std::string_view name) {
-  return policy::Authorize(kUnlinks, system, {policy::Relation::kAnyone}, name);
+  return policy::Authorize(kSealedConsequences, system, {policy::Relation::kAnyone}, name);
 }
 
 // What was written of a referral before it was protected, and is found by others. PROTECTED_HAS_NO_GROUP

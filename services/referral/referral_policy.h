@@ -120,6 +120,14 @@ constexpr MethodRule OfSupervisor(std::string_view method) {
           .grants = {Grant{{Role::kSupervisor}, {Relation::kOwnBody}}}};
 }
 
+// What the system does by itself: no method, and no caller's.
+constexpr MethodRule BySystem(std::string_view what) {
+  return {.service = kService,
+          .method = what,
+          .mutation = true,
+          .grants = {Grant{{Role::kService}, {Relation::kAnyone}}}};
+}
+
 // Reading by those who may change it.
 constexpr MethodRule CaseReading(std::string_view method) {
   MethodRule rule = ByEither(method);
@@ -186,32 +194,17 @@ inline constexpr policy::MethodRule kAssumeResponsibility =
     policy_internal::ByCoordinating("AssumeResponsibility");
 
 // No method: what the clocks do by themselves.
-inline constexpr policy::MethodRule kClocks = {
-    .service = policy_internal::kService,
-    .method = "(clocks)",
-    .mutation = true,
-    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+inline constexpr policy::MethodRule kClocks = policy_internal::BySystem("(clocks)");
 
 // No method: the work of a body goes to whoever stands in its place.
-inline constexpr policy::MethodRule kSuccessions = {
-    .service = policy_internal::kService,
-    .method = "(successions)",
-    .mutation = true,
-    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+inline constexpr policy::MethodRule kSuccessions = policy_internal::BySystem("(successions)");
 
 // No method: what is open under a programme that ends is to be handed over.
-inline constexpr policy::MethodRule kProgrammes = {
-    .service = policy_internal::kService,
-    .method = "(programmes)",
-    .mutation = true,
-    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+inline constexpr policy::MethodRule kProgrammes = policy_internal::BySystem("(programmes)");
 
-// No method: what was linked to a referral that somebody protects is so no longer.
-inline constexpr policy::MethodRule kUnlinks = {
-    .service = policy_internal::kService,
-    .method = "(unlinks)",
-    .mutation = true,
-    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+// No method: what follows for a protected referral, and for what hangs together with one: links and paths
+// that end, what was passed on and is cut. By whom it came about would say what hangs together.
+inline constexpr policy::MethodRule kSealedConsequences = policy_internal::BySystem("(sealed consequences)");
 
 // Rights that travel. Of a rights request the relations are those to the referrals in which the caller's body
 // holds something.
@@ -229,11 +222,7 @@ inline constexpr policy::MethodRule kListRetention = policy_internal::OfSupervis
 inline constexpr policy::MethodRule kListRetentionReports =
     policy_internal::OfSupervisor("ListRetentionReports");
 // No method: the job that erases what has run out.
-inline constexpr policy::MethodRule kRetention = {
-    .service = policy_internal::kService,
-    .method = "(retention)",
-    .mutation = true,
-    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+inline constexpr policy::MethodRule kRetention = policy_internal::BySystem("(retention)");
 
 // The keys by which receipts are checked: everybody who may call anything.
 inline constexpr policy::MethodRule kListReceiptKeys = {
@@ -242,11 +231,7 @@ inline constexpr policy::MethodRule kListReceiptKeys = {
     .mutation = false,
     .grants = {policy::Grant{policy_internal::kEveryRole, {policy::Relation::kAnyone}}}};
 // No method: that a referral was shown to the body that it came to.
-inline constexpr policy::MethodRule kReceipts = {
-    .service = policy_internal::kService,
-    .method = "(receipts)",
-    .mutation = true,
-    .grants = {policy::Grant{{policy::Role::kService}, {policy::Relation::kAnyone}}}};
+inline constexpr policy::MethodRule kReceipts = policy_internal::BySystem("(receipts)");
 
 // Every method, for the tests and the reference.
 inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
