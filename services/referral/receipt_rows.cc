@@ -1,18 +1,31 @@
 #include "services/referral/receipt_rows.h"
 
-#include <optional>
 #include <utility>
 
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_repository.h"
+#include "services/referral/referral_sealing.h"
 
 namespace waypost::referral {
 
 using policy::Authorized;
 using policy::Relation;
 using storage::v1::ReferralRecord;
+
+absl::StatusOr<Commitments> StoredCommitments(const store::Reader& reader, std::string_view name,
+                                              std::optional<uint32_t> person) {
+  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, name));
+  Commitments stored;
+  for (const storage::v1::SectionRecord& section : sections) {
+    if (person.has_value() && section.person() != *person) continue;
+    stored.emplace_back(base::Cat(section.person(), ".", SectionName(section.section())),
+                        section.commitment());
+  }
+  return stored;
+}
 
 absl::Status PublishReceipts(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& record,
                              const std::vector<v1::TransportReceipt>& receipts) {

@@ -1,17 +1,27 @@
-// Receipts that come to be by themselves, written in a transaction: the row, and the event of each.
+// Receipts that come to be by themselves, written in a transaction: the row, and the event of each. And what
+// is read for their content hash.
 #ifndef WAYPOST_SERVICES_REFERRAL_RECEIPT_ROWS_H_
 #define WAYPOST_SERVICES_REFERRAL_RECEIPT_ROWS_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/policy/policy.h"
 #include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
+#include "common/store/store.h"
 #include "services/referral/referral_receipts.h"
 
 namespace waypost::referral {
+
+// To what a referral holds, as it is stored: of that person, or of everybody.
+absl::StatusOr<Commitments> StoredCommitments(const store::Reader& reader, std::string_view name,
+                                              std::optional<uint32_t> person = std::nullopt);
 
 // `referral.transport_receipt`, of the two sides alone, for each but RECEIVED, which is told by the event
 // that sends. REQUIRES: `as` was authorized in this run.

@@ -316,17 +316,16 @@ bool IsForCaller(const ReferralRecord& record, const policy::Caller& caller) {
 }
 
 // The receipts that come with a caller's change: a sending is received, and what somebody of the receiving
-// body does with it has been delivered. Where it is not sent, `sent` is what was put right of it, if anything
-// was.
-std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commitments& sent,
+// body does with it has been delivered. `held` as CommitmentsFor has it.
+std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commitments& held,
                                                Decision& decision) {
   std::vector<v1::TransportReceipt> receipts;
   ReferralRecord& next = decision.next;
   const absl::Time now = api::FromTimestamp(next.update_time());
   if (IsSending(decision.event, next)) {
-    receipts.push_back(BeginReceipts(crypto::Sha256(ContentText(next, sent)), now, next));
-  } else if (!sent.empty()) {
-    RenewContentHash(crypto::Sha256(ContentText(next, sent)), next);
+    receipts.push_back(BeginReceipts(crypto::Sha256(ContentText(next, held)), now, next));
+  } else if (!held.empty()) {
+    RenewContentHash(crypto::Sha256(ContentText(next, held)), next);
   }
   if (!IsForCaller(next, as.caller())) return receipts;
   const auto delivered = AddReceipt(v1::TRANSPORT_RECEIPT_KIND_DELIVERED, now, next);
@@ -334,13 +333,12 @@ std::vector<v1::TransportReceipt> TakeReceipts(const Authorized& as, const Commi
   return receipts;
 }
 
-// Row, history and event of one decided referral. `sent`: commitments to what is sent with it, if it is, or
-// to what it holds once something was put right.
+// Row, history and event of one decided referral. `held` as CommitmentsFor has it.
 absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorized& as, DoneBy by,
                                         const ReferralRecord& before, Decision& decision,
-                                        const Commitments& commitments, const Commitments& sent) {
+                                        const Commitments& commitments, const Commitments& held) {
   std::vector<v1::TransportReceipt> receipts;
-  if (by == DoneBy::kCaller) receipts = TakeReceipts(as, sent, decision);
+  if (by == DoneBy::kCaller) receipts = TakeReceipts(as, held, decision);
   const ReferralRecord& next = decision.next;
   const bool is_new = before.state() == kNothing;
   GroupNews news;
@@ -494,17 +492,6 @@ absl::Status CheckNotTaken(const store::Reader& reader, const Asked& asked) {
   if (asked.client_name.empty()) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const bool taken, rows::Has(reader, asked.client_name));
   return taken ? error::AlreadyExists(asked.client_name) : absl::OkStatus();
-}
-
-// To what a referral holds, as it is stored.
-absl::StatusOr<Commitments> StoredCommitments(const store::Reader& reader, std::string_view name) {
-  WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, name));
-  Commitments stored;
-  for (const storage::v1::SectionRecord& section : sections) {
-    stored.emplace_back(base::Cat(section.person(), ".", SectionName(section.section())),
-                        section.commitment());
-  }
-  return stored;
 }
 
 // Of a referral that exists and is sent: what was sealed when it was written.
@@ -803,10 +790,10 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
                                        mutation.caller().body, prepared.content));
   WAYPOST_RETURN_IF_ERROR(CarryOutParts(mutation, clockwork_, current, decision));
   WAYPOST_RETURN_IF_ERROR(WriteCorrected(writer, decision.next, asked, prepared.corrected));
-  WAYPOST_ASSIGN_OR_RETURN(const Commitments sent, CommitmentsFor(writer, asked, prepared));
+  WAYPOST_ASSIGN_OR_RETURN(const Commitments held, CommitmentsFor(writer, asked, prepared));
   WAYPOST_RETURN_IF_ERROR(WriteVoided(writer, decision));
   const absl::StatusOr<GroupNews> news =
-      WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments, sent);
+      WriteDecision(mutation, as, DoneBy::kCaller, current, decision, prepared.content.commitments, held);
   // A newer replica may know of more places.
   if (error::ReasonOf(news.status()) == "NO_PLACE_FREE") {
     WAYPOST_RETURN_IF_ERROR(clockwork_.bodies.CheckFresh(now));

@@ -7,9 +7,9 @@
 
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
-#include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/path_ledger.h"
+#include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
@@ -224,12 +224,10 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
   std::vector<FollowUp> ends;
   if (answer.answer == v1::RIGHT_ANSWER_STOPPED_ERASED) {
     // What is erased, the receipt says by its commitments.
-    WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(writer, request.referral()));
-    for (const auto& section : sections) {
-      if (section.person() != record.person()) continue;
-      receipt.content.commitments.emplace_back(
-          base::Cat(section.person(), ".", SectionName(section.section())), section.commitment());
-    }
+    WAYPOST_ASSIGN_OR_RETURN(const Commitments erased,
+                             StoredCommitments(writer, request.referral(), record.person()));
+    auto& commitments = receipt.content.commitments;
+    commitments.insert(commitments.end(), erased.begin(), erased.end());
     if (ErasureEnds(current, record.person(), held->holder().party())) {
       const command::Cancel cancel{v1::CANCEL_REASON_PERSON_WITHDREW};
       // Who was asked to take the case over is asked no longer.
