@@ -13,7 +13,7 @@
 namespace waypost::base {
 namespace {
 
-// A rest that only a wake or a stop ends.
+// A rest that only a stop ends.
 constexpr absl::Duration kForEver = absl::InfiniteDuration();
 
 TEST(StepThread, GoesOnWhileThereIsMoreAndThenIdles) {
@@ -43,30 +43,6 @@ TEST(StepThread, RestsNoLongerThanWhereItIdles) {
   EXPECT_GE(steps, 3);
 }
 
-TEST(StepThread, AWakeEndsTheRestOrTheNextOne) {
-  absl::Notification first;
-  absl::Notification second;
-  absl::Notification third;
-  int steps = 0;
-  StepThread thread("steps", kForEver);
-  thread.Start([&]() -> StepAndRest {
-    ++steps;
-    if (steps == 1) first.Notify();
-    if (steps == 2) {
-      thread.Wake();  // while it works
-      second.Notify();
-    }
-    if (steps == 3) third.Notify();
-    return {};
-  });
-  first.WaitForNotification();
-  thread.Wake();
-  second.WaitForNotification();
-  third.WaitForNotification();
-  thread.Stop();
-  EXPECT_EQ(steps, 3) << "one step for each";
-}
-
 TEST(StepThread, AStopWaitsForTheStepAtHand) {
   absl::Notification began;
   absl::Notification stopping;
@@ -92,10 +68,7 @@ TEST(StepThread, AStopWaitsForTheStepAtHand) {
   });
   stopper.join();
   EXPECT_FALSE(stopped_before_the_end);
-  const int at_the_stop = ended;
-  EXPECT_GE(at_the_stop, 1);
-  thread.Wake();
-  EXPECT_EQ(ended, at_the_stop) << "there is no step after it";
+  EXPECT_GE(ended, 1);
 }
 
 TEST(StepThread, IsStoppedTwiceOrUnstarted) {

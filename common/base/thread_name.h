@@ -5,15 +5,27 @@
 #include <pthread.h>
 
 #include <cstddef>
+#include <type_traits>
 
 namespace waypost::base {
 
-// Names the calling thread, as `top -H`, debuggers and /proc/PID/task/*/comm show it. Linux keeps 15
-// characters. A thread that names itself nothing has the name of the one that made it.
-template <size_t kSize>
-void NameThisThread(const char (&name)[kSize]) {
-  static_assert(kSize <= 16, "Linux keeps 15 characters of a thread's name");
-  pthread_setname_np(pthread_self(), name);
+// The name of a thread: a literal of at most 15 characters, which is what Linux keeps.
+class ThreadName {
+ public:
+  template <size_t kSize, typename = std::enable_if_t<(kSize <= 16)>>
+  // NOLINTNEXTLINE(google-explicit-constructor): the literal says it all.
+  constexpr ThreadName(const char (&literal)[kSize]) : text_(literal) {}
+
+  const char* c_str() const { return text_; }
+
+ private:
+  const char* text_;
+};
+
+// Names the calling thread, as `top -H`, debuggers and /proc/PID/task/*/comm show it. A thread that names
+// itself nothing has the name of the one that made it.
+inline void NameThisThread(ThreadName name) {
+  pthread_setname_np(pthread_self(), name.c_str());
 }
 
 }  // namespace waypost::base
