@@ -12,15 +12,13 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/api/page_token.h"
 #include "common/base/status_macros.h"
+#include "common/base/step_thread.h"
 #include "common/base/strings.h"
-#include "common/base/thread_name.h"
 #include "common/crypto/file_key_provider.h"
 #include "common/crypto/random.h"
 #include "common/identity/data_folder.h"
@@ -50,6 +48,8 @@ constexpr size_t kMinServiceSecret = 32;
 // sysexits.h EX_IOERR.
 constexpr int kExitStoreFailed = 74;
 constexpr absl::Duration kTick = absl::Seconds(1);
+// How often it looks whether its modules are ready, until they are.
+constexpr absl::Duration kReadyPoll = absl::Milliseconds(10);
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -182,8 +182,8 @@ class RunningNode final : public Node, public Workshop {
   absl::Status OpenStore(const std::vector<std::string>& parts);
   absl::Status ExposeMetrics();
   absl::Status StartModules();
-  void Housekeep();
-  void KeepKeys();
+  base::StepAndRest Housekeep();
+  base::StepAndRest KeepKeys();
   void RenewPageTokens();
   void CountDroppedLines();
   void LogRefresh(const absl::Status& status);
@@ -213,13 +213,14 @@ class RunningNode final : public Node, public Workshop {
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<MetricsListener> metrics_listener_;
   int metrics_port_ = 0;
-  uint64_t dropped_counted_ = 0;  // the housekeeping thread's own
   std::atomic<bool> serving_{false};
+  std::atomic<bool> stopping_{false};
+  // The housekeeping thread's own.
+  uint64_t dropped_counted_ = 0;
+  absl::Time next_tick_ = absl::InfinitePast();
 
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread housekeeping_;
-  std::thread key_keeping_;
+  base::StepThread housekeeping_{"housekeeping", kTick};  // last: they use the others
+  base::StepThread key_keeping_{"key-keeping", kRotationCheck};
 };
 
 // What a service in a process of its own cannot do without. It would start, and never be ready.
@@ -322,10 +323,10 @@ absl::Status RunningNode::Serve(const MakeModules& make) {
                                               services));
   WAYPOST_RETURN_IF_ERROR(ExposeMetrics());
   WAYPOST_RETURN_IF_ERROR(StartModules());
-  housekeeping_ = std::thread([this] { Housekeep(); });
+  housekeeping_.Start([this] { return Housekeep(); });
   const bool keeps_keys =
       std::any_of(modules_.begin(), modules_.end(), [](const auto& module) { return module->KeepsKeys(); });
-  if (keeps_keys) key_keeping_ = std::thread([this] { KeepKeys(); });
+  if (keeps_keys) key_keeping_.Start([this] { return KeepKeys(); });
   return absl::OkStatus();
 }
 
@@ -350,23 +351,16 @@ absl::Status RunningNode::StartModules() {
   return absl::OkStatus();
 }
 
-void RunningNode::Housekeep() {
-  base::NameThisThread("housekeeping");
-  constexpr absl::Duration kReadyPoll = absl::Milliseconds(10);
-  absl::Time next_tick = absl::InfinitePast();
-  while (true) {
-    UpdateHealth();
-    // Read once: a clock that moves on during a tick must not put off the next.
-    if (const absl::Time now = clock_.Now(); now >= next_tick) {
-      RenewPageTokens();
-      for (const auto& module : modules_) module->Tick(now);
-      CountDroppedLines();
-      next_tick = now + kTick;
-    }
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), serving_ ? kTick : kReadyPoll);
-    if (stopping_) return;
+base::StepAndRest RunningNode::Housekeep() {
+  UpdateHealth();
+  // Read once: a clock that moves on during a tick must not put off the next.
+  if (const absl::Time now = clock_.Now(); now >= next_tick_) {
+    RenewPageTokens();
+    for (const auto& module : modules_) module->Tick(now);
+    CountDroppedLines();
+    next_tick_ = now + kTick;
   }
+  return {.more = !serving_, .rest = kReadyPoll};
 }
 
 // Keys of an issuer that cannot be fetched: people are refused once the known ones are a day old.
@@ -394,28 +388,25 @@ void RunningNode::CountDroppedLines() {
 }
 
 // Apart from housekeeping: with many referrals it takes minutes.
-void RunningNode::KeepKeys() {
-  base::NameThisThread("key-keeping");
+base::StepAndRest RunningNode::KeepKeys() {
+  // Its thread is stopped last; no pass begins once the node stops.
+  if (stopping_) return {};
   const RotationWork work{.renew = [this](absl::Time now) -> absl::Status {
                             for (const auto& module : modules_)
                               WAYPOST_RETURN_IF_ERROR(module->RenewKeys(now));
                             return absl::OkStatus();
                           },
                           .purge = [this] { return store_->PurgeDeleted(); }};
-  while (true) {
-    const auto destroyed = RotateKeys(*body_keys_, work, clock_.Now());
-    if (!destroyed.ok()) {
-      log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kError,
-                                    "key rotation failed; it is tried again",
-                                    {{"error", std::string(base::ToStd(destroyed.status().message()))}}));
-    } else if (*destroyed > 0) {
-      log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kInfo, "retired keys destroyed",
-                                    {{"keys", base::Cat(*destroyed)}}));
-    }
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kRotationCheck);
-    if (stopping_) return;
+  const auto destroyed = RotateKeys(*body_keys_, work, clock_.Now());
+  if (!destroyed.ok()) {
+    log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kError,
+                                  "key rotation failed; it is tried again",
+                                  {{"error", std::string(base::ToStd(destroyed.status().message()))}}));
+  } else if (*destroyed > 0) {
+    log_->Write(telemetry::ToJson(clock_.Now(), telemetry::Severity::kInfo, "retired keys destroyed",
+                                  {{"keys", base::Cat(*destroyed)}}));
   }
+  return {};
 }
 
 void RunningNode::UpdateHealth() {
@@ -426,12 +417,8 @@ void RunningNode::UpdateHealth() {
 }
 
 void RunningNode::Stop() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (stopping_) return;
-    stopping_ = true;
-  }
-  if (housekeeping_.joinable()) housekeeping_.join();
+  if (stopping_.exchange(true)) return;
+  housekeeping_.Stop();
   serving_ = false;
   if (server_ != nullptr) server_->SetServing(false);
   // First what calls this very server from inside: its streams would hold the shutdown up.
@@ -443,7 +430,7 @@ void RunningNode::Stop() {
   // What is queued still uses the modules.
   executor_.reset();
   // Last: it may take minutes, and only the process waits for it by then. Killed, it loses nothing.
-  if (key_keeping_.joinable()) key_keeping_.join();
+  key_keeping_.Stop();
 }
 
 absl::Status WritePorts(const std::string& path, const Node& node) {
