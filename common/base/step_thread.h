@@ -18,6 +18,12 @@ struct StepAndRest {
   absl::Duration rest = absl::ZeroDuration();  // before that; below zero is none, and idling is the most
 };
 
+// More at once, but no faster than `per_second`: for a step that has done so much and taken `spent` for it.
+// REQUIRES: per_second > 0.
+inline StepAndRest AtRate(int done, int per_second, absl::Duration spent) {
+  return {.more = true, .rest = absl::Seconds(static_cast<double>(done) / per_second) - spent};
+}
+
 // Stop is thread-safe with the steps; Start and Stop are called by one thread.
 class StepThread {
  public:

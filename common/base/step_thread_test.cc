@@ -43,6 +43,18 @@ TEST(StepThread, RestsNoLongerThanWhereItIdles) {
   EXPECT_GE(steps, 3);
 }
 
+TEST(AtRate, RestsWhatIsLeftOfTheTimeThatSoMuchTakes) {
+  const StepAndRest step = AtRate(/*done=*/32, /*per_second=*/64, /*spent=*/absl::Milliseconds(100));
+  EXPECT_TRUE(step.more);
+  EXPECT_EQ(step.rest, absl::Milliseconds(400));
+  EXPECT_EQ(AtRate(1, 8, absl::ZeroDuration()).rest, absl::Milliseconds(125)) << "parts of a second count";
+  const StepAndRest nothing = AtRate(0, 64, absl::ZeroDuration());
+  EXPECT_TRUE(nothing.more) << "what found nothing to do goes on";
+  EXPECT_EQ(nothing.rest, absl::ZeroDuration());
+  // A slow step makes up for nothing later: below zero is no rest.
+  EXPECT_EQ(AtRate(32, 64, absl::Seconds(2)).rest, -absl::Milliseconds(1500));
+}
+
 TEST(StepThread, AStopWaitsForTheStepAtHand) {
   absl::Notification began;
   absl::Notification stopping;

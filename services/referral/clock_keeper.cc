@@ -47,8 +47,7 @@ base::StepAndRest ClockKeeper::StepThenRest() {
   const absl::Time began = env_.node.clock.Now();
   const absl::StatusOr<KeeperStep> step = Step();
   if (!step.ok() || !step->more) return {};
-  const absl::Duration span = absl::Seconds(static_cast<double>(kBatch) / RateAt(began));
-  return {.more = true, .rest = span - (env_.node.clock.Now() - began)};
+  return base::AtRate(kBatch, RateAt(began), env_.node.clock.Now() - began);
 }
 
 int ClockKeeper::RateAt(absl::Time now) const {

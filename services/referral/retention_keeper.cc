@@ -90,9 +90,10 @@ void RetentionKeeper::Start() {
 }
 
 base::StepAndRest RetentionKeeper::StepThenRest() {
+  const absl::Time began = env_.node.clock.Now();
   const absl::StatusOr<RetentionStep> step = Step();
   if (!step.ok() || !step->more) return {};
-  return {.more = true, .rest = absl::Seconds(static_cast<double>(kBatch) / options_.erase_rate)};
+  return base::AtRate(kBatch, options_.erase_rate, env_.node.clock.Now() - began);
 }
 
 absl::StatusOr<RetentionStep> RetentionKeeper::Step() {

@@ -162,8 +162,7 @@ base::StepAndRest SuccessionMover::StepThenRest() {
   const absl::Time began = env_.node.clock.Now();
   const absl::StatusOr<MoverStep> step = Step();
   if (!step.ok() || !step->more) return {};
-  const absl::Duration span = absl::Seconds(static_cast<double>(step->looked_at) / options_.rate);
-  return {.more = true, .rest = span - (env_.node.clock.Now() - began)};
+  return base::AtRate(step->looked_at, options_.rate, env_.node.clock.Now() - began);
 }
 
 absl::StatusOr<MoverStep> SuccessionMover::Step() {
