@@ -26,11 +26,6 @@ double LateSeconds(const rows::WakeRow& row, absl::Time now) {
 
 }  // namespace
 
-// What came of one clock.
-struct ClockKeeper::Fired {
-  bool changed = false;
-};
-
 ClockKeeper::ClockKeeper(const rpc::Environment& env, ReferralChange& change, KeeperOptions options)
     : env_(env),
       change_(change),
@@ -149,20 +144,20 @@ absl::StatusOr<std::vector<rows::WakeRow>> ClockKeeper::NextRows(absl::Time now)
 }
 
 KeeperStep ClockKeeper::Fire(const std::vector<rows::WakeRow>& rows, absl::Time now) {
-  std::vector<Fired> fired(rows.size());
+  std::vector<Did> did(rows.size(), Did::kNothing);
   const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
       env_, kClocks, now, rows.size(),
-      [&](size_t i, rpc::Mutation& mutation) { return FireOne(mutation, rows[i], fired[i].changed); });
+      [&](size_t i, rpc::Mutation& mutation) { return FireOne(mutation, rows[i], did[i]); });
   KeeperStep step;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (!results[i].ok()) ++step.refused;
-    if (results[i].ok() && fired[i].changed) ++step.fired;
+    if (results[i].ok() && did[i] == Did::kFired) ++step.fired;
   }
   return step;
 }
 
-absl::Status ClockKeeper::FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, bool& changed) {
-  changed = false;
+absl::Status ClockKeeper::FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, Did& did) {
+  did = Did::kNothing;
   const absl::StatusOr<ReferralRecord> current = rows::Get(mutation.writer(), row.name);
   if (absl::IsNotFound(current.status())) {
     mutation.writer().Delete(row.key);
@@ -184,7 +179,7 @@ absl::Status ClockKeeper::FireOne(rpc::Mutation& mutation, const rows::WakeRow& 
   WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
                            mutation.Authorize({.name = row.name, .relations = {policy::Relation::kAnyone}}));
   WAYPOST_RETURN_IF_ERROR(change_.RunAsSystem(mutation, as, *current, *command));
-  changed = true;
+  did = Did::kFired;
   return absl::OkStatus();
 }
 

@@ -68,6 +68,9 @@ class ClockKeeper {
   int RateAt(absl::Time now) const;
 
  private:
+  // What came of one clock: nothing where the referral is as it was.
+  enum class Did { kNothing, kFired };
+
   base::StepAndRest StepThenRest();
   absl::StatusOr<KeeperStep> StepAt(absl::Time now);
   void NoticeClockPutBack(absl::Time now);
@@ -75,8 +78,7 @@ class ClockKeeper {
   absl::Status Beat(absl::Time now);
   absl::StatusOr<std::vector<rows::WakeRow>> NextRows(absl::Time now);
   KeeperStep Fire(const std::vector<rows::WakeRow>& rows, absl::Time now);
-  struct Fired;
-  absl::Status FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, bool& changed);
+  absl::Status FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, Did& did);
   void Report(absl::Time now, std::string_view message, std::string_view error);
 
   const rpc::Environment& env_;

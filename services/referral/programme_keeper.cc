@@ -1,6 +1,6 @@
 #include "services/referral/programme_keeper.h"
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -23,11 +23,6 @@ prometheus::Gauge& GaugeOf(const rpc::Environment& env, const char* name, const 
 }
 
 }  // namespace
-
-struct ProgrammeKeeper::Looked {
-  bool changed = false;
-  bool is_protected = false;
-};
 
 ProgrammeKeeper::ProgrammeKeeper(const rpc::Environment& env, ReferralChange& change,
                                  ProgrammeKeeperOptions options)

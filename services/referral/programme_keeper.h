@@ -58,12 +58,17 @@ class ProgrammeKeeper {
   absl::StatusOr<ProgrammeStep> Step();
 
  private:
+  // What was seen of one referral, and whether it was changed.
+  struct Looked {
+    bool changed = false;
+    bool is_protected = false;
+  };
+
   base::StepAndRest StepThenRest();
   absl::Status AskForFirst();
   absl::StatusOr<ProgrammeStep> WalkProgramme(rows::ProgrammeWalk walk);
   absl::StatusOr<ProgrammeStep> WalkReferrals(rows::ProgrammeWalk walk, absl::Time now);
   ProgrammeStep Look(const std::vector<std::string>& names, bool index, absl::Time now);
-  struct Looked;
   absl::Status LookAtOne(rpc::Mutation& mutation, const std::string& name, bool index, Looked& looked);
 
   const rpc::Environment& env_;
