@@ -63,15 +63,15 @@ class ClockKeeper {
   // One batch, at the time that the clock says; for Start's thread and for tests. Not beside Start.
   absl::StatusOr<KeeperStep> Step();
 
-  // Clocks fired a second at that time, while more are due: fewer for kCatchUp after an outage was noticed.
-  // On the thread of Step.
-  int RateAt(absl::Time now) const;
+  // One step, and how long to rest before the next: for Start's thread and tests. Not beside Start.
+  base::StepAndRest StepThenRest();
 
  private:
   // What came of one clock: nothing where the referral is as it was.
   enum class Did { kNothing, kFired };
 
-  base::StepAndRest StepThenRest();
+  // Clocks fired a second at that time, while more are due: fewer for kCatchUp after an outage was noticed.
+  int RateAt(absl::Time now) const;
   absl::StatusOr<KeeperStep> StepAt(absl::Time now);
   void NoticeClockPutBack(absl::Time now);
   absl::Status NoteThatItRuns(absl::Time now);

@@ -81,6 +81,25 @@ class ClockKeeperTest : public ::testing::Test {
       if (!step->more) return fired;
     }
   }
+  // More than a batch is due then: rows that are taken away, as they are of no referral.
+  void FillABatch() {
+    Write([&](store::Writer& writer) {
+      for (int i = 0; i <= ClockKeeper::kBatch; ++i) {
+        const std::string id = base::Cat("01jdnobody", 10'000 + made_++);
+        writer.Put(store::KeyBuilder().Text("clock").Time(absl::UnixEpoch()).Text(id).Take(),
+                   store::KeyBuilder().Uint(storage::v1::WAKE_MISSED).Int(1).Take());
+      }
+    });
+  }
+  // How long it rests with more due than a batch.
+  absl::Duration RestAfter(absl::Duration pause) {
+    r.rig.clock().Advance(pause);
+    FillABatch();
+    const base::StepAndRest step = Keeper().StepThenRest();
+    EXPECT_TRUE(step.more);
+    return step.rest;
+  }
+  absl::Duration RestAt(absl::Time time) { return RestAfter(time - r.rig.clock().Now()); }
   absl::Time DueOf(const std::string& name) { return api::FromTimestamp(r.Record(name).due().time()); }
   std::vector<std::string> EventsOf(const std::string& name) {
     std::vector<std::string> events;
@@ -101,6 +120,7 @@ class ClockKeeperTest : public ::testing::Test {
   ReferralRig r;
   KeeperOptions options;
   std::unique_ptr<ClockKeeper> keeper_;
+  int made_ = 0;  // rows of FillABatch
 };
 
 TEST_F(ClockKeeperTest, SilenceIsRemindedEscalatedAndLapses) {
@@ -219,31 +239,45 @@ TEST_F(ClockKeeperTest, AnAnswerAfterAnOutageIsInTimeBeforeTheKeeperHasLooked) {
   EXPECT_EQ(r.History(accepted).back().counted(0).measure(), v1::STATISTICS_MEASURE_STARTED_IN_TIME);
 }
 
+TEST_F(ClockKeeperTest, WhileNothingIsDueOrItFailsItIdles) {
+  r.Requested();
+  EXPECT_FALSE(Keeper().StepThenRest().more);
+  FillABatch();
+  r.rig.store().Refuse(absl::UnavailableError("the disk is full"));
+  r.rig.clock().Advance(absl::Seconds(16));
+  EXPECT_FALSE(Keeper().StepThenRest().more);
+  r.rig.store().Refuse(absl::OkStatus());
+  EXPECT_TRUE(Keeper().StepThenRest().more);
+}
+
 TEST_F(ClockKeeperTest, AfterAnOutageItFiresMoreSlowlyForAWhile) {
-  options.fire_rate = 70;
-  options.catch_up_rate = 7;
+  options.fire_rate = 64;
+  options.catch_up_rate = 8;
+  // On this clock a step takes no time.
+  const absl::Duration usual = absl::Seconds(ClockKeeper::kBatch) / options.fire_rate;
+  const absl::Duration slow = absl::Seconds(ClockKeeper::kBatch) / options.catch_up_rate;
   const absl::Duration moment = absl::Nanoseconds(1);
-  const absl::Time began = r.rig.clock().Now();
-  EXPECT_EQ(Keeper().RateAt(began), 70);
-  RunNow();
-  EXPECT_EQ(Keeper().RateAt(began), 70) << "the first step of all is after no outage";
-  r.rig.clock().Advance(options.outage);
-  RunNow();
-  EXPECT_EQ(Keeper().RateAt(r.rig.clock().Now()), 70) << "as long as that is none";
-  r.rig.clock().Advance(options.outage + moment);
-  RunNow();
-  const absl::Time noticed = r.rig.clock().Now();
-  EXPECT_EQ(Keeper().RateAt(noticed), 7);
-  EXPECT_EQ(Keeper().RateAt(noticed + ClockKeeper::kCatchUp - moment), 7);
-  EXPECT_EQ(Keeper().RateAt(noticed + ClockKeeper::kCatchUp), 70);
+  EXPECT_EQ(RestAfter(absl::ZeroDuration()), usual) << "the first step of all is after no outage";
+  EXPECT_EQ(RestAfter(absl::ZeroDuration()), usual);
+  EXPECT_EQ(RestAfter(options.outage), usual) << "as long as that is none";
+  EXPECT_EQ(RestAfter(options.outage + moment), slow);
+  absl::Time noticed = r.rig.clock().Now();
+  EXPECT_EQ(RestAfter(absl::Minutes(4)), slow);
+  EXPECT_EQ(RestAfter(absl::Minutes(4)), slow);
+  EXPECT_EQ(RestAt(noticed + ClockKeeper::kCatchUp - moment), slow);
+  EXPECT_EQ(RestAt(noticed + ClockKeeper::kCatchUp), usual);
   // Another one meanwhile begins it anew; a start without one does not.
-  r.rig.clock().Advance(options.outage + absl::Seconds(1));
-  RunNow();
-  EXPECT_EQ(Keeper().RateAt(noticed + ClockKeeper::kCatchUp), 7);
-  EXPECT_EQ(Keeper().RateAt(r.rig.clock().Now() + ClockKeeper::kCatchUp), 70);
+  EXPECT_EQ(RestAfter(options.outage + absl::Seconds(1)), slow);
+  noticed = r.rig.clock().Now();
+  EXPECT_EQ(RestAfter(options.outage + absl::Seconds(1)), slow);
+  const absl::Time anew = r.rig.clock().Now();
+  EXPECT_EQ(RestAt(noticed + ClockKeeper::kCatchUp), slow);
+  EXPECT_EQ(RestAfter(absl::Minutes(4)), slow);
+  EXPECT_EQ(RestAt(anew + ClockKeeper::kCatchUp - moment), slow);
+  EXPECT_EQ(RestAt(anew + ClockKeeper::kCatchUp), usual);
+  EXPECT_EQ(RestAfter(options.outage + moment), slow);
   Restart();
-  RunNow();
-  EXPECT_EQ(Keeper().RateAt(r.rig.clock().Now()), 70);
+  EXPECT_EQ(RestAfter(absl::ZeroDuration()), usual);
 }
 
 // It can go on nowhere: whoever referred first has to find another way, whether it is declined or nobody says
