@@ -32,8 +32,12 @@ void SystemChange(const Environment& env, const policy::MethodRule& rule, absl::
                   absl::AnyInvocable<void(absl::Status) &&> done);
 
 // The same, of several at once, each in a transaction of its own: `body(i, …)` of each number below `count`.
-// Returns once each of them is durable or refused, with what came of it, in order; what the bodies wrote
-// before is seen then. Not for a thread of the store.
+// Returns once each of them is durable or refused, with what came of it, in order.
+//
+// Bodies run on threads of the store. What they stored in variables of the caller may be read after the
+// return, each under its own number. A body may run more than once, so it sets what it stores anew each time;
+// where its result is not OK, that may be what a run left that came to nothing, or what was there before any.
+// REQUIRES: not called on a thread of the store.
 std::vector<absl::Status> SystemChangesAndWait(const Environment& env, const policy::MethodRule& rule,
                                                absl::Time now, size_t count,
                                                absl::FunctionRef<absl::Status(size_t, Mutation&)> body);
