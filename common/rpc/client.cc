@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "common/base/big_endian.h"
 #include "common/base/strings.h"
+#include "common/status/errors.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace waypost::rpc {
@@ -27,8 +28,7 @@ absl::Duration WithJitter(absl::Duration wait, base::Random& random) {
 }  // namespace
 
 bool ShouldRetry(const absl::Status& status, bool idempotent) {
-  return idempotent && (status.code() == absl::StatusCode::kUnavailable ||
-                        status.code() == absl::StatusCode::kResourceExhausted);
+  return idempotent && (status.code() == absl::StatusCode::kUnavailable || error::IsTooBusy(status));
 }
 
 absl::Status CallWithRetry(const RetryPolicy& policy, bool idempotent, const Sleeper& sleep,

@@ -27,9 +27,10 @@ using TokenSource = std::function<std::string()>;
 // Waits; injected, so that tests do not.
 using Sleeper = std::function<void(absl::Duration)>;
 
-// Is it safe and useful to send the same call again? UNAVAILABLE and RESOURCE_EXHAUSTED are transient;
-// so is ABORTED only for a caller that re-reads first, which this is not. A call that is not idempotent (a
-// change without a request_id) is never sent twice, whatever the error.
+// Is it safe and useful to send the same call again? UNAVAILABLE is transient, and so is what
+// error::IsTooBusy tells: a limit that the call itself passes, it passes again. ABORTED is so only for a
+// caller that re-reads first, which this is not. A call that is not idempotent (a change without a
+// request_id) is never sent twice, whatever the error.
 bool ShouldRetry(const absl::Status& status, bool idempotent);
 
 // Runs `attempt` until it succeeds, must not be repeated, or the attempts are used up. Honours

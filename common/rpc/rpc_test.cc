@@ -239,9 +239,16 @@ TEST(Retry, RepeatsOnlyWhatIsSafeAndTransient) {
   for (int code = 0; code <= 16; ++code) {
     const absl::Status status(static_cast<Code>(code), "x");
     EXPECT_FALSE(ShouldRetry(status, /*idempotent=*/false));
-    const bool transient = status.code() == Code::kUnavailable || status.code() == Code::kResourceExhausted;
+    // Of one that is exhausted and does not say by what, as of a message that is too large, nobody knows.
+    const bool transient = status.code() == Code::kUnavailable;
     EXPECT_EQ(ShouldRetry(status, /*idempotent=*/true), transient) << status;
   }
+  for (const absl::Status& busy :
+       {error::Overloaded("changes"), error::RateLimited(20, absl::Seconds(1)), error::DiskFull()}) {
+    EXPECT_TRUE(ShouldRetry(busy, /*idempotent=*/true)) << busy;
+    EXPECT_FALSE(ShouldRetry(busy, /*idempotent=*/false)) << busy;
+  }
+  EXPECT_FALSE(ShouldRetry(error::LimitExceeded("notes of a referral", 1000, 1001), /*idempotent=*/true));
 }
 
 TEST(Retry, WaitsAsTheServerAskedAndGivesUp) {

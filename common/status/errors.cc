@@ -14,6 +14,11 @@ namespace {
 using base::Cat;
 using base::ToAbsl;
 
+// The reasons of IsTooBusy.
+constexpr std::string_view kOverloaded = "OVERLOADED";
+constexpr std::string_view kRateLimited = "RATE_LIMITED";
+constexpr std::string_view kDiskFull = "DISK_FULL";
+
 constexpr std::string_view kErrorInfoUrl = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr std::string_view kBadRequestUrl = "type.googleapis.com/google.rpc.BadRequest";
 constexpr std::string_view kRetryInfoUrl = "type.googleapis.com/google.rpc.RetryInfo";
@@ -175,13 +180,6 @@ absl::Status CursorTooOld(std::string_view oldest) {
               {{"oldest", std::string(oldest)}});
 }
 
-absl::Status Overloaded(std::string_view what) {
-  return WithRetry(
-      Make(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-           Cat("too much work is waiting for ", what, ": try again shortly"), {{"what", std::string(what)}}),
-      absl::Milliseconds(200));
-}
-
 absl::Status LimitExceeded(std::string_view limit, int64_t allowed, int64_t given) {
   return Make(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
               Cat(limit, " is limited to ", allowed, "; given: ", given),
@@ -195,10 +193,28 @@ absl::Status TooManyWatches(int64_t allowed) {
               {{"limit", "open watches of a body"}, {"allowed", Cat(allowed)}, {"given", Cat(allowed + 1)}});
 }
 
+absl::Status Overloaded(std::string_view what) {
+  return WithRetry(
+      Make(absl::StatusCode::kResourceExhausted, kOverloaded,
+           Cat("too much work is waiting for ", what, ": try again shortly"), {{"what", std::string(what)}}),
+      absl::Milliseconds(200));
+}
+
+absl::Status RateLimited(int64_t per_second, absl::Duration wait) {
+  return WithRetry(Make(absl::StatusCode::kResourceExhausted, kRateLimited,
+                        Cat("your body sends more than ", per_second, " requests a second: slow down")),
+                   wait);
+}
+
 absl::Status DiskFull() {
-  return WithRetry(Make(absl::StatusCode::kResourceExhausted, "DISK_FULL",
+  return WithRetry(Make(absl::StatusCode::kResourceExhausted, kDiskFull,
                         "the node's disk is full: nothing was written; reads go on"),
                    absl::Seconds(30));
+}
+
+bool IsTooBusy(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  return reason == kOverloaded || reason == kRateLimited || reason == kDiskFull;
 }
 
 absl::Status StoreFailed() {

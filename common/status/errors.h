@@ -81,13 +81,19 @@ absl::Status PageTokenInvalid();
 absl::Status CursorTooOld(std::string_view oldest);
 
 // --- The system -------------------------------------------------------------------------------------
-// RESOURCE_EXHAUSTED: too much work is waiting for `what`; carries RetryInfo.
-absl::Status Overloaded(std::string_view what);
 // RESOURCE_EXHAUSTED: a documented limit was passed.
 absl::Status LimitExceeded(std::string_view limit, int64_t allowed, int64_t given);
 // RESOURCE_EXHAUSTED: the caller's body keeps as many watches open as it may.
 absl::Status TooManyWatches(int64_t allowed);
+// RESOURCE_EXHAUSTED: too much work is waiting for `what`; carries RetryInfo.
+absl::Status Overloaded(std::string_view what);
+// RESOURCE_EXHAUSTED: the caller's body sends more than `per_second` requests; carries RetryInfo, `wait`.
+absl::Status RateLimited(int64_t per_second, absl::Duration wait);
+// RESOURCE_EXHAUSTED: nothing was written; carries RetryInfo.
 absl::Status DiskFull();
+// One of these three: there is no room now, nothing was begun, and the same call may succeed later. Any other
+// limit, whatever its code, is one that the call itself passes, and passes again when it is sent again.
+bool IsTooBusy(const absl::Status& status);
 // UNAVAILABLE: the store has failed; the process is about to end.
 absl::Status StoreFailed();
 absl::Status Unavailable(std::string_view what, std::string_view why);

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "absl/strings/cord.h"
+#include "google/rpc/error_details.pb.h"
+
 namespace waypost::error {
 namespace {
 
@@ -48,6 +53,30 @@ TEST(Errors, ADuplicateIsNotARetryAndAnEtagIs) {
 TEST(Errors, OverloadSaysWhenToComeBack) {
   EXPECT_TRUE(Overloaded("writes").GetPayload("type.googleapis.com/google.rpc.RetryInfo").has_value());
   EXPECT_THAT(std::string(StoreFailed().message()), HasSubstr("same request_id"));
+}
+
+TEST(Errors, WhoSendsTooMuchIsToldHowLongToWait) {
+  const absl::Status status = RateLimited(20, absl::Milliseconds(1500));
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(status), "RATE_LIMITED");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("more than 20 requests a second"));
+  google::rpc::RetryInfo info;
+  const auto payload = status.GetPayload("type.googleapis.com/google.rpc.RetryInfo");
+  ASSERT_TRUE(payload.has_value());
+  ASSERT_TRUE(info.ParseFromString(std::string(*payload)));
+  EXPECT_EQ(info.retry_delay().seconds(), 1);
+  EXPECT_EQ(info.retry_delay().nanos(), 500'000'000);
+}
+
+TEST(Errors, TooBusyIsTheServerAndNotALimitThatTheCallPasses) {
+  for (const absl::Status& busy : {Overloaded("writes"), RateLimited(20, absl::Seconds(1)), DiskFull()}) {
+    EXPECT_TRUE(IsTooBusy(busy)) << busy;
+  }
+  for (const absl::Status& other :
+       {LimitExceeded("notes", 1000, 1001), TooManyWatches(200), StoreFailed(), Unavailable("x", "y"),
+        absl::ResourceExhaustedError("the message is too large"), absl::OkStatus()}) {
+    EXPECT_FALSE(IsTooBusy(other)) << other;
+  }
 }
 
 TEST(Errors, AStatusFromElsewhereHasNoReason) {

@@ -27,7 +27,7 @@ bool EndsTheRun(const absl::Status& status) {
 // The row itself may be good.
 bool IsTransient(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kAborted ||
-         status.code() == absl::StatusCode::kResourceExhausted;
+         error::IsTooBusy(status);
 }
 
 // Shared by the threads of one run.

@@ -17,6 +17,7 @@ namespace waypost::cli {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 
 std::vector<ImportItem> Items(int count) {
@@ -192,6 +193,28 @@ TEST(RunImportTest, SendsManyInACall) {
               ElementsAre("4", "4", "referral.territory", "is required", "INVALID_FIELD", "imp-test-4"));
   ASSERT_EQ(told.rows.size(), 250u);
   for (size_t i = 0; i < told.rows.size(); ++i) ASSERT_EQ(told.rows[i], i + 2);
+}
+
+TEST(RunImportTest, ALimitThatARowPassesIsNoReasonToSendItAgain) {
+  Told told;
+  const Interrupts interrupts;
+  std::vector<int> sizes;
+  std::vector<std::string> sent_alone;
+  ImportRunOptions options = Options(told, [&sent_alone](const std::string& id) {
+    sent_alone.push_back(id);
+    return absl::OkStatus();
+  });
+  InBatches(options, sizes, [](const std::string& id) -> absl::Status {
+    if (id == "imp-test-3") return error::LimitExceeded("persons of a referral", 40, 41);
+    if (id == "imp-test-4") return error::RateLimited(20, absl::Seconds(1));
+    if (id == "imp-test-5") return error::DiskFull();
+    return absl::OkStatus();
+  });
+  const ImportOutcome outcome = RunImport(Items(5), options, interrupts);
+  EXPECT_THAT(sent_alone, ElementsAre("imp-test-4", "imp-test-5"));
+  EXPECT_EQ(outcome.submitted, 4u);
+  EXPECT_EQ(outcome.failed, 1u);
+  EXPECT_THAT(told.errors, HasSubstr("LIMIT_EXCEEDED"));
 }
 
 // Killed while an earlier row is on its way, the rows after it are known to have gone through.

@@ -358,8 +358,7 @@ TEST_F(OfflineQueueTest, AServerThatIsTooBusyIsTriedAgainLater) {
   Note(kOne, "", "first");
   Note(kTwo, "", "second");
   for (const absl::Status& busy :
-       {error::Overloaded("changes"), error::DiskFull(),
-        error::Make(absl::StatusCode::kResourceExhausted, "RATE_LIMITED", "more slowly")}) {
+       {error::Overloaded("changes"), error::DiskFull(), error::RateLimited(20, absl::Seconds(1))}) {
     server_.referrals.on_note = [&busy](const pb::AddNoteRequest&, pb::Referral&) {
       return rpc::ToGrpc(busy);
     };

@@ -194,6 +194,19 @@ TEST(ReferralActionsTest, RepeatsWhatIsSafeToRepeatWithTheSameId) {
   EXPECT_GT(runner.slept, absl::ZeroDuration());
 }
 
+TEST(ReferralActionsTest, ALimitThatTheCallPassesIsToldAtOnce) {
+  FakeServer server;
+  server.referrals.on_decline = [] {
+    return rpc::ToGrpc(error::LimitExceeded("events of a referral", 1000, 1001));
+  };
+  Runner runner;
+  const RunResult result = runner.Run({"referral", "decline", "01jd", "--reason", "no-capacity",
+                                       "--declined-by", "provider", "--server", server.address()});
+  EXPECT_THAT(result.err, HasSubstr("LIMIT_EXCEEDED"));
+  EXPECT_EQ(server.referrals.received().declined.size(), 1u);
+  EXPECT_EQ(runner.slept, absl::ZeroDuration());
+}
+
 TEST(ReferralActionsTest, OpensPersonalDataOnceOnly) {
   FakeServer server;
   Runner runner;

@@ -37,12 +37,6 @@ struct SendLaterOptions {
   bool list = false;
 };
 
-// A limit of the server as a whole; any other is one that this change passes.
-bool IsTooBusy(const absl::Status& status) {
-  const std::string reason = error::ReasonOf(status);
-  return reason == "OVERLOADED" || reason == "RATE_LIMITED" || reason == "DISK_FULL";
-}
-
 // Another run will be of use, and until then nothing after it can be sent.
 bool StopsTheRun(const absl::Status& status) {
   switch (status.code()) {
@@ -54,7 +48,7 @@ bool StopsTheRun(const absl::Status& status) {
     case absl::StatusCode::kUnknown:
       return true;
     case absl::StatusCode::kResourceExhausted:
-      return IsTooBusy(status);
+      return error::IsTooBusy(status);  // any other limit is one that this change passes
     default:
       return error::ReasonOf(status) == "CONTENDED";
   }
@@ -62,7 +56,7 @@ bool StopsTheRun(const absl::Status& status) {
 
 // The server's own word that it has not begun. Whatever else ends a call may come after it was carried out.
 bool IsRefusedBeforehand(const absl::Status& status) {
-  return IsTooBusy(status) || error::ReasonOf(status) == "TOKEN_REFUSED";
+  return error::IsTooBusy(status) || error::ReasonOf(status) == "TOKEN_REFUSED";
 }
 
 // The fields that a request gives, without what they hold.

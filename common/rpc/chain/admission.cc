@@ -3,7 +3,6 @@
 #include <functional>
 
 #include "common/base/abseil.h"
-#include "common/base/strings.h"
 #include "common/status/errors.h"
 
 namespace waypost::rpc::chain {
@@ -24,11 +23,7 @@ absl::Status Admission::CheckRate(std::string_view body, absl::Time now) {
   }
   const absl::Duration wait = found->second.Take(now);
   if (wait == absl::ZeroDuration()) return absl::OkStatus();
-  return error::WithRetry(
-      error::Make(absl::StatusCode::kResourceExhausted, "RATE_LIMITED",
-                  base::Cat("your body sends more than ", static_cast<int64_t>(limits_.body_rate),
-                            " requests a second: slow down")),
-      wait);
+  return error::RateLimited(static_cast<int64_t>(limits_.body_rate), wait);
 }
 
 absl::Status Admission::OpenWatch(std::string_view body) {
