@@ -76,6 +76,18 @@ absl::Status NotSynced(const std::string& path) {
                 "(waypost send-later FILE --list) before you keep it again"));
 }
 
+absl::Status IsFull(const std::string& path, std::string_view takes) {
+  return error::InvalidField(
+      path, base::Cat("is full: it takes ", takes, ". Send or drop changes, or begin another file"));
+}
+
+// In the largest unit that it is a whole number of.
+std::string SizeText(size_t bytes) {
+  constexpr size_t kKib = 1024;
+  if (bytes % (kKib * kKib) == 0) return base::Cat(bytes / (kKib * kKib), " MiB");
+  return bytes % kKib == 0 ? base::Cat(bytes / kKib, " KiB") : base::Cat(bytes, " bytes");
+}
+
 // Nothing where there is no such file.
 absl::StatusOr<std::optional<std::string>> ReadPrivate(const std::string& path, size_t max_bytes) {
   const int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -250,7 +262,9 @@ absl::StatusOr<std::unique_ptr<OfflineQueue>> OfflineQueue::Open(const std::stri
   for (size_t line = 1; !rest.empty(); ++line) {
     const std::string_view text = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), text.size() + 1));
-    if (line > kMaxQueueLines) return NotReadable(path, line, "is one too many: 1,000 at most");
+    if (line > kMaxQueueLines) {
+      return NotReadable(path, line, base::Cat("is one too many: ", kMaxQueueLines, " at most"));
+    }
     WAYPOST_ASSIGN_OR_RETURN(QueuedChange change, ParseLine(path, line, text));
     queue->changes_.push_back(std::move(change));
   }
@@ -270,20 +284,17 @@ absl::StatusOr<std::string> OfflineQueue::Content() const {
   return content;
 }
 
-absl::Status OfflineQueue::CheckRoom() const {
-  if (changes_.size() > kMaxQueueLines) {
-    return error::InvalidField(path_,
-                               "is full: it takes 1,000 changes. Send or drop them, or begin another file");
-  }
-  WAYPOST_ASSIGN_OR_RETURN(const std::string content, Content());
-  if (content.size() <= options_.max_bytes) return absl::OkStatus();
-  return error::InvalidField(path_, "is full: it takes 64 MiB. Send or drop changes, or begin another file");
+absl::StatusOr<std::string> OfflineQueue::ContentThatFits() const {
+  if (changes_.size() > kMaxQueueLines) return IsFull(path_, base::Cat(kMaxQueueLines, " changes"));
+  WAYPOST_ASSIGN_OR_RETURN(std::string content, Content());
+  if (content.size() > options_.max_bytes) return IsFull(path_, SizeText(options_.max_bytes));
+  return content;
 }
 
 absl::Status OfflineQueue::Add(QueuedChange change) {
   changes_.push_back(std::move(change));
-  absl::Status room = CheckRoom();
-  if (!room.ok()) {
+  absl::StatusOr<std::string> content = ContentThatFits();
+  if (!content.ok()) {
     std::set<std::string> followed;
     const auto is_open = [](const QueuedChange& each) { return each.request != nullptr; };
     for (const QueuedChange& each : changes_) {
@@ -291,11 +302,11 @@ absl::Status OfflineQueue::Add(QueuedChange change) {
     }
     std::erase_if(changes_,
                   [&](const auto& each) { return !is_open(each) && !followed.contains(each.key()); });
-    room = CheckRoom();
+    content = ContentThatFits();
   }
-  if (room.ok()) room = Save();
-  if (!room.ok() && error::ReasonOf(room) != kFileNotSynced) changes_.pop_back();
-  return room;
+  absl::Status added = content.ok() ? Write(*content) : content.status();
+  if (!added.ok() && error::ReasonOf(added) != kFileNotSynced) changes_.pop_back();
+  return added;
 }
 
 absl::Status OfflineQueue::Save() const {

@@ -107,7 +107,8 @@ class OfflineQueue {
       : path_(std::move(path)), lock_(lock), options_(options) {}
 
   absl::StatusOr<std::string> Content() const;
-  absl::Status CheckRoom() const;
+  // INVALID_FIELD where that is more than the file takes.
+  absl::StatusOr<std::string> ContentThatFits() const;
   absl::Status Write(std::string_view content) const;
   absl::Status WriteIn(int folder, std::string_view content) const;
 

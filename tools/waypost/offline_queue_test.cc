@@ -446,7 +446,7 @@ TEST_F(OfflineQueueTest, AFileFullOfWhatWaitsCanBeEmptied) {
   WriteQueue(content);
   const RunResult full = Note(kTwo, "", "new");
   EXPECT_EQ(full.code, ExitCode::kUsage);
-  EXPECT_THAT(full.err, AllOf(HasSubstr("is full"), HasSubstr("drop")));
+  EXPECT_THAT(full.err, AllOf(HasSubstr("is full: it takes 1000 changes"), HasSubstr("drop")));
   EXPECT_EQ(folder_.Read("queue"), content);
   EXPECT_EQ(Send({"--drop", kOne}).code, ExitCode::kOk);
   EXPECT_TRUE(Noted().empty());
@@ -474,6 +474,10 @@ TEST_F(OfflineQueueTest, AFileWithoutRoomForMoreIsStillMarked) {
   ASSERT_TRUE((*queue)->Add(change(1)).ok());
   const size_t without_text = folder_.Read("queue").size() - 1;
   ASSERT_TRUE((*queue)->Add(change(kSmall.max_bytes - 2 * without_text - 1)).ok());
+  const absl::Status full = (*queue)->Add(change(1));
+  EXPECT_EQ(error::ReasonOf(full), "INVALID_FIELD");
+  EXPECT_THAT(std::string(full.message()), HasSubstr("is full: it takes 64 KiB."));
+  EXPECT_EQ((*queue)->changes().size(), 2u);
   for (QueuedChange& each : (*queue)->changes()) {
     each.state = QueuedChange::State::kConflict;
     each.reason = kAnswerLost;
@@ -597,7 +601,7 @@ TEST_F(OfflineQueueTest, WhatIsNoQueueIsRefusedWithItsLine) {
   refused(line.dump() + "\n", "firstSentTime");
   std::string many;
   for (size_t i = 0; i <= kMaxQueueLines; ++i) many += good;
-  refused(many, "one too many");
+  refused(many, "one too many: 1000 at most");
   EXPECT_TRUE(Noted().empty());
 }
 
