@@ -34,10 +34,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false positives of these inside the standard library at -O2 (GCC bugs 105329, 105562, 105651).
   list(APPEND WAYPOST_WARNINGS -Wno-restrict -Wno-maybe-uninitialized
     -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
-endif()
-
-# GCC frees memory from 128 MB on, again and again: a seventh of the time of a source. A compiler may take a gigabyte.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # It frees memory from 128 MB on, again and again: a seventh of the time of a source. It may take a gigabyte.
   add_compile_options("SHELL:--param ggc-min-heapsize=524288")
 endif()
 

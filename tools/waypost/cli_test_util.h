@@ -339,7 +339,7 @@ class ServedRunner {
   std::unique_ptr<rpc::Server> server_;
 };
 
-// A server with both on a free port of this machine.
+// A server with these fakes on a free port of this machine.
 class FakeServer {
  public:
   FakeServer();

@@ -291,8 +291,7 @@ void AddPageFlags(CLI::App& app, PageOptions& page) {
 void AddLaterFlag(CLI::App& app, Session& session) {
   app.add_option("--later", session.options().later,
                  "a change is not sent but kept in this file, for `waypost send-later`; the file holds "
-                 "personal data, "
-                 "and is yours alone")
+                 "personal data, and is yours alone")
       ->type_name("FILE");
 }
 
