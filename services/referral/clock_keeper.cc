@@ -144,7 +144,7 @@ absl::StatusOr<std::vector<rows::WakeRow>> ClockKeeper::NextRows(absl::Time now)
 }
 
 KeeperStep ClockKeeper::Fire(const std::vector<rows::WakeRow>& rows, absl::Time now) {
-  std::vector<Did> did(rows.size(), Did::kNothing);
+  std::vector<Did> did(rows.size(), Did::kLooked);
   const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
       env_, kClocks, now, rows.size(),
       [&](size_t i, rpc::Mutation& mutation) { return FireOne(mutation, rows[i], did[i]); });
@@ -157,7 +157,7 @@ KeeperStep ClockKeeper::Fire(const std::vector<rows::WakeRow>& rows, absl::Time 
 }
 
 absl::Status ClockKeeper::FireOne(rpc::Mutation& mutation, const rows::WakeRow& row, Did& did) {
-  did = Did::kNothing;
+  did = Did::kLooked;
   const absl::StatusOr<ReferralRecord> current = rows::Get(mutation.writer(), row.name);
   if (absl::IsNotFound(current.status())) {
     mutation.writer().Delete(row.key);

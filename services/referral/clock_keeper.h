@@ -67,8 +67,8 @@ class ClockKeeper {
   base::StepAndRest StepThenRest();
 
  private:
-  // What came of one clock: nothing where the referral is as it was.
-  enum class Did { kNothing, kFired };
+  // What came of one clock: it was looked at alone where the referral is as it was.
+  enum class Did { kLooked, kFired };
 
   // Clocks fired a second at that time, while more are due: fewer for kCatchUp after an outage was noticed.
   int RateAt(absl::Time now) const;
