@@ -172,6 +172,36 @@ TEST_F(ClockKeeperTest, WhoCoordinatesIsLookedUpWhenAClockRings) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(ClockKeeperTest, WhereNobodyIsAppointedTheReferringBodysSupervisorReminds) {
+  auto other_theme = r.NewReferral();
+  other_theme.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+  auto elsewhere = r.NewReferral();
+  elsewhere.mutable_referral()->set_territory("ES511/08019");
+  for (const v1::SubmitReferralRequest& request : {other_theme, elsewhere}) {
+    const v1::Referral sent = Must(r.Do(r.referrer, &Stub::SubmitReferral, request));
+    const std::string& name = sent.name();
+    ASSERT_EQ(sent.coordinating_body(), "");
+    EXPECT_THAT(Must(r.Get(r.referrer, name)).allowed_actions(), ::testing::Contains("REMIND"));
+
+    const auto remind = On<v1::RemindReferralRequest>(name);
+    EXPECT_EQ(ReasonOf(r.Do(r.referring_caseworker, &Stub::RemindReferral, remind)), "NOT_ALLOWED");
+    EXPECT_EQ(ReasonOf(r.Do(r.receiver, &Stub::RemindReferral, remind)), "NOT_ALLOWED");
+    EXPECT_EQ(ReasonOf(r.Do(r.coordinator, &Stub::RemindReferral, remind)), "NOT_FOUND");
+    EXPECT_EQ(r.Record(name).reminder_count(), 0);
+    Must(r.Do(r.referrer, &Stub::RemindReferral, remind));
+    EXPECT_EQ(r.Record(name).reminder_count(), 1);
+
+    auto rule = On<v1::RuleOnCompetenceRequest>(name);
+    rule.set_body(std::string(kThirdBody));
+    rule.set_law("es/ley-40-2015/art-14");
+    EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::RuleOnCompetence, rule)), "NOT_COORDINATED");
+    auto assume = On<v1::AssumeResponsibilityRequest>(name);
+    assume.set_law("es/ley-7-1985/art-58");
+    EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::AssumeResponsibility, assume)), "NOT_COORDINATED");
+    EXPECT_THAT(EventsOf(name), ElementsAre("SUBMIT", "REMIND"));
+  }
+}
+
 TEST_F(ClockKeeperTest, AMisdirectedReferralIsOwedAFollowUpWithin72Hours) {
   const std::string name = r.Requested();
   auto report = On<v1::ReportMisdirectedRequest>(name);

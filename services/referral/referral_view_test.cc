@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/status/errors.h"
 #include "services/referral/referral_policy.h"
@@ -71,6 +72,44 @@ TEST(Relations, OnceSentTheReceivingAndCoordinatingBodiesHavePart) {
     EXPECT_EQ(RelationsOf(record, testing::Coordinator()), Relations{Relation::kCoordinating})
         << StateName(state);
   });
+}
+
+TEST(Relations, WhereNobodyIsAppointedTheReferringBodyCoordinates) {
+  ForEveryState([](State state) {
+    ReferralRecord record = RecordIn(state);
+    record.clear_coordinating_body();
+    EXPECT_EQ(RelationsOf(record, testing::Referrer()).Has(Relation::kCoordinating), state != kDraft)
+        << StateName(state);
+    EXPECT_FALSE(RelationsOf(record, testing::Receiver()).Has(Relation::kCoordinating)) << StateName(state);
+    EXPECT_TRUE(RelationsOf(record, testing::Coordinator()).empty()) << StateName(state);
+    EXPECT_FALSE(RelationsOf(RecordIn(state), testing::Referrer()).Has(Relation::kCoordinating))
+        << StateName(state) << ": somebody else is appointed";
+  });
+}
+
+TEST(Relations, WhereNobodyIsAppointedTheReferringBodysSupervisorsRemindAndDoNoMore) {
+  ReferralRecord record = testing::RecordReadyFor(kRequested, Event::kRemind, Actor::kCoordinating);
+  record.clear_coordinating_body();
+  const Relations relations = RelationsOf(record, testing::Referrer());
+  EXPECT_FALSE(kRemindReferral.Allows({Role::kSupervisor}, relations).empty());
+  for (int i = 0; i < policy::kRoleCount; ++i) {
+    const Role role = static_cast<Role>(i);
+    if (role == Role::kSupervisor) continue;
+    EXPECT_TRUE(kRemindReferral.Allows({role}, relations).empty()) << policy::RoleName(role);
+  }
+  const policy::Authorized as = testing::As(testing::Referrer(), relations);
+  const auto reminded = Decide(record, command::Remind{}, as, Now());
+  ASSERT_TRUE(reminded.ok()) << reminded.status();
+  EXPECT_EQ(reminded->next.reminder_count(), record.reminder_count() + 1);
+  for (const Event event : {Event::kRule, Event::kAssume}) {
+    const auto refused = Decide(record, testing::CommandFor(event), as, Now());
+    EXPECT_EQ(error::ReasonOf(refused.status()), "NOT_COORDINATED") << EventName(event);
+  }
+  const std::vector<std::string> actions = AllowedActions(record, as, Now());
+  EXPECT_THAT(actions, Contains("REMIND"));
+  for (const std::string action : {"RULE", "CONFIRM_COMPETENCE", "ASSUME"}) {
+    EXPECT_THAT(actions, Not(Contains(action)));
+  }
 }
 
 TEST(Relations, AfterAMisdirectionTheReceivingBodyKnowsNothing) {
