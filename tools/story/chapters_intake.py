@@ -1,4 +1,5 @@
-"""The chapter about many at once: a file with one bad row, somebody referred before, a month in figures."""
+"""The chapter about many at once: a file with one bad row, somebody referred before, a month in figures, to
+be looked at and as a file."""
 
 import csv
 import datetime
@@ -103,5 +104,22 @@ def _month(report, cast, desk):
     report.row(", ".join(f"{what.lower().replace('_', ' ')} {count}" for what, count in shown.items()))
     report.check("what reached it is counted", int(shown.get("RECEIVED", "0")) >= 8, str(answer))
     report.equal("the one that it completed is not told apart", shown.get("ENDED"), "suppressed")
+    _exported(report, who, month, shown)
     answer = cast.pont.tell("statistics", month)
     desk.refused("a caseworker has no figures of the body", answer, "PERMISSION_DENIED", "NOT_ALLOWED")
+
+
+def _exported(report, who, month, shown):
+    report.sent(f"waypost statistics {month} --csv")
+    answer = who.tool.run(["statistics", month, "--csv"], who.token)
+    lines = answer.out.splitlines()
+    head = " ".join(line for line in lines if line.startswith("#"))
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    report.row(f"{len(rows)} lines under: {lines[0] if lines else answer}")
+    said = (who.body, month, "the period runs", "Counts from 1 to 4 are suppressed")
+    report.check("the file says whose figures they are, that the period still runs, and what is hidden",
+                 all(words in head for words in said), head)
+    counts = {row["measure"]: row["count"] for row in rows if row["theme"] == "total"}
+    report.equal("its total is the one of the table", counts.get("received"), str(shown.get("RECEIVED")))
+    small = [row for row in rows if row["count"] != "suppressed" and 0 < int(row["count"]) < 5]
+    report.check("no small count is in it, in no line", bool(rows) and not small, str(small))

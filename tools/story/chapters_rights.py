@@ -1,4 +1,5 @@
-"""Rights that travel, and the end of keeping: a person moves from Livadia to Athens to Vienna."""
+"""Rights that travel, and the end of keeping: a person moves from Livadia to Athens to Vienna; another one
+asks what is held of her, has it put right, has its use restricted, and objects."""
 
 import cases
 from desk import in_days, minutes_ago, short_state
@@ -8,6 +9,8 @@ _ATHENS = "bodies/el-accmr"
 _VIENNA = "bodies/at-wien"
 _LAW = "el/nomos-4624-2019/art-34"
 _FAR = "2150-12-31"
+_WRONG_DATE = "1971-10-08"  # as cases.py has it
+_RIGHT_DATE = "1971-08-10"
 
 
 class WhoMoves:
@@ -137,10 +140,11 @@ class WhoMoves:
                      answer.ok and not answer.message.get("reports"), str(answer))
 
 
-# --- a restriction, then an objection -------------------------------------------------------------------
+# --- access, rectification, a restriction, then an objection ----------------------------------------------
 
 class WhoObjects:
-    """One person, two bodies, and a law behind both: use is restricted and goes on, then she objects."""
+    """One person, two bodies, and a law behind both: she asks what is held of her and has a date put right;
+    its use is restricted and goes on, then she objects."""
 
     def __init__(self, report, cast, desk, run):
         self.report, self.cast, self.desk, self.run = report, cast, desk, run
@@ -148,10 +152,14 @@ class WhoObjects:
         self.right = ""
 
     def play(self):
-        self.report.chapter("She asks that it rest, and later objects: what goes on, and what stops")
+        self.report.chapter("She asks what is held of her, and has a wrong date put right")
         self.report.say("Amal is invented. The law allows both sides to work on her case; she may still ask "
-                        "that what is held of her rests, and object.")
+                        "what is held of her, and that it is right.")
         self.under_way()
+        self.asked()
+        self.put_right()
+        self.report.chapter("She asks that it rest, and later objects: what goes on, and what stops")
+        self.report.say("She may also ask that what is held of her rests, and object.")
         self.restricted()
         self.lifted()
         self.objected()
@@ -175,6 +183,53 @@ class WhoObjects:
         answer = self.desk.send(self.cast.supervisor_of(body), "AnswerRightsRequest", {
             "name": right, "referral": self.name, "answer": "RIGHT_ANSWER_" + answer, **more})
         self.report.check(f"{body} has answered", answer.ok, str(answer))
+        return answer.message
+
+    # --- access and rectification -----------------------------------------------------------------------
+
+    def asked(self):
+        report, desk, cast = self.report, self.desk, self.cast
+        report.step(cast.estia.title, "records that she asks what is held of her")
+        right = self.record(cast.estia, "ACCESS")
+        report.step(cast.athens.title, "opens all that the Centre holds of her, to give it to her")
+        answer = desk.type(cast.athens, "rights", "export", self.name, "--person", "1")
+        held = answer.message
+        details = held.get("sections", {}).get("details", {})
+        report.check("her own details are in it", details.get("givenName") == "Amal"
+                     and details.get("birthDate") == _WRONG_DATE, str(answer))
+        report.equal("the rule by which they are kept", held.get("person", {}).get("disclosure", {})
+                     .get("retentionRule"), cases.retention_rule("el"))
+        report.equal("and who has them", sorted(held.get("recipients", [])), sorted([_ATHENS, _LIVADIA]))
+        kinds = [each["kind"].removeprefix("TRANSPORT_RECEIPT_KIND_")
+                 for each in desk.get(cast.estia, self.name).get("receipts", [])]
+        report.check("it was a look like every other: Livadia sees that it was read", "READ" in kinds,
+                     str(kinds))
+        answer = cast.pont_supervisor.tell("rights", "export", self.name, "--person", "1")
+        desk.refused("a body that has no part in her case gets nothing", answer, "NOT_FOUND")
+        report.step("Both", "give her what they have of her")
+        self.answer(_ATHENS, right, "PROVIDED")
+        answered = self.answer(_LIVADIA, right, "PROVIDED")
+        report.equal("all have answered", answered.get("answeredCount"), 2)
+        report.equal("the case has gone on", short_state(desk.get(cast.athens, self.name)), "IN_PROGRESS")
+
+    def put_right(self):
+        report, desk, cast = self.report, self.desk, self.cast
+        report.step(cast.athens.title, "records that her birth date is wrong: day and month are exchanged")
+        right = self.record(cast.athens, "RECTIFICATION")
+        report.step("Athens, supervisor", "puts it right",
+                    "A section is given whole. Whoever could open it opens what is right, and nobody more.")
+        corrected = {**cases.woman_who_objects()["sections"][0]["details"], "birthDate": _RIGHT_DATE}
+        self.answer(_ATHENS, right, "RECTIFIED", corrected={"person": 1, "details": corrected})
+        for who in (cast.estia, cast.athens):
+            answer = desk.disclose(who, self.name, ["DETAILS"], "ANSWER_RIGHTS_REQUEST")
+            details = answer.message.get("sections", [{}])[0].get("details", {})
+            report.equal(f"{who.body} has the right date, and the rest as it was", details, corrected)
+        answered = self.answer(_LIVADIA, right, "RECTIFIED")
+        report.equal("all have answered", answered.get("answeredCount"), 2)
+        answer = desk.read(cast.estia, "ListReferralHistory", {"name": self.name, "pageSize": 500})
+        told = [entry.get("event") for entry in answer.message.get("entries", [])]
+        report.check("the history says that something was put right, and not what", "RECTIFY" in told
+                     and told.count("ANSWER_RIGHT") == 4 and "1971" not in answer.out, str(told))
 
     def look(self, purpose):
         return self.desk.disclose(self.cast.athens, self.name, ["DETAILS"], purpose)

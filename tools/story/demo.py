@@ -6,9 +6,9 @@ the directory of the papers, the way to a service, a family of four with an inte
 the sender checks, whom to call, a decline, a forward, a waiting list, a case with parts, silence that
 escalates and a ruling on competence, a protected member of a family, a programme that ends, what declines
 say about the directory, a file of referrals and a month in figures, a supervisor's approval, a visit without
-a connection, a person who moves from Livadia to Athens to Vienna, a restriction and an objection, a
-municipality that merges, services and territories from elsewhere, the audit log and its
-proofs, an erasure. Each step says what happened and checks it.
+a connection, a person who moves from Livadia to Athens to Vienna, one who asks what is held of her and has it
+put right, a restriction and an objection, a municipality that merges, services and territories from
+elsewhere, the audit log and its proofs, an erasure. Each step says what happened and checks it.
 """
 
 import argparse
