@@ -880,6 +880,26 @@ TEST_F(ReferralServiceTest, AFifthHopIsTheLast) {
   EXPECT_EQ(ReasonOf(Do(holder, &Stub::ForwardByDuty, duty)), "TOO_MANY_HOPS");
 }
 
+TEST_F(ReferralServiceTest, ADeclineCanSuggestABodyWhichIsNotToldOfIt) {
+  const std::string name = Requested();
+  v1::DeclineReferralRequest decline = Decline(name);
+  decline.set_suggested_body(std::string(kThirdBody));
+  Must(Do(receiving_caseworker, &Stub::DeclineReferral, decline));
+  for (const std::string& token : {referrer, referring_caseworker, receiver}) {
+    const v1::Referral seen = Must(Get(token, name));
+    EXPECT_EQ(seen.decline().suggested_body(), kThirdBody);
+    EXPECT_EQ(seen.decline().reason(), v1::DECLINE_REASON_NO_CAPACITY);
+  }
+  const std::string other_unit =
+      rig.TokenOf(kReceivingBody, {policy::Role::kCaseworker}, {std::string(kOtherReceivingUnit)}, "p-other");
+  EXPECT_EQ(ReasonOf(Get(other_unit, name)), "NOT_ALLOWED");
+  EXPECT_EQ(ReasonOf(Get(third, name)), "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Get(fourth, name)), "NOT_FOUND");
+  for (const event::v1::Event& event : EventsOf(name)) {
+    EXPECT_THAT(event.parties(), Not(Contains(kThirdBody))) << event.type();
+  }
+}
+
 TEST_F(ReferralServiceTest, AnOfferedPlaceIsAnswered) {
   const auto offered = [this] {
     const std::string name = Acknowledged();

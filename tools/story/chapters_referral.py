@@ -4,6 +4,8 @@ import cases
 from client import DIRECTORY, ENROLMENT
 from desk import in_days, minutes_ago, request_id, short_state, today
 
+_LAND_WIEN = "bodies/at-wien-land"
+
 
 def _people(sections):
     for each in sections:
@@ -279,11 +281,15 @@ def declined(report, cast, desk, run):
                                                             "declinedBy": "DECLINED_BY_PROVIDER"})
     desk.refused("OTHER without a text is refused", answer, "INVALID_ARGUMENT", "INVALID_FIELD")
     answer = desk.type(cast.cult_mobil, "referral", "decline", name, "--reason", "not-eligible",
-                       "--declined-by", "provider", "--text", "We work with people from 14 to 26 years.")
+                       "--declined-by", "provider", "--suggested-body", _LAND_WIEN,
+                       "--text", "We work with people from 14 to 26 years.")
     desk.state_is(answer, "DECLINED")
     seen = desk.get(cast.vienna, name)
     report.equal("Vienna sees the coded reason", seen.get("decline", {}).get("reason"),
                  "DECLINE_REASON_NOT_ELIGIBLE")
+    report.equal("and who might help instead", seen.get("decline", {}).get("suggestedBody"), _LAND_WIEN)
+    answer = desk.read(cast.supervisor_of(_LAND_WIEN), "GetReferral", {"name": name})
+    desk.refused("Land Wien is not told of him by that", answer, "NOT_FOUND")
     report.equal("the case is with Vienna, as it was all the time", seen.get("caseHoldingBody"),
                  "bodies/at-wien")
     report.step(cast.cult_mobil.title, "tries to look again")
