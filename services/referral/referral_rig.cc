@@ -1,6 +1,8 @@
 #include "services/referral/referral_rig.h"
 
 #include <algorithm>
+#include <barrier>
+#include <thread>
 
 #include "common/api/resource.h"
 #include "common/base/strings.h"
@@ -353,6 +355,23 @@ std::vector<event::v1::Event> ReferralRig::EventsOf(std::string_view name) {
 std::vector<v1::PersonSections> ReferralRig::OpenableBy(std::string_view name, std::string_view body) {
   const OpenedKeys opened = Must(sealing.OpenKeys(name, Wraps(name, body), body));
   return Must(sealing.OpenSections(name, opened, Sections(name), {}, {}));
+}
+
+void RunBoth(RaceOrder order, const std::function<void()>& one, const std::function<void()>& other) {
+  if (order == RaceOrder::kAtOnce) {
+    std::barrier together(2);
+    std::thread beside([&] {
+      together.arrive_and_wait();
+      other();
+    });
+    together.arrive_and_wait();
+    one();
+    beside.join();
+    return;
+  }
+  if (order == RaceOrder::kOtherFirst) other();
+  one();
+  if (order == RaceOrder::kOneFirst) other();
 }
 
 }  // namespace waypost::referral::testing

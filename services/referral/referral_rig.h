@@ -3,6 +3,7 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -213,6 +214,11 @@ class ReferralRig {
   std::unique_ptr<Services> services_;
   int64_t directory_revision_ = 0;
 };
+
+// Which of two goes first: each order is to be forced once where they are let race.
+enum class RaceOrder { kOneFirst, kOtherFirst, kAtOnce };
+// Runs both in that order; at once: on two threads that begin together.
+void RunBoth(RaceOrder order, const std::function<void()>& one, const std::function<void()>& other);
 
 // The value; without one the test fails at once.
 template <typename Value>
