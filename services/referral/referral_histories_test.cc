@@ -114,6 +114,121 @@ void CheckParts(const World& world) {
   for (const auto& [name, record] : world) EXPECT_EQ(record.open_part_count(), counted[name]) << name;
 }
 
+// What cannot begin another clock, where the state stays.
+bool LeavesClocksAlone(std::string_view event) {
+  for (const std::string_view other : {"ASSIGN", "CLAIM", "NOTE", "VOID_ENTRY", "RECORD_APPOINTMENT",
+                                       "PROPOSE_DATE", "REFUSE_DATE", "REMIND", "GIVE_BACK_TIME", "DETACH"}) {
+    if (event == other) return true;
+  }
+  return false;
+}
+
+// How often the clocks of one referral rang, by its history. A history does not say for which due time: one
+// run of a clock is what lies between two events that can begin another one, however much happens besides. A
+// question and a wish to cancel set it aside; it goes on with what it has told.
+class Rings {
+ public:
+  // False when one run rings more often than it may.
+  bool Add(const storage::v1::HistoryRecord& entry) {
+    const bool escalates = entry.event() == "ESCALATE";
+    if (!escalates && entry.event() != "REMINDER") {
+      Follow(entry);
+      return true;
+    }
+    // The clock of the start runs beside.
+    const int clocks = state_ == kWaitlisted || state_ == kOnHold ? 2 : 1;
+    if (escalates) {
+      escalated_ = true;
+      return ++run_.escalations <= clocks;
+    }
+    // The silent side is reminded again of what was escalated.
+    return ++run_.reminders <= clocks + (escalated_ ? kMaxRepeatedReminders : 0);
+  }
+
+ private:
+  struct Run {
+    int reminders = 0;
+    int escalations = 0;
+  };
+
+  void Follow(const storage::v1::HistoryRecord& entry) {
+    const std::string& event = entry.event();
+    if (entry.state() == state_ && LeavesClocksAlone(event)) return;
+    const bool asks =
+        event == "REQUEST_INFORMATION" || (event == "CANCEL" && entry.state() == kCancelRequested);
+    const bool returns =
+        event == "PROVIDE_INFORMATION" || event == "INFORMATION_LAPSE" || event == "REFUSE_CANCEL";
+    if (asks) aside_.push_back(run_);
+    run_ = {};
+    if (returns && !aside_.empty()) {
+      // It may be escalated once more, and that is told again.
+      run_.reminders = std::min(aside_.back().reminders, 1);
+      aside_.pop_back();
+    } else if (!asks) {
+      aside_.clear();
+    }
+    state_ = entry.state();
+  }
+
+  State state_ = kNothing;
+  Run run_;
+  std::vector<Run> aside_;  // the last one goes on first
+  bool escalated_ = false;
+};
+
+// Which of these events was one ring too many, from 0; -1: none.
+int RungTooOften(const std::vector<std::pair<std::string, State>>& events) {
+  Rings rings;
+  for (size_t i = 0; i < events.size(); ++i) {
+    storage::v1::HistoryRecord entry;
+    entry.set_event(events[i].first);
+    entry.set_state(events[i].second);
+    if (!rings.Add(entry)) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+TEST(RingsTest, OneRunOfAClockRingsOnceWhateverHappensBesides) {
+  EXPECT_EQ(
+      RungTooOften(
+          {{"SUBMIT", kRequested}, {"REMINDER", kRequested}, {"NOTE", kRequested}, {"REMINDER", kRequested}}),
+      3);
+  EXPECT_EQ(RungTooOften({{"SUBMIT", kRequested},
+                          {"ESCALATE", kRequested},
+                          {"ASSIGN", kRequested},
+                          {"REMINDER", kRequested},
+                          {"REMIND", kRequested},
+                          {"ESCALATE", kRequested}}),
+            5);
+}
+
+TEST(RingsTest, AClockThatWasSetAsideHasToldWhatItTold) {
+  EXPECT_EQ(RungTooOften({{"SUBMIT", kRequested},
+                          {"REMINDER", kRequested},
+                          {"REQUEST_INFORMATION", kNeedsInfo},
+                          {"REMINDER", kNeedsInfo},
+                          {"PROVIDE_INFORMATION", kRequested},
+                          {"NOTE", kRequested},
+                          {"REMINDER", kRequested}}),
+            6);
+}
+
+TEST(RingsTest, AnotherClockRingsAnew) {
+  EXPECT_EQ(RungTooOften({{"SUBMIT", kRequested},
+                          {"REMINDER", kRequested},
+                          {"AGREE_DATE", kRequested},
+                          {"REMINDER", kRequested},
+                          {"ESCALATE", kRequested},
+                          {"REMINDER", kRequested},
+                          {"ACKNOWLEDGE", kAcknowledged},
+                          {"REMINDER", kAcknowledged},
+                          {"ESCALATE", kAcknowledged}}),
+            -1);
+  EXPECT_EQ(RungTooOften({{"WAITLIST", kWaitlisted}, {"REMINDER", kWaitlisted}, {"REMINDER", kWaitlisted}}),
+            -1)
+      << "the start of what waits has a clock beside";
+}
+
 enum class Access { kNone, kScreening, kAll };
 
 // What the event of one revision says of a use of a right; of anything else nothing.
@@ -322,8 +437,12 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
   void CheckHistory(const ReferralRecord& record) {
     int64_t revision = 0;
     std::string previous;
-    for (const auto& entry : History(record.name())) {
+    Rings rings;
+    const auto history = History(record.name());
+    for (const auto& entry : history) {
       EXPECT_EQ(entry.revision(), ++revision) << record.name();
+      EXPECT_TRUE(rings.Add(entry)) << record.name() << " rings again at " << revision << " of "
+                                    << Course(history);
       if (entry.event() == "REMINDER" || entry.event() == "ESCALATE") {
         EXPECT_NE(entry.event(), previous) << record.name() << " at " << revision;
       }
