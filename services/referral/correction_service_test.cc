@@ -8,7 +8,6 @@
 #include "common/store/keys.h"
 #include "services/referral/correction_rows.h"
 #include "services/referral/referral_rig.h"
-#include "services/referral/succession_mover.h"
 
 namespace waypost::referral {
 namespace {
@@ -172,18 +171,7 @@ TEST_F(CorrectionTest, OfABodyThatIsNoMoreTheOffersTasksGoWithTheOfferAndTheRest
   Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
   const std::string moved = Tasks(r.receiver)[0].name();
   const std::string dropped = Tasks(r.receiver)[1].name();
-  directory::v1::Succession succession;
-  succession.set_name("successions/es-madrid-merged");
-  succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
-  succession.set_predecessor(std::string(kReceivingBody));
-  succession.mutable_period()->set_start_date("2026-05-05");
-  succession.add_shares()->set_successor(std::string(kThirdBody));
-  r.SetSuccession(succession);
-  r.rig.clock().Advance(kDay);
-  r.Refresh();
-  SuccessionMover mover(r.rig.env(), r.change(), r.sealing, r.replica);
-  for (int steps = 0; steps < 100 && Must(mover.Step()).more; ++steps) {
-  }
+  r.Succeed(Merged(kReceivingBody, kThirdBody));
   EXPECT_THAT(Tasks(r.receiver), IsEmpty());
   const auto tasks = Tasks(r.third);
   ASSERT_EQ(tasks.size(), 1U);

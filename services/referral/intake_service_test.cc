@@ -25,12 +25,16 @@ using ::testing::StartsWith;
 
 class IntakeTest : public ReferralRig, public ::testing::Test {
  protected:
-  std::string Refer(std::string_view given, std::string_view family, std::string_view birth_date) {
-    v1::SubmitReferralRequest request = NewReferral();
-    v1::PersonDetails& details = *request.mutable_sections(0)->mutable_details();
+  static void Name(v1::PersonSections& sections, std::string_view given, std::string_view family,
+                   std::string_view birth_date) {
+    v1::PersonDetails& details = *sections.mutable_details();
     details.set_given_name(std::string(given));
     details.set_family_name(std::string(family));
     details.set_birth_date(std::string(birth_date));
+  }
+  std::string Refer(std::string_view given, std::string_view family, std::string_view birth_date) {
+    v1::SubmitReferralRequest request = NewReferral();
+    Name(*request.mutable_sections(0), given, family, birth_date);
     return Must(Do(referrer, &Stub::SubmitReferral, request)).name();
   }
 
@@ -50,11 +54,7 @@ class IntakeTest : public ReferralRig, public ::testing::Test {
   }
 
   // The person of every request below, in its place.
-  static void MakeOlena(v1::PersonSections& sections) {
-    sections.mutable_details()->set_given_name("Olena");
-    sections.mutable_details()->set_family_name("Koval");
-    sections.mutable_details()->set_birth_date("1990-03-04");
-  }
+  static void MakeOlena(v1::PersonSections& sections) { Name(sections, "Olena", "Koval", "1990-03-04"); }
   v1::SubmitReferralRequest OfOlena() const {
     v1::SubmitReferralRequest request = NewReferral();
     MakeOlena(*request.mutable_sections(0));
@@ -66,11 +66,7 @@ class IntakeTest : public ReferralRig, public ::testing::Test {
     request.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
     return request;
   }
-  static void MakeTaras(v1::PersonSections& sections) {
-    sections.mutable_details()->set_given_name("Taras");
-    sections.mutable_details()->set_family_name("Koval");
-    sections.mutable_details()->set_birth_date("2012-05-26");
-  }
+  static void MakeTaras(v1::PersonSections& sections) { Name(sections, "Taras", "Koval", "2012-05-26"); }
   v1::SubmitReferralRequest OfTaras() const {
     v1::SubmitReferralRequest request = NewReferral();
     MakeTaras(*request.mutable_sections(0));
@@ -381,12 +377,7 @@ TEST_F(IntakeTest, TheSureOnesOfAFamilyComeBeforeTheWeakOnes) {
 TEST_F(IntakeTest, APartIsNoDuplicateOfWhatItIsAPartOfNorOfItsOtherParts) {
   const std::string parent = Must(Do(referrer, &Stub::SubmitReferral, OfOlena())).name();
   const auto part = [&](std::string_view to) {
-    v1::SubmitReferralRequest request = OfOlena();
-    v1::Referral& referral = *request.mutable_referral();
-    referral.set_part_of(parent);
-    referral.mutable_receiving()->set_body(std::string(to));
-    referral.mutable_receiving()->clear_unit();
-    return Must(Do(referrer, &Stub::SubmitReferral, request));
+    return Must(Do(referrer, &Stub::SubmitReferral, AsPart(OfOlena(), parent, to)));
   };
   const v1::Referral first = part(kThirdBody);
   EXPECT_THAT(ToldWith(first), IsEmpty());
@@ -400,14 +391,7 @@ TEST_F(IntakeTest, APartIsNoDuplicateOfWhatItIsAPartOfNorOfItsOtherParts) {
 
 TEST_F(IntakeTest, APartIsNoDuplicateOfWhatTheCaseWasBeforeNorOfWhereItGoes) {
   const auto olena_to = [&](std::string_view to, std::string_view part_of) {
-    v1::SubmitReferralRequest request = OfOlena();
-    request.clear_own_reference();
-    v1::Referral& referral = *request.mutable_referral();
-    referral.set_part_of(std::string(part_of));
-    referral.mutable_referring()->clear_unit();
-    referral.mutable_receiving()->clear_unit();
-    referral.mutable_receiving()->set_body(std::string(to));
-    return request;
+    return AsPart(OfOlena(), part_of, to);
   };
   const auto told = [&](const std::string& token, const v1::SubmitReferralRequest& request) {
     return ToldWith(Must(Do(token, &Stub::SubmitReferral, request)));

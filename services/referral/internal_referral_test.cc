@@ -11,7 +11,6 @@
 #include "services/referral/enrolment_repository.h"
 #include "services/referral/referral_rig.h"
 #include "services/referral/retention_keeper.h"
-#include "services/referral/succession_mover.h"
 
 namespace waypost::referral {
 namespace {
@@ -39,20 +38,7 @@ class InternalReferralTest : public ::testing::Test, protected ReferralRig {
     Refresh();
   }
   // The referring body goes up in the receiving one, today.
-  void Merge() {
-    directory::v1::Succession merged;
-    merged.set_name("successions/merged");
-    merged.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
-    merged.set_predecessor(std::string(kReferringBody));
-    merged.mutable_period()->set_start_date(
-        absl::FormatTime("%Y-%m-%d", rig.clock().Now(), absl::UTCTimeZone()));
-    merged.add_shares()->set_successor(std::string(kReceivingBody));
-    SetSuccession(merged);
-    SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{});
-    while (Must(mover.Step()).more) {
-    }
-    Refresh();
-  }
+  void Merge() { Succeed(Merged(kReferringBody, kReceivingBody, Today())); }
   // How many shares the job has erased.
   int Run() {
     int erased = 0;

@@ -13,7 +13,6 @@
 #include "services/referral/part_rows.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_rig.h"
-#include "services/referral/succession_mover.h"
 
 namespace waypost::referral {
 namespace {
@@ -30,34 +29,10 @@ using base::Cat;
 
 constexpr std::string_view kUnknown = "referrals/01jd000000000000000000zzzz";
 
-class PartsTest : public ::testing::Test, protected ReferralRig {
+class PartsTest : public ::testing::Test, protected PartsRig {
  protected:
-  PartsTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {}
+  PartsTest() : PartsRig(ReferralOptions(/*on_disk=*/false)) {}
 
-  // A part, to another body, in no unit of either side.
-  v1::SubmitReferralRequest NewPart(std::string_view parent, std::string_view to = kThirdBody) const {
-    v1::SubmitReferralRequest request = NewReferral();
-    request.clear_own_reference();
-    v1::Referral& referral = *request.mutable_referral();
-    referral.set_part_of(std::string(parent));
-    referral.mutable_referring()->clear_unit();
-    referral.mutable_receiving()->clear_unit();
-    referral.mutable_receiving()->set_body(std::string(to));
-    return request;
-  }
-  // Each is made a millisecond after the one before: names keep the order of no less than that.
-  std::string Part(const std::string& token, std::string_view parent, std::string_view to = kThirdBody) {
-    rig.clock().Advance(absl::Milliseconds(1));
-    return Must(Do(token, &Stub::SubmitReferral, NewPart(parent, to))).name();
-  }
-  std::string DraftPart(const std::string& token, std::string_view parent) {
-    rig.clock().Advance(absl::Milliseconds(1));
-    const v1::SubmitReferralRequest part = NewPart(parent);
-    v1::CreateReferralRequest request;
-    *request.mutable_referral() = part.referral();
-    *request.mutable_sections() = part.sections();
-    return Must(Do(token, &Stub::CreateReferral, request)).name();
-  }
   absl::StatusOr<v1::Referral> SendDraft(const std::string& token, const std::string& draft) {
     return Do(token, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(draft));
   }
@@ -892,18 +867,7 @@ TEST_F(PartsTest, GoOverToTheSuccessorWithWhatTheyArePartsOf) {
   const std::string parent = InProgress();
   const std::string part = Part(receiver, parent);
   const std::string later = Part(receiver, parent);
-  directory::v1::Succession succession;
-  succession.set_name("successions/es-madrid-merged");
-  succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
-  succession.set_predecessor(std::string(kReceivingBody));
-  succession.mutable_period()->set_start_date("2026-05-05");
-  succession.add_shares()->set_successor(std::string(kFourthBody));
-  SetSuccession(succession);
-  rig.clock().Advance(absl::Hours(24));
-  Refresh();
-  SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{});
-  for (int i = 0; i < 100 && Must(mover.Step()).more; ++i) {
-  }
+  Succeed(Merged(kReceivingBody, kFourthBody));
   EXPECT_EQ(Record(parent).case_holding_body(), kFourthBody);
   EXPECT_EQ(Record(part).referring().body(), kFourthBody);
   EXPECT_EQ(Record(part).part_of(), parent);

@@ -19,7 +19,6 @@
 #include "services/referral/referral_rig.h"
 #include "services/referral/retention_keeper.h"
 #include "services/referral/rights_repository.h"
-#include "services/referral/succession_mover.h"
 
 namespace waypost::referral {
 namespace {
@@ -149,19 +148,10 @@ class PathTest : public ::testing::Test, protected ReferralRig {
   void MoveWork(std::string_view to,
                 directory::v1::SuccessionKind kind = directory::v1::SUCCESSION_KIND_MERGED,
                 type::v1::Theme theme = type::v1::THEME_UNSPECIFIED) {
-    directory::v1::Succession succession;
-    succession.set_name("successions/es-madrid-merged");
+    directory::v1::Succession succession = Merged(kReceivingBody, to);
     succession.set_kind(kind);
-    succession.set_predecessor(std::string(kReceivingBody));
-    succession.mutable_period()->set_start_date("2026-05-05");
-    succession.add_shares()->set_successor(std::string(to));
     if (theme != type::v1::THEME_UNSPECIFIED) succession.mutable_shares(0)->add_themes(theme);
-    SetSuccession(succession);
-    rig.clock().Advance(absl::Hours(24));
-    Refresh();
-    SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{.batch = 64});
-    while (Must(mover.Step()).more) {
-    }
+    Succeed(succession);
   }
   // About housing, and accepted.
   std::string AcceptedForHousing() {
@@ -1191,19 +1181,11 @@ TEST_F(PathTest, ItGoesWithTheWorkToWhoStandsInItsBodysPlace) {
   const std::string began = Completed();
   const std::string path = Led(began);
   const std::string step = Take(path, 1, kThirdBody);
-  directory::v1::Succession succession;
-  succession.set_name("successions/es-madrid-merged");
-  succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
-  succession.set_predecessor(std::string(kReceivingBody));
-  succession.mutable_period()->set_start_date("2026-05-05");
-  succession.add_shares()->set_successor(std::string(kFourthBody));
-  SetSuccession(succession);
+  SetSuccession(Merged(kReceivingBody, kFourthBody));
   rig.clock().Advance(absl::Hours(24));
   Refresh();
   EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::TakeStep, Step(path, 2, kFifthBody))), "BODY_SUCCEEDED");
-  SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{.batch = 64});
-  while (Must(mover.Step()).more) {
-  }
+  RunMover();
   EXPECT_EQ(Seen(receiver, path).status().code(), absl::StatusCode::kNotFound);
   const v1::Path moved = Must(Seen(fourth, path));
   EXPECT_EQ(moved.body(), kFourthBody);

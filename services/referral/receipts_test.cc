@@ -13,7 +13,6 @@
 #include "services/referral/receipt_signature.h"
 #include "services/referral/referral_receipts.h"
 #include "services/referral/referral_rig.h"
-#include "services/referral/succession_mover.h"
 
 namespace waypost::referral {
 namespace {
@@ -50,14 +49,14 @@ class ReceiptsTest : public ::testing::Test, protected ReferralRig {
     return events;
   }
 
-  // The referring body puts right what was sent of the first person.
-  void PutRight(std::string_view name) {
+  // Whose token it is puts right what was sent of the first person, who has asked the referring body.
+  void PutRight(const std::string& token, std::string_view name) {
     const std::string right =
         Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_RECTIFICATION))).name();
     auto answer = Receipt(right, name, v1::RIGHT_ANSWER_RECTIFIED);
     answer.mutable_corrected()->set_person(1);
     answer.mutable_corrected()->mutable_screening()->set_text("mornings only");
-    Must(Do(referrer, &Stub::AnswerRightsRequest, answer));
+    Must(Do(token, &Stub::AnswerRightsRequest, answer));
   }
 
   std::string TextOf(std::string_view name) {
@@ -252,12 +251,7 @@ TEST_F(ReceiptsTest, WhatIsPutRightLaterLeavesTheReceiptsAsTheyAre) {
   Must(Do(receiver, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_DETAILS})));
   const auto read = Must(Get(referrer, name));
   ASSERT_THAT(KindsIn(read), ElementsAre("RECEIVED", "DELIVERED", "READ"));
-  const std::string right =
-      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_RECTIFICATION))).name();
-  auto answer = Receipt(right, name, v1::RIGHT_ANSWER_RECTIFIED);
-  answer.mutable_corrected()->set_person(1);
-  answer.mutable_corrected()->mutable_screening()->set_text("mornings only");
-  Must(Do(receiver, &Stub::AnswerRightsRequest, answer));
+  PutRight(receiver, name);
   const auto after = Must(Get(referrer, name));
   ASSERT_EQ(after.receipts_size(), 3);
   for (int i = 0; i < 3; ++i) {
@@ -269,12 +263,7 @@ TEST_F(ReceiptsTest, WhatIsPutRightLaterLeavesTheReceiptsAsTheyAre) {
 
 TEST_F(ReceiptsTest, ADraftThatIsPutRightHasNoHash) {
   const std::string name = Must(Do(referrer, &Stub::CreateReferral, NewDraft())).name();
-  const std::string right =
-      Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_RECTIFICATION))).name();
-  auto answer = Receipt(right, name, v1::RIGHT_ANSWER_RECTIFIED);
-  answer.mutable_corrected()->set_person(1);
-  answer.mutable_corrected()->mutable_screening()->set_text("mornings only");
-  Must(Do(referrer, &Stub::AnswerRightsRequest, answer));
+  PutRight(referrer, name);
   EXPECT_EQ(Record(name).content_hash(), "");
   EXPECT_EQ(EventsOf(name).back().commitments().count("content"), 0u);
   Must(Do(referrer, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(name)));
@@ -321,7 +310,7 @@ TEST_F(ReceiptsTest, WhatIsPutRightAfterItWasShownIsNotDeliveredByThat) {
   const std::string name = Requested();
   const std::string before = Record(name).content_hash();
   // It is put right after it was shown, and before that is noted.
-  rig.store().BeforeNext([&] { PutRight(name); });
+  rig.store().BeforeNext([&] { PutRight(referrer, name); });
   EXPECT_EQ(Must(Get(receiver, name)).content_hash(), before);
   const std::string after = Record(name).content_hash();
   ASSERT_NE(after, before);
@@ -342,7 +331,7 @@ TEST_F(ReceiptsTest, WhatIsPutRightIsHashedOverThoseWhoAreInItByThen) {
           Receipt(objected.name(), name, v1::RIGHT_ANSWER_STOPPED_ERASED)));
   ASSERT_EQ(Record(name).persons_size(), 1);
   EXPECT_EQ(Record(name).content_hash(), sent) << "who is taken out changes nothing by that alone";
-  PutRight(name);
+  PutRight(referrer, name);
   const std::string text = TextOf(name);
   EXPECT_THAT(text, AllOf(HasSubstr("\nperson 1\n"), HasSubstr("\nsealed 1."), Not(HasSubstr("\nperson 2\n")),
                           Not(HasSubstr("\nsealed 2."))));
@@ -352,18 +341,7 @@ TEST_F(ReceiptsTest, WhatIsPutRightIsHashedOverThoseWhoAreInItByThen) {
 
 TEST_F(ReceiptsTest, ASuccessorGivesNoneOfWhatWasSentToAnother) {
   const std::string name = Requested();
-  directory::v1::Succession merged;
-  merged.set_name("successions/merged");
-  merged.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
-  merged.set_predecessor(std::string(kReceivingBody));
-  merged.mutable_period()->set_start_date(
-      absl::FormatTime("%Y-%m-%d", rig.clock().Now(), absl::UTCTimeZone()));
-  merged.add_shares()->set_successor(std::string(kThirdBody));
-  SetSuccession(merged);
-  SuccessionMover mover(rig.env(), change(), sealing, replica, MoverOptions{});
-  while (Must(mover.Step()).more) {
-  }
-  Refresh();
+  Succeed(Merged(kReceivingBody, kThirdBody, Today()));
   ASSERT_EQ(Record(name).receiving().body(), kThirdBody);
   Must(Get(third, name));
   Must(Do(third, &Stub::DiscloseReferral, Disclose(name, {v1::SECTION_KIND_SCREENING})));

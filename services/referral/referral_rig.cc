@@ -4,6 +4,7 @@
 #include <barrier>
 #include <thread>
 
+#include "absl/time/civil_time.h"
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "services/referral/correction_service.h"
@@ -12,6 +13,7 @@
 #include "services/referral/path_service.h"
 #include "services/referral/referral_service.h"
 #include "services/referral/statistics_service.h"
+#include "services/referral/succession_mover.h"
 #include "services/referral/succession_service.h"
 
 namespace waypost::referral::testing {
@@ -52,6 +54,16 @@ v1::PersonSections MarkedSections(uint32_t number) {
   sections.mutable_details()->set_needs(base::Cat(kNeeds, "-", number));
   sections.mutable_alerts()->add_alerts(base::Cat(kAlert, "-", number));
   return sections;
+}
+
+directory::v1::Succession Merged(std::string_view from, std::string_view to, std::string_view day) {
+  directory::v1::Succession succession;
+  succession.set_name(Text(kSuccession));
+  succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
+  succession.set_predecessor(Text(from));
+  succession.mutable_period()->set_start_date(Text(day));
+  succession.add_shares()->set_successor(Text(to));
+  return succession;
 }
 
 struct ReferralRig::Services {
@@ -231,6 +243,29 @@ void ReferralRig::SetSuccession(const directory::v1::Succession& succession) {
   if (!replica.Apply(changes, rig.clock().Now()).ok()) std::abort();
 }
 
+void ReferralRig::Succeed(const directory::v1::Succession& succession) {
+  SetSuccession(succession);
+  absl::CivilDay first;
+  if (!absl::ParseCivilTime(succession.period().start_date(), &first)) std::abort();
+  const absl::CivilDay today = absl::ToCivilDay(rig.clock().Now(), absl::UTCTimeZone());
+  if (first > today) rig.clock().Advance((first - today) * absl::Hours(24));
+  Refresh();
+  RunMover();
+}
+
+void ReferralRig::RunMover() {
+  constexpr int kMaxSteps = 1000;
+  SuccessionMover mover(rig.env(), change(), sealing, replica);
+  for (int steps = 0; steps < kMaxSteps; ++steps) {
+    if (!Must(mover.Step()).more) return;
+  }
+  throw std::runtime_error("the move does not end");
+}
+
+std::string ReferralRig::Today() {
+  return absl::FormatTime("%Y-%m-%d", rig.clock().Now(), absl::UTCTimeZone());
+}
+
 void ReferralRig::Refresh() {
   directory::v1::WatchChangesResponse changes;
   changes.set_up_to_date(true);
@@ -355,6 +390,24 @@ std::vector<event::v1::Event> ReferralRig::EventsOf(std::string_view name) {
 std::vector<v1::PersonSections> ReferralRig::OpenableBy(std::string_view name, std::string_view body) {
   const OpenedKeys opened = Must(sealing.OpenKeys(name, Wraps(name, body), body));
   return Must(sealing.OpenSections(name, opened, Sections(name), {}, {}));
+}
+
+v1::SubmitReferralRequest PartsRig::NewPart(std::string_view parent, std::string_view to) const {
+  return AsPart(NewReferral(), parent, to);
+}
+
+std::string PartsRig::Part(std::string_view token, std::string_view parent, std::string_view to) {
+  rig.clock().Advance(absl::Milliseconds(1));
+  return Must(Do(token, &Stub::SubmitReferral, NewPart(parent, to))).name();
+}
+
+std::string PartsRig::DraftPart(std::string_view token, std::string_view parent) {
+  rig.clock().Advance(absl::Milliseconds(1));
+  v1::SubmitReferralRequest part = NewPart(parent);
+  v1::CreateReferralRequest request;
+  *request.mutable_referral() = std::move(*part.mutable_referral());
+  *request.mutable_sections() = std::move(*part.mutable_sections());
+  return Must(Do(token, &Stub::CreateReferral, request)).name();
 }
 
 void RunBoth(RaceOrder order, const std::function<void()>& one, const std::function<void()>& other) {

@@ -55,6 +55,8 @@ inline constexpr std::string_view kDutyDesk = "bodies/es-madrid/units/duty";
 inline constexpr std::string_view kOffer = "offers/madrid-b1-evening";       // of kReceivingBody
 inline constexpr std::string_view kThirdOffer = "offers/getafe-b1-morning";  // of kThirdBody
 
+inline constexpr std::string_view kSuccession = "successions/es-madrid-merged";
+
 // What only those with a key may ever see: no byte of it may lie anywhere in the clear.
 inline constexpr std::string_view kGivenName = "Olena-given-in-the-clear";
 inline constexpr std::string_view kNeeds = "needs-given-in-the-clear";
@@ -77,6 +79,10 @@ Request On(std::string_view name, std::string_view etag = {}) {
 
 // All sections of a person, each with its mark.
 v1::PersonSections MarkedSections(uint32_t number);
+
+// One body goes up in another from that day on; by default the one after Now(). Named kSuccession.
+directory::v1::Succession Merged(std::string_view from, std::string_view to,
+                                 std::string_view day = "2026-05-05");
 
 class ReferralRig {
  public:
@@ -161,6 +167,12 @@ class ReferralRig {
   void SetOfferOf(std::string_view programme, std::string_view offer, std::string_view provider);
   // The directory has it recorded from now on.
   void SetSuccession(const directory::v1::Succession& succession);
+  // The same, its first day comes, and everything has moved.
+  void Succeed(const directory::v1::Succession& succession);
+  // Moves what successions whose day has come move, until nothing is left.
+  void RunMover();
+  // By the rig's clock, as in "2026-05-04".
+  std::string Today();
   // Nothing has changed; the replica is fresh.
   void Refresh();
 
@@ -213,6 +225,19 @@ class ReferralRig {
   struct Services;
   std::unique_ptr<Services> services_;
   int64_t directory_revision_ = 0;
+};
+
+// The same for cases with parts.
+class PartsRig : public ReferralRig {
+ public:
+  using ReferralRig::ReferralRig;
+
+  // Of a part of `parent`, as AsPart makes it.
+  v1::SubmitReferralRequest NewPart(std::string_view parent, std::string_view to = kThirdBody) const;
+  // A part, sent or not yet. Each is made a millisecond after the one before: names keep the order of no less
+  // than that. Fails the test when it is refused.
+  std::string Part(std::string_view token, std::string_view parent, std::string_view to = kThirdBody);
+  std::string DraftPart(std::string_view token, std::string_view parent);
 };
 
 // Which of two goes first: each order is to be forced once where they are let race.

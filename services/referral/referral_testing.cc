@@ -180,6 +180,17 @@ v1::Referral CompleteReferral() {
   return referral;
 }
 
+v1::SubmitReferralRequest AsPart(v1::SubmitReferralRequest request, std::string_view parent,
+                                 std::string_view to) {
+  request.clear_own_reference();
+  v1::Referral& referral = *request.mutable_referral();
+  referral.set_part_of(std::string(parent));
+  referral.mutable_referring()->clear_unit();
+  referral.mutable_receiving()->clear_unit();
+  referral.mutable_receiving()->set_body(std::string(to));
+  return request;
+}
+
 std::vector<v1::PersonDisclosure> NewDisclosures() {
   v1::PersonDisclosure disclosure;
   disclosure.set_person(1);

@@ -46,6 +46,9 @@ v1::Person CompleteChild(uint32_t number);
 // Sections that are filled in for them.
 v1::PersonSections SectionsOf(uint32_t number, bool child);
 v1::Referral CompleteReferral();
+// The same request for a part of `parent`, to that body, in no unit of either side and with no reference.
+v1::SubmitReferralRequest AsPart(v1::SubmitReferralRequest request, std::string_view parent,
+                                 std::string_view to);
 std::vector<v1::PersonDisclosure> NewDisclosures();
 v1::Outcome PositiveOutcome();
 v1::Outcome NegativeOutcome();

@@ -28,7 +28,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr absl::Duration kDay = absl::Hours(24);
-constexpr std::string_view kSuccession = "successions/es-madrid-merged";
 constexpr std::string_view kThirdDesk = "bodies/es-getafe/units/madrid";
 
 class SuccessionMoverTest : public ::testing::Test {
@@ -55,16 +54,6 @@ class SuccessionMoverTest : public ::testing::Test {
     return moved;
   }
 
-  static directory::v1::Succession Merged(std::string_view from, std::string_view to,
-                                          std::string_view day = "2026-05-05") {
-    directory::v1::Succession succession;
-    succession.set_name(std::string(kSuccession));
-    succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
-    succession.set_predecessor(std::string(from));
-    succession.mutable_period()->set_start_date(std::string(day));
-    succession.add_shares()->set_successor(std::string(to));
-    return succession;
-  }
   void Record(const directory::v1::Succession& succession) { r.SetSuccession(succession); }
   void NextDay() {
     r.rig.clock().Advance(kDay);

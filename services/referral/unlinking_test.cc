@@ -24,9 +24,9 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
-class UnlinkingTest : public ::testing::Test, protected ReferralRig {
+class UnlinkingTest : public ::testing::Test, protected PartsRig {
  protected:
-  UnlinkingTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {}
+  UnlinkingTest() : PartsRig(ReferralOptions(/*on_disk=*/false)) {}
 
   std::string Protect(const std::string& token, const std::string& name) {
     auto request = On<v1::AssignReferralRequest>(name);
@@ -34,28 +34,6 @@ class UnlinkingTest : public ::testing::Test, protected ReferralRig {
     return ReasonOf(Do(token, &Stub::AssignReferral, request));
   }
 
-  v1::SubmitReferralRequest NewPart(std::string_view parent) const {
-    v1::SubmitReferralRequest request = NewReferral();
-    request.clear_own_reference();
-    v1::Referral& referral = *request.mutable_referral();
-    referral.set_part_of(std::string(parent));
-    referral.mutable_referring()->clear_unit();
-    referral.mutable_receiving()->clear_unit();
-    referral.mutable_receiving()->set_body(std::string(kThirdBody));
-    return request;
-  }
-  std::string Part(const std::string& token, std::string_view parent) {
-    rig.clock().Advance(absl::Milliseconds(1));
-    return Must(Do(token, &Stub::SubmitReferral, NewPart(parent))).name();
-  }
-  std::string DraftPart(const std::string& token, std::string_view parent) {
-    rig.clock().Advance(absl::Milliseconds(1));
-    const v1::SubmitReferralRequest part = NewPart(parent);
-    v1::CreateReferralRequest request;
-    *request.mutable_referral() = part.referral();
-    *request.mutable_sections() = part.sections();
-    return Must(Do(token, &Stub::CreateReferral, request)).name();
-  }
   std::vector<std::string> Linked(const std::string& name) {
     return Must(rows::ListParts(**rig.store().Snapshot(), name));
   }
