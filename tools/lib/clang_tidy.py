@@ -99,7 +99,8 @@ def own_database(build):
 
 
 def for_clang(command):
-    return re.sub(r" (-fpch-preprocess|-Winvalid-pch|-include \S*/cmake_pch\.hxx|--param \S+)(?= )", "", command)
+    own_of_gcc = r" (-fpch-preprocess|-Winvalid-pch|-include \S*/cmake_pch\.hxx|--param \S+)(?= )"
+    return re.sub(own_of_gcc, "", command)
 
 
 def check(root, build, files, deadline, run, log):
