@@ -26,7 +26,7 @@ struct KeeperOptions {
   // Longer than this without a sign of life is an outage.
   absl::Duration outage = absl::Minutes(5);
   // Clocks fired a second, and those that an outage has held up.
-  int fire_rate = 4000;
+  int fire_rate = 3000;
   int catch_up_rate = 500;
 };
 
@@ -39,8 +39,8 @@ struct KeeperStep {
 
 class ClockKeeper {
  public:
-  // Clocks looked at in one step, all of them in flight at once.
-  static constexpr int kBatch = 256;
+  // Clocks looked at in one step, all of them in flight at once: few, since a submission waits behind them.
+  static constexpr int kBatch = 64;
   // How often at most it logs that it cannot work.
   static constexpr absl::Duration kLogEvery = absl::Minutes(1);
   // How often it notes that it runs.

@@ -549,7 +549,6 @@ TEST_F(HistoryCrashTest, OneBodyHasEachCaseAndEachClockRingsOnce) {
   int kills = 0;
   while (kills < least || (kills < most && !ProvesAnything())) {
     SCOPED_TRACE(base::Cat("kill ", ++kills));
-    SCOPED_TRACE(base::Cat("kill ", kill));
     const Played all = PlayAndKill();
     ASSERT_NO_FATAL_FAILURE(StartNode());
     ASSERT_NO_FATAL_FAILURE(CheckDone(all.deeds));
