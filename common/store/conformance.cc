@@ -77,6 +77,30 @@ TEST_P(StoreConformance, BytesOfEveryKindAreKeptAndSortUnsigned) {
   EXPECT_EQ(Committed(store_), rows);
 }
 
+TEST_P(StoreConformance, ManyAreReadAsEachIsByItself) {
+  ASSERT_TRUE(PutAll(store_, {{"a", "1"}, {"b", ""}, {"c", std::string("\0x", 2)}}).ok());
+  const std::vector<std::string> keys = {"c", "none", "a", "b", "c", ""};
+  const auto each = [&](const Reader& reader) {
+    const auto found = reader.GetMany(keys);
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_EQ(found->size(), keys.size());
+    for (size_t i = 0; i < keys.size(); ++i) EXPECT_EQ((*found)[i], GetOrDie(reader, keys[i])) << i;
+    EXPECT_TRUE(reader.GetMany({})->empty());
+  };
+  const auto snapshot = store_.Snapshot();
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  each(**snapshot);
+  EXPECT_TRUE(TransactAndWait(store_, [&](Writer& writer) {
+                writer.Put("none", "in the body");
+                writer.Delete("a");
+                each(writer);
+                EXPECT_THAT(*writer.GetMany(keys),
+                            ElementsAre(std::string("\0x", 2), "in the body", std::nullopt, "",
+                                        std::string("\0x", 2), std::nullopt));
+                return absl::OkStatus();
+              }).ok());
+}
+
 TEST_P(StoreConformance, RangesIncludeTheirBeginAndExcludeTheirEnd) {
   ASSERT_TRUE(PutAll(store_, {{"a", "1"}, {"b", "2"}, {"c", "3"}}).ok());
   const auto snapshot = *store_.Snapshot();

@@ -821,6 +821,8 @@ TEST(FailedRead, OfADamagedBlockIsDataLossForItsReaderAlone) {
   const auto node = OpenOrDie(machine.Options());
   Store& store = node->store("p");
   EXPECT_EQ((*store.Snapshot())->Get("a").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ((*store.Snapshot())->GetMany(std::vector<std::string>{"b", "a"}).status().code(),
+            absl::StatusCode::kDataLoss);
   EXPECT_TRUE(put(store, "b", "1").ok()) << "the others go on";
   EXPECT_EQ(*(*store.Snapshot())->Get("b"), "1");
   EXPECT_FALSE(node->Stats().failed);

@@ -69,6 +69,23 @@ absl::StatusOr<std::optional<std::string>> RocksReader::Get(std::string_view key
   return value;
 }
 
+absl::StatusOr<std::vector<std::optional<std::string>>> RocksReader::GetMany(
+    std::span<const std::string> keys) const {
+  std::vector<rocksdb::Slice> slices;
+  slices.reserve(keys.size());
+  for (const std::string& key : keys) slices.emplace_back(key);
+  std::vector<rocksdb::PinnableSlice> found(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db_->MultiGet(options_, family_, keys.size(), slices.data(), found.data(), statuses.data());
+  std::vector<std::optional<std::string>> values(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    if (!statuses[i].ok()) return ReadError(statuses[i], failures_);
+    values[i] = found[i].ToString();
+  }
+  return values;
+}
+
 std::unique_ptr<Cursor> RocksReader::Scan(const KeyRange& range) const {
   return std::make_unique<RocksCursor>(owner_, db_, family_, failures_, options_, range);
 }

@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/store/store.h"
 #include "rocksdb/db.h"
@@ -42,6 +44,8 @@ class RocksReader final : public Reader {
   RocksReader& operator=(const RocksReader&) = delete;
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override;
+  absl::StatusOr<std::vector<std::optional<std::string>>> GetMany(
+      std::span<const std::string> keys) const override;
   std::unique_ptr<Cursor> Scan(const KeyRange& range) const override;
 
  private:

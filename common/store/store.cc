@@ -4,6 +4,18 @@
 
 namespace waypost::store {
 
+absl::StatusOr<std::vector<std::optional<std::string>>> Reader::GetMany(
+    std::span<const std::string> keys) const {
+  std::vector<std::optional<std::string>> values;
+  values.reserve(keys.size());
+  for (const std::string& key : keys) {
+    absl::StatusOr<std::optional<std::string>> value = Get(key);
+    if (!value.ok()) return value.status();
+    values.push_back(*std::move(value));
+  }
+  return values;
+}
+
 absl::Status TransactAndWait(Store& store, Body body) {
   // Shared: the store's thread may still be inside Notify when this one wakes and returns.
   struct Wait {

@@ -5,8 +5,10 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -51,6 +53,10 @@ class Reader {
   virtual ~Reader() = default;
   // nullopt when there is no such key.
   virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const = 0;
+  // The same of each key, in their order; one that cannot be read fails all. A driver may read them together
+  // for less than one by one.
+  virtual absl::StatusOr<std::vector<std::optional<std::string>>> GetMany(
+      std::span<const std::string> keys) const;
   virtual std::unique_ptr<Cursor> Scan(const KeyRange& range) const = 0;
 };
 

@@ -519,6 +519,24 @@ absl::StatusOr<Stored<Resource>> GetIndexed(const Reader& reader, std::string_vi
   return *std::move(stored);
 }
 
+// The records of these ids, in their order: read together, which costs less than one by one.
+template <typename Resource>
+absl::StatusOr<std::vector<Resource>> GetManyIndexed(const Reader& reader,
+                                                     const std::vector<std::string>& ids) {
+  Keys keys;
+  keys.reserve(ids.size());
+  for (const std::string& id : ids) keys.push_back(Table(Kind<Resource>::kTable).Text(id).Take());
+  WAYPOST_ASSIGN_OR_RETURN(const auto rows, reader.GetMany(keys));
+  std::vector<Resource> resources;
+  resources.reserve(rows.size());
+  for (const std::optional<std::string>& bytes : rows) {
+    if (!bytes) return error::DataLoss(base::Cat(Kind<Resource>::kTable, " index"));
+    WAYPOST_ASSIGN_OR_RETURN(Stored<Resource> stored, Decode<Resource>(*bytes));
+    resources.push_back(std::move(stored.resource));
+  }
+  return resources;
+}
+
 // A page through index entries (prefix…, id), the prefixes one after the other.
 template <typename Resource>
 absl::StatusOr<Page<Resource>> PageOfIndex(const Reader& reader, const Keys& prefixes,
@@ -843,31 +861,33 @@ class Gathering {
   // Every entry for the territory and what covers it, the nearest first, up to the limit.
   absl::Status WalkPlaces(PrefixOf prefix_of,
                           absl::FunctionRef<absl::Status(std::string_view code, KeyParser rest)> take);
-  absl::Status AddOffer(std::string_view code, std::string_view offer_id);
-  absl::Status AddBody(std::string_view body_id);
+  absl::Status AddProgrammeOf(const v1::Offer& offer);
+  // Those that are not there yet.
+  absl::Status AddBodies(const std::set<std::string>& body_ids);
 
   const Reader& reader_;
   const v1::ResolveRouteRequest& request_;
 };
 
-absl::Status Gathering::AddBody(std::string_view body_id) {
-  std::string name = BodyName(body_id);
-  if (material.bodies.contains(name)) return absl::OkStatus();
-  WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Body> body, GetIndexed<v1::Body>(reader_, body_id));
-  material.bodies.emplace(std::move(name), std::move(body.resource));
+absl::Status Gathering::AddBodies(const std::set<std::string>& body_ids) {
+  std::vector<std::string> missing;
+  for (const std::string& id : body_ids) {
+    if (!material.bodies.contains(BodyName(id))) missing.push_back(id);
+  }
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<v1::Body> bodies, GetManyIndexed<v1::Body>(reader_, missing));
+  for (v1::Body& body : bodies) {
+    std::string name = body.name();
+    material.bodies.emplace(std::move(name), std::move(body));
+  }
   return absl::OkStatus();
 }
 
-absl::Status Gathering::AddOffer(std::string_view code, std::string_view offer_id) {
-  WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Offer> offer, GetIndexed<v1::Offer>(reader_, offer_id));
-  WAYPOST_RETURN_IF_ERROR(AddBody(BodyId(offer.resource.provider())));
-  const std::string& programme = offer.resource.programme();
-  if (!programme.empty() && !material.programmes.contains(programme)) {
-    WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Programme> found,
-                             GetIndexed<v1::Programme>(reader_, ProgrammeId(programme)));
-    material.programmes.emplace(programme, std::move(found.resource));
-  }
-  material.offers.push_back({std::move(offer.resource), std::string(code)});
+absl::Status Gathering::AddProgrammeOf(const v1::Offer& offer) {
+  const std::string& programme = offer.programme();
+  if (programme.empty() || material.programmes.contains(programme)) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Programme> found,
+                           GetIndexed<v1::Programme>(reader_, ProgrammeId(programme)));
+  material.programmes.emplace(programme, std::move(found.resource));
   return absl::OkStatus();
 }
 
@@ -891,18 +911,34 @@ absl::Status Gathering::WalkPlaces(
 }
 
 absl::Status Gathering::Offers() {
-  return WalkPlaces(OfferPlacePrefix, [this](std::string_view code, KeyParser rest) -> absl::Status {
-    WAYPOST_ASSIGN_OR_RETURN(const std::string offer_id, rest.Text());
-    return AddOffer(code, offer_id);
-  });
+  std::vector<std::string> codes;
+  std::vector<std::string> ids;
+  WAYPOST_RETURN_IF_ERROR(
+      WalkPlaces(OfferPlacePrefix, [&](std::string_view code, KeyParser rest) -> absl::Status {
+        WAYPOST_ASSIGN_OR_RETURN(std::string id, rest.Text());
+        codes.emplace_back(code);
+        ids.push_back(std::move(id));
+        return absl::OkStatus();
+      }));
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<v1::Offer> offers, GetManyIndexed<v1::Offer>(reader_, ids));
+  std::set<std::string> providers;
+  for (size_t i = 0; i < offers.size(); ++i) {
+    providers.emplace(BodyId(offers[i].provider()));
+    WAYPOST_RETURN_IF_ERROR(AddProgrammeOf(offers[i]));
+    material.offers.push_back({std::move(offers[i]), std::move(codes[i])});
+  }
+  return AddBodies(providers);
 }
 
 absl::Status Gathering::Competences() {
-  return WalkPlaces(CompetencePrefix, [this](std::string_view, KeyParser rest) -> absl::Status {
+  std::set<std::string> bodies;
+  WAYPOST_RETURN_IF_ERROR(WalkPlaces(CompetencePrefix, [&](std::string_view, KeyParser rest) -> absl::Status {
     WAYPOST_RETURN_IF_ERROR(rest.Uint().status());  // the level
-    WAYPOST_ASSIGN_OR_RETURN(const std::string body_id, rest.Text());
-    return AddBody(body_id);
-  });
+    WAYPOST_ASSIGN_OR_RETURN(std::string body_id, rest.Text());
+    bodies.insert(std::move(body_id));
+    return absl::OkStatus();
+  }));
+  return AddBodies(bodies);
 }
 
 // Bodies and index are in the same order: where nothing was succeeded, one look suffices.
@@ -921,7 +957,7 @@ absl::Status Gathering::Successions(absl::CivilDay today) {
     WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
                              FindSuccessor(name, request_.theme(), request_.territory(), today, from));
     if (!successor) continue;
-    WAYPOST_RETURN_IF_ERROR(AddBody(BodyId(successor->body)));
+    WAYPOST_RETURN_IF_ERROR(AddBodies({std::string(BodyId(successor->body))}));
     material.successors.emplace(name, *std::move(successor));
   }
   return at->status();
