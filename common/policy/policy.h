@@ -110,6 +110,8 @@ struct MethodRule {
   std::string_view method;   // "AcceptReferral"
   bool mutation = false;     // needs a request_id
   std::array<Grant, kMaxGrants> grants = {};
+  // The caller is of the body that the token names, whoever stands in its place by now.
+  bool own_body = false;
 
   // May any grant apply to a caller with these roles, whatever the resource?
   constexpr bool MayCall(Roles roles) const {

@@ -44,6 +44,10 @@ absl::Status PendingCall::Admit(const chain::Incoming& incoming) {
   if (call_.now > deadline_) return error::DeadlinePassed();
   WAYPOST_ASSIGN_OR_RETURN(const std::string_view token, chain::BearerToken(incoming.authorization));
   WAYPOST_ASSIGN_OR_RETURN(call_.caller, node_.authenticator.Authenticate(token, call_.now));
+  // A token is good for its own body; from here on whoever stands in that body's place is the caller's.
+  if (!call_.rule.own_body) {
+    call_.caller = node_.accounts.ActingCaller(std::move(call_.caller), call_.now);
+  }
   WAYPOST_RETURN_IF_ERROR(node_.admission.CheckRate(call_.caller->body, call_.now));
   return policy::MayCallAtAll(call_.rule, *call_.caller);
 }

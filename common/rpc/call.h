@@ -43,8 +43,8 @@ class PendingCall {
   PendingCall(const PendingCall&) = delete;
   PendingCall& operator=(const PendingCall&) = delete;
 
-  // The chain: admission, deadline, authentication, may this role call this method at all. `incoming` only
-  // needs to live for this call.
+  // The chain: admission, deadline, authentication, for whom the account acts, the rate of that body, may
+  // this role call this method at all. `incoming` only needs to live for this call.
   absl::Status Admit(const chain::Incoming& incoming);
 
   // From now on it is not among the calls in flight but among the open watches, until this is destroyed: a

@@ -10,6 +10,7 @@
 #include "common/outbox/lane.h"
 #include "common/rpc/chain/admission.h"
 #include "common/rpc/chain/authentication.h"
+#include "common/rpc/chain/successor_accounts.h"
 #include "common/rpc/change_hub.h"
 #include "common/rpc/executor.h"
 #include "common/store/store.h"
@@ -30,6 +31,8 @@ struct NodeEnvironment {
   const api::PageTokens& page_tokens;
   // Keys the fingerprints of requests; the same on every replica.
   const std::string& idempotency_key;
+  // For whom accounts act; told of successions by the services that know of them.
+  chain::SuccessorAccounts& accounts;
 };
 
 // One service's own.

@@ -347,10 +347,70 @@ class MutationTest : public ::testing::Test {
   std::string idempotency_key_ = "key";
   outbox::Lane lane_ = *outbox::Lane::Open(store_, "test");
   ChangeHub hub_;
-  NodeEnvironment node_{authenticator_, admission_, clock_,       random_,         *executor_,
-                        metrics_,       log_,       page_tokens_, idempotency_key_};
+  chain::SuccessorAccounts accounts_;
+  NodeEnvironment node_{authenticator_, admission_, clock_,       random_,          *executor_,
+                        metrics_,       log_,       page_tokens_, idempotency_key_, accounts_};
   Environment env_{node_, store_, lane_, hub_};
 };
+
+constexpr policy::MethodRule kReadOwn = {.service = "test.S",
+                                         .method = "ReadOwn",
+                                         .grants = {policy::Grant{{Role::kCaseworker}, {Relation::kOwnBody}}},
+                                         .own_body = true};
+
+// Calls of accounts whose body went over to bodies/b, from today to the day after tomorrow. Each body has two
+// calls.
+class ActingForASuccessor : public MutationTest {
+ protected:
+  ActingForASuccessor() : MutationTest({.body_rate = 0.001, .body_burst = 2}) {
+    const absl::CivilDay today = absl::ToCivilDay(clock_.Now(), absl::UTCTimeZone());
+    accounts_.Record({chain::AccountSuccession{.name = "successions/a",
+                                               .revision = 1,
+                                               .predecessor = "bodies/a",
+                                               .successor = "bodies/b",
+                                               .first = today,
+                                               .last = today + 2,
+                                               .units = {}}});
+  }
+  // For whom the call is made, or the reason of its refusal.
+  std::string Admitted(std::string_view token, const policy::MethodRule& rule = kWrite) {
+    const std::string header = base::Cat("Bearer ", token);
+    const chain::Incoming incoming = {.authorization = header, .traceparent = {}};
+    PendingCall pending(node_, rule, incoming);
+    const absl::Status status = pending.Admit(incoming);
+    pending.Answered(status);
+    return status.ok() ? pending.call().caller->body : error::ReasonOf(status);
+  }
+};
+
+TEST_F(ActingForASuccessor, IsACallOfTheSuccessorOnItsDaysAlone) {
+  clock_.Advance(-absl::Hours(24));
+  EXPECT_EQ(Admitted(Token()), "bodies/a");
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(Admitted(Token()), "bodies/b");
+  clock_.Advance(absl::Hours(48));
+  EXPECT_EQ(Admitted(Token()), "bodies/b");
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(Admitted(Token()), "bodies/a");
+}
+
+TEST_F(ActingForASuccessor, IsOfItsOwnBodyWhereTheMethodSaysSo) {
+  EXPECT_EQ(Admitted(Token(), kReadOwn), "bodies/a");
+}
+
+TEST_F(ActingForASuccessor, CountsForTheRateOfTheSuccessor) {
+  EXPECT_EQ(Admitted(Token()), "bodies/b");
+  EXPECT_EQ(Admitted(authenticator_.Add(CallerOf("bodies/b", "y"))), "bodies/b");
+  EXPECT_EQ(Admitted(Token()), "RATE_LIMITED");
+  EXPECT_EQ(Admitted(Token(), kReadOwn), "bodies/a");
+}
+
+TEST_F(ActingForASuccessor, ATokenIsCheckedFirst) {
+  policy::Caller caller = CallerOf("bodies/a", "x");
+  caller.expires = clock_.Now();
+  EXPECT_EQ(Admitted(authenticator_.Add(caller)), "TOKEN_REFUSED");
+  EXPECT_EQ(Admitted("unknown"), "TOKEN_REFUSED");
+}
 
 TEST_F(MutationTest, ADuplicateGetsTheFirstAnswerAndChangesNothing) {
   const Call call = CallOf("bodies/a", "x");

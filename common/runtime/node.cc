@@ -28,6 +28,7 @@
 #include "common/identity/listen.h"
 #include "common/identity/token_verifier.h"
 #include "common/rpc/chain/admission.h"
+#include "common/rpc/chain/successor_accounts.h"
 #include "common/rpc/environment.h"
 #include "common/rpc/executor.h"
 #include "common/rpc/server.h"
@@ -204,6 +205,7 @@ class RunningNode final : public Node, public Workshop {
   std::string service_secret_;
   std::optional<NodeAuthenticator> authenticator_;
   std::optional<rpc::chain::Admission> admission_;
+  rpc::chain::SuccessorAccounts accounts_;
   std::optional<api::PageTokens> page_tokens_;
   std::string idempotency_key_;
   std::unique_ptr<store::RocksNode> store_;
@@ -254,7 +256,7 @@ absl::Status RunningNode::Open(const std::vector<std::string>& parts) {
                                                  .watches = limits.watches(),
                                                  .body_watches = limits.body_watches()});
   environment_.emplace(rpc::NodeEnvironment{*authenticator_, *admission_, clock_, random_, *executor_,
-                                            metrics_, *log_, *page_tokens_, idempotency_key_});
+                                            metrics_, *log_, *page_tokens_, idempotency_key_, accounts_});
   return absl::OkStatus();
 }
 

@@ -117,9 +117,9 @@ ServiceRig::ServiceRig(RigOptions options)
   failing_ = std::make_unique<FailingStore>(*rerunning_);
   lane_ = std::make_unique<outbox::Lane>(OrDie(outbox::Lane::Open(*failing_, options_.service)));
   executor_ = std::make_unique<rpc::Executor>(options_.executor_threads, options_.executor_queue);
-  node_ = std::make_unique<rpc::NodeEnvironment>(rpc::NodeEnvironment{authenticator_, admission_, clock_,
-                                                                      *random_, *executor_, metrics_, *log_,
-                                                                      page_tokens_, idempotency_key_});
+  node_ = std::make_unique<rpc::NodeEnvironment>(
+      rpc::NodeEnvironment{authenticator_, admission_, clock_, *random_, *executor_, metrics_, *log_,
+                           page_tokens_, idempotency_key_, accounts_});
   env_ = std::make_unique<rpc::Environment>(rpc::Environment{*node_, *failing_, *lane_, hub_});
 }
 

@@ -102,6 +102,7 @@ class ServiceRig {
   base::Random& random() { return *random_; }
   FakeAuthenticator& authenticator() { return authenticator_; }
   rpc::chain::Admission& admission() { return admission_; }
+  rpc::chain::SuccessorAccounts& accounts() { return accounts_; }
   rpc::Executor& executor() { return *executor_; }
   rpc::ChangeHub& hub() { return hub_; }
   // The store as the service sees it.
@@ -160,6 +161,7 @@ class ServiceRig {
   const std::unique_ptr<base::Random> random_;
   FakeAuthenticator authenticator_;
   rpc::chain::Admission admission_;
+  rpc::chain::SuccessorAccounts accounts_;
   telemetry::Metrics metrics_;
   std::FILE* const log_file_;
   std::unique_ptr<telemetry::LogWriter> log_;

@@ -107,6 +107,27 @@ TEST_F(AuditServiceTest, AppendsListsAndProves) {
   EXPECT_EQ(OpenBundle(*proof)->SerializeAsString(), TestEvent(3).SerializeAsString());
 }
 
+// Of what a body was a party to, its own auditors know, also when accounts of it act for another one.
+TEST_F(AuditServiceTest, AnAuditorOfABodyThatMergedReadsThatBodysEntriesStill) {
+  ASSERT_TRUE(Append(0, 10).ok());
+  const absl::CivilDay today = absl::ToCivilDay(rig_.clock().Now(), absl::UTCTimeZone());
+  for (const char* from : {"bodies/b0", "bodies/stranger"}) {
+    rig_.accounts().Record({rpc::chain::AccountSuccession{
+        .name = from,
+        .revision = 1,
+        .predecessor = from,
+        .successor = from == std::string("bodies/b0") ? "bodies/stranger" : "bodies/b0",
+        .first = today,
+        .last = today,
+        .units = {}}});
+  }
+  EXPECT_TRUE(GetEntry(auditor_, "entries/3").ok());
+  EXPECT_EQ(GetEntry(stranger_, "entries/3").status().code(), absl::StatusCode::kNotFound);
+  v1::ListEntriesRequest list;
+  EXPECT_GT(Call(auditor_, &Stub::ListEntries, list)->entries_size(), 0);
+  for (const policy::MethodRule& rule : kAuditMethods) EXPECT_TRUE(rule.own_body) << rule.method;
+}
+
 TEST_F(AuditServiceTest, TheSameRequestAgainIsTheSameAnswer) {
   const auto first = Append(0, 5);
   const v1::TreeHead head = Head();

@@ -157,8 +157,9 @@ class DirectoryServiceTest : public ::testing::Test {
   api::PageTokens page_tokens_{crypto::SecretKey::Generate(random_), crypto::SecretKey::Generate(random_),
                                random_};
   std::string idempotency_key_ = std::string(32, 'k');
-  rpc::NodeEnvironment node_{authenticator_, admission_, clock_,       random_,         executor_,
-                             metrics_,       *log_,      page_tokens_, idempotency_key_};
+  rpc::chain::SuccessorAccounts accounts_;
+  rpc::NodeEnvironment node_{authenticator_, admission_, clock_,       random_,          executor_,
+                             metrics_,       *log_,      page_tokens_, idempotency_key_, accounts_};
   store::MemoryStore store_;
   outbox::Lane lane_ = *outbox::Lane::Open(store_, "directory");
   rpc::ChangeHub hub_;

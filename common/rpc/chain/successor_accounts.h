@@ -1,0 +1,96 @@
+// A link of the chain: for whom an account acts whose body went over to another one as a whole. A merger
+// gives the people of both no new accounts overnight; for a time those of the body that is no more act for
+// whoever stands in its place.
+#ifndef WAYPOST_COMMON_RPC_CHAIN_SUCCESSOR_ACCOUNTS_H_
+#define WAYPOST_COMMON_RPC_CHAIN_SUCCESSOR_ACCOUNTS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "common/policy/policy.h"
+
+namespace waypost::rpc::chain {
+
+// One succession by which a body's accounts follow.
+struct AccountSuccession {
+  std::string name;      // "successions/es-villaverde"
+  int64_t revision = 0;  // of the succession: the highest one counts
+  std::string predecessor;
+  std::string successor;
+  // The first and the last day, in UTC. None where the last is before the first.
+  absl::CivilDay first;
+  absl::CivilDay last;
+  // Units of the predecessor, each with that of the successor.
+  std::map<std::string, std::string, std::less<>> units;
+};
+
+// Of a directory's Succession, at that revision; nullopt where no account follows by it: no day is recorded,
+// or it is not one share of everything. What is malformed lets nobody follow.
+template <typename Succession>
+std::optional<AccountSuccession> AccountSuccessionOf(const Succession& succession, int64_t revision) {
+  if (succession.accounts_until().empty() || succession.shares_size() != 1) return std::nullopt;
+  const auto& share = succession.shares(0);
+  if (share.territories_size() > 0 || share.themes_size() > 0) return std::nullopt;
+  AccountSuccession made{.name = succession.name(),
+                         .revision = revision,
+                         .predecessor = succession.predecessor(),
+                         .successor = share.successor(),
+                         .first = {},
+                         .last = {},
+                         .units = {}};
+  const std::string& end = succession.period().end_date();
+  absl::CivilDay ended = absl::CivilDay::max();
+  if (!absl::ParseCivilTime(succession.period().start_date(), &made.first) ||
+      !absl::ParseCivilTime(succession.accounts_until(), &made.last) ||
+      (!end.empty() && !absl::ParseCivilTime(end, &ended))) {
+    return std::nullopt;
+  }
+  if (ended < made.last) made.last = ended;
+  for (const auto& unit : share.units()) made.units.emplace(unit.unit(), unit.successor_unit());
+  return made;
+}
+
+// Thread-safe. Where no account follows today, a call costs the reading of one number; otherwise a reader's
+// lock for the time of a look-up, which only Record excludes.
+class SuccessorAccounts {
+ public:
+  // Steps from one body to the next, as many as the directory lets follow one another.
+  static constexpr int kMaxSteps = 8;
+
+  // From now on. One that is known already at this revision or a later one changes nothing: several may tell
+  // of the same, in any order.
+  void Record(const std::vector<AccountSuccession>& successions);
+
+  // Who is to be the caller at `now`: `caller` itself, or the same person with the same roles and the same
+  // end as a caller of whoever stands in the body's place, in those units alone which the successions name.
+  // Each step must be in force on that day. A new caller is made for such a one alone. Waypost's own services
+  // act for nobody else.
+  std::shared_ptr<const policy::Caller> ActingCaller(std::shared_ptr<const policy::Caller> caller,
+                                                     absl::Time now) const;
+
+ private:
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::min();
+
+  const AccountSuccession* InForce(const std::string& body, absl::CivilDay day) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, std::vector<AccountSuccession>> by_predecessor_ ABSL_GUARDED_BY(mutex_);
+  // The latest last day of all, in days since 1970: after it nobody follows.
+  std::atomic<int64_t> last_day_{kNever};
+};
+
+}  // namespace waypost::rpc::chain
+
+#endif  // WAYPOST_COMMON_RPC_CHAIN_SUCCESSOR_ACCOUNTS_H_

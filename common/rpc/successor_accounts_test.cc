@@ -1,0 +1,178 @@
+#include "common/rpc/chain/successor_accounts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/strings.h"
+
+namespace waypost::rpc::chain {
+namespace {
+
+using policy::Role;
+using ::testing::ElementsAre;
+
+// From the first day of 2027 to the last of March.
+AccountSuccession Merger(std::string_view from, std::string_view to) {
+  return {.name = base::Cat("successions/", from),
+          .revision = 1,
+          .predecessor = base::Cat("bodies/", from),
+          .successor = base::Cat("bodies/", to),
+          .first = absl::CivilDay(2027, 1, 1),
+          .last = absl::CivilDay(2027, 3, 31),
+          .units = {}};
+}
+
+std::shared_ptr<const policy::Caller> Of(std::string_view body, std::vector<std::string> units = {},
+                                         policy::Roles roles = {Role::kCaseworker, Role::kSupervisor}) {
+  policy::Caller caller;
+  caller.body = base::Cat("bodies/", body);
+  caller.actor = "actors/ana";
+  caller.roles = roles;
+  caller.units = std::move(units);
+  caller.expires = absl::FromUnixSeconds(1'900'000'000);
+  return std::make_shared<const policy::Caller>(std::move(caller));
+}
+
+absl::Time At(int year, int month, int day, int hour = 12, int minute = 0, int second = 0) {
+  return absl::FromCivil(absl::CivilSecond(year, month, day, hour, minute, second), absl::UTCTimeZone());
+}
+
+class SuccessorAccountsTest : public ::testing::Test {
+ protected:
+  std::string BodyOf(std::string_view body, absl::Time now = At(2027, 2, 1)) const {
+    return accounts_.ActingCaller(Of(body), now)->body;
+  }
+
+  SuccessorAccounts accounts_;
+};
+
+TEST_F(SuccessorAccountsTest, WhoWentOverNowhereStaysWhoTheyAre) {
+  const auto caller = Of("b");
+  EXPECT_EQ(accounts_.ActingCaller(caller, At(2027, 2, 1)), caller);
+  accounts_.Record({Merger("a", "b")});
+  EXPECT_EQ(accounts_.ActingCaller(caller, At(2027, 2, 1)), caller) << "the very same: nothing is made anew";
+}
+
+TEST_F(SuccessorAccountsTest, FollowsFromTheFirstDayToTheLastInUtc) {
+  accounts_.Record({Merger("a", "b")});
+  EXPECT_EQ(BodyOf("a", At(2026, 12, 31, 23, 59, 59)), "bodies/a");
+  EXPECT_EQ(BodyOf("a", At(2027, 1, 1, 0, 0, 0)), "bodies/b");
+  EXPECT_EQ(BodyOf("a", At(2027, 3, 31, 23, 59, 59)), "bodies/b");
+  EXPECT_EQ(BodyOf("a", At(2027, 4, 1, 0, 0, 0)), "bodies/a");
+}
+
+TEST_F(SuccessorAccountsTest, RolesThePersonAndTheEndStayAndUnitsAreThoseThatAreNamed) {
+  AccountSuccession merger = Merger("a", "b");
+  merger.units = {{"bodies/a/units/housing", "bodies/b/units/social"},
+                  {"bodies/a/units/youth", "bodies/b/units/social"}};
+  accounts_.Record({merger});
+  const auto before = Of("a", {"bodies/a/units/housing", "bodies/a/units/archive", "bodies/a/units/youth"});
+  const auto acting = accounts_.ActingCaller(before, At(2027, 2, 1));
+  EXPECT_EQ(acting->body, "bodies/b");
+  EXPECT_EQ(acting->actor, before->actor);
+  EXPECT_EQ(acting->roles, before->roles);
+  EXPECT_EQ(acting->expires, before->expires);
+  EXPECT_THAT(acting->units, ElementsAre("bodies/b/units/social"));
+  EXPECT_EQ(before->body, "bodies/a");
+}
+
+TEST_F(SuccessorAccountsTest, AChainIsFollowedAsFarAsItIsInForce) {
+  AccountSuccession first = Merger("a", "b");
+  first.units = {{"bodies/a/units/x", "bodies/b/units/x"}, {"bodies/a/units/y", "bodies/b/units/y"}};
+  AccountSuccession second = Merger("b", "c");
+  second.first = absl::CivilDay(2027, 2, 1);
+  second.units = {{"bodies/b/units/x", "bodies/c/units/x"}};
+  accounts_.Record({first, second});
+  EXPECT_EQ(BodyOf("a", At(2027, 1, 31)), "bodies/b");
+  EXPECT_EQ(BodyOf("a", At(2027, 2, 1)), "bodies/c");
+  EXPECT_THAT(
+      accounts_.ActingCaller(Of("a", {"bodies/a/units/x", "bodies/a/units/y"}), At(2027, 2, 1))->units,
+      ElementsAre("bodies/c/units/x"));
+  AccountSuccession sooner = first;
+  sooner.revision = 2;
+  sooner.last = absl::CivilDay(2027, 2, 10);
+  accounts_.Record({sooner});
+  EXPECT_EQ(BodyOf("a", At(2027, 2, 11)), "bodies/a") << "the second alone brings nobody further";
+  EXPECT_EQ(BodyOf("b", At(2027, 2, 11)), "bodies/c");
+}
+
+TEST_F(SuccessorAccountsTest, IsBoundedWhateverItIsTold) {
+  accounts_.Record({Merger("a", "b"), Merger("b", "a")});
+  EXPECT_EQ(BodyOf("a"), "bodies/a") << "after so many steps";
+  std::vector<AccountSuccession> chain;
+  for (int i = 0; i <= SuccessorAccounts::kMaxSteps; ++i) {
+    chain.push_back(Merger(base::Cat("s", i), base::Cat("s", i + 1)));
+  }
+  accounts_.Record(chain);
+  EXPECT_EQ(BodyOf("s0"), base::Cat("bodies/s", SuccessorAccounts::kMaxSteps));
+}
+
+TEST_F(SuccessorAccountsTest, TheLatestRevisionCountsInWhateverOrderTheyAreTold) {
+  AccountSuccession ended = Merger("a", "b");
+  ended.revision = 2;
+  ended.last = absl::CivilDay(2027, 1, 31);
+  accounts_.Record({ended});
+  accounts_.Record({Merger("a", "b")});
+  EXPECT_EQ(BodyOf("a", At(2027, 1, 31)), "bodies/b");
+  EXPECT_EQ(BodyOf("a", At(2027, 2, 1)), "bodies/a");
+}
+
+TEST_F(SuccessorAccountsTest, OneThatWasTakenBackGivesWayToTheNext) {
+  AccountSuccession ended = Merger("a", "b");
+  ended.last = absl::CivilDay(2027, 1, 31);
+  AccountSuccession next = Merger("a", "c");
+  next.name = "successions/next";
+  next.first = absl::CivilDay(2027, 2, 1);
+  accounts_.Record({ended, next});
+  EXPECT_EQ(BodyOf("a", At(2027, 1, 31)), "bodies/b");
+  EXPECT_EQ(BodyOf("a", At(2027, 2, 1)), "bodies/c");
+}
+
+TEST_F(SuccessorAccountsTest, ADayBeforeTheFirstLetsNobodyFollow) {
+  AccountSuccession none = Merger("a", "b");
+  none.last = absl::CivilDay(2026, 12, 31);
+  accounts_.Record({none});
+  EXPECT_EQ(BodyOf("a", At(2026, 12, 31)), "bodies/a");
+  EXPECT_EQ(BodyOf("a", At(2027, 1, 1)), "bodies/a");
+}
+
+TEST_F(SuccessorAccountsTest, ServicesOfTheNodeActForNobodyElse) {
+  accounts_.Record({Merger("a", "b")});
+  EXPECT_EQ(accounts_.ActingCaller(Of("a", {}, {Role::kService}), At(2027, 2, 1))->body, "bodies/a");
+}
+
+// Whoever calls while successions are told of is of the one body or the other, never of a mixture.
+TEST_F(SuccessorAccountsTest, IsToldOfSuccessionsWhileOthersCall) {
+  AccountSuccession merger = Merger("a", "b");
+  merger.units = {{"bodies/a/units/x", "bodies/b/units/x"}};
+  const auto before = Of("a", {"bodies/a/units/x"});
+  std::atomic<bool> told{false};
+  std::atomic<int> mixed{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([&] {
+      bool last = false;
+      while (!last) {
+        last = told.load();  // once more after everything was told
+        const auto acting = accounts_.ActingCaller(before, At(2027, 2, 1));
+        const std::string unit = base::Cat(acting->body, "/units/x");
+        if (acting->units.size() != 1 || acting->units[0] != unit) ++mixed;
+        if (last && acting->body != "bodies/b") ++mixed;
+      }
+    });
+  }
+  for (int i = 0; i < 500; ++i) accounts_.Record({Merger(base::Cat("other", i), "b")});
+  accounts_.Record({merger});
+  told = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(mixed, 0);
+}
+
+}  // namespace
+}  // namespace waypost::rpc::chain
