@@ -42,6 +42,8 @@ ROWS = [
     ("| holidays of a calendar;", [(DIRECTORY, "kMaxHolidays"), (DIRECTORY, "kMaxDutyHours")]),
     ("| enquiries to one body", [(DIRECTORY, "kMaxWaitingEnquiries")]),
     ("| successions of one body;", [(DIRECTORY, "kMaxSuccessionsOfBody"), (DIRECTORY, "kMaxShares")]),
+    ("| days for which accounts follow", [(DIRECTORY, "kAccountsFollowDays"),
+                                          (DIRECTORY, "kMaxAccountsFollowDays")]),
     ("| units of a body", [(DIRECTORY, "kMaxUnits")]),
     ("| bodies above a body |", [(DIRECTORY, "kMaxParents")]),
     ("| an eligibility rule |", [(DIRECTORY, "kMaxRuleNodes"), (DIRECTORY, "kMaxRuleDepth")]),

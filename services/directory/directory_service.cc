@@ -1,5 +1,6 @@
 #include "services/directory/directory_service.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "common/rpc/mutate.h"
 #include "common/rpc/watch.h"
 #include "common/status/errors.h"
+#include "services/directory/account_keeper.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_policy.h"
 #include "services/directory/directory_rules.h"
@@ -65,6 +67,27 @@ std::string OwnerOf(const v1::Succession& succession) {
   return succession.predecessor();
 }
 
+// Who else is told of its changes in the audit log: by a succession others come to act for a body, which that
+// body's auditors are to see.
+template <typename Resource>
+void AddParties(const Resource&, std::vector<std::string_view>&) {}
+void AddParties(const v1::Succession& succession, std::vector<std::string_view>& parties) {
+  for (const v1::SuccessionShare& share : succession.shares()) {
+    if (std::find(parties.begin(), parties.end(), share.successor()) == parties.end()) {
+      parties.push_back(share.successor());
+    }
+  }
+}
+
+// The feeds that are told of its changes within this process.
+template <typename Resource>
+std::vector<std::string> FeedsOf(const Resource&) {
+  return {};
+}
+std::vector<std::string> FeedsOf(const v1::Succession&) {
+  return {std::string(kSuccessionsFeed)};
+}
+
 std::string_view StateOf(const v1::Body& body) {
   return BodyStatusName(body.status());
 }
@@ -96,12 +119,14 @@ absl::Status Answer(Mutation& mutation, const Authorized& as, std::string_view t
   const std::string owner = OwnerOf(stored.resource);
   std::vector<std::string_view> parties = {as.caller().body};
   if (owner != as.caller().body) parties.push_back(owner);
+  AddParties(stored.resource, parties);
   WAYPOST_RETURN_IF_ERROR(mutation.Publish(as, {.type = type,
                                                 .resource = stored.resource.name(),
                                                 .revision = stored.revision,
                                                 .time = api::FromTimestamp(stored.resource.update_time()),
                                                 .state = StateOf(stored.resource),
-                                                .parties = std::move(parties)}));
+                                                .parties = std::move(parties),
+                                                .feeds = FeedsOf(stored.resource)}));
   response = std::move(stored.resource);
   ShowTo(mutation.caller(), mutation.call().now, stored.revision, response);
   return absl::OkStatus();

@@ -5,6 +5,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/runtime/outbox_module.h"
+#include "services/directory/account_keeper.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_repository.h"
 #include "services/directory/directory_service.h"
@@ -20,7 +21,13 @@ constexpr std::string_view kName = "directory";
 class DirectoryModule final : public runtime::Module {
  public:
   explicit DirectoryModule(std::unique_ptr<runtime::OutboxBase> outbox)
-      : outbox_(std::move(outbox)), service_(outbox_->env()), inheritance_(outbox_->env()) {}
+      : outbox_(std::move(outbox)),
+        service_(outbox_->env()),
+        inheritance_(outbox_->env()),
+        accounts_(outbox_->env()) {}
+
+  // Before anybody is served.
+  absl::Status LoadAccounts() { return accounts_.Load(); }
 
   std::string_view name() const override { return kName; }
   grpc::Service& service() override { return service_; }
@@ -31,6 +38,7 @@ class DirectoryModule final : public runtime::Module {
   void Stop() override { outbox_->Stop(); }
   void Tick(absl::Time now) override {
     outbox_->Tick(now);
+    accounts_.Tick();
     CompleteIndexes();
     HandOnOffers(now);
     SweepEnquiries(now);
@@ -80,6 +88,7 @@ class DirectoryModule final : public runtime::Module {
   const EnquiryRepository enquiries_ = {};
   const EnquiryMover mover_ = {};
   OfferInheritance inheritance_;
+  AccountKeeper accounts_;
   bool has_indexes_ = false;
 };
 
@@ -88,7 +97,9 @@ class DirectoryModule final : public runtime::Module {
 absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::ModuleContext& context) {
   WAYPOST_ASSIGN_OR_RETURN(std::unique_ptr<runtime::OutboxBase> outbox,
                            runtime::OutboxBase::Open(context, kName));
-  return std::make_unique<DirectoryModule>(std::move(outbox));
+  auto module = std::make_unique<DirectoryModule>(std::move(outbox));
+  WAYPOST_RETURN_IF_ERROR(module->LoadAccounts());
+  return module;
 }
 
 }  // namespace waypost::directory

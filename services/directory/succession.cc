@@ -105,6 +105,38 @@ void CheckKind(const v1::Succession& succession, FieldViolations& violations) {
   }
 }
 
+// The body as a whole goes over to one other.
+bool IsWhole(const v1::Succession& succession) {
+  return succession.kind() == v1::SUCCESSION_KIND_MERGED && succession.shares_size() == 1 &&
+         IsForAll(succession.shares(0));
+}
+
+void CheckAccounts(const v1::Succession& succession, FieldViolations& violations) {
+  const std::string field = "succession.accounts_until";
+  CheckDate(field, succession.accounts_until(), /*required=*/false, violations);
+  if (succession.accounts_until().empty()) return;
+  if (!IsWhole(succession)) {
+    violations.Add(
+        field,
+        "must be empty unless a body merged into one other: where bodies split or a competence moves, "
+        "the identity provider says who works where");
+    return;
+  }
+  const auto start = ParseDate(succession.period().start_date());
+  const auto until = ParseDate(succession.accounts_until());
+  if (start && until && *until > *start + kMaxAccountsFollowDays) {
+    violations.Add(field, base::Cat("must be at most ", kMaxAccountsFollowDays, " days after the start"));
+  }
+}
+
+// What is left unsaid. Empty where nobody's accounts follow.
+std::string DefaultAccountsUntil(const v1::Succession& succession) {
+  const auto start = ParseDate(succession.period().start_date());
+  if (!IsWhole(succession) || !start) return "";
+  constexpr absl::CivilDay kLastDate(9999, 12, 31);
+  return absl::FormatCivilTime(std::min(*start + kAccountsFollowDays, kLastDate));
+}
+
 // --- Following --------------------------------------------------------------------------------------
 
 // One step; nullopt where the body keeps its place.
@@ -230,6 +262,7 @@ absl::Status Check(const v1::CreateSuccessionRequest& request) {
   CheckKind(succession, violations);
   CheckPeriod("succession.period", succession.period(), /*start_required=*/true, violations);
   CheckText("succession.reference", succession.reference(), kMaxBasisBytes, /*required=*/true, violations);
+  CheckAccounts(succession, violations);
   return violations.ToStatus();
 }
 
@@ -257,6 +290,7 @@ absl::Status Check(const v1::EndSuccessionRequest& request) {
 v1::Succession NewSuccession(const v1::CreateSuccessionRequest& request, absl::Time now) {
   v1::Succession succession = request.succession();
   succession.set_name(SuccessionName(request.succession_id()));
+  if (succession.accounts_until().empty()) succession.set_accounts_until(DefaultAccountsUntil(succession));
   *succession.mutable_create_time() = api::ToTimestamp(now);
   *succession.mutable_update_time() = api::ToTimestamp(now);
   succession.clear_etag();

@@ -31,6 +31,7 @@ absl::Status Check(const v1::ListSuccessionsRequest& request);
 absl::Status Check(const v1::EndSuccessionRequest& request);
 
 // --- Decisions. REQUIRES: the request passed its check --------------------------------------------------
+// Says until when accounts follow where the request does not (kAccountsFollowDays).
 v1::Succession NewSuccession(const v1::CreateSuccessionRequest& request, absl::Time now);
 // INVALID_FIELD when it would end before it begins, or after the end it has.
 absl::StatusOr<v1::Succession> EndedSuccession(const v1::Succession& current,

@@ -98,6 +98,35 @@ TEST(CheckSuccession, NoTwoSharesCoverTheSame) {
   EXPECT_THAT(fields("themes: 1 territories: 'ES30'", "territories: 'ES30'"), IsEmpty());
 }
 
+TEST(CheckSuccession, AccountsFollowAWholeBodyForAYearAtMost) {
+  const auto until = [](std::string_view kind, std::string_view shares, std::string_view day) {
+    return Fields(Request(kind, base::Cat(shares, "accounts_until: '", day, "'")));
+  };
+  EXPECT_THAT(until("MERGED", Share("bb"), "2026-06-30"), IsEmpty());
+  EXPECT_THAT(until("MERGED", Share("bb"), "2025-12-31"), IsEmpty()) << "nobody's follow";
+  EXPECT_THAT(until("MERGED", Share("bb"), "2027-01-01"), IsEmpty());
+  EXPECT_THAT(until("MERGED", Share("bb"), "2027-01-02"), ElementsAre("succession.accounts_until"));
+  EXPECT_THAT(until("MERGED", Share("bb"), "2026-02-30"), ElementsAre("succession.accounts_until"));
+  EXPECT_THAT(until("SPLIT", Share("bb") + Share("cc", "themes: THEME_YOUTH"), "2026-06-30"),
+              ElementsAre("succession.accounts_until"));
+  EXPECT_THAT(until("COMPETENCE_MOVED", Share("bb", "themes: THEME_YOUTH"), "2026-06-30"),
+              ElementsAre("succession.accounts_until"));
+}
+
+TEST(Succession, SaysUntilWhenAccountsFollowWhereTheRequestDoesNot) {
+  const auto until = [](std::string_view kind, std::string_view rest) {
+    return NewSuccession(Request(kind, rest), kNow).accounts_until();
+  };
+  EXPECT_EQ(until("MERGED", Share("bb")), "2026-04-01") << "ninety days after the first";
+  EXPECT_EQ(until("MERGED", Share("bb") + "accounts_until: '2026-01-31'"), "2026-01-31");
+  EXPECT_EQ(until("MERGED", Share("bb") + "accounts_until: '2025-12-31'"), "2025-12-31");
+  EXPECT_EQ(until("SPLIT", Share("bb") + Share("cc", "themes: THEME_YOUTH")), "");
+  EXPECT_EQ(until("COMPETENCE_MOVED", Share("bb", "themes: THEME_YOUTH")), "");
+  auto last = Request("MERGED", Share("bb"));
+  last.mutable_succession()->mutable_period()->set_start_date("9999-12-01");
+  EXPECT_EQ(NewSuccession(last, kNow).accounts_until(), "9999-12-31") << "there is no later day";
+}
+
 TEST(CheckSuccession, ListingTakesOneFilter) {
   EXPECT_TRUE(Check(Parse<v1::ListSuccessionsRequest>("")).ok());
   EXPECT_TRUE(Check(Parse<v1::ListSuccessionsRequest>("predecessor: 'bodies/aa'")).ok());
