@@ -480,8 +480,33 @@ absl::Status DirectoryReplica::Apply(const directory::v1::WatchChangesResponse& 
       writer.Put(CursorKey(), changes.next_cursor());
       return absl::OkStatus();
     }));
+    TellAccounts(changes);
   }
   if (changes.up_to_date()) complete_at_.store(absl::ToUnixMicros(now), std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+void DirectoryReplica::TellAccounts(const directory::v1::WatchChangesResponse& changes) const {
+  if (accounts_ == nullptr) return;
+  std::vector<rpc::chain::AccountSuccession> following;
+  for (const directory::v1::Change& change : changes.changes()) {
+    if (!change.has_succession()) continue;
+    auto follows = rpc::chain::AccountSuccessionOf(change.succession(), change.revision());
+    if (follows.has_value()) following.push_back(*std::move(follows));
+  }
+  if (!following.empty()) accounts_->Record(following);
+}
+
+absl::Status DirectoryReplica::LoadAccounts() const {
+  if (accounts_ == nullptr) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const auto reader, store_.Snapshot());
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<rows::KnownSuccession> all, rows::AllSuccessions(*reader));
+  std::vector<rpc::chain::AccountSuccession> following;
+  for (const rows::KnownSuccession& known : all) {
+    auto follows = rpc::chain::AccountSuccessionOf(known.succession, known.revision);
+    if (follows.has_value()) following.push_back(*std::move(follows));
+  }
+  accounts_->Record(following);
   return absl::OkStatus();
 }
 

@@ -29,6 +29,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/rpc/chain/successor_accounts.h"
 #include "common/rpc/client.h"
 #include "common/store/store.h"
 #include "common/telemetry/metrics.h"
@@ -48,8 +49,13 @@ inline constexpr absl::Duration kMaxReplicaAge = absl::Seconds(60);
 // Thread-safe.
 class DirectoryReplica final : public BodyRegistry {
  public:
-  // `store` must outlive this.
-  explicit DirectoryReplica(store::Store& store) : store_(store) {}
+  // `store` must outlive this, and so must `accounts`, which is told whose accounts follow a succession: by
+  // LoadAccounts of those that are known, and by Apply. Null: nobody is told.
+  explicit DirectoryReplica(store::Store& store, rpc::chain::SuccessorAccounts* accounts = nullptr)
+      : store_(store), accounts_(accounts) {}
+
+  // Before anybody is served.
+  absl::Status LoadAccounts() const;
 
   absl::Status CheckFresh(absl::Time now) const override;
   absl::StatusOr<BodyFacts> Find(const store::Reader& reader, std::string_view body) const override;
@@ -89,7 +95,10 @@ class DirectoryReplica final : public BodyRegistry {
 
   absl::StatusOr<RouteFacts> ReadRoute(const store::Reader& reader, const Route& route, absl::Time now) const;
 
+  void TellAccounts(const directory::v1::WatchChangesResponse& changes) const;
+
   store::Store& store_;
+  rpc::chain::SuccessorAccounts* const accounts_;
   mutable absl::Mutex found_mutex_;
   mutable Found found_ ABSL_GUARDED_BY(found_mutex_);
   mutable FoundCalendars found_calendars_ ABSL_GUARDED_BY(found_mutex_);

@@ -81,7 +81,7 @@ class ReferralModule final : public runtime::Module {
         outbox_(std::move(outbox)),
         sealing_(keys, context.node.random),
         signer_(std::move(signer)),
-        replica_(context.store),
+        replica_(context.store, &context.node.accounts),
         service_(outbox_->env(), sealing_, replica_, signer_, clocks_),
         enrolments_(outbox_->env(), service_.change().clockwork()),
         intake_(outbox_->env(), sealing_, service_.change()),
@@ -93,6 +93,9 @@ class ReferralModule final : public runtime::Module {
         successions_(outbox_->env()),
         mover_(outbox_->env(), service_.change(), sealing_, replica_),
         programmes_(outbox_->env(), service_.change()) {}
+
+  // Before anybody is served.
+  absl::Status LoadAccounts() const { return replica_.LoadAccounts(); }
 
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
@@ -170,7 +173,9 @@ absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::Modul
                                                             const config::v1::NodeConfig& config) {
   WAYPOST_ASSIGN_OR_RETURN(auto outbox, runtime::OutboxBase::Open(context, "referral"));
   WAYPOST_ASSIGN_OR_RETURN(ReceiptSigner signer, ReceiptSigner::Make(keys.provider()));
-  return std::make_unique<ReferralModule>(context, keys, config, std::move(outbox), std::move(signer));
+  auto module = std::make_unique<ReferralModule>(context, keys, config, std::move(outbox), std::move(signer));
+  WAYPOST_RETURN_IF_ERROR(module->LoadAccounts());
+  return module;
 }
 
 }  // namespace waypost::referral

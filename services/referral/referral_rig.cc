@@ -91,7 +91,7 @@ ReferralRig::ReferralRig(RigOptions options)
       keys(key_provider, rig.random()),
       sealing(keys, rig.random()),
       signer(Must(ReceiptSigner::Make(key_provider))),
-      replica(rig.store()),
+      replica(rig.store(), &rig.accounts()),
       services_(std::make_unique<Services>(*this)) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                       kSixthBody, kSeventhBody, kCoordinatingBody}) {

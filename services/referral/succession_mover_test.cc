@@ -124,6 +124,53 @@ class SuccessionMoverTest : public ::testing::Test {
   std::unique_ptr<SuccessionMover> mover_;
 };
 
+TEST_F(SuccessionMoverTest, TheOldAccountsFollowTheWork) {
+  const std::string name = r.InProgress();
+  directory::v1::Succession merged = Merged(kReceivingBody, kThirdBody);
+  merged.set_accounts_until("2026-05-06");
+  *merged.mutable_shares(0)->add_units() = [] {
+    directory::v1::UnitSuccession unit;
+    unit.set_unit(std::string(kReceivingUnit));
+    unit.set_successor_unit(std::string(kThirdDesk));
+    return unit;
+  }();
+  r.SetUnit(kThirdDesk, directory::v1::UNIT_STATUS_ACTIVE);
+  Record(merged);
+  Must(r.Get(r.receiver, name));
+  NextDay();
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND") << "it is the successor's, and has not moved yet";
+  EXPECT_EQ(MoveAll(), 1);
+  Must(r.Get(r.receiver, name));
+  Must(Open(r.receiver, name, v1::SECTION_KIND_DETAILS));
+  EXPECT_EQ(r.Record(name).receiving().unit(), kThirdDesk);
+  Must(r.Get(r.receiving_caseworker, name));
+  NextDay();
+  Must(r.Do(r.receiver, &Stub::CompleteReferral, r.Complete(name)));
+  EXPECT_EQ(r.EventsOf(name).back().body(), kThirdBody);
+  NextDay();
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND") << "their time is over";
+  EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+}
+
+TEST_F(SuccessionMoverTest, NobodysAccountFollowsWhatWasRecordedWithoutADay) {
+  const std::string name = r.InProgress();
+  r.Succeed(Merged(kReceivingBody, kThirdBody));
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND");
+}
+
+TEST_F(SuccessionMoverTest, AProcessThatStartsKnowsWhoseAccountsFollow) {
+  directory::v1::Succession merged = Merged(kReceivingBody, kThirdBody);
+  merged.set_accounts_until("2026-06-01");
+  Record(merged);
+  NextDay();
+  rpc::chain::SuccessorAccounts accounts;
+  policy::Caller caller;
+  caller.body = std::string(kReceivingBody);
+  const auto before = std::make_shared<const policy::Caller>(caller);
+  ASSERT_TRUE(DirectoryReplica(r.rig.store(), &accounts).LoadAccounts().ok());
+  EXPECT_EQ(accounts.ActingCaller(before, r.rig.clock().Now())->body, kThirdBody);
+}
+
 TEST_F(SuccessionMoverTest, NothingMovesBeforeItsDay) {
   const std::string name = r.Requested();
   Record(Merged(kReceivingBody, kThirdBody));

@@ -116,6 +116,17 @@ absl::Status PutSuccession(store::Writer& writer, const Succession& succession, 
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<KnownSuccession>> AllSuccessions(const store::Reader& reader) {
+  std::vector<KnownSuccession> all;
+  const auto at = reader.Scan(store::PrefixRange(KeyBuilder().Text("succ").Take()));
+  for (; at->Valid(); at->Next()) {
+    WAYPOST_ASSIGN_OR_RETURN(auto row, ParseSuccession(at->value()));
+    all.push_back({.revision = row.first, .succession = std::move(row.second)});
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return all;
+}
+
 absl::StatusOr<std::string> SuccessionDay(const store::Reader& reader, absl::Time now) {
   std::string today = absl::FormatCivilTime(absl::ToCivilDay(now, absl::UTCTimeZone()));
   WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> begun, reader.Get(DayKey()));

@@ -29,6 +29,14 @@ namespace waypost::referral::rows {
 absl::Status PutSuccession(store::Writer& writer, const directory::v1::Succession& succession,
                            int64_t revision);
 
+// A succession as the directory had it at that revision.
+struct KnownSuccession {
+  int64_t revision = 0;
+  directory::v1::Succession succession;
+};
+// All of them.
+absl::StatusOr<std::vector<KnownSuccession>> AllSuccessions(const store::Reader& reader);
+
 // The day on which successions are judged, as in "2026-05-04": that of `now` in UTC, or a later one on which
 // the move of one has begun. So a call that came before midnight and is carried out after a move began sees
 // that it did, and whichever commits first decides.
