@@ -181,6 +181,22 @@ TEST(AppTest, RecordsListsAndEndsSuccessions) {
   EXPECT_EQ(runner.Run({"successions", "end", "successions/merger"}).code, ExitCode::kUsage);
 }
 
+TEST(AppTest, SaysUntilWhenTheAccountsOfAMergerFollow) {
+  FakeServer server;
+  Runner runner;
+  const RunResult made =
+      runner.Run({"successions", "create", "merger", "--kind", "merged", "--predecessor", "bodies/a",
+                  "--share", R"({"successor":"bodies/b"})", "--start-date", "2026-01-01", "--reference",
+                  "Ley 1", "--accounts-until", "2026-02-28", "--server", server.address()});
+  ASSERT_EQ(made.code, ExitCode::kOk) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("2026-02-28"));
+  EXPECT_EQ(server.directory.created_succession.succession().accounts_until(), "2026-02-28");
+  const RunResult list =
+      runner.Run({"successions", "list", "--predecessor", "bodies/a", "--server", server.address()});
+  EXPECT_THAT(list.out, HasSubstr("ACCOUNTS UNTIL"));
+  EXPECT_THAT(list.out, HasSubstr("2026-02-28"));
+}
+
 TEST(AppTest, ListsWhatABodyHasToDo) {
   FakeServer server;
   auto& stale = *server.directory.tasks.add_tasks();

@@ -21,8 +21,13 @@ std::vector<std::string> Row(const google::protobuf::Message& item) {
   for (const pb::SuccessionShare& share : succession.shares()) {
     successors += (successors.empty() ? "" : ", ") + share.successor();
   }
-  return {succession.name(), EnumWords(succession.kind()),     succession.predecessor(),
-          successors,        succession.period().start_date(), succession.period().end_date()};
+  return {succession.name(),
+          EnumWords(succession.kind()),
+          succession.predecessor(),
+          successors,
+          succession.period().start_date(),
+          succession.period().end_date(),
+          succession.accounts_until()};
 }
 
 std::vector<std::string> MoveRow(const google::protobuf::Message& item) {
@@ -42,14 +47,15 @@ std::vector<std::string> MoveRow(const google::protobuf::Message& item) {
 
 void AddSuccessionCommands(CLI::App& root, Session& session) {
   CLI::App& successions = AddGroup(root, "successions", "Bodies that stand in another body's place");
-  ListCommand list = {.name = "list",
-                      .help = "Successions by id; at most one of the filters",
-                      .method = std::string(kService) + "ListSuccessions",
-                      .request = pb::ListSuccessionsRequest::default_instance(),
-                      .response = pb::ListSuccessionsResponse::default_instance(),
-                      .headings = {"name", "kind", "predecessor", "successors", "start", "end"},
-                      .row = Row,
-                      .nothing = "No successions."};
+  ListCommand list = {
+      .name = "list",
+      .help = "Successions by id; at most one of the filters",
+      .method = std::string(kService) + "ListSuccessions",
+      .request = pb::ListSuccessionsRequest::default_instance(),
+      .response = pb::ListSuccessionsResponse::default_instance(),
+      .headings = {"name", "kind", "predecessor", "successors", "start", "end", "accounts until"},
+      .row = Row,
+      .nothing = "No successions."};
   list.flags.help = {{"predecessor", "only those by which this body's place went to others"},
                      {"successor", "only those by which this body took a place"}};
   AddList(successions, session, std::move(list));
@@ -69,10 +75,14 @@ void AddSuccessionCommands(CLI::App& root, Session& session) {
                          .arguments = {{"succession_id", "id", "its id for good"}}};
   create.flags.rename = {
       {"period.start_date", "start-date"}, {"period.end_date", "end-date"}, {"shares", "share"}};
-  create.flags.help = {{"period.start_date", "the first day, YYYY-MM-DD"},
-                       {"period.end_date", "the last day, YYYY-MM-DD"},
-                       {"shares", R"(who took what, as {"successor":"bodies/b","themes":["THEME_YOUTH"]})"},
-                       {"reference", "the act it rests on"}};
+  create.flags.help = {
+      {"period.start_date", "the first day, YYYY-MM-DD"},
+      {"period.end_date", "the last day, YYYY-MM-DD"},
+      {"shares", R"(who took what, as {"successor":"bodies/b","themes":["THEME_YOUTH"]})"},
+      {"reference", "the act it rests on"},
+      {"accounts_until",
+       "of a merger: the last day on which the predecessor's accounts act for the successor, "
+       "YYYY-MM-DD; 90 days after the first one unless given, before the first one for none"}};
   AddCreate(successions, session, std::move(create));
   CallCommand end = {
       .name = "end",
