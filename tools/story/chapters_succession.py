@@ -64,8 +64,15 @@ def merged(report, cast, desk, run):
     answer = desk.disclose(brussels, name, ["DETAILS"], "DELIVER_SERVICE")
     report.check("Brussels opens what Schaerbeek could open", answer.ok and
                  answer.message["sections"][0]["details"]["givenName"] == "Salma", str(answer))
-    desk.refused("for Schaerbeek it does not exist any more",
-                 desk.read(schaerbeek, "GetReferral", {"name": name}), "NOT_FOUND", "NOT_FOUND")
+    report.step("Schaerbeek, supervisor", "signs in with the old account",
+                "It acts for the City of Brussels for 90 days: nobody waits for a new one.")
+    found = desk.read(schaerbeek, "GetReferral", {"name": name})
+    report.equal("it opens the case as the City of Brussels",
+                 found.message.get("receiving", {}).get("body"), _HEIR)
+    answer = cast.operator.call(DIRECTORY, "ListSuccessions", {"predecessor": _GONE})
+    report.check("the record says until when",
+                 all(each.get("accountsUntil") for each in answer.message.get("successions", [{}])),
+                 str(answer))
     report.step(cast.mechelen.title, "has another one ready for Schaerbeek, as it is used to")
     _names(report, "Mechelen", desk.send(cast.mechelen, "SubmitReferral", {**request, "ownReference": ""}))
     report.step("City of Brussels, supervisor", "goes on with the work")
