@@ -161,6 +161,27 @@ TEST_F(AccountKeeperTest, NotWhereACompetenceMoved) {
   EXPECT_EQ(AddsAUnitTo("22"), "NOT_ALLOWED");
 }
 
+// They would come to read cases.
+TEST_F(AccountKeeperTest, NotThoseOfAnEnforcementBody) {
+  auto police = Valid<v1::CreateBodyRequest>("");
+  police.set_body_id("police");
+  police.mutable_body()->set_enforcement(true);
+  Must(Do(node_operator, &Stub::CreateBody, police));
+  v1::CreateSuccessionRequest request;
+  request.set_succession_id("decree");
+  Merge(
+      "succession { predecessor: 'bodies/police' kind: SUCCESSION_KIND_MERGED reference: 'Decreto' "
+      "shares { successor: 'bodies/22' } period { start_date: '2027-01-15' } }",
+      request);
+  EXPECT_THAT(
+      error::ViolationsOf(Do(node_operator, &Stub::CreateSuccession, request).status()),
+      ElementsAre(::testing::StartsWith("succession.accounts_until: the predecessor is an enforcement")));
+  request.mutable_succession()->set_accounts_until("2027-01-14");
+  Must(Do(node_operator, &Stub::CreateSuccession, request));
+  old_account_ = rig.TokenOf("bodies/police", {Role::kSupervisor});
+  EXPECT_EQ(AddsAUnitTo("22"), "NOT_ALLOWED");
+}
+
 TEST_F(AccountKeeperTest, IsToldAtTheStartOfAProcessOfWhatIsInTheStore) {
   Merge12();
   NextDay();

@@ -1140,8 +1140,13 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader,
 
 absl::Status DirectoryRepository::CheckNew(const Reader& reader, const v1::Succession& succession) const {
   References references(reader);
-  WAYPOST_RETURN_IF_ERROR(
-      references.Find<v1::Body>("succession.predecessor", succession.predecessor()).status());
+  WAYPOST_ASSIGN_OR_RETURN(const auto predecessor,
+                           references.Find<v1::Body>("succession.predecessor", succession.predecessor()));
+  if (predecessor && predecessor->resource.enforcement() && AccountsFollow(succession)) {
+    references.Add("succession.accounts_until",
+                   "the predecessor is an enforcement body, whose people never come to act for another one: "
+                   "give a day before the first one");
+  }
   for (int i = 0; i < succession.shares_size(); ++i) {
     WAYPOST_RETURN_IF_ERROR(FindWhoTakesCases(references, base::Cat(At("succession.shares", i), ".successor"),
                                               succession.shares(i).successor()));

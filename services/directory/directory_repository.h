@@ -120,7 +120,8 @@ class DirectoryRepository {
                                const v1::Programme& after) const;
   // And AGREEMENT_OVERLAPS where another agreement counts on one of its days.
   absl::Status CheckNew(const store::Reader& reader, const v1::CoordinationAgreement& agreement) const;
-  // And SUCCESSION_OVERLAPS, SUCCESSION_CYCLE or LIMIT_EXCEEDED as it stands to the others; see succession.h.
+  // Nobody's accounts follow an enforcement body. And SUCCESSION_OVERLAPS, SUCCESSION_CYCLE or LIMIT_EXCEEDED
+  // as it stands to the others; see succession.h.
   absl::Status CheckNew(const store::Reader& reader, const v1::Succession& succession) const;
   // LIMIT_EXCEEDED where a body has kMaxUnits units. Reads all of them: units are made seldom.
   absl::Status CheckRoomForUnit(const store::Reader& reader, std::string_view body) const;

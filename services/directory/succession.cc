@@ -310,6 +310,12 @@ void Show(v1::Succession& succession, int64_t revision) {
   succession.set_etag(api::EtagOf(revision));
 }
 
+bool AccountsFollow(const v1::Succession& succession) {
+  const auto start = ParseDate(succession.period().start_date());
+  const auto until = ParseDate(succession.accounts_until());
+  return start && until && *start <= *until;
+}
+
 absl::StatusOr<std::optional<Successor>> FindSuccessor(std::string_view body, type::v1::Theme theme,
                                                        std::string_view territory, absl::CivilDay day,
                                                        SuccessionsOf from) {

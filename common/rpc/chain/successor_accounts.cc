@@ -63,8 +63,10 @@ const AccountSuccession* SuccessorAccounts::InForce(const std::string& body, abs
 
 std::shared_ptr<const policy::Caller> SuccessorAccounts::ActingCaller(
     std::shared_ptr<const policy::Caller> caller, absl::Time now) const {
+  const int64_t last_day = last_day_.load(std::memory_order_acquire);
+  if (last_day == kNever) return caller;
   const absl::CivilDay day = DayOf(now);
-  if (NumberOf(day) > last_day_.load(std::memory_order_acquire)) return caller;
+  if (NumberOf(day) > last_day) return caller;
   if (caller->roles.Has(policy::Role::kService)) return caller;
   const absl::ReaderMutexLock lock(&mutex_);
   const AccountSuccession* step = InForce(caller->body, day);
