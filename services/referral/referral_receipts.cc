@@ -5,6 +5,7 @@
 
 #include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "services/referral/canonical_lines.h"
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_limits.h"
 
@@ -13,38 +14,13 @@ namespace {
 
 using storage::v1::ReferralRecord;
 
-// Writes the lines of a content text.
-class ContentLines {
- public:
-  ContentLines() { text_.reserve(1'024); }
-
-  // What is empty has no line.
-  void Add(std::string_view field, std::string_view value) {
-    if (value.empty()) return;
-    text_.append(field).append(" ").append(value).append("\n");
-  }
-  // As the protos number it; 0 is empty.
-  void Add(std::string_view field, int64_t value) {
-    if (value != 0) Add(field, base::Cat(value));
-  }
-  template <typename Values>
-  void AddAll(std::string_view field, const Values& values) {
-    for (const auto& value : values) Add(field, value);
-  }
-
-  std::string Take() && { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
-void AddBasis(std::string_view side, const v1::Basis& basis, ContentLines& lines) {
+void AddBasis(std::string_view side, const v1::Basis& basis, CanonicalLines& lines) {
   lines.Add(base::Cat("disclosure.", side, ".article-6"), basis.article_6());
   lines.Add(base::Cat("disclosure.", side, ".article-9"), basis.article_9());
   lines.Add(base::Cat("disclosure.", side, ".law"), basis.law());
 }
 
-void AddDisclosure(const v1::Disclosure& disclosure, ContentLines& lines) {
+void AddDisclosure(const v1::Disclosure& disclosure, CanonicalLines& lines) {
   lines.Add("disclosure.purpose", disclosure.purpose());
   lines.Add("disclosure.recipient", disclosure.recipient());
   lines.AddAll("disclosure.section", disclosure.sections());
@@ -59,7 +35,7 @@ void AddDisclosure(const v1::Disclosure& disclosure, ContentLines& lines) {
   lines.Add("disclosure.override-ground", disclosure.override_ground());
 }
 
-void AddPerson(const v1::Person& person, ContentLines& lines) {
+void AddPerson(const v1::Person& person, CanonicalLines& lines) {
   lines.Add("person", person.number());
   lines.Add("age-band", person.age_band());
   lines.AddAll("language", person.languages());
@@ -122,7 +98,7 @@ v1::TransportReceipt Append(v1::TransportReceiptKind kind, absl::Time now, Refer
 }  // namespace
 
 std::string ContentText(const ReferralRecord& record, const Commitments& commitments) {
-  ContentLines lines;
+  CanonicalLines lines;
   lines.Add("waypost-referral-content", 1);
   lines.Add("name", record.name());
   lines.Add("referring", record.referring().body());
