@@ -1,7 +1,9 @@
 #include "services/referral/referral_rig.h"
 
 #include <algorithm>
+#include <atomic>
 #include <barrier>
+#include <memory>
 #include <thread>
 
 #include "absl/time/civil_time.h"
@@ -85,12 +87,26 @@ struct ReferralRig::Services {
   PathService path;
 };
 
+namespace {
+
+// The node's signer, which fails while it is told to.
+ReceiptSigner FallibleSigner(crypto::KeyProvider& keys, const std::atomic<bool>& fails) {
+  const auto node = std::make_shared<ReceiptSigner>(Must(ReceiptSigner::Make(keys)));
+  return ReceiptSigner::With(node->keys().front(),
+                             [node, &fails](std::string_view text) -> absl::StatusOr<std::string> {
+                               if (fails) return error::Unavailable("the signer", "it fails in this test");
+                               return node->SignText(text);
+                             });
+}
+
+}  // namespace
+
 ReferralRig::ReferralRig(RigOptions options)
     : rig(std::move(options)),
       key_provider(rig.random(), rig.clock().Now()),
       keys(key_provider, rig.random()),
       sealing(keys, rig.random()),
-      signer(Must(ReceiptSigner::Make(key_provider))),
+      signer(FallibleSigner(key_provider, signing_fails)),
       replica(rig.store(), &rig.accounts()),
       services_(std::make_unique<Services>(*this)) {
   for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,

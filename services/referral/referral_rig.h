@@ -3,6 +3,7 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_RIG_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -183,6 +184,8 @@ class ReferralRig {
   crypto::MemoryKeyProvider key_provider;
   crypto::BodyKeys keys;
   Sealing sealing;
+  // While this is set nothing can be signed.
+  std::atomic<bool> signing_fails = false;
   ReceiptSigner signer;
   DirectoryReplica replica;
   std::unique_ptr<Stub> stub;

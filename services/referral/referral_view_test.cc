@@ -344,7 +344,10 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "Referral.path", "ProgrammeEnd.programme", "ProgrammeEnd.end_date", "PossibleDuplicate.referral",
           // A hash over codes and keyed commitments; a signature over that, names, a kind and a time.
           "Referral.content_hash", "TransportReceipt.body", "TransportReceipt.content_hash",
-          "TransportReceipt.signature"));
+          "TransportReceipt.signature",
+          // Names, a code, a day and a language; a keyed commitment; a signature over that.
+          "RightsReceipt.body", "RightsReceipt.law", "RightsReceipt.retained_until",
+          "RightsReceipt.informed_language", "RightsReceipt.text_commitment", "RightsReceipt.signature"));
 }
 
 // --- Allowed actions -------------------------------------------------------------------------------------

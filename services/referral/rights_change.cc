@@ -7,6 +7,7 @@
 
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
+#include "common/crypto/hash.h"
 #include "common/status/errors.h"
 #include "services/referral/path_ledger.h"
 #include "services/referral/receipt_rows.h"
@@ -14,6 +15,7 @@
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
+#include "services/referral/rights_receipts.h"
 #include "services/referral/rights_repository.h"
 #include "services/referral/succession_rules.h"
 
@@ -104,6 +106,40 @@ RightsHolderRecord* FindHolder(RightsRequestRecord& record, std::string_view ref
   return nullptr;
 }
 
+// What ends because that side erases that person there.
+std::vector<FollowUp> EndedByErasure(const ReferralRecord& current, uint32_t person, v1::Party party) {
+  std::vector<FollowUp> ends;
+  if (!ErasureEnds(current, person, party)) return ends;
+  const command::Cancel cancel{v1::CANCEL_REASON_PERSON_WITHDREW};
+  // Who was asked to take the case over is asked no longer.
+  if (current.hand_over_pending()) ends.push_back({current.forwarded_to(), cancel});
+  ends.push_back({current.name(), cancel});
+  return ends;
+}
+
+// What is answered now.
+void Enter(const v1::AnswerRightsRequestRequest& request, absl::Time now, std::string_view actor,
+           v1::RightsHolder& holder) {
+  holder.set_answer(request.answer());
+  holder.set_law(request.law());
+  holder.set_retained_until(request.retained_until());
+  holder.set_refusal_ground(request.refusal_ground());
+  *holder.mutable_answer_time() = api::ToTimestamp(now);
+  holder.set_actor(std::string(actor));
+}
+
+// No answer is stored that cannot be signed.
+absl::StatusOr<v1::RightsReceipt> SignedAnswer(const ReceiptSigner& signer,
+                                               const v1::AnswerRightsRequestRequest& request,
+                                               const RightsRequestRecord& record,
+                                               const v1::RightsHolder& holder) {
+  v1::RightsReceipt receipt = ReceiptOf(record, holder);
+  receipt.set_informed_how(request.informed_how());
+  receipt.set_informed_language(request.informed_language());
+  WAYPOST_RETURN_IF_ERROR(signer.Sign(UsedIn(record, holder), receipt));
+  return receipt;
+}
+
 }  // namespace
 
 Asked AskedOf(const v1::RecordRightsRequestRequest& request, const std::string& name) {
@@ -178,8 +214,8 @@ absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRight
   }
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<ReferralRecord> chain,
                            rows::Chain(writer, request.name(), kMaxReach));
-  const RightsRequestRecord record =
-      NewRequest(request, name, chain, mutation.caller().body, mutation.call().now);
+  RightsRequestRecord record = NewRequest(request, name, chain, mutation.caller().body, mutation.call().now);
+  if (prepared.note.has_value()) record.set_text_commitment(prepared.note->commitment());
 
   v1::Referral changed;
   WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, asked, prepared, changed));
@@ -220,36 +256,32 @@ absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRight
   auto& answer = std::get<command::AnswerRight>(answered.command);
   answer.use.person = record.person();
   WAYPOST_RETURN_IF_ERROR(CheckMayCorrect(current, answer, as));
-  Prepared receipt = prepared;
+  v1::RightsHolder& holder = *held->mutable_holder();
+  Enter(request, mutation.call().now, caller.actor, holder);
+  WAYPOST_ASSIGN_OR_RETURN(const v1::RightsReceipt signed_answer,
+                           SignedAnswer(signer_, request, record, holder));
+  Prepared with_answer = prepared;
+  auto& commitments = with_answer.content.commitments;
+  // The event says which text was signed.
+  commitments.emplace_back("receipt",
+                           crypto::Sha256(RightsReceiptText(UsedIn(record, holder), signed_answer)));
   std::vector<FollowUp> ends;
   if (answer.answer == v1::RIGHT_ANSWER_STOPPED_ERASED) {
-    // What is erased, the receipt says by its commitments.
+    // What is erased, the event says by its commitments.
     WAYPOST_ASSIGN_OR_RETURN(const Commitments erased,
                              StoredCommitments(writer, request.referral(), record.person()));
-    auto& commitments = receipt.content.commitments;
     commitments.insert(commitments.end(), erased.begin(), erased.end());
-    if (ErasureEnds(current, record.person(), held->holder().party())) {
-      const command::Cancel cancel{v1::CANCEL_REASON_PERSON_WITHDREW};
-      // Who was asked to take the case over is asked no longer.
-      if (current.hand_over_pending()) ends.push_back({current.forwarded_to(), cancel});
-      ends.push_back({current.name(), cancel});
-    }
+    ends = EndedByErasure(current, record.person(), holder.party());
   }
   // The referring body erases before the end: a receiving body under legal hold has the only keys then, and
   // keeps them.
-  const bool erases_first = held->holder().party() == v1::PARTY_REFERRING && !IsInternal(current);
+  const bool erases_first = holder.party() == v1::PARTY_REFERRING && !IsInternal(current);
   if (!erases_first) WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ends));
   v1::Referral changed;
-  WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, answered, receipt, changed));
+  WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, answered, with_answer, changed));
   if (erases_first) WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ends));
 
-  v1::RightsHolder& holder = *held->mutable_holder();
-  holder.set_answer(request.answer());
-  holder.set_law(request.law());
-  holder.set_retained_until(request.retained_until());
-  holder.set_refusal_ground(request.refusal_ground());
-  *holder.mutable_answer_time() = api::ToTimestamp(mutation.call().now);
-  holder.set_actor(caller.actor);
+  KeepReceipt(signed_answer, holder);
   MarkChanged(mutation.call().now, record, *held);
   rows::PutRightsRequest(writer, &before, record);
   response = ToRightsRequest(record, caller.body, unread);

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "common/rpc/mutation.h"
+#include "services/referral/receipt_signature.h"
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_rights.h"
@@ -31,8 +32,8 @@ absl::StatusOr<Unread> UnreadBy(const store::Reader& reader, const storage::v1::
 // Both run within the transaction. Thread-safe.
 class RightsChange {
  public:
-  // Must outlive this.
-  explicit RightsChange(ReferralChange& change) : change_(change) {}
+  // Both must outlive this.
+  RightsChange(ReferralChange& change, const ReceiptSigner& signer) : change_(change), signer_(signer) {}
 
   absl::Status Record(rpc::Mutation& mutation, const v1::RecordRightsRequestRequest& request,
                       const std::string& name, const Asked& asked, const Prepared& prepared,
@@ -42,6 +43,7 @@ class RightsChange {
 
  private:
   ReferralChange& change_;
+  const ReceiptSigner& signer_;
 };
 
 }  // namespace waypost::referral

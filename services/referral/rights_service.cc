@@ -109,10 +109,10 @@ ReferralService::Reactor* ReferralService::RecordRightsRequest(Context* context,
       [this, request, response, asked, name](
           const Call& call, const store::Reader& reader) -> absl::StatusOr<rpc::MutationBody> {
         WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.Prepare(call, reader, *asked));
-        return rpc::MutationBody(
-            [this, request, response, asked, name, prepared = std::move(prepared)](rpc::Mutation& mutation) {
-              return RightsChange(change_).Record(mutation, *request, name, *asked, prepared, *response);
-            });
+        return rpc::MutationBody([this, request, response, asked, name,
+                                  prepared = std::move(prepared)](rpc::Mutation& mutation) {
+          return RightsChange(change_, signer_).Record(mutation, *request, name, *asked, prepared, *response);
+        });
       });
 }
 
@@ -175,7 +175,7 @@ ReferralService::Reactor* ReferralService::AnswerRightsRequest(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.Prepare(call, reader, *asked));
         return rpc::MutationBody(
             [this, request, response, asked, prepared = std::move(prepared)](rpc::Mutation& mutation) {
-              return RightsChange(change_).Answer(mutation, *request, *asked, prepared, *response);
+              return RightsChange(change_, signer_).Answer(mutation, *request, *asked, prepared, *response);
             });
       });
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/referral/referral_rights.h"
+#include "services/referral/rights_receipts.h"
 
 namespace waypost::referral {
 namespace {
@@ -133,9 +134,10 @@ void KeepOneHolder(const ReferralRecord& referral, RightsRequestRecord& request)
     const bool later = other.retained_until() > first->holder().retained_until();
     const bool takes_other = first->holder().answer() == other.answer() ? later : answer == other.answer();
     const int64_t changes = first->changes() + second->changes();
-    if (takes_other) *first = *second;
-    first->set_changes(changes);
+    if (takes_other) first->Swap(&*second);
     if (answer != first->holder().answer()) Unanswer(*first->mutable_holder());
+    KeepReceiptsOfBoth(second->holder(), *first->mutable_holder());
+    first->set_changes(changes);
     holders.erase(second);
   }
   first->mutable_holder()->set_party(v1::PARTY_REFERRING);

@@ -304,10 +304,12 @@ TEST_F(UnlinkingTest, WhereARightWasRecordedIsNotNamedOnceThatIsProtected) {
   const std::string right = recorded.name();
   const std::string leader = Colleague(kReceivingBody);
   ASSERT_EQ(Seen(leader, right).referral(), step);
+  ASSERT_THAT(std::string(Seen(leader, right).DebugString()), HasSubstr("signature"));
   ASSERT_EQ(Protect(third, step), "OK");
   const v1::RightsRequest left = Seen(leader, right);
   EXPECT_THAT(std::string(left.DebugString()), Not(HasSubstr(step)));
   EXPECT_THAT(std::string(left.DebugString()), Not(HasSubstr(std::string(kThirdBody))));
+  EXPECT_THAT(std::string(left.DebugString()), Not(HasSubstr("signature"))) << "nor its receipt shown";
   EXPECT_EQ(left.answered_count(), 1) << "it had answered before";
   EXPECT_EQ(Seen(third, right).referral(), step);
 }
