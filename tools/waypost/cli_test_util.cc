@@ -294,6 +294,16 @@ grpc::Status FakeReferrals::AnswerRightsRequest(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::GetRightsRequest(grpc::ServerContext*,
+                                             const referral::v1::GetRightsRequestRequest* request,
+                                             referral::v1::RightsRequest* response) {
+  const std::lock_guard lock(mutex_);
+  const auto found = rights.find(request->name());
+  if (found == rights.end()) return rpc::ToGrpc(error::NotFound(request->name()));
+  *response = found->second;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::ListRightsRequests(grpc::ServerContext*,
                                                const referral::v1::ListRightsRequestsRequest*,
                                                referral::v1::ListRightsRequestsResponse* response) {

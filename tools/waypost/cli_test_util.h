@@ -273,6 +273,10 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   grpc::Status AnswerRightsRequest(grpc::ServerContext* context,
                                    const referral::v1::AnswerRightsRequestRequest* request,
                                    referral::v1::RightsRequest* response) override;
+  // `rights`, by name.
+  grpc::Status GetRightsRequest(grpc::ServerContext* context,
+                                const referral::v1::GetRightsRequestRequest* request,
+                                referral::v1::RightsRequest* response) override;
   grpc::Status ListRightsRequests(grpc::ServerContext* context,
                                   const referral::v1::ListRightsRequestsRequest* request,
                                   referral::v1::ListRightsRequestsResponse* response) override;
@@ -288,6 +292,7 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   std::function<grpc::Status(const referral::v1::AddNoteRequest& request, referral::v1::Referral& response)>
       on_note;
   std::map<std::string, referral::v1::Referral> shown;
+  std::map<std::string, referral::v1::RightsRequest> rights;
   referral::v1::ListReferralHistoryResponse history;
   referral::v1::ListReceiptKeysResponse receipt_keys;
   // How to answer a decline.

@@ -45,6 +45,11 @@ void AddReferralImport(CLI::App& referral, Session& session);
 void AddReferralReceipts(CLI::App& referral, Session& session);
 void AddReferralDuplicates(CLI::App& referral, Session& session);
 
+// A part of `waypost rights`.
+void AddRightsReceipts(CLI::App& rights, Session& session);
+// "rightsRequests/01jd…" of that, or of "01jd…".
+std::string RightsName(const std::string& text);
+
 }  // namespace waypost::cli
 
 #endif  // WAYPOST_TOOLS_WAYPOST_COMMANDS_H_

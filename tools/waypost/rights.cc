@@ -22,10 +22,6 @@ using google::protobuf::Message;
 constexpr char kService[] = "waypost.referral.v1.ReferralService/";
 const Argument kRequestArgument = {"name", "request", "as in rightsRequests/01jd… or 01jd…"};
 
-std::string RightsName(const std::string& text) {
-  return text.find('/') == std::string::npos ? "rightsRequests/" + text : text;
-}
-
 std::string AnswerWords(pb::RightAnswer answer) {
   return answer == pb::RIGHT_ANSWER_UNSPECIFIED ? "pending" : EnumWords(answer);
 }
@@ -155,6 +151,10 @@ void AddLists(CLI::App& rights, Session& session) {
 
 }  // namespace
 
+std::string RightsName(const std::string& text) {
+  return text.find('/') == std::string::npos ? "rightsRequests/" + text : text;
+}
+
 void AddRightsCommands(CLI::App& root, Session& session) {
   CLI::App& rights = AddGroup(
       root, "rights", "People who withdraw, object, restrict use, have it put right or ask for access");
@@ -162,6 +162,7 @@ void AddRightsCommands(CLI::App& root, Session& session) {
   AddLists(rights, session);
   AddAnswer(rights, session);
   AddExport(rights, session);
+  AddRightsReceipts(rights, session);
 }
 
 }  // namespace waypost::cli

@@ -1,6 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "common/crypto/memory_key_provider.h"
+#include "nlohmann/json.hpp"
+#include "services/referral/receipt_signature.h"
+#include "services/referral/rights_receipts.h"
 #include "tools/waypost/app.h"
 #include "tools/waypost/cli_test_util.h"
 
@@ -8,8 +15,10 @@ namespace waypost::cli {
 namespace {
 
 namespace pb = referral::v1;
+using ::testing::AllOf;
 using testing::FakeServer;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Runner;
 using testing::RunResult;
 
@@ -98,6 +107,101 @@ TEST(RightsTest, ListsWhatIsOwed) {
   EXPECT_THAT(table.out, HasSubstr("rightsRequests/01je  referrals/01jd  objection  1"));
   const RunResult json = runner.Run({"rights", "list", "--output", "json", "--server", server.address()});
   EXPECT_THAT(json.out, HasSubstr("RIGHT_KIND_OBJECTION"));
+}
+
+// Two bodies that have answered, each with its receipt, and one that has not.
+class RightsReceiptsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    cli::testing::CountingRandom random;
+    crypto::MemoryKeyProvider provider(random, cli::testing::TestNow());
+    const auto signer = referral::ReceiptSigner::Make(provider);
+    ASSERT_TRUE(signer.ok()) << signer.status();
+    pb::RightsRequest& shown = Shown();
+    shown.set_name("rightsRequests/01je");
+    shown.set_kind(pb::RIGHT_KIND_WITHDRAWAL);
+    shown.set_person(1);
+    for (const char* body : {"bodies/es-fuenlabrada", "bodies/es-madrid"}) {
+      pb::RightsHolder& holder = *shown.add_holders();
+      holder.set_referral("referrals/01jd");
+      holder.set_body(body);
+      holder.set_party(pb::PARTY_RECEIVING);
+      holder.set_answer(pb::RIGHT_ANSWER_RETAINED);
+      holder.set_law("es/ley-39-2015/art-17");
+      holder.mutable_answer_time()->set_seconds(1'772'000'000);
+      pb::RightsReceipt receipt = referral::ReceiptOf({}, holder);
+      ASSERT_TRUE(signer->Sign(referral::UsedIn(shown, holder), receipt).ok());
+      referral::KeepReceipt(receipt, holder);
+    }
+    shown.add_holders()->set_body("bodies/es-getafe");
+    for (const pb::ReceiptKey& key : signer->keys()) *server_.referrals.receipt_keys.add_keys() = key;
+  }
+  pb::RightsRequest& Shown() { return server_.referrals.rights["rightsRequests/01je"]; }
+  RunResult Check(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {"rights", "receipts", "01je", "--server", server_.address()};
+    words.insert(words.end(), more.begin(), more.end());
+    return runner_.Run(words);
+  }
+
+  FakeServer server_;
+  Runner runner_;
+};
+
+TEST_F(RightsReceiptsTest, WhatHoldsIsSaidToHold) {
+  const RunResult good = Check();
+  EXPECT_EQ(good.code, ExitCode::kOk) << good.err;
+  EXPECT_THAT(good.out, AllOf(HasSubstr("bodies/es-madrid"), HasSubstr("retained"), HasSubstr("holds"),
+                              Not(HasSubstr("NOT")), Not(HasSubstr("not signed"))));
+  EXPECT_THAT(good.out, Not(HasSubstr("es-getafe"))) << "it has not answered";
+  const auto listed = nlohmann::json::parse(Check({"--output", "json"}).out);
+  ASSERT_EQ(listed.at("receipts").size(), 2u);
+  EXPECT_EQ(listed.at("receipts").at(0).at("holds"), true);
+  EXPECT_TRUE(listed.at("unsigned").empty());
+}
+
+TEST_F(RightsReceiptsTest, AForgedOneIsToldApartAndFails) {
+  Shown().mutable_holders(1)->mutable_receipts(0)->set_law("es/ley-0-1900/art-1");
+  Shown().mutable_holders(1)->set_law("es/ley-0-1900/art-1");
+  const RunResult bad = Check();
+  EXPECT_EQ(bad.code, ExitCode::kVerificationFailed);
+  EXPECT_THAT(bad.out, HasSubstr("DOES NOT HOLD"));
+  const auto listed = nlohmann::json::parse(Check({"--output", "json"}).out);
+  EXPECT_EQ(listed.at("receipts").at(0).at("holds"), true);
+  EXPECT_EQ(listed.at("receipts").at(1).at("holds"), false);
+}
+
+TEST_F(RightsReceiptsTest, AnAnswerThatIsShownOtherwiseThanItWasSignedFails) {
+  Shown().mutable_holders(1)->set_answer(pb::RIGHT_ANSWER_STOPPED_ERASED);
+  const RunResult bad = Check();
+  EXPECT_EQ(bad.code, ExitCode::kVerificationFailed);
+  EXPECT_THAT(bad.out, HasSubstr("NOT WHAT WAS SIGNED"));
+}
+
+TEST_F(RightsReceiptsTest, ReceiptsOfAnotherRequestAreNoneOfThisOne) {
+  pb::RightsRequest other = Shown();
+  other.set_name("rightsRequests/01jf");
+  server_.referrals.rights["rightsRequests/01jf"] = other;
+  EXPECT_EQ(runner_.Run({"rights", "receipts", "01jf", "--server", server_.address()}).code,
+            ExitCode::kVerificationFailed);
+  // Nor where the server calls it by the name of the other one.
+  server_.referrals.rights["rightsRequests/01jf"] = Shown();
+  EXPECT_EQ(runner_.Run({"rights", "receipts", "01jf", "--server", server_.address()}).code,
+            ExitCode::kVerificationFailed);
+}
+
+TEST_F(RightsReceiptsTest, AnAnswerFromBeforeIsShownAsNotSigned) {
+  Shown().mutable_holders(1)->clear_receipts();
+  const RunResult result = Check();
+  EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("not signed"));
+  const auto listed = nlohmann::json::parse(Check({"--output", "json"}).out);
+  ASSERT_EQ(listed.at("unsigned").size(), 1u);
+  EXPECT_EQ(listed.at("unsigned").at(0).at("body"), "bodies/es-madrid");
+}
+
+TEST_F(RightsReceiptsTest, KeysThatWereKeptSayMoreThanTheServersOwn) {
+  cli::testing::TestFolder folder;
+  EXPECT_EQ(Check({"--keys", folder.Write("keys.json", "{}")}).code, ExitCode::kVerificationFailed);
 }
 
 }  // namespace
