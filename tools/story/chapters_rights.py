@@ -98,6 +98,12 @@ class WhoMoves:
             (self.second, _ATHENS): "RIGHT_ANSWER_STOPPED_ERASED",
             (self.second, _VIENNA): "RIGHT_ANSWER_STOPPED_ERASED",
         })
+        checked = self.bosses[_LIVADIA].tell("rights", "receipts", self.right)
+        found = checked.message.get("receipts", [])
+        report.check("each of the four is signed, and every signature holds",
+                     checked.ok and len(found) == 4 and all(each["holds"] for each in found), str(checked))
+        report.equal("each in the name of the body that answered", sorted(each["body"] for each in found),
+                     sorted([_LIVADIA, _ATHENS, _ATHENS, _VIENNA]))
         again = self.desk.disclose(self.cast.vienna, self.second, ["DETAILS"], "DELIVER_SERVICE")
         self.desk.refused("Vienna opens nothing of him any longer", again, "FAILED_PRECONDITION",
                           "SHARE_ERASED")
