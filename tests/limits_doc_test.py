@@ -27,6 +27,7 @@ ROWS = [
                             (REFERRAL, "kMaxHopsRuled")]),
     ("| hand-overs that", [(REFERRAL, "kMaxHandOvers"), (REFERRAL, "kMaxParts")]),
     ("| appointments of", [(REFERRAL, "kMaxAppointments"), (REFERRAL, "kMaxReceipts")]),
+    ("| outcomes of one person", [(REFERRAL, "kMaxVoidedOutcomes")]),
     ("| documents, screening;", [(REFERRAL, "kMaxEventTextCharacters")]),
     ("| uses of a right", [(REFERRAL, "kMaxRightMarks"), (REFERRAL, "kMaxReach"),
                            (REFERRAL, "kMaxRightsReceipts")]),

@@ -78,6 +78,7 @@ v1::Person PersonOf(const ReferralRecord& source, uint32_t number, const v1::Dis
   const v1::Person* const held = FindPerson(source, number);
   v1::Person person = held == nullptr ? v1::Person() : *held;
   person.clear_outcome();
+  person.clear_voided_outcomes();
   *person.mutable_disclosure() = disclosure;
   return person;
 }

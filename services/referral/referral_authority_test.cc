@@ -208,6 +208,11 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
                                                for (const auto& outcome : Outcomes(NegativeOutcome()))
                                                  *request.add_outcomes() = outcome;
                                              });
+    Add<v1::VoidOutcomeRequest>("VoidOutcome", Who::kReceiving, &Stub::VoidOutcome, [](auto& request) {
+      request.set_person(1);
+      request.set_reason(v1::VOID_REASON_WRONG_CONTENT);
+      *request.mutable_outcome() = NegativeOutcome();
+    });
     Add<v1::ConfirmCancelRequest>("ConfirmCancel", Who::kReceiving, &Stub::ConfirmCancel);
     Add<v1::RefuseCancelRequest>("RefuseCancel", Who::kReceiving, &Stub::RefuseCancel,
                                  [](auto& request) { request.set_text("why"); });

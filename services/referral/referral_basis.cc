@@ -121,27 +121,6 @@ bool NeedsRemedy(v1::OutcomeKind kind) {
          kind == v1::OUTCOME_KIND_NO_PLACE;
 }
 
-void CheckOutcome(std::string_view path, const v1::Outcome& outcome, absl::Time now,
-                  error::FieldViolations& wrong) {
-  if (outcome.kind() == v1::OUTCOME_KIND_UNSPECIFIED) wrong.Add(Cat(path, ".kind"), "is required");
-  const auto day = ParseDay(outcome.date());
-  const absl::CivilDay today = absl::ToCivilDay(now + kFurthestZone, absl::UTCTimeZone());
-  if (!day.has_value()) {
-    wrong.Add(Cat(path, ".date"), "must be a day, YYYY-MM-DD");
-  } else if (*day > today) {
-    wrong.Add(Cat(path, ".date"), "must not be in the future");
-  }
-  CheckToldOutcome(path, outcome, wrong);
-  if (NeedsRemedy(outcome.kind()) && outcome.remedy() == v1::REMEDY_UNSPECIFIED) {
-    wrong.Add(Cat(path, ".remedy"), "name the remedy against a negative decision");
-  }
-  if (outcome.follow_up_date().empty()) return;
-  const auto follow_up = ParseDay(outcome.follow_up_date());
-  if (!follow_up.has_value() || (day.has_value() && *follow_up <= *day)) {
-    wrong.Add(Cat(path, ".follow_up_date"), "must be a day after the outcome, YYYY-MM-DD");
-  }
-}
-
 }  // namespace
 
 std::optional<absl::CivilDay> ParseDay(std::string_view text) {
@@ -236,6 +215,27 @@ void CheckDisclosure(std::string_view path, const v1::Person& person, type::v1::
 
 bool IsResult(v1::OutcomeKind kind) {
   return kind >= v1::OUTCOME_KIND_PROVIDED && kind <= v1::OUTCOME_KIND_ADVISED;
+}
+
+void CheckOutcome(std::string_view path, const v1::Outcome& outcome, absl::Time now,
+                  error::FieldViolations& wrong) {
+  if (outcome.kind() == v1::OUTCOME_KIND_UNSPECIFIED) wrong.Add(Cat(path, ".kind"), "is required");
+  const auto day = ParseDay(outcome.date());
+  const absl::CivilDay today = absl::ToCivilDay(now + kFurthestZone, absl::UTCTimeZone());
+  if (!day.has_value()) {
+    wrong.Add(Cat(path, ".date"), "must be a day, YYYY-MM-DD");
+  } else if (*day > today) {
+    wrong.Add(Cat(path, ".date"), "must not be in the future");
+  }
+  CheckToldOutcome(path, outcome, wrong);
+  if (NeedsRemedy(outcome.kind()) && outcome.remedy() == v1::REMEDY_UNSPECIFIED) {
+    wrong.Add(Cat(path, ".remedy"), "name the remedy against a negative decision");
+  }
+  if (outcome.follow_up_date().empty()) return;
+  const auto follow_up = ParseDay(outcome.follow_up_date());
+  if (!follow_up.has_value() || (day.has_value() && *follow_up <= *day)) {
+    wrong.Add(Cat(path, ".follow_up_date"), "must be a day after the outcome, YYYY-MM-DD");
+  }
 }
 
 void CheckOutcomes(const google::protobuf::RepeatedPtrField<v1::Person>& persons,

@@ -54,6 +54,11 @@ void CheckDisclosure(std::string_view path, const v1::Person& person, type::v1::
 // A result, as against its absence.
 bool IsResult(v1::OutcomeKind kind);
 
+// Adds to `wrong` everything wrong with the outcome of one person. `path` as in "outcome". `now` decides what
+// is in the future.
+void CheckOutcome(std::string_view path, const v1::Outcome& outcome, absl::Time now,
+                  error::FieldViolations& wrong);
+
 // Adds to `wrong` everything wrong with `outcomes` for exactly these persons. With `results`, at least one
 // must be a result; without, none may be. `now` decides what is in the future.
 void CheckOutcomes(const google::protobuf::RepeatedPtrField<v1::Person>& persons,

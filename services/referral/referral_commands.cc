@@ -102,7 +102,8 @@ constexpr std::array<Event, std::variant_size_v<Command>> kEvents = {Event::kCre
                                                                      Event::kProgrammeGoesOn,
                                                                      Event::kDetach,
                                                                      Event::kRectify,
-                                                                     Event::kVoidEntry};
+                                                                     Event::kVoidEntry,
+                                                                     Event::kVoidOutcome};
 
 template <typename Request>
 GroupChoice ChoiceOf(const Request& request) {
@@ -305,6 +306,11 @@ Command CommandOf(const v1::VoidEntryRequest& request) {
   entry.appointment = request.appointment();
   entry.reason = request.reason();
   return entry;
+}
+
+Command CommandOf(const v1::VoidOutcomeRequest& request) {
+  return command::VoidOutcome{
+      .person = request.person(), .reason = request.reason(), .outcome = request.outcome()};
 }
 
 Command CommandOf(const v1::ProposeDateRequest& request) {

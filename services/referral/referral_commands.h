@@ -199,6 +199,12 @@ struct VoidEntry {
   std::string note_body = {};
   bool note_void = false;
 };
+// The right outcome of a person in place of the wrong one.
+struct VoidOutcome {
+  uint32_t person = 0;
+  v1::VoidReason reason = v1::VOID_REASON_UNSPECIFIED;
+  v1::Outcome outcome = {};
+};
 struct ProposeDate {
   absl::Time time;
 };
@@ -285,23 +291,22 @@ struct AnswerRight {
 
 }  // namespace command
 
-using Command =
-    std::variant<command::Create, command::Update, command::Approve, command::Submit, command::Acknowledge,
-                 command::RequestInformation, command::ProvideInformation, command::InformationLapse,
-                 command::Waitlist, command::OfferPlace, command::TakePlace, command::StayOnList,
-                 command::LeaveList, command::OfferLapse, command::Accept, command::Decline,
-                 command::ProposeForward, command::ConfirmForward, command::ForwardByDuty, command::HandOver,
-                 command::HandOverTaken, command::HandOverNotTaken, command::HandOverMoved, command::Start,
-                 command::Hold, command::Resume, command::Complete, command::EndWithoutResult,
-                 command::Cancel, command::ConfirmCancel, command::RefuseCancel, command::Reminder,
-                 command::GiveBackTime, command::Escalate, command::Lapse, command::Reopen,
-                 command::Misdirected, command::Assign, command::Claim, command::AddNote,
-                 command::ProposeDate, command::AgreeDate, command::RefuseDate, command::RecordAppointment,
-                 command::ChangePriority, command::Remind, command::Rule, command::ConfirmCompetence,
-                 command::Assume, command::SettleFollowUp, command::Erase, command::Withdraw, command::Object,
-                 command::Restrict, command::AnswerRight, command::AskAccess, command::PlaceHold,
-                 command::ReleaseHold, command::EndRetention, command::Succeed, command::ProgrammeEnding,
-                 command::ProgrammeGoesOn, command::Detach, command::Rectify, command::VoidEntry>;
+using Command = std::variant<
+    command::Create, command::Update, command::Approve, command::Submit, command::Acknowledge,
+    command::RequestInformation, command::ProvideInformation, command::InformationLapse, command::Waitlist,
+    command::OfferPlace, command::TakePlace, command::StayOnList, command::LeaveList, command::OfferLapse,
+    command::Accept, command::Decline, command::ProposeForward, command::ConfirmForward,
+    command::ForwardByDuty, command::HandOver, command::HandOverTaken, command::HandOverNotTaken,
+    command::HandOverMoved, command::Start, command::Hold, command::Resume, command::Complete,
+    command::EndWithoutResult, command::Cancel, command::ConfirmCancel, command::RefuseCancel,
+    command::Reminder, command::GiveBackTime, command::Escalate, command::Lapse, command::Reopen,
+    command::Misdirected, command::Assign, command::Claim, command::AddNote, command::ProposeDate,
+    command::AgreeDate, command::RefuseDate, command::RecordAppointment, command::ChangePriority,
+    command::Remind, command::Rule, command::ConfirmCompetence, command::Assume, command::SettleFollowUp,
+    command::Erase, command::Withdraw, command::Object, command::Restrict, command::AnswerRight,
+    command::AskAccess, command::PlaceHold, command::ReleaseHold, command::EndRetention, command::Succeed,
+    command::ProgrammeEnding, command::ProgrammeGoesOn, command::Detach, command::Rectify, command::VoidEntry,
+    command::VoidOutcome>;
 
 // The event in the table that a command is.
 Event EventOf(const Command& command);
@@ -344,6 +349,7 @@ Command CommandOf(const v1::AnswerDateRequest& request);
 Command CommandOf(const v1::RecordAppointmentRequest& request);
 Command CommandOf(const v1::ChangePriorityRequest& request);
 Command CommandOf(const v1::VoidEntryRequest& request);
+Command CommandOf(const v1::VoidOutcomeRequest& request);
 Command CommandOf(const v1::RemindReferralRequest& request);
 Command CommandOf(const v1::RuleOnCompetenceRequest& request, std::string name);
 // The body is filled in by the rules: the one that coordinates.

@@ -356,6 +356,19 @@ absl::Status EntryVoid(std::string_view name, std::string_view entry) {
                  {{"entry", std::string(entry)}});
 }
 
+absl::Status VoidTooLate(std::string_view name) {
+  return Refused("VOID_TOO_LATE", name,
+                 "ended more than 90 days ago, and its outcomes stand: say in a note what was wrong");
+}
+
+absl::Status OutcomeOfOtherEnd(std::string_view name, bool completed) {
+  return Refused("OUTCOME_OF_OTHER_END", name,
+                 completed ? "is completed, and would have no result left: open it again with "
+                             "ReopenReferral, and end it without result"
+                           : "ended without result, and this is one: have the referring body open it "
+                             "again with ReopenReferral, and complete it then");
+}
+
 absl::Status OwnBodyNotActive(std::string_view body, bool exists) {
   return error::Make(absl::StatusCode::kFailedPrecondition, "BODY_NOT_ACTIVE",
                      Cat("'", body, "', for which you act, is ",

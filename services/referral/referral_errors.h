@@ -146,6 +146,11 @@ absl::Status NoLegalHold(std::string_view name);
 absl::Status NotYourEntry(std::string_view name, std::string_view entry);
 // ENTRY_VOID: nothing follows from it any more; of a note, only the body that wrote it opens it.
 absl::Status EntryVoid(std::string_view name, std::string_view entry);
+// VOID_TOO_LATE: it ended more than 90 days ago, and its outcomes stand.
+absl::Status VoidTooLate(std::string_view name);
+// OUTCOME_OF_OTHER_END: with the right outcome it would have been completed (`completed`: it was), or ended
+// without result.
+absl::Status OutcomeOfOtherEnd(std::string_view name, bool completed);
 
 // --- Of what a request names in the directory
 // BODY_NOT_ACTIVE: the caller's own, which is closed or suspended, or was never registered.

@@ -58,6 +58,7 @@ inline constexpr int kMaxHopsRuled = 10;
 inline constexpr int kMaxHandOvers = 10;  // of one referral, that nobody took
 inline constexpr int kMaxParts = 50;      // of one referral by one body, drafts and ended ones included
 inline constexpr int kMaxAppointments = 50;
+inline constexpr int kMaxVoidedOutcomes = 20;  // of one person
 inline constexpr uint32_t kMaxNotes = 1'000;
 // A breach of personal data is notified within 72 hours (Article 33(1) GDPR).
 inline constexpr absl::Duration kBreachNoticeWithin = absl::Hours(72);

@@ -22,6 +22,7 @@ constexpr States kDraftAndOpen = Union({kDraft}, kOpen);
 constexpr States kAll = Union(kDraftAndOpen, kEnds);
 constexpr States kSent = Union(kOpen, kEnds);
 constexpr States kOpenAndCompleted = Union(kOpen, {kCompleted});
+constexpr States kWithOutcomes = {kCompleted, kEndedWithoutResult};
 constexpr States kReopenedByReferring = {kCompleted, kEndedWithoutResult, kCancelled, kLapsed};
 constexpr States kApprovedByReferring = Union(kDraftAndOpen, kReopenedByReferring);
 
@@ -117,6 +118,7 @@ constexpr auto kTable = std::to_array<Transition>({
     {kOpenAndCompleted, Event::kNote, kReceiving, Guard::kShareLeft, kSame},
     {kAll, Event::kVoidEntry, kReferring, Guard::kShareLeft, kSame},
     {kSent, Event::kVoidEntry, kReceiving, Guard::kShareLeft, kSame},
+    {kWithOutcomes, Event::kVoidOutcome, kReceiving, Guard::kOutcomeVoidable, kSame},
     {kOpen, Event::kProposeDate, kReferring, Guard::kSomethingDue, kSame},
     {kOpen, Event::kProposeDate, kReceiving, Guard::kSomethingDue, kSame},
     {kOpen, Event::kAgreeDate, kReferring, Guard::kOtherSideProposed, kSame},
@@ -217,6 +219,7 @@ constexpr std::array<EventWords, kEventCount> kEventWords = {{
     {"CLAIM", "referral.claimed"},
     {"NOTE", "referral.noted"},
     {"VOID_ENTRY", "referral.entry_voided"},
+    {"VOID_OUTCOME", "referral.outcome_voided"},
     {"PROPOSE_DATE", "referral.date_proposed"},
     {"AGREE_DATE", "referral.date_agreed"},
     {"REFUSE_DATE", "referral.date_refused"},
@@ -293,6 +296,8 @@ constexpr std::array<std::string_view, kGuardCount> kGuardTexts = {
     "it is a part of another referral",
     "it waits on no group's list",
     "it is protected",
+    "within 90 days of the end; by an outcome of the same end; access was not cut and nothing of that "
+    "person is erased",
 };
 
 constexpr bool IsEndConstexpr(State state) {

@@ -88,6 +88,7 @@ enum class Event : uint8_t {
   kClaim,
   kNote,
   kVoidEntry,
+  kVoidOutcome,
   kProposeDate,
   kAgreeDate,
   kRefuseDate,
@@ -109,7 +110,7 @@ enum class Event : uint8_t {
   kProgrammeEnding,
   kProgrammeGoesOn,
 };
-inline constexpr int kEventCount = 66;
+inline constexpr int kEventCount = 67;
 
 // Who may cause an event.
 enum class Actor : uint8_t { kReferring, kReceiving, kCoordinating, kSystem };
@@ -153,8 +154,9 @@ enum class Guard : uint8_t {
   kIsPart,
   kOnNoList,
   kIsProtected,
+  kOutcomeVoidable,
 };
-inline constexpr int kGuardCount = 35;
+inline constexpr int kGuardCount = 36;
 
 // Where an event leads: to a state, nowhere, or back to where the referral was before it came here.
 struct Target {

@@ -83,6 +83,7 @@ NOTE                | DRAFT DECLINED FORWARDED ENDED_WITHOUT_RESULT CANCELLED LA
 NOTE                | any-open COMPLETED | = | referring receiving
 VOID_ENTRY          | DRAFT any-open any-end | = | referring
 VOID_ENTRY          | any-open any-end | = | receiving
+VOID_OUTCOME        | COMPLETED ENDED_WITHOUT_RESULT | = | receiving
 PROPOSE_DATE        | any-open | = | referring receiving
 AGREE_DATE          | any-open | = | referring receiving
 REFUSE_DATE         | any-open | = | referring receiving

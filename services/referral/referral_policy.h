@@ -176,6 +176,7 @@ inline constexpr policy::MethodRule kEndReferralWithoutResult =
 inline constexpr policy::MethodRule kConfirmCancel = policy_internal::ByReceiving("ConfirmCancel");
 inline constexpr policy::MethodRule kRefuseCancel = policy_internal::ByReceiving("RefuseCancel");
 inline constexpr policy::MethodRule kRecordAppointment = policy_internal::ByReceiving("RecordAppointment");
+inline constexpr policy::MethodRule kVoidOutcome = policy_internal::ByReceiving("VoidOutcome");
 
 inline constexpr policy::MethodRule kReopenReferral = policy_internal::ByEither("ReopenReferral");
 inline constexpr policy::MethodRule kAssignReferral = policy_internal::Assigning("AssignReferral");
@@ -294,6 +295,7 @@ inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kListParts,
     &kDetachReferral,
     &kVoidEntry,
+    &kVoidOutcome,
 });
 
 // The method that causes each event. The system's events have none.
@@ -334,6 +336,7 @@ inline constexpr auto kEventMethods = std::to_array<EventMethod>({
     {Event::kClaim, &kClaimReferral},
     {Event::kNote, &kAddNote},
     {Event::kVoidEntry, &kVoidEntry},
+    {Event::kVoidOutcome, &kVoidOutcome},
     {Event::kProposeDate, &kProposeDate},
     {Event::kAgreeDate, &kAnswerDate},
     {Event::kRefuseDate, &kAnswerDate},

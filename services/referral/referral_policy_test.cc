@@ -72,6 +72,7 @@ const std::map<std::string, std::string>& Expected() {
       {"AnswerDate", "case R r"},
       {"AddNote", "case R r"},
       {"VoidEntry", "case R r"},
+      {"VoidOutcome", "case r"},
       {"ApproveReferral", "supervisor"},
       {"SettleFollowUp", "case R r"},
       {"RemindReferral", "coordinator"},

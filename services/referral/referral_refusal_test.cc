@@ -313,6 +313,7 @@ TEST_F(RefusalTest, AChangeWithoutAGoodRequestId) {
   refused(&Stub::AnswerDate, On<v1::AnswerDateRequest>(name));
   refused(&Stub::AddNote, On<v1::AddNoteRequest>(name));
   refused(&Stub::VoidEntry, On<v1::VoidEntryRequest>(name));
+  refused(&Stub::VoidOutcome, On<v1::VoidOutcomeRequest>(name));
   refused(&Stub::EraseReferral, On<v1::EraseReferralRequest>(name));
   refused(&Stub::SettleFollowUp, On<v1::SettleFollowUpRequest>(name));
   refused(&Stub::RuleOnCompetence, On<v1::RuleOnCompetenceRequest>(name));

@@ -181,6 +181,7 @@ void ReplacePersons(const v1::Referral& input, Step& step) {
     v1::Person& person = *next.add_persons();
     person = given;
     person.clear_outcome();
+    person.clear_voided_outcomes();
     v1::Disclosure& disclosure = *person.mutable_disclosure();
     disclosure.clear_recipient();
     const v1::Person* before = FindPerson(step.current, given.number());
@@ -591,6 +592,7 @@ ReferralRecord Continue(const ReferralRecord& old, const command::NewRecipient& 
     if (IsStopped(old, person.number())) continue;  // nothing further is disclosed of them
     *linked.add_persons() = person;
     linked.mutable_persons(linked.persons_size() - 1)->clear_outcome();
+    linked.mutable_persons(linked.persons_size() - 1)->clear_voided_outcomes();
   }
   if (to.telephone_handover.has_value()) *linked.mutable_telephone_handover() = *to.telephone_handover;
   *linked.mutable_hops() = old.hops();
@@ -897,7 +899,10 @@ absl::Status Apply(const command::RefuseCancel&, Step& step) {
 
 // Who coordinates is looked up again whenever it matters: agreements end, and others begin.
 void SetCoordinator(const std::optional<std::string>& found, ReferralRecord& next) {
-  if (found.has_value() && !IsProtected(next)) next.set_coordinating_body(*found);
+  if (!found.has_value() || IsProtected(next)) return;
+  // What was counted is in the figures of the one before.
+  if (*found != next.coordinating_body()) next.clear_outcomes_counted();
+  next.set_coordinating_body(*found);
 }
 
 absl::Status Apply(const command::Reminder& reminder, Step& step) {
@@ -1253,6 +1258,10 @@ absl::Status Apply(const command::VoidEntry& entry, Step& step) {
   return VoidEntry(entry, {step.OwnParty(), step.by.body, step.by.pseudonym}, step.now, step.decision);
 }
 
+absl::Status Apply(const command::VoidOutcome& given, Step& step) {
+  return VoidOutcome(given, {step.OwnParty(), step.by.body, step.by.pseudonym}, step.now, step.decision);
+}
+
 absl::Status Apply(const command::ProposeDate& propose, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckAhead("time", propose.time, step.now, kMaxDateAhead));
   v1::DateProposal& proposal = *step.next().mutable_date_proposal();
@@ -1553,6 +1562,12 @@ Refusal ReopenRefusal(const ReferralRecord& record, absl::Time now) {
   return nullptr;
 }
 
+Refusal VoidOutcomeRefusal(const ReferralRecord& record, absl::Time now) {
+  if (record.has_referring_erase_time() || record.has_receiving_erase_time()) return ShareErased;
+  if (record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT) return AccessEnded;
+  return now > TimeOf(record.end_time()) + kReopenWithin ? VoidTooLate : nullptr;
+}
+
 v1::Party PartyOf(Actor actor) {
   return actor == Actor::kReceiving ? v1::PARTY_RECEIVING : v1::PARTY_REFERRING;
 }
@@ -1660,6 +1675,8 @@ Refusal RefusalOf(Guard guard, const ReferralRecord& record, Actor actor, std::s
       return record.has_escalate_time() ? nullptr : NotEscalated;
     case Guard::kReopenable:
       return ReopenRefusal(record, now);
+    case Guard::kOutcomeVoidable:
+      return VoidOutcomeRefusal(record, now);
     case Guard::kOnNoList:
       return WaitsIn(record).has_value() ? AlreadyOnList : nullptr;
     case Guard::kInQueue:

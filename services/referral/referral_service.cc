@@ -51,7 +51,8 @@ Asked AskedOf(const Request& request, std::string new_name) {
   if constexpr (requires { request.visibility(); }) asked.visibility = request.visibility();
   if constexpr (std::is_same_v<Request, v1::ReportMisdirectedRequest> ||
                 std::is_same_v<Request, v1::SettleFollowUpRequest> ||
-                std::is_same_v<Request, v1::VoidEntryRequest>) {
+                std::is_same_v<Request, v1::VoidEntryRequest> ||
+                std::is_same_v<Request, v1::VoidOutcomeRequest>) {
     asked.visibility = v1::NOTE_VISIBILITY_OWN_SIDE;
   }
   if constexpr (requires { request.own_reference(); }) asked.own_reference = request.own_reference();
@@ -124,6 +125,11 @@ absl::Status FillCaseHolder(const store::Reader& reader, const ReferralRecord& r
                            rows::WhereItWent(reader, std::move(at)));
   if (last.has_value()) view.set_case_holding_body(last->case_holding_body());
   return absl::OkStatus();
+}
+
+// How many people there are is not for a coordinating body.
+bool KnowsPersons(const Authorized& as) {
+  return as.Is(Relation::kReferring) || as.Is(Relation::kReceiving);
 }
 
 // May this caller read the referral at all? Listings and watches show only these.
@@ -413,6 +419,9 @@ ReferralService::Reactor* ReferralService::ListReferralHistory(Context* context,
           if (!MayKnow(entry, found.as)) continue;
           v1::HistoryEntry& shown = *response->add_entries();
           shown = ToHistoryEntry(entry, *call.caller);
+          if (!KnowsPersons(found.as) && entry.event() == EventName(Event::kVoidOutcome)) {
+            shown.clear_voided_entry();
+          }
           if (!found.as.Is(Relation::kReceiving)) continue;
           WAYPOST_ASSIGN_OR_RETURN(const bool named, MayBeNamed(reader, entry.next_on_list(), *call.caller));
           if (named) shown.set_next_on_list(entry.next_on_list());
@@ -795,6 +804,12 @@ ReferralService::Reactor* ReferralService::AddNote(Context* context, const v1::A
 ReferralService::Reactor* ReferralService::VoidEntry(Context* context, const v1::VoidEntryRequest* request,
                                                      v1::Referral* response) {
   return Change(context, kVoidEntry, *request, response);
+}
+
+ReferralService::Reactor* ReferralService::VoidOutcome(Context* context,
+                                                       const v1::VoidOutcomeRequest* request,
+                                                       v1::Referral* response) {
+  return Change(context, kVoidOutcome, *request, response);
 }
 
 ReferralService::Reactor* ReferralService::SettleFollowUp(Context* context,

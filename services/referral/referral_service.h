@@ -86,6 +86,7 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* AnswerDate(Context*, const v1::AnswerDateRequest*, v1::Referral*) override;
   Reactor* AddNote(Context*, const v1::AddNoteRequest*, v1::Referral*) override;
   Reactor* VoidEntry(Context*, const v1::VoidEntryRequest*, v1::Referral*) override;
+  Reactor* VoidOutcome(Context*, const v1::VoidOutcomeRequest*, v1::Referral*) override;
   Reactor* SettleFollowUp(Context*, const v1::SettleFollowUpRequest*, v1::Referral*) override;
   Reactor* RemindReferral(Context*, const v1::RemindReferralRequest*, v1::Referral*) override;
   Reactor* RuleOnCompetence(Context*, const v1::RuleOnCompetenceRequest*, v1::Referral*) override;

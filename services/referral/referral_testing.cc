@@ -294,6 +294,11 @@ Command CommandFor(Event event, Actor by) {
           .note = 1,
           .reason = v1::VOID_REASON_WRONG_PERSON,
           .note_body = std::string(by == Actor::kReceiving ? kReceivingBody : kReferringBody)};
+    case Event::kVoidOutcome: {
+      v1::Outcome right = PositiveOutcome();
+      right.set_kind(v1::OUTCOME_KIND_PERSON_WITHDREW);
+      return command::VoidOutcome{.person = 1, .reason = v1::VOID_REASON_WRONG_CONTENT, .outcome = right};
+    }
     case Event::kRecordAppointment:
       return command::RecordAppointment{0, v1::APPOINTMENT_STATUS_SCHEDULED, next_week, "Europe/Madrid"};
     default:
@@ -451,6 +456,11 @@ ReferralRecord RecordReadyFor(State state, Event event, Actor actor) {
     record = After(actor, record, CommandFor(Event::kPlaceHold), HourAgo());
   }
   if (event == Event::kDetach && state != kNothing) record.set_part_of(std::string(kParentName));
+  if (event == Event::kVoidOutcome && state == kCompleted) {
+    // Somebody else has a result, whatever becomes of the first one's.
+    *record.add_persons() = CompletePerson(2);
+    *record.mutable_persons(1)->mutable_outcome() = PositiveOutcome();
+  }
   if (event == Event::kApprove && state == kDraft) record.set_draft_actor("p-somebody-else");
   return record;
 }

@@ -230,6 +230,16 @@ class Checker {
   void Details(std::string_view path, const v1::PersonDetails& details);
   void Alerts(std::string_view path, const v1::SafeguardingAlerts& alerts);
   void Outcomes(const google::protobuf::RepeatedPtrField<v1::PersonOutcome>& outcomes);
+  void Outcome(std::string_view path, const v1::Outcome& outcome);
+  // Why an entry is void, and in words where that is needed.
+  void Voiding(v1::VoidReason reason, std::string_view text) {
+    Required("reason", reason);
+    if (reason == v1::VOID_REASON_OTHER) {
+      RequiredEventText(text);
+    } else {
+      EventText(text);
+    }
+  }
   void Parts(const google::protobuf::RepeatedPtrField<v1::PartDecision>& parts);
   void AppointmentTime(std::string_view path, bool has_time, std::string_view zone);
 
@@ -359,14 +369,16 @@ void Checker::SectionsOfPerson(std::string_view path, const v1::PersonSections& 
 void Checker::Outcomes(const google::protobuf::RepeatedPtrField<v1::PersonOutcome>& outcomes) {
   Count("outcomes", outcomes.size(), kMaxPersons);
   for (int i = 0; i < outcomes.size(); ++i) {
-    const v1::Outcome& outcome = outcomes[i].outcome();
-    const std::string path = Cat("outcomes[", i, "].outcome");
-    if (!ParseDay(outcome.date()).has_value()) Add(Cat(path, ".date"), "must be a day, YYYY-MM-DD");
-    if (!outcome.follow_up_date().empty() && !ParseDay(outcome.follow_up_date()).has_value()) {
-      Add(Cat(path, ".follow_up_date"), "must be a day, YYYY-MM-DD");
-    }
-    Language(Cat(path, ".informed_language"), outcome.informed_language());
+    Outcome(Cat("outcomes[", i, "].outcome"), outcomes[i].outcome());
   }
+}
+
+void Checker::Outcome(std::string_view path, const v1::Outcome& outcome) {
+  if (!ParseDay(outcome.date()).has_value()) Add(Cat(path, ".date"), "must be a day, YYYY-MM-DD");
+  if (!outcome.follow_up_date().empty() && !ParseDay(outcome.follow_up_date()).has_value()) {
+    Add(Cat(path, ".follow_up_date"), "must be a day, YYYY-MM-DD");
+  }
+  Language(Cat(path, ".informed_language"), outcome.informed_language());
 }
 
 void Checker::Parts(const google::protobuf::RepeatedPtrField<v1::PartDecision>& parts) {
@@ -813,12 +825,16 @@ absl::Status Validate(const v1::VoidEntryRequest& request) {
       check.Add("note", "name a note or an appointment");
       break;
   }
-  check.Required("reason", request.reason());
-  if (request.reason() == v1::VOID_REASON_OTHER) {
-    check.RequiredEventText(request.text());
-  } else {
-    check.EventText(request.text());
-  }
+  check.Voiding(request.reason(), request.text());
+  return check.Done();
+}
+
+absl::Status Validate(const v1::VoidOutcomeRequest& request) {
+  Checker check(request);
+  check.NameAndEtag(request);
+  if (!IsPersonNumber(request.person())) check.Add("person", Cat("must be 1 to ", kMaxPersonNumber));
+  check.Outcome("outcome", request.outcome());
+  check.Voiding(request.reason(), request.text());
   return check.Done();
 }
 

@@ -50,6 +50,7 @@ absl::Status Validate(const v1::AnswerDateRequest& request);
 absl::Status Validate(const v1::RecordAppointmentRequest& request);
 absl::Status Validate(const v1::AddNoteRequest& request);
 absl::Status Validate(const v1::VoidEntryRequest& request);
+absl::Status Validate(const v1::VoidOutcomeRequest& request);
 absl::Status Validate(const v1::RemindReferralRequest& request);
 absl::Status Validate(const v1::RuleOnCompetenceRequest& request);
 absl::Status Validate(const v1::AssumeResponsibilityRequest& request);

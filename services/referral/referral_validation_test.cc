@@ -197,6 +197,12 @@ void AddWorking(std::vector<Sample>& samples) {
   voided.set_note(base::Cat(voided.name(), "/notes/3"));
   voided.set_reason(v1::VOID_REASON_OTHER);
   Add(voided, samples);
+  auto outcome = WithText<v1::VoidOutcomeRequest>();
+  outcome.set_person(1);
+  outcome.set_reason(v1::VOID_REASON_OTHER);
+  *outcome.mutable_outcome() = testing::PositiveOutcome();
+  outcome.mutable_outcome()->set_follow_up_date("2026-09-01");
+  Add(outcome, samples);
 }
 
 void AddReading(std::vector<Sample>& samples) {
@@ -473,7 +479,9 @@ TEST(Validate, OutputOnlyFieldsAreIgnored) {
   v1::CreateReferralRequest request = Create();
   request.mutable_referral()->set_name("made up");
   request.mutable_referral()->set_case_holding_body("me");
-  request.mutable_referral()->mutable_persons(0)->mutable_outcome()->set_date("whenever");
+  v1::Person& person = *request.mutable_referral()->mutable_persons(0);
+  person.mutable_outcome()->set_date("whenever");
+  person.add_voided_outcomes()->mutable_outcome()->set_date("whenever");
   EXPECT_THAT(Wrong(request), IsEmpty());
 }
 

@@ -55,9 +55,20 @@ void CopyScreenedPerson(const v1::Person& from, v1::Person& to) {
   *to.mutable_accessibility_needs() = from.accessibility_needs();
 }
 
+// The receiving body gives outcomes: who voided one is shown to it alone.
+void HideWhoVoided(v1::Referral& view) {
+  for (v1::Person& person : *view.mutable_persons()) {
+    for (v1::VoidedOutcome& wrong : *person.mutable_voided_outcomes()) {
+      wrong.mutable_voided()->clear_actor();
+    }
+  }
+}
+
 void CopyPersons(const ReferralRecord& record, const policy::Authorized& as, v1::Referral& view) {
   if (as.Is(Relation::kReferring)) {
-    if (!record.has_referring_erase_time()) *view.mutable_persons() = record.persons();
+    if (record.has_referring_erase_time()) return;
+    *view.mutable_persons() = record.persons();
+    if (!as.Is(Relation::kReceiving)) HideWhoVoided(view);
     return;
   }
   if (!as.Is(Relation::kReceiving) || !HasScreening(record)) return;

@@ -72,6 +72,13 @@ void FillFacts(const ReferralRecord& record, const policy::Authorized& as, uint3
     for (const v1::Person& each : record.withdrawn_persons()) {
       if (each.number() == person) *response.mutable_person() = each;
     }
+    // Who voided an outcome is the receiving body's to know.
+    const bool hides = response.has_person() && !as.Is(policy::Relation::kReceiving);
+    if (hides) {
+      for (v1::VoidedOutcome& wrong : *response.mutable_person()->mutable_voided_outcomes()) {
+        wrong.mutable_voided()->clear_actor();
+      }
+    }
   }
   for (const storage::v1::SectionRecord& section : found.sections) {
     const bool opened =

@@ -1,8 +1,11 @@
 #include "services/referral/statistics_counting.h"
 
+#include <algorithm>
 #include <map>
 
+#include "absl/time/civil_time.h"
 #include "common/api/resource.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_protection.h"
 
 namespace waypost::referral {
@@ -40,6 +43,10 @@ bool IsStart(Event event) {
 
 absl::Time TimeOf(const google::protobuf::Timestamp& time) {
   return api::FromTimestamp(time);
+}
+
+absl::CivilMonth MonthOf(const google::protobuf::Timestamp& time) {
+  return absl::ToCivilMonth(TimeOf(time), absl::UTCTimeZone());
 }
 
 // The record with the clock that is judged as the one of what is due: one that rests or is set aside keeps
@@ -115,6 +122,7 @@ class Counting {
   }
 
   void End() {
+    next_.clear_outcomes_counted();
     uint32_t reason = 0;
     if (next_.state() == kDeclined) reason = static_cast<uint32_t>(next_.decline().reason());
     if (next_.state() == kCancelled) reason = static_cast<uint32_t>(next_.cancel_reason());
@@ -122,15 +130,43 @@ class Counting {
     if (next_.state() != kCompleted && next_.state() != kEndedWithoutResult) return;
     std::map<v1::OutcomeKind, int64_t> people;
     for (const v1::Person& person : next_.persons()) ++people[person.outcome().kind()];
-    for (const auto& [kind, count] : people) {
-      Add(v1::STATISTICS_MEASURE_OUTCOME, static_cast<uint32_t>(kind), count);
-      Add(v1::STATISTICS_MEASURE_OUTCOME, kOfReferrals + static_cast<uint32_t>(kind));
+    *next_.mutable_outcomes_counted()->mutable_time() = next_.update_time();
+    for (const auto& [kind, count] : people) AddOutcome(kind, count);
+  }
+
+  // Counts of a month that is over stand, the wrong ones too.
+  void OutcomeVoided() {
+    if (!next_.has_outcomes_counted()) return;
+    if (MonthOf(next_.outcomes_counted().time()) != MonthOf(next_.update_time())) return;
+    for (const v1::Person& person : next_.persons()) {
+      const v1::Person* const before = FindPerson(before_, person.number());
+      if (before == nullptr || before->outcome().kind() == person.outcome().kind()) continue;
+      AddOutcome(before->outcome().kind(), -1);
+      AddOutcome(person.outcome().kind(), 1);
     }
   }
 
   std::vector<Counted> Take() && { return std::move(counts_); }
 
  private:
+  // People of one outcome, more or fewer; the referral with the first of them, and without the last.
+  void AddOutcome(v1::OutcomeKind kind, int64_t people) {
+    auto& counted = *next_.mutable_outcomes_counted()->mutable_people();
+    const auto detail = static_cast<uint32_t>(kind);
+    auto held = std::find_if(counted.begin(), counted.end(),
+                             [detail](const Counted& each) { return each.detail() == detail; });
+    if (held == counted.end()) {
+      counted.Add()->set_measure(v1::STATISTICS_MEASURE_OUTCOME);
+      held = counted.end() - 1;
+      held->set_detail(detail);
+    }
+    const int64_t before = held->count();
+    held->set_count(before + people);
+    Add(v1::STATISTICS_MEASURE_OUTCOME, detail, people);
+    if (before == 0) Add(v1::STATISTICS_MEASURE_OUTCOME, kOfReferrals + detail);
+    if (held->count() == 0) Add(v1::STATISTICS_MEASURE_OUTCOME, kOfReferrals + detail, -1);
+  }
+
   void Add(v1::StatisticsMeasure measure, uint32_t detail, int64_t count = 1) {
     Counted& counted = counts_.emplace_back();
     counted.set_measure(measure);
@@ -155,6 +191,7 @@ std::vector<Counted> CountChange(const ReferralRecord& before, Event event, cons
   counting.Step(event);
   if (event == Event::kEscalate || event == Event::kLapse) counting.Silence();
   if (IsEnd(next.state()) && !IsEnd(before.state())) counting.End();
+  if (event == Event::kVoidOutcome) counting.OutcomeVoided();
   return std::move(counting).Take();
 }
 

@@ -1,7 +1,8 @@
 // What a change of a referral counts for in the statistics, and for which bodies. Pure; thread-safe. What
 // each measure is: waypost/referral/v1/statistics.proto.
 //
-// A thing is counted when it happens, and stays counted. Its month is that of the change, in UTC.
+// A thing is counted when it happens, and stays counted; but an outcome that is voided in the month in which
+// it was counted, and for the same bodies, is taken back. Its month is that of the change, in UTC.
 #ifndef WAYPOST_SERVICES_REFERRAL_STATISTICS_COUNTING_H_
 #define WAYPOST_SERVICES_REFERRAL_STATISTICS_COUNTING_H_
 

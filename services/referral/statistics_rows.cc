@@ -27,9 +27,12 @@ std::string MonthPrefix(std::string_view body, v1::StatisticsSide side, absl::Ci
 
 void AddTo(StatisticsRecord& record, const Counted& counted) {
   const auto key = [](const Counted& count) { return CountKey{count.measure(), count.detail()}; };
-  for (Counted& count : *record.mutable_counts()) {
-    if (key(count) != key(counted)) continue;
-    count.set_count(count.count() + counted.count());
+  auto& counts = *record.mutable_counts();
+  for (auto count = counts.begin(); count != counts.end(); ++count) {
+    if (key(*count) != key(counted)) continue;
+    count->set_count(count->count() + counted.count());
+    // All of it was taken back: as if there had been none.
+    if (count->count() == 0) counts.erase(count);
     return;
   }
   Counted& added = *record.add_counts();

@@ -182,8 +182,10 @@ TEST_F(StatisticsTest, TheCountsAreThoseOfTheHistories) {
     }
   }
   EXPECT_GT(all, 100);
-  for (const auto& [which, total] : totals) {
+  for (auto& [which, total] : totals) {
     const auto& [body, side, month] = which;
+    // What was taken back whole is not kept.
+    std::erase_if(total, [](const auto& count) { return count.second == 0; });
     const auto period = *ParsePeriod(month, v1::STATISTICS_PERIOD_KIND_MONTH);
     for (const auto breakdown : {v1::STATISTICS_BREAKDOWN_THEME, v1::STATISTICS_BREAKDOWN_COUNTER_BODY}) {
       const auto table =
@@ -206,7 +208,7 @@ void StatisticsTest::Play() {
       continue;
     }
     const std::string& name = names[random() % names.size()];
-    switch (random() % 6) {
+    switch (random() % 7) {
       case 0:
         (void)Do(now_receiver, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(name));
         break;
@@ -226,6 +228,16 @@ void StatisticsTest::Play() {
           return forward;
         }());
         break;
+      case 5: {
+        auto right = On<v1::VoidOutcomeRequest>(name);
+        right.set_person(1);
+        right.set_reason(v1::VOID_REASON_WRONG_CONTENT);
+        *right.mutable_outcome() = PositiveOutcome();
+        right.mutable_outcome()->set_kind(random() % 2 == 0 ? v1::OUTCOME_KIND_ADVISED
+                                                            : v1::OUTCOME_KIND_ENROLLED);
+        (void)Do(now_receiver, &Stub::VoidOutcome, right);
+        break;
+      }
       default:
         (void)Do(now_referrer, &Stub::ReportMisdirected, On<v1::ReportMisdirectedRequest>(name));
     }

@@ -180,15 +180,35 @@ bool IsInternal(const ReferralRecord& record) {
   return !record.referring().body().empty() && record.referring().body() == record.receiving().body();
 }
 
-void MoveBodies(const Moves& moves, ReferralRecord& record) {
-  const bool was_internal = IsInternal(record);
-  MoveSide(moves, *record.mutable_referring());
-  if (FindMove(moves, record.receiving().body()) != nullptr) {
-    // Who voided one was of the predecessor.
-    for (v1::Appointment& appointment : *record.mutable_appointments()) {
-      if (appointment.has_voided()) appointment.mutable_voided()->clear_actor();
+namespace {
+
+// What was counted stays in the figures of who was there then.
+void LeaveCounts(const Moves& moves, ReferralRecord& record) {
+  const bool moves_any = FindMove(moves, record.referring().body()) != nullptr ||
+                         FindMove(moves, record.receiving().body()) != nullptr ||
+                         FindMove(moves, record.coordinating_body()) != nullptr;
+  if (moves_any) record.clear_outcomes_counted();
+}
+
+// Who voided an appointment or an outcome was of the predecessor.
+void ForgetWhoVoided(ReferralRecord& record) {
+  for (v1::Appointment& appointment : *record.mutable_appointments()) {
+    if (appointment.has_voided()) appointment.mutable_voided()->clear_actor();
+  }
+  for (v1::Person& person : *record.mutable_persons()) {
+    for (v1::VoidedOutcome& wrong : *person.mutable_voided_outcomes()) {
+      wrong.mutable_voided()->clear_actor();
     }
   }
+}
+
+}  // namespace
+
+void MoveBodies(const Moves& moves, ReferralRecord& record) {
+  const bool was_internal = IsInternal(record);
+  LeaveCounts(moves, record);
+  MoveSide(moves, *record.mutable_referring());
+  if (FindMove(moves, record.receiving().body()) != nullptr) ForgetWhoVoided(record);
   if (!IsCut(record) && !record.receiving().body().empty()) MoveSide(moves, *record.mutable_receiving());
   MoveBody(moves, *record.mutable_coordinating_body());
   MoveBody(moves, *record.mutable_case_holding_body());
