@@ -347,6 +347,15 @@ grpc::Status FakeReferrals::VoidEntry(grpc::ServerContext*, const referral::v1::
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::VoidOutcome(grpc::ServerContext*, const referral::v1::VoidOutcomeRequest* request,
+                                        referral::v1::Referral* response) {
+  const std::lock_guard lock(mutex_);
+  received_.outcomes_voided.push_back(*request);
+  response->set_name(request->name());
+  response->set_state(referral::v1::REFERRAL_STATE_COMPLETED);
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::CompleteReferral(grpc::ServerContext*,
                                              const referral::v1::CompleteReferralRequest* request,
                                              referral::v1::Referral* response) {

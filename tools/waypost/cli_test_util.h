@@ -240,6 +240,8 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
                                referral::v1::Referral* response) override;
   grpc::Status VoidEntry(grpc::ServerContext* context, const referral::v1::VoidEntryRequest* request,
                          referral::v1::Referral* response) override;
+  grpc::Status VoidOutcome(grpc::ServerContext* context, const referral::v1::VoidOutcomeRequest* request,
+                           referral::v1::Referral* response) override;
   grpc::Status CompleteReferral(grpc::ServerContext* context,
                                 const referral::v1::CompleteReferralRequest* request,
                                 referral::v1::Referral* response) override;
@@ -308,6 +310,7 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
     std::vector<referral::v1::DeclineReferralRequest> declined;
     std::vector<referral::v1::AddNoteRequest> noted;
     std::vector<referral::v1::VoidEntryRequest> voided;
+    std::vector<referral::v1::VoidOutcomeRequest> outcomes_voided;
     referral::v1::CompleteReferralRequest completed;
     referral::v1::CancelReferralRequest cancelled;
     std::string parts_of;

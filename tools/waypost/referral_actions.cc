@@ -31,6 +31,9 @@ FlagOptions ActionFlags(const ReferralAction& action) {
   options.flatten = {"appointment"};
   // Flags of their own (OutcomeFlags), or JSON for each person.
   if (action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr) options.skip.insert("outcomes");
+  for (const char* said_by_flags : {"person", "outcome"}) {
+    if (action.method == "VoidOutcome") options.skip.insert(said_by_flags);
+  }
   if (action.method == "CancelReferral") options.skip.insert("parts");
   options.rename = {
       {"disclosures", "disclosure"}, {"persons", "person"}, {"places", "place"}, {"readers", "reader"}};
@@ -54,8 +57,10 @@ FlagOptions ActionFlags(const ReferralAction& action) {
       {"places", R"(for a person, as {"person":1,"groupId":"alpha"})"},
       {"out_of_order_reason", "why before others who stand before it on the group's list"},
   };
-  if (action.method == "VoidEntry") {
+  if (action.method == "VoidEntry" || action.method == "VoidOutcome") {
     options.help["text"] = "in words; encrypted, for the own side, at most 4,000 characters";
+  }
+  if (action.method == "VoidEntry") {
     options.help["note"] = "the note, as referrals/01jd…/notes/3 or 3";
     options.help["appointment"] = "the appointment, by its number";
   }
@@ -78,6 +83,19 @@ absl::Status FillOutcomes(const OutcomeFlags& flags, const ValueContext& context
   for (const std::string& text : flags.outcomes) {
     WAYPOST_ASSIGN_OR_RETURN(*request.add_outcomes(), OneOutcome(text, flags, context));
   }
+  return absl::OkStatus();
+}
+
+// The right outcome of one person; without the flag, as the request's JSON has it.
+absl::Status FillRightOutcome(const OutcomeFlags& flags, const ValueContext& context,
+                              pb::VoidOutcomeRequest& request) {
+  if (flags.outcomes.empty() && request.has_outcome()) return absl::OkStatus();
+  if (flags.outcomes.size() != 1) {
+    return error::InvalidField("--outcome", "give the right one of one person, as 1=provided");
+  }
+  WAYPOST_ASSIGN_OR_RETURN(pb::PersonOutcome right, OneOutcome(flags.outcomes[0], flags, context));
+  request.set_person(right.person());
+  *request.mutable_outcome() = std::move(*right.mutable_outcome());
   return absl::OkStatus();
 }
 
@@ -110,7 +128,8 @@ void FillParts(const PartFlags& flags, pb::CancelReferralRequest& request) {
 void AddAction(CLI::App& group, Session& session, const ReferralAction& action) {
   auto parts = std::make_shared<PartFlags>();
   auto outcomes = std::make_shared<OutcomeFlags>();
-  const bool has_outcomes = action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr;
+  const bool has_outcomes = action.method == "VoidOutcome" ||
+                            action.request.GetDescriptor()->FindFieldByName("outcomes") != nullptr;
   CallCommand command = {.name = ActionName(action.method),
                          .help = action.help,
                          .method = "waypost.referral.v1.ReferralService/" + action.method,
@@ -128,6 +147,9 @@ void AddAction(CLI::App& group, Session& session, const ReferralAction& action) 
       auto& request = static_cast<pb::VoidEntryRequest&>(message);
       const bool by_number = request.has_note() && request.note().find('/') == std::string::npos;
       if (by_number) request.set_note(base::Cat(request.name(), "/notes/", request.note()));
+    }
+    if (method == "VoidOutcome") {
+      return FillRightOutcome(*outcomes, session.values(), static_cast<pb::VoidOutcomeRequest&>(message));
     }
     if (method == "CompleteReferral") {
       return FillOutcomes<pb::CompleteReferralRequest>(*outcomes, session.values(), message);
@@ -255,6 +277,8 @@ std::vector<ReferralAction> ReferralActions() {
       Action<pb::AddNoteRequest>("AddNote", "Add a note", {"visibility", "text"}),
       Action<pb::VoidEntryRequest>("VoidEntry", "Void a wrong note or appointment of the own body",
                                    {"reason"}),
+      Action<pb::VoidOutcomeRequest>("VoidOutcome", "Void a person's wrong outcome, and record the right one",
+                                     {"reason"}),
       Action<pb::PlaceLegalHoldRequest>("PlaceLegalHold",
                                         "Keep the own body's share from being erased (supervisor)", {"law"}),
       Action<pb::ReleaseLegalHoldRequest>("ReleaseLegalHold", "Let it be erased again (supervisor)"),

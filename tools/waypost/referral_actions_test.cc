@@ -281,5 +281,31 @@ TEST(ReferralActionsTest, FillsTheOutcomesOfPeople) {
   }
 }
 
+TEST(ReferralActionsTest, VoidsAnOutcomeWithTheRightOne) {
+  FakeServer server;
+  Runner runner;
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"referral", "void-outcome", "01jd", "--reason", "wrong-content"});
+    words.insert(words.end(), {"--informed-by", "receiving-body", "--informed-how", "in-person",
+                               "--informed-language", "es", "--server", server.address()});
+    return runner.Run(words);
+  };
+  const RunResult result = run({"--outcome", "2=no-place", "--date", "2026-02-27", "--remedy", "objection"});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  ASSERT_EQ(server.referrals.received().outcomes_voided.size(), 1u);
+  const pb::VoidOutcomeRequest request = server.referrals.received().outcomes_voided[0];
+  EXPECT_EQ(request.name(), "referrals/01jd");
+  EXPECT_EQ(request.person(), 2u);
+  EXPECT_EQ(request.reason(), pb::VOID_REASON_WRONG_CONTENT);
+  EXPECT_EQ(request.outcome().kind(), pb::OUTCOME_KIND_NO_PLACE);
+  EXPECT_EQ(request.outcome().date(), "2026-02-27");
+  EXPECT_EQ(request.outcome().remedy(), pb::REMEDY_OBJECTION);
+  EXPECT_EQ(request.outcome().informed_by(), pb::INFORMED_BY_RECEIVING_BODY);
+  EXPECT_EQ(run({}).code, ExitCode::kUsage) << "what is right has to be said";
+  EXPECT_EQ(run({"--outcome", "1=provided", "--outcome", "2=advised"}).code, ExitCode::kUsage)
+      << "one by one";
+  EXPECT_EQ(server.referrals.received().outcomes_voided.size(), 1u);
+}
+
 }  // namespace
 }  // namespace waypost::cli
