@@ -242,6 +242,20 @@ class FamilyOfFour:
         outcomes.append(cases.outcome(4, "NEED_MET_ELSEWHERE", day, "es"))
         answer = self.desk.send(who, "CompleteReferral", {"name": self.name, "outcomes": outcomes})
         self.desk.state_is(answer, "COMPLETED")
+        self.put_right(day)
+
+    def put_right(self, day):
+        who = self.cast.pont
+        self.report.step(who.title, "voids one outcome: the daughter has her place in a course, too",
+                         "The wrong one stays with her, marked; the referral stays as it ended.")
+        answer = self.desk.send(who, "VoidOutcome",
+                                {"name": self.name, "person": 3, "reason": "VOID_REASON_WRONG_CONTENT",
+                                 "outcome": cases.outcome(3, "ENROLLED", day, "es")["outcome"]})
+        third = next((p for p in answer.message.get("persons", []) if p.get("number") == 3), {})
+        wrong = [v["outcome"]["kind"] for v in third.get("voidedOutcomes", [])]
+        self.report.check("hers is put right, and the wrong one is kept as void",
+                          third.get("outcome", {}).get("kind") == "OUTCOME_KIND_ENROLLED"
+                          and wrong == ["OUTCOME_KIND_ADVISED"], f"{answer} {third}")
 
     def looked_back_on(self):
         who = self.cast.fuenlabrada
@@ -257,7 +271,7 @@ class FamilyOfFour:
             self.report.row(f"person {person['number']}: {kinds[-1].lower().replace('_', ' ')} on "
                             f"{outcome.get('date')}, told in {outcome.get('informedLanguage')}")
         self.report.equal("an outcome per person", kinds,
-                          ["ENROLLED", "ENROLLED", "ADVISED", "NEED_MET_ELSEWHERE"])
+                          ["ENROLLED", "ENROLLED", "ENROLLED", "NEED_MET_ELSEWHERE"])
         history = self.desk.read(who, "ListReferralHistory", {"name": self.name}).message.get("entries", [])
         self.report.row("history: " + " → ".join(entry["event"] for entry in history))
         self.report.check("nothing is missing in the history", history
