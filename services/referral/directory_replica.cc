@@ -11,6 +11,7 @@
 #include "common/store/keys.h"
 #include "common/territory/territory.h"
 #include "services/referral/programme_rows.h"
+#include "services/referral/required_documents.h"
 #include "services/referral/succession_rows.h"
 
 namespace waypost::referral {
@@ -28,6 +29,10 @@ std::string UnitKey(std::string_view name) {
 std::string OfferKey(std::string_view name) {
   return KeyBuilder().Text("dir.offer").Text(name).Take();
 }
+// Beside the offer's row, which ends with its groups: only of those that require any.
+std::string DocumentsKey(std::string_view offer) {
+  return KeyBuilder().Text("dir.offer_documents").Text(offer).Take();
+}
 std::string ProgrammeKey(std::string_view name) {
   return KeyBuilder().Text("dir.programme").Text(name).Take();
 }
@@ -36,7 +41,7 @@ std::string AgreementsKey(type::v1::Theme theme, std::string_view territory) {
 }
 // The number is raised when the rows change their form: the replica is then made anew.
 std::string CursorKey() {
-  return KeyBuilder().Text("dir.cursor").Uint(8).Take();
+  return KeyBuilder().Text("dir.cursor").Uint(9).Take();
 }
 
 struct BodyRow {
@@ -175,8 +180,21 @@ absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, 
         .Text(group.cohort_start_date());
   }
   writer.Put(OfferKey(offer.name()), value.key());
+  if (offer.required_documents().empty()) {
+    writer.Delete(DocumentsKey(offer.name()));
+  } else {
+    writer.Put(DocumentsKey(offer.name()), KeptDocuments(offer.required_documents()).SerializeAsString());
+  }
   return rows::PutOfferUnder(writer, offer.name(), row.has_value() ? row->programme : std::string(),
                              offer.programme());
+}
+
+absl::StatusOr<DocumentsPtr> ReadDocuments(const store::Reader& reader, std::string_view offer) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, reader.Get(DocumentsKey(offer)));
+  if (!value.has_value()) return DocumentsPtr();
+  auto documents = std::make_shared<storage::v1::RequiredDocuments>();
+  if (!documents->ParseFromString(*value)) return error::DataLoss("the documents of an offer");
+  return DocumentsPtr(std::move(documents));
 }
 
 struct ProgrammeRow {
@@ -335,13 +353,15 @@ absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& read
   if (!row->programme.empty()) {
     WAYPOST_ASSIGN_OR_RETURN(programme, ReadProgramme(reader, row->programme));
   }
+  WAYPOST_ASSIGN_OR_RETURN(DocumentsPtr documents, ReadDocuments(reader, offer));
   return OfferFacts{.exists = true,
                     .active = row->status == directory::v1::OFFER_STATUS_ACTIVE,
                     .provider = std::move(row->provider),
                     .enrolment = row->kind == directory::v1::OFFER_KIND_ENROLMENT,
                     .programme = std::move(row->programme),
                     .programme_end = std::move(programme.end),
-                    .groups = std::move(row->groups)};
+                    .groups = std::move(row->groups),
+                    .required_documents = std::move(documents)};
 }
 
 absl::StatusOr<std::string> DirectoryReplica::FindCoordinator(const store::Reader& reader,

@@ -5,6 +5,7 @@
 //   ("dir.unit", name)                   status, kind, revision, calendar; whose it is, its name says
 //   ("dir.offer", name)                  provider, status, revision, kind, theme, first territory, programme;
 //                                        of each group: id, declared places, first day of its cohort
+//   ("dir.offer_documents", offer)       what it requires; none where that is nothing
 //   ("dir.programme", name)              revision, last day
 //   offers of programmes                 see programme_rows.h, which is told of every end that changes
 //   ("dir.agreements", theme, territory) of each agreement: name, coordinating body, first and last day,

@@ -240,6 +240,54 @@ TEST_F(ReplicaTest, AnOfferFromBeforeItKeptProgrammesIsReadUntilTheReplicaIsMade
   EXPECT_EQ(*replica_.Cursor(), "") << "from the beginning";
 }
 
+TEST_F(ReplicaTest, KnowsWhatOffersRequireBesideTheirGroups) {
+  WatchChangesResponse changes;
+  AddOffer(changes, "offers/o", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 1);
+  directory::v1::Offer& offer = *changes.mutable_changes(0)->mutable_offer();
+  offer.add_groups()->set_group_id("alpha");
+  type::v1::LocalizedText& passport = *offer.add_required_documents();
+  (*passport.mutable_text())["es"] = "Pasaporte";
+  passport.set_original_language("es");
+  AddOffer(changes, "offers/p", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 1);
+  Apply(changes, "c1");
+  const OfferFacts facts = FindOffer("offers/o");
+  ASSERT_NE(facts.required_documents, nullptr);
+  ASSERT_EQ(facts.required_documents->documents_size(), 1);
+  EXPECT_EQ(facts.required_documents->documents(0).text().at("es"), "Pasaporte");
+  EXPECT_NE(facts.FindGroup("alpha"), nullptr);
+  EXPECT_EQ(FindOffer("offers/p").required_documents, nullptr);
+  WatchChangesResponse later;
+  AddOffer(later, "offers/o", "bodies/a", directory::v1::OFFER_STATUS_ACTIVE, 3);
+  Apply(later, "c2");
+  EXPECT_EQ(FindOffer("offers/o").required_documents, nullptr) << "it requires none any more";
+  Apply(changes, "c2");
+  EXPECT_EQ(FindOffer("offers/o").required_documents, nullptr) << "what is older changes nothing";
+}
+
+TEST_F(ReplicaTest, AReplicaFromBeforeItKeptDocumentsIsReadUntilItIsMadeAnew) {
+  ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
+                writer.Put(store::KeyBuilder().Text("dir.offer").Text("offers/o").Take(),
+                           store::KeyBuilder()
+                               .Text("bodies/a")
+                               .Uint(directory::v1::OFFER_STATUS_ACTIVE)
+                               .Int(7)
+                               .Uint(directory::v1::OFFER_KIND_ENROLMENT)
+                               .Uint(type::v1::THEME_LANGUAGE)
+                               .Text("ES300")
+                               .Text("")
+                               .Text("alpha")
+                               .Uint(13)
+                               .Text("")
+                               .Take());
+                writer.Put(store::KeyBuilder().Text("dir.cursor").Uint(8).Take(), "c1");
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_TRUE(FindOffer("offers/o").active);
+  EXPECT_NE(FindOffer("offers/o").FindGroup("alpha"), nullptr);
+  EXPECT_EQ(FindOffer("offers/o").required_documents, nullptr);
+  EXPECT_EQ(*replica_.Cursor(), "") << "from the beginning";
+}
+
 // Unread, the feed's units and offers would stay unknown until each changes.
 TEST_F(ReplicaTest, AReplicaFromBeforeItKeptUnitsAndOffersIsMadeAnew) {
   ASSERT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {

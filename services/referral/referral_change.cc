@@ -29,6 +29,7 @@
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
+#include "services/referral/required_documents.h"
 #include "services/referral/rights_repository.h"
 #include "services/referral/statistics_counting.h"
 #include "services/referral/statistics_rows.h"
@@ -515,6 +516,15 @@ absl::StatusOr<Commitments> CommitmentsFor(const store::Reader& reader, const As
   return asked.name.empty() ? prepared.content.commitments : prepared.sent;
 }
 
+// Advice on the documents of those whose sections the request gives: what is sealed is opened for no advice.
+void TellNotHeld(const Asked& asked, const ReferralRecord& next, v1::Referral& response) {
+  if (asked.sections == nullptr) return;
+  const Speaks speaks = asked.name.empty() ? Speaks::kOfAll : Speaks::kOfThose;
+  for (v1::DocumentsNotHeld& one : NotHeld(next, *asked.sections, speaks)) {
+    *response.add_documents_not_held() = std::move(one);
+  }
+}
+
 policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked,
                                const policy::Caller& caller) {
   if (current.state() != kNothing) return RelationsOf(current, caller);
@@ -805,6 +815,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   WAYPOST_RETURN_IF_ERROR(RunWhatFollows(mutation, as, clockwork_, decision));
   FillReferral(decision.next, as, now, response);
   if (as.Is(policy::Relation::kReceiving)) response.set_next_on_list(news->next_on_list);
+  TellNotHeld(asked, decision.next, response);
   WAYPOST_RETURN_IF_ERROR(TellPossible(mutation, as, duplicates, response));
   WAYPOST_RETURN_IF_ERROR(FillParts(writer, decision.next, as, response));
   return FillGroups(writer, decision.next, as, response);

@@ -171,8 +171,8 @@ command::Submit SubmitOf(const v1::SubmitReferralRequest& request, std::string n
 Command CommandOf(const v1::AcknowledgeReferralRequest&) {
   return command::Acknowledge{};
 }
-Command CommandOf(const v1::RequestInformationRequest&) {
-  return command::RequestInformation{};
+Command CommandOf(const v1::RequestInformationRequest& request) {
+  return command::RequestInformation{.documents = {request.documents().begin(), request.documents().end()}};
 }
 Command CommandOf(const v1::ProvideInformationRequest&) {
   return command::ProvideInformation{};
@@ -208,6 +208,7 @@ Command CommandOf(const v1::DeclineReferralRequest& request) {
   decline.decline.set_reason(request.reason());
   decline.decline.set_declined_by(request.declined_by());
   decline.decline.set_suggested_body(request.suggested_body());
+  *decline.decline.mutable_missing_documents() = request.missing_documents();
   return decline;
 }
 

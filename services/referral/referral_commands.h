@@ -59,6 +59,9 @@ struct EnrolledPerson {
   std::string enrolment;
 };
 
+// What an offer requires, as the service knows it from the directory. Null: nothing.
+using DocumentsPtr = std::shared_ptr<const storage::v1::RequiredDocuments>;
+
 namespace command {
 
 struct Create {
@@ -66,11 +69,14 @@ struct Create {
   v1::Referral referral;
   std::vector<FilledSections> filled;
   std::string path = {};  // of which it is a step; made by the service
+  // What the service knows from the directory; of what is sent at once, in Submit.
+  DocumentsPtr required_documents = nullptr;
 };
 struct Update {
   v1::Referral referral;
   std::vector<FilledSections> filled;
   std::vector<std::string> paths;
+  DocumentsPtr required_documents = nullptr;  // of the offer that it then has, from the directory
 };
 struct Approve {};
 struct Submit {
@@ -79,9 +85,12 @@ struct Submit {
   bool approval_required = false;  // the referring body has all its referrals approved
   std::string coordinating_body;
   SideCalendars calendars = {};
+  DocumentsPtr required_documents = nullptr;
 };
 struct Acknowledge {};
-struct RequestInformation {};
+struct RequestInformation {
+  std::vector<uint32_t> documents = {};  // required ones that it is about, by number
+};
 struct ProvideInformation {};
 struct InformationLapse {};
 struct Waitlist {
@@ -126,6 +135,7 @@ struct NewRecipient {
   std::vector<std::string> readers = {};  // at the new recipient, of a protected referral
   // What the service knows from the directory: whoever sends it on by its own wish has that approved.
   bool approval_required = false;
+  DocumentsPtr required_documents = nullptr;  // of the offer that is asked for there
 };
 struct ConfirmForward {
   NewRecipient to;

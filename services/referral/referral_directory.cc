@@ -188,13 +188,19 @@ class Check {
       : bodies_(bodies), reader_(reader), call_(call), current_(current), named_(bodies, reader, call.now) {}
 
   absl::StatusOr<Command> Of(const command::Submit& submit);
+  absl::StatusOr<Command> Of(const command::Create& create);
+  absl::StatusOr<Command> Of(const command::Update& update);
   absl::StatusOr<Command> Of(const command::Waitlist& waitlist);
   absl::StatusOr<Command> Of(const command::OfferPlace& offer);
   absl::StatusOr<Command> Of(const command::Accept& accept);
   absl::StatusOr<Command> Of(const command::Reopen& reopen);
   // Of what a body sends on by its own wish. A duty to forward and a ruling leave it no choice.
-  absl::StatusOr<Command> Of(const command::ConfirmForward& confirm) { return OfSender(confirm); }
-  absl::StatusOr<Command> Of(const command::HandOver& hand_over) { return OfSender(hand_over); }
+  absl::StatusOr<Command> Of(const command::ConfirmForward& confirm) {
+    return OfSender(confirm, current_.forward_proposal().offer());
+  }
+  absl::StatusOr<Command> Of(const command::HandOver& hand_over) {
+    return OfSender(hand_over, hand_over.to.offer);
+  }
   template <typename Kind>
   absl::StatusOr<Command> Of(const Kind& kind) {
     WAYPOST_RETURN_IF_ERROR(Look(kind));
@@ -203,10 +209,11 @@ class Check {
 
  private:
   template <typename Kind>
-  absl::StatusOr<Command> OfSender(const Kind& kind) {
+  absl::StatusOr<Command> OfSender(const Kind& kind, const std::string& offer) {
     WAYPOST_RETURN_IF_ERROR(Look(kind));
     Kind filled = kind;
     WAYPOST_ASSIGN_OR_RETURN(filled.to.approval_required, HasAllApproved(call_.caller->body));
+    WAYPOST_ASSIGN_OR_RETURN(filled.to.required_documents, DocumentsOf(offer));
     return Command(std::move(filled));
   }
   template <typename Kind>
@@ -248,6 +255,7 @@ class Check {
                          std::string_view offer_field, std::string_view offer);
   absl::Status LookAtRecipient(std::string_view body, std::string_view field);
   absl::StatusOr<bool> HasAllApproved(std::string_view body);
+  absl::StatusOr<DocumentsPtr> DocumentsOf(const std::string& offer);
   absl::Status LookAtCoordinator();
   absl::Status LookAtSuccession(std::string_view body, type::v1::Theme theme, std::string_view territory);
   absl::Status LookAtDesk(std::string_view field, const v1::TelephoneHandover& call, std::string_view body) {
@@ -291,9 +299,26 @@ absl::StatusOr<Command> Check::Of(const command::Submit& submit) {
     filled.coordinating_body = std::move(facts.coordinating_body);
     filled.calendars = {.referring = std::move(facts.referring_calendar),
                         .receiving = std::move(facts.receiving_calendar)};
+    filled.required_documents = std::move(facts.offer.required_documents);
     return Command(std::move(filled));
   };
   return submit.created == nullptr ? send(current_) : send(submit.created->referral);
+}
+
+absl::StatusOr<Command> Check::Of(const command::Create& create) {
+  WAYPOST_RETURN_IF_ERROR(Look(create));
+  command::Create filled = create;
+  WAYPOST_ASSIGN_OR_RETURN(filled.required_documents, DocumentsOf(create.referral.offer()));
+  return Command(std::move(filled));
+}
+
+absl::StatusOr<Command> Check::Of(const command::Update& update) {
+  WAYPOST_RETURN_IF_ERROR(Look(update));
+  const bool names_offer = std::find(update.paths.begin(), update.paths.end(), "offer") != update.paths.end();
+  command::Update filled = update;
+  WAYPOST_ASSIGN_OR_RETURN(filled.required_documents,
+                           DocumentsOf(names_offer ? update.referral.offer() : current_.offer()));
+  return Command(std::move(filled));
 }
 
 absl::Status Check::Look(const command::Create& create) {
@@ -511,6 +536,12 @@ absl::Status Check::LookAtNew(const command::NewRecipient& to, std::string_view 
 absl::StatusOr<bool> Check::HasAllApproved(std::string_view body) {
   WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies_.Find(reader_, body));
   return facts.approval_required;
+}
+
+absl::StatusOr<DocumentsPtr> Check::DocumentsOf(const std::string& offer) {
+  if (offer.empty()) return DocumentsPtr();
+  WAYPOST_ASSIGN_OR_RETURN(OfferFacts facts, bodies_.FindOffer(reader_, offer));
+  return std::move(facts.required_documents);
 }
 
 absl::Status Check::LookAtSuccession(std::string_view body, type::v1::Theme theme,

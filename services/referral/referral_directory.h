@@ -51,6 +51,7 @@ struct OfferFacts {
   std::string programme = {};      // that pays for it; empty: none
   std::string programme_end = {};  // its last day, as in "2026-09-01"; empty: it goes on
   std::vector<GroupFacts> groups = {};
+  DocumentsPtr required_documents = nullptr;  // null: none
 
   // Null when it has no such group. Valid as long as the facts are.
   const GroupFacts* FindGroup(std::string_view group_id) const;

@@ -37,6 +37,12 @@ inline constexpr size_t kMaxEventTextCharacters = 4'000;
 inline constexpr size_t kMaxNoteCharacters = 10'000;
 inline constexpr size_t kMaxOwnReferenceCharacters = 100;
 
+// Documents: those that a person has or has not, and those of an offer that are kept with a referral.
+inline constexpr int kMaxHeldDocuments = 20;
+inline constexpr size_t kMaxDocumentCharacters = 300;
+inline constexpr int kMaxRequiredDocuments = 30;  // as in the directory
+inline constexpr size_t kMaxRequiredDocumentBytes = 16 * 1024;
+
 // Pseudonyms, zones, cursors.
 inline constexpr size_t kMaxActorCharacters = 128;
 inline constexpr size_t kMaxZoneBytes = 64;

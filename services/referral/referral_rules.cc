@@ -15,6 +15,7 @@
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_retention.h"
 #include "services/referral/referral_rights.h"
+#include "services/referral/required_documents.h"
 #include "services/referral/statistics_counting.h"
 #include "services/referral/succession_rules.h"
 #include "services/referral/waiting_list.h"
@@ -253,6 +254,7 @@ absl::Status MakeDraft(const command::Create& create, Step& step) {
 }
 
 absl::Status Apply(const command::Create& create, Step& step) {
+  PutRequired(create.required_documents, step.next());
   return MakeDraft(create, step);
 }
 
@@ -302,6 +304,7 @@ absl::Status Apply(const command::Update& update, Step& step) {
     ReplacePersons(input, step);
   }
   if (Contains(update.paths, "sections")) WAYPOST_RETURN_IF_ERROR(MarkFilled(update.filled, next));
+  PutRequired(update.required_documents, next);
   NoteWriter(step.by.pseudonym, next);
   ForgetApprovals(next);
   return CheckDraft(next);
@@ -390,6 +393,7 @@ absl::Status Apply(const command::Submit& submit, Step& step) {
   }
   // Who coordinates watches over what is late by lists of it.
   if (!IsProtected(step.next())) step.next().set_coordinating_body(submit.coordinating_body);
+  PutRequired(submit.required_documents, step.next());
   Send(step);
   return absl::OkStatus();
 }
@@ -402,8 +406,10 @@ absl::Status Apply(const command::Acknowledge&, Step& step) {
   return absl::OkStatus();
 }
 
-absl::Status Apply(const command::RequestInformation&, Step& step) {
+absl::Status Apply(const command::RequestInformation& question, Step& step) {
   ReferralRecord& next = step.next();
+  WAYPOST_RETURN_IF_ERROR(CheckDocumentNumbers("documents", question.documents, step.current));
+  next.mutable_asked_documents()->Assign(question.documents.begin(), question.documents.end());
   next.set_questions_asked(next.questions_asked() + 1);
   next.set_state_before_question(step.current.state());
   if (HasNaturalDue(step.current)) *next.mutable_paused_due() = NaturalDue(step.current);
@@ -524,6 +530,9 @@ absl::Status Apply(const command::Decline& decline, Step& step) {
   if (step.current.competence_ruled() && DeniesCompetence(decline.decline.reason())) {
     return RulingBinds(step.current.name());
   }
+  const auto& missing = decline.decline.missing_documents();
+  WAYPOST_RETURN_IF_ERROR(
+      CheckDocumentNumbers("missing_documents", {missing.begin(), missing.end()}, step.current));
   *step.next().mutable_decline() = decline.decline;
   OweFollowUp(step);
   return absl::OkStatus();
@@ -587,6 +596,7 @@ ReferralRecord Continue(const ReferralRecord& old, const command::NewRecipient& 
   linked.set_coordinating_body(old.coordinating_body());
   linked.set_origin_body(old.origin_body());
   linked.set_offer(std::string(offer));
+  PutRequired(to.required_documents, linked);
   linked.set_territory(old.territory());
   for (const v1::Person& person : old.persons()) {
     if (IsStopped(old, person.number())) continue;  // nothing further is disclosed of them

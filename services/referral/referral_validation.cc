@@ -12,6 +12,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_limits.h"
+#include "services/referral/required_documents.h"
 
 namespace waypost::referral {
 namespace {
@@ -227,6 +228,8 @@ class Checker {
   void Telephone(std::string_view path, const v1::TelephoneHandover& call);
   void Sections(const google::protobuf::RepeatedPtrField<v1::PersonSections>& sections);
   void SectionsOfPerson(std::string_view path, const v1::PersonSections& person);
+  void Screening(std::string_view path, const v1::Screening& screening);
+  void DocumentNumbers(std::string_view field, const google::protobuf::RepeatedField<uint32_t>& numbers);
   void Details(std::string_view path, const v1::PersonDetails& details);
   void Alerts(std::string_view path, const v1::SafeguardingAlerts& alerts);
   void Outcomes(const google::protobuf::RepeatedPtrField<v1::PersonOutcome>& outcomes);
@@ -321,6 +324,31 @@ void Checker::Referral(const v1::Referral& referral) {
   if (referral.has_protection()) Protection("referral.protection", referral.protection());
 }
 
+void Checker::Screening(std::string_view path, const v1::Screening& screening) {
+  Text(Cat(path, ".text"), screening.text(), kMaxScreeningCharacters);
+  const std::string documents = Cat(path, ".documents");
+  Count(documents, screening.documents_size(), kMaxHeldDocuments);
+  std::set<std::string> names;
+  for (int i = 0; i < screening.documents_size(); ++i) {
+    const v1::HeldDocument& document = screening.documents(i);
+    const std::string at = Cat(documents, "[", i, "]");
+    RequiredText(Cat(at, ".document"), document.document(), kMaxDocumentCharacters);
+    Required(Cat(at, ".status"), document.status());
+    Text(Cat(at, ".note"), document.note(), kMaxDocumentCharacters);
+    if (!names.insert(DocumentKey(document.document())).second) Add(Cat(at, ".document"), "is named twice");
+  }
+}
+
+// Whether there are documents of these numbers, the rules say.
+void Checker::DocumentNumbers(std::string_view field,
+                              const google::protobuf::RepeatedField<uint32_t>& numbers) {
+  Count(field, numbers.size(), kMaxRequiredDocuments);
+  std::set<uint32_t> seen;
+  for (int i = 0; i < numbers.size(); ++i) {
+    if (!seen.insert(numbers[i]).second) Add(Cat(field, "[", i, "]"), "is given twice");
+  }
+}
+
 void Checker::Details(std::string_view path, const v1::PersonDetails& details) {
   Text(Cat(path, ".given_name"), details.given_name(), kMaxPersonNameCharacters);
   Text(Cat(path, ".family_name"), details.family_name(), kMaxPersonNameCharacters);
@@ -361,7 +389,7 @@ void Checker::Sections(const google::protobuf::RepeatedPtrField<v1::PersonSectio
 
 void Checker::SectionsOfPerson(std::string_view path, const v1::PersonSections& person) {
   if (!IsPersonNumber(person.person())) Add(Cat(path, ".person"), Cat("must be 1 to ", kMaxPersonNumber));
-  Text(Cat(path, ".screening.text"), person.screening().text(), kMaxScreeningCharacters);
+  Screening(Cat(path, ".screening"), person.screening());
   Details(Cat(path, ".details"), person.details());
   Alerts(Cat(path, ".alerts"), person.alerts());
 }
@@ -586,7 +614,11 @@ absl::Status Validate(const v1::AcknowledgeReferralRequest& request) {
 }
 
 absl::Status Validate(const v1::RequestInformationRequest& request) {
-  return ValidateWithText(request);
+  Checker check(request);
+  check.NameAndEtag(request);
+  check.RequiredEventText(request.text());
+  check.DocumentNumbers("documents", request.documents());
+  return check.Done();
 }
 
 absl::Status Validate(const v1::ProvideInformationRequest& request) {
@@ -643,6 +675,10 @@ absl::Status Validate(const v1::DeclineReferralRequest& request) {
   check.Body("suggested_body", request.suggested_body(), false);
   check.EventText(request.text());
   if (request.reason() == v1::DECLINE_REASON_OTHER) check.RequiredEventText(request.text());
+  check.DocumentNumbers("missing_documents", request.missing_documents());
+  if (!request.missing_documents().empty() && request.reason() != v1::DECLINE_REASON_MISSING_DOCUMENTS) {
+    check.Add("missing_documents", "are for MISSING_DOCUMENTS alone");
+  }
   return check.Done();
 }
 

@@ -126,7 +126,10 @@ void CopyMetadata(const ReferralRecord& record, const policy::Authorized& as, v1
     if (IsProtected(record) && !own) hop.clear_referral();
   }
   view.set_questions_asked(record.questions_asked());
-  if (record.has_decline()) *view.mutable_decline() = record.decline();
+  if (record.has_decline()) {
+    *view.mutable_decline() = record.decline();
+    view.mutable_decline()->clear_missing_documents();  // of the two sides: CopyDocuments
+  }
   if (record.has_due_reminder_time()) *view.mutable_due_reminder_time() = record.due_reminder_time();
   view.set_competence_ruled(record.competence_ruled());
 }
@@ -206,6 +209,15 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   if (record.has_programme_end()) *view.mutable_programme_end() = record.programme_end();
 }
 
+// What was required, and what of it is asked for or missing.
+void CopyDocuments(const ReferralRecord& record, v1::Referral& view) {
+  *view.mutable_required_documents() = record.required_documents();
+  if (record.state() == kNeedsInfo) *view.mutable_asked_documents() = record.asked_documents();
+  if (record.has_decline()) {
+    *view.mutable_decline()->mutable_missing_documents() = record.decline().missing_documents();
+  }
+}
+
 bool IsSide(const policy::Authorized& as) {
   return as.Is(Relation::kReferring) || as.Is(Relation::kReceiving);
 }
@@ -273,6 +285,7 @@ void FillReferral(const ReferralRecord& record, const policy::Authorized& as, ab
   CopyProtection(record, as, view);
   if (IsSide(as) && Reads(record, as)) {
     CopyCourse(record, as, view);
+    CopyDocuments(record, view);
     CopyPersons(record, as, view);
     CopyRights(record, as, view);
   }

@@ -310,8 +310,9 @@ TEST(Protos, ReferralsHoldNoFreeText) {
     CollectTextFields(*message, fields, seen);
   }
   std::set<std::string> names;
+  const std::string package = "waypost.referral.v1.";
   for (const std::string& field : fields)
-    names.insert(field.substr(std::string("waypost.referral.v1.").size()));
+    names.insert(field.rfind(package, 0) == 0 ? field.substr(package.size()) : field);
   EXPECT_THAT(
       names,
       ::testing::UnorderedElementsAre(
@@ -340,6 +341,9 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "RetentionEntry.kept_until", "RetentionEntry.rules", "ListRetentionResponse.next_page_token",
           "RetentionRuleCount.rule", "RetentionReport.day", "ListRetentionReportsResponse.next_page_token",
           "ListRetentionReportsResponse.next_kept_until",
+          // Of Referral.required_documents: what the directory says in public.
+          "waypost.type.v1.LocalizedText.TextEntry.key", "waypost.type.v1.LocalizedText.TextEntry.value",
+          "waypost.type.v1.LocalizedText.original_language",
           // Names, a programme's last day.
           "Referral.path", "ProgrammeEnd.programme", "ProgrammeEnd.end_date", "PossibleDuplicate.referral",
           // A hash over codes and keyed commitments; a signature over that, names, a kind and a time.

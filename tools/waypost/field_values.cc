@@ -12,6 +12,7 @@
 #include "tools/waypost/json_text.h"
 #include "tools/waypost/times.h"
 #include "tools/waypost/words.h"
+#include "waypost/referral/v1/referral.pb.h"
 #include "waypost/type/v1/types.pb.h"
 
 namespace waypost::cli {
@@ -122,11 +123,29 @@ absl::Status ReadLocalizedText(const std::vector<std::string>& values, std::stri
   return absl::OkStatus();
 }
 
+// From "STATUS=DOCUMENT".
+absl::Status ReadHeldDocument(const std::string& value, std::string_view what, Message& message) {
+  const size_t equals = value.find('=');
+  const auto* status = FindEnumValue(*referral::v1::DocumentStatus_descriptor(), value.substr(0, equals));
+  if (equals == std::string::npos || status == nullptr) {
+    return error::InvalidField(what, "must be held, applied-for or missing and the document: held=Passport");
+  }
+  if (!base::IsValidUtf8(value)) return error::InvalidField(what, "is not UTF-8");
+  referral::v1::HeldDocument document;
+  document.set_document(value.substr(equals + 1));
+  document.set_status(static_cast<referral::v1::DocumentStatus>(status->number()));
+  message.CopyFrom(document);
+  return absl::OkStatus();
+}
+
 absl::Status SetMessage(Place& place, const FieldDescriptor& field, const std::string& text,
                         const ValueContext& context, std::string_view what) {
   // One of several texts: in one language, or JSON for more.
   const bool is_text = IsMessage(field, "waypost.type.v1.LocalizedText") && text.rfind('{', 0) != 0;
   if (is_text) return ReadLocalizedText({text}, what, place.Sub());
+  // As JSON it can have a note.
+  const bool is_document = IsMessage(field, "waypost.referral.v1.HeldDocument") && text.rfind('{', 0) != 0;
+  if (is_document) return ReadHeldDocument(text, what, place.Sub());
   if (!IsMessage(field, "google.protobuf.Timestamp")) return FromJson(text, what, place.Sub());
   const std::optional<absl::Time> time = ParseTime(text, context.now, context.zone);
   if (!time.has_value()) {

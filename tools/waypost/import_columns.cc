@@ -46,6 +46,8 @@ constexpr ImportColumn kColumns[] = {
      "with consent as a basis: must be true"},
     {"override_ground", kPerson, "disclosure.override_ground", "what allows it against the person's wish"},
     {"screening", kSections, "screening.text", "what is necessary to decide; encrypted"},
+    {"stated_document", kSections, "screening.documents",
+     "a document that the person has or not, as held=Passport; or applied-for=…, missing=…; encrypted"},
     {"given_name", kSections, "details.given_name", "encrypted"},
     {"family_name", kSections, "details.family_name", "encrypted"},
     {"birth_date", kSections, "details.birth_date", "YYYY-MM-DD; encrypted"},

@@ -108,6 +108,24 @@ TEST(CsvImportTest, MakesAReferralOfARow) {
   EXPECT_THAT(request.sections(0).alerts().alerts(), ElementsAre("one; still one", "two"));
 }
 
+TEST(CsvImportTest, ReadsTheDocumentsOfAPerson) {
+  const auto items =
+      Csv("theme,stated_document\nhousing,\"held=Passport; original\nApplied "
+          "for=Residence=permit\"\nhousing,Passport\n");
+  ASSERT_TRUE(items.ok()) << items.status();
+  ASSERT_EQ(items->size(), 2u);
+  ASSERT_TRUE((*items)[0].problems.empty());
+  const auto& documents = (*items)[0].request.sections(0).screening().documents();
+  ASSERT_EQ(documents.size(), 2);
+  EXPECT_EQ(documents[0].document(), "Passport; original");
+  EXPECT_EQ(documents[0].status(), pb::DOCUMENT_STATUS_HELD);
+  EXPECT_EQ(documents[1].document(), "Residence=permit");
+  EXPECT_EQ(documents[1].status(), pb::DOCUMENT_STATUS_APPLIED_FOR);
+  ASSERT_EQ((*items)[1].problems.size(), 1u);
+  EXPECT_EQ((*items)[1].problems[0].field, "stated_document");
+  EXPECT_EQ((*items)[1].problems[0].problem.find("Passport\n"), std::string::npos);
+}
+
 TEST(CsvImportTest, GroupsPeopleOfACase) {
   const auto items =
       Csv("case,theme,territory,given_name\n"

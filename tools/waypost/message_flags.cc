@@ -67,6 +67,7 @@ std::string TypeName(const FieldDescriptor& field) {
       if (IsMessage(field, "waypost.type.v1.LocalizedText")) {
         return field.is_repeated() ? "LANGUAGE=TEXT|JSON" : "LANGUAGE=TEXT";
       }
+      if (IsMessage(field, "waypost.referral.v1.HeldDocument")) return "STATUS=DOCUMENT|JSON";
       return "JSON|@FILE";
     default:
       return "NUMBER";

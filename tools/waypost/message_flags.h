@@ -7,6 +7,7 @@
 //   LocalizedText           --display-name es=Vivienda, once for each language, the original first
 //   repeated LocalizedText  --required-document es=Pasaporte, once for each text; JSON where it has more
 //                           languages
+//   HeldDocument            --stated-document held=Passport, once for each; JSON where it has a note
 //   messages of scalars     a flag for each field: --appointment-time, --appointment-zone
 //   other messages          JSON, or @FILE: --eligibility '{"age": …}'; repeated ones, once for each
 #ifndef WAYPOST_TOOLS_WAYPOST_MESSAGE_FLAGS_H_

@@ -33,6 +33,19 @@ absl::StatusOr<T> Parse(std::vector<std::string> words, const FlagOptions& optio
   return message;
 }
 
+TEST(MessageFlagsTest, FillsTheDocumentsOfAPerson) {
+  const auto screening = Parse<referral::v1::Screening>(
+      {"--documents", "held=Passport", "--documents",
+       R"({"document":"Diploma","status":"DOCUMENT_STATUS_MISSING","note":"lost"})"});
+  ASSERT_TRUE(screening.ok()) << screening.status();
+  ASSERT_EQ(screening->documents_size(), 2);
+  EXPECT_EQ(screening->documents(0).document(), "Passport");
+  EXPECT_EQ(screening->documents(0).status(), referral::v1::DOCUMENT_STATUS_HELD);
+  EXPECT_EQ(screening->documents(1).note(), "lost");
+  EXPECT_FALSE(Parse<referral::v1::Screening>({"--documents", "Passport"}).ok());
+  EXPECT_FALSE(Parse<referral::v1::Screening>({"--documents", "perhaps=Passport"}).ok());
+}
+
 TEST(MessageFlagsTest, FillsScalarsEnumsAndTimes) {
   const auto request = Parse<referral::v1::HoldReferralRequest>(
       {"--name", "referrals/1", "--reason", "waiting-for-person", "--review-time", "14d", "--text", "a b"});

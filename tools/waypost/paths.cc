@@ -144,7 +144,8 @@ void AddTake(CLI::App& group, Session& session) {
                       .show = ShowTaken};
   take.flags.required = {"step", "receiving.body", "territory", "priority", "disclosure"};
   take.flags.skip = {"receiving.assignee"};
-  take.flags.rename = {{"sections", "section"}};
+  take.flags.flatten = {"screening"};
+  take.flags.rename = {{"sections", "section"}, {"screening.documents", "stated-document"}};
   take.flags.help = {{"step", "its number: planned, or not reached"},
                      {"receiving.body", "who is asked, as in bodies/es-getafe"},
                      {"receiving.unit", "a unit of that body; none if absent"},
@@ -152,6 +153,7 @@ void AddTake(CLI::App& group, Session& session) {
                      {"territory", "as in ES300 or ES300/28058"},
                      {"disclosure", R"(what the law asks, as {"purpose":"PURPOSE_DELIVER_SERVICE",…})"},
                      {"screening.text", "what the recipient decides by, if it is not what others did"},
+                     {"screening.documents", "with --screening-text: a document, as held=Passport"},
                      {"sections",
                       "what goes along beside the screening, once for each; details if absent; alerts "
                       "from a safeguarding officer alone"}};

@@ -35,8 +35,9 @@ FlagOptions ActionFlags(const ReferralAction& action) {
     if (action.method == "VoidOutcome") options.skip.insert(said_by_flags);
   }
   if (action.method == "CancelReferral") options.skip.insert("parts");
-  options.rename = {
-      {"disclosures", "disclosure"}, {"persons", "person"}, {"places", "place"}, {"readers", "reader"}};
+  options.rename = {{"disclosures", "disclosure"}, {"persons", "person"},
+                    {"places", "place"},           {"readers", "reader"},
+                    {"documents", "document"},     {"missing_documents", "missing-document"}};
   options.help = {
       {"text", "in words; encrypted, for both sides, at most 4,000 characters"},
       {"own_reference", "the caller's own reference for the case"},
@@ -54,6 +55,8 @@ FlagOptions ActionFlags(const ReferralAction& action) {
       {"group_id", "the group of the offer in which there is a place, or a waiting list"},
       {"offer", "an offer of the receiving body; the one asked for if absent"},
       {"persons", "for whom, by number; everybody if absent"},
+      {"documents", "a required document that it is about, by its number; any other in the text"},
+      {"missing_documents", "with missing-documents: a required one, by its number; any other in the text"},
       {"places", R"(for a person, as {"person":1,"groupId":"alpha"})"},
       {"out_of_order_reason", "why before others who stand before it on the group's list"},
   };

@@ -112,6 +112,21 @@ TEST(ReferralActionsTest, SendsADecline) {
   EXPECT_EQ(result.out, "referrals/01jd: declined (revision 0, etag )\n  next: NOTE\n");
 }
 
+TEST(ReferralActionsTest, NamesTheDocumentsThatAreMissing) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result = runner.Run({"referral", "decline", "01jd", "--reason", "missing-documents",
+                                       "--declined-by", "provider", "--missing-document", "2",
+                                       "--missing-document", "1", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  ASSERT_EQ(server.referrals.received().declined.size(), 1u);
+  const pb::DeclineReferralRequest request = server.referrals.received().declined[0];
+  EXPECT_EQ(request.reason(), pb::DECLINE_REASON_MISSING_DOCUMENTS);
+  ASSERT_EQ(request.missing_documents_size(), 2);
+  EXPECT_EQ(request.missing_documents(0), 2u);
+  EXPECT_EQ(request.missing_documents(1), 1u);
+}
+
 TEST(ReferralActionsTest, VoidsANoteByItsNumberOrNameAndAnAppointment) {
   FakeServer server;
   Runner runner;

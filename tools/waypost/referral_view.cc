@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "common/base/strings.h"
+#include "tools/waypost/details.h"
 #include "tools/waypost/times.h"
 #include "tools/waypost/words.h"
 
@@ -19,6 +20,28 @@ std::string Joined(const google::protobuf::RepeatedPtrField<std::string>& names)
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + Printable(name);
   return text;
+}
+
+// Of each person the documents that are not stated as held, and what the other side asks for or misses.
+void ShowDocuments(const pb::Referral& referral, std::ostream& out) {
+  const auto names = [&referral](const google::protobuf::RepeatedField<uint32_t>& numbers) {
+    std::string text;
+    for (const uint32_t number : numbers) {
+      if (number < 1 || number > static_cast<uint32_t>(referral.required_documents_size())) continue;
+      const std::string name = Original(referral.required_documents(static_cast<int>(number) - 1));
+      text += base::Cat(text.empty() ? "" : ", ", number, " ", name);
+    }
+    return text;
+  };
+  for (const pb::DocumentsNotHeld& one : referral.documents_not_held()) {
+    out << "  person " << one.person() << " is not stated to hold: " << names(one.documents()) << '\n';
+  }
+  if (!referral.asked_documents().empty()) {
+    out << "  documents asked for: " << names(referral.asked_documents()) << '\n';
+  }
+  if (!referral.decline().missing_documents().empty()) {
+    out << "  documents missing: " << names(referral.decline().missing_documents()) << '\n';
+  }
 }
 
 }  // namespace
@@ -71,6 +94,7 @@ absl::Status ShowChange(Session& session, const google::protobuf::Message& messa
   if (referral.more_possible_duplicates()) {
     out << "  there may be more of them: `waypost referral duplicates` tells ten of each person at most\n";
   }
+  ShowDocuments(referral, out);
   if (!referral.allowed_actions().empty()) out << "  next: " << Joined(referral.allowed_actions()) << '\n';
   return absl::OkStatus();
 }
