@@ -195,6 +195,21 @@ def young_man_of_27():
     }
 
 
+def young_woman_without_a_paper():
+    """City of Vienna → cult.mobil: of age for it, and without the paper that the offer asks for."""
+    request = young_man_of_27()
+    request["referral"]["persons"] = [person(1, "18_TO_24", ["ar", "de"], disclosure("at", "at", "de"))]
+    request["sections"] = [{
+        "person": 1,
+        "screening": {"text": "19 years old; wants to meet people of her age.",
+                      "documents": [{"document": "meldezettel", "status": "DOCUMENT_STATUS_MISSING",
+                                     "note": "Lives with friends; nobody has registered her."}]},
+        "details": {"givenName": "Rima", "familyName": "Haddad (invented)", "birthDate": "2007-03-14",
+                    "needs": "Company after school."},
+    }]
+    return request
+
+
 def woman_who_moves_to_schaerbeek():
     """Mechelen → Schaerbeek: she moves there, and goes on being accompanied."""
     return {

@@ -1,10 +1,13 @@
 """The chapters about referrals: one completed, one declined, one forwarded, one from the waiting list."""
 
+import time
+
 import cases
 from client import DIRECTORY, ENROLMENT
 from desk import in_days, minutes_ago, request_id, short_state, today
 
 _LAND_WIEN = "bodies/at-wien-land"
+_PATIENCE_SECONDS = 30
 
 
 def _people(sections):
@@ -309,7 +312,49 @@ def declined(report, cast, desk, run):
     report.step(cast.cult_mobil.title, "tries to look again")
     answer = desk.disclose(cast.cult_mobil, name, ["SCREENING"], "ASSESS_REQUEST")
     desk.refused("who declines loses access to the file", answer, "FAILED_PRECONDITION", "ACCESS_ENDED")
+    _declined_for_a_paper(report, cast, desk)
     return name
+
+
+def _ask_for_papers(cast, papers):
+    texts = [{"text": {"de": paper}, "originalLanguage": "de"} for paper in papers]
+    return cast.supervisor_of("bodies/at-mk-n").call(DIRECTORY, "UpdateOffer", {
+        "requestId": request_id(), "updateMask": "requiredDocuments",
+        "offer": {"name": "offers/at-wien-cult-mobil", "requiredDocuments": texts}})
+
+
+def _draft_that_knows_the_papers(cast, desk):
+    """A draft that has what the offer requires, as soon as the referral service has heard of it."""
+    draft = desk.send(cast.vienna, "CreateReferral", cases.young_woman_without_a_paper()).message
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while "requiredDocuments" not in draft and time.monotonic() < until:
+        time.sleep(0.1)
+        draft = desk.send(cast.vienna, "UpdateReferral", {
+            "referral": {"name": draft["name"], "offer": "offers/at-wien-cult-mobil"},
+            "updateMask": "offer"}, quiet=True).message
+    return draft
+
+
+def _declined_for_a_paper(report, cast, desk):
+    report.step("cult.mobil", "asks for a Meldezettel from now on", "That it does is invented.")
+    answer = _ask_for_papers(cast, ["Meldezettel"])
+    report.check("the offer requires it", answer.ok, str(answer))
+    report.step(cast.vienna.title, "refers Rima, who is 19 and has none")
+    draft = _draft_that_knows_the_papers(cast, desk)
+    report.equal("the referral says what the offer asks for",
+                 [paper["text"].get("de") for paper in draft.get("requiredDocuments", [])], ["Meldezettel"])
+    name = desk.submit(cast.vienna, {"name": draft["name"]}).message["name"]
+    answer = _ask_for_papers(cast, [])
+    report.check("soon the offer requires it no longer", answer.ok, str(answer))
+    report.step(cast.cult_mobil.title, "sees what she has, and declines for the paper")
+    answer = desk.disclose(cast.cult_mobil, name, ["SCREENING"], "ASSESS_REQUEST")
+    papers = answer.message.get("sections", [{}])[0].get("screening", {}).get("documents", [{}])
+    report.equal("the screening says that she has none", papers[0].get("status"), "DOCUMENT_STATUS_MISSING")
+    answer = desk.type(cast.cult_mobil, "referral", "decline", name, "--reason", "missing-documents",
+                       "--declined-by", "provider", "--missing-document", "1")
+    desk.state_is(answer, "DECLINED")
+    report.equal("Vienna sees which paper is missing",
+                 desk.get(cast.vienna, name).get("decline", {}).get("missingDocuments"), [1])
 
 
 # --- e. forwarded -------------------------------------------------------------------------------------
