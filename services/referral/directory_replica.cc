@@ -180,10 +180,10 @@ absl::Status PutOffer(store::Writer& writer, const directory::v1::Offer& offer, 
         .Text(group.cohort_start_date());
   }
   writer.Put(OfferKey(offer.name()), value.key());
-  if (offer.required_documents().empty()) {
-    writer.Delete(DocumentsKey(offer.name()));
-  } else {
+  if (!offer.required_documents().empty()) {
     writer.Put(DocumentsKey(offer.name()), KeptDocuments(offer.required_documents()).SerializeAsString());
+  } else if (row.has_value()) {
+    writer.Delete(DocumentsKey(offer.name()));
   }
   return rows::PutOfferUnder(writer, offer.name(), row.has_value() ? row->programme : std::string(),
                              offer.programme());

@@ -208,6 +208,23 @@ TEST_F(DocumentsTest, ADeclineNamesRequiredDocumentsToTheTwoSides) {
   EXPECT_THAT(metadata.decline().missing_documents(), IsEmpty());
 }
 
+TEST_F(DocumentsTest, OfAProtectedReferralItsReadersAloneSeeThem) {
+  v1::SubmitReferralRequest request = NewAsking();
+  v1::Protection& protection = *request.mutable_referral()->mutable_protection();
+  protection.set_ground(v1::PROTECTION_GROUND_SHELTER);
+  State(kPassport, v1::DOCUMENT_STATUS_HELD, *request.mutable_sections(0));
+  const v1::Referral sent = Must(Do(referring_caseworker, &Stub::SubmitReferral, request));
+  ASSERT_EQ(sent.documents_not_held_size(), 1);
+  EXPECT_THAT(Required(sent), ElementsAre(kPassport, kResidence));
+  EXPECT_THAT(Required(Must(Get(receiving_safeguarding, sent.name()))), IsEmpty()) << "she names its readers";
+  EXPECT_EQ(ReasonOf(Get(receiver, sent.name())), "NOT_FOUND");
+  auto assign = On<v1::AssignReferralRequest>(sent.name());
+  assign.add_readers("p-raul");
+  Must(Do(receiving_safeguarding, &Stub::AssignReferral, assign));
+  EXPECT_THAT(Required(Must(Get(receiving_caseworker, sent.name()))), ElementsAre(kPassport, kResidence));
+  EXPECT_THAT(Opened(receiving_caseworker, sent.name()), SizeIs(1));
+}
+
 TEST_F(DocumentsTest, WhatIsForwardedAsksForWhatTheOfferThereRequires) {
   Require(kThirdOffer, kThirdBody, {"Título"});
   v1::SubmitReferralRequest request = NewAsking();
