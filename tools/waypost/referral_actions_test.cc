@@ -115,9 +115,9 @@ TEST(ReferralActionsTest, SendsADecline) {
 TEST(ReferralActionsTest, NamesTheDocumentsThatAreMissing) {
   FakeServer server;
   Runner runner;
-  const RunResult result = runner.Run({"referral", "decline", "01jd", "--reason", "missing-documents",
-                                       "--declined-by", "provider", "--missing-document", "2",
-                                       "--missing-document", "1", "--server", server.address()});
+  const RunResult result =
+      runner.Run({"referral", "decline", "01jd", "--reason", "missing-documents", "--declined-by", "provider",
+                  "--missing-document", "2", "--missing-document", "1", "--server", server.address()});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
   ASSERT_EQ(server.referrals.received().declined.size(), 1u);
   const pb::DeclineReferralRequest request = server.referrals.received().declined[0];
