@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/runtime/outbox_module.h"
 #include "common/status/errors.h"
+#include "services/referral/breach_service.h"
 #include "services/referral/clock_keeper.h"
 #include "services/referral/correction_rows.h"
 #include "services/referral/correction_service.h"
@@ -86,6 +87,7 @@ class ReferralModule final : public runtime::Module {
         enrolments_(outbox_->env(), service_.change().clockwork()),
         intake_(outbox_->env(), sealing_, service_.change()),
         corrections_(outbox_->env()),
+        breaches_(outbox_->env(), service_.change().clockwork()),
         paths_(outbox_->env(), service_.change()),
         statistics_(outbox_->env(), PublicationOf(config.statistics())),
         keeper_(outbox_->env(), service_.change(), KeeperOptionsOf(config.clocks())),
@@ -100,7 +102,7 @@ class ReferralModule final : public runtime::Module {
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
   std::vector<grpc::Service*> more_services() override {
-    return {&enrolments_, &intake_, &corrections_, &paths_, &statistics_, &successions_};
+    return {&enrolments_, &intake_, &corrections_, &breaches_, &paths_, &statistics_, &successions_};
   }
 
   absl::Status Start(const runtime::Peers& peers) override {
@@ -156,6 +158,7 @@ class ReferralModule final : public runtime::Module {
   EnrolmentService enrolments_;
   IntakeService intake_;
   CorrectionService corrections_;
+  BreachService breaches_;
   PathService paths_;
   StatisticsService statistics_;
   ClockKeeper keeper_;

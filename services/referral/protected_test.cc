@@ -14,6 +14,7 @@
 #include "common/api/resource.h"
 #include "common/rpc/mutation.h"
 #include "common/store/keys.h"
+#include "services/referral/breach_policy.h"
 #include "services/referral/clock_keeper.h"
 #include "services/referral/correction_policy.h"
 #include "services/referral/enrolment_policy.h"
@@ -208,6 +209,11 @@ std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
     request.set_ended(true);
     return shown + Answer(token, &PathStub::ListPaths, request);
   };
+  channels["ListBreaches"] = [this](const std::string& token) {
+    v1::ListBreachesRequest request;
+    request.set_all(true);
+    return Answer(token, &BreachStub::ListBreaches, request);
+  };
   AddFigures(channels);
   return channels;
 }
@@ -273,6 +279,7 @@ std::vector<const policy::MethodRule*> AllRules() {
   add(kIntakeMethodRules);
   add(kStatisticsMethodRules);
   add(kCorrectionMethodRules);
+  add(kBreachMethodRules);
   add(kSuccessionMethodRules);
   return all;
 }
@@ -294,7 +301,7 @@ TEST_F(ProtectedTest, TheTablesHaveEveryMethodOfEveryService) {
     services.insert(std::string(rule->service));
     EXPECT_TRUE(ruled.insert(base::Cat(rule->service, ".", rule->method)).second) << rule->method;
   }
-  EXPECT_EQ(services.size(), 7u);
+  EXPECT_EQ(services.size(), 8u);
   for (const std::string& each : services) {
     const auto* described = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(each);
     ASSERT_NE(described, nullptr) << each;
@@ -321,6 +328,9 @@ TEST_F(ProtectedTest, NoListNoSearchNoCountAndNoWatchTellsAnybodyElse) {
   Must(Do(receiving_caseworker, &Stub::WaitlistReferral, waitlist));
   const std::string ended = Protected();
   Must(Do(receiving_caseworker, &Stub::DeclineReferral, Decline(ended)));
+  auto misdirected = On<v1::ReportMisdirectedRequest>(Protected());
+  misdirected.set_text("why");
+  Must(Do(referring_caseworker, &Stub::ReportMisdirected, misdirected));
   for (const auto& [method, channel] : channels) {
     for (const Other& other : others) {
       EXPECT_EQ(channel(other.token), before[method + other.who]) << method << " as " << other.who;

@@ -13,6 +13,7 @@
 #include "common/rpc/mutate.h"
 #include "common/rpc/system_change.h"
 #include "common/status/errors.h"
+#include "services/referral/breach_ledger.h"
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/enrolment_repository.h"
@@ -424,14 +425,16 @@ absl::StatusOr<std::vector<std::string>> PassedOn(const store::Reader& reader, s
 // paths of its own go on. Who passed it on never should have had it: of those referrals both sides lose all.
 // What the decision of one of them follows by itself is cut when its turn comes. What is protected, and what
 // it is reached by alone, the system cuts: by whom it came about would say what hangs together.
-absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
-                                const ReferralRecord& misdirected) {
+// Gives how many of them had been sent on, those that are protected not counted.
+absl::StatusOr<int> CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
+                                       const ReferralRecord& misdirected) {
   std::set<std::string, std::less<>> seen = {misdirected.name()};
   struct PassedBy {
     std::string name;
     bool sealed;  // from what is protected
   };
   std::vector<PassedBy> to_visit;
+  int passed_on = 0;
   const auto visit = [&](std::string_view from, rows::LedBy led_by, bool sealed) -> absl::Status {
     WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> names, PassedOn(mutation.writer(), from, led_by));
     for (std::string& name : names) to_visit.push_back({std::move(name), sealed});
@@ -446,19 +449,23 @@ absl::Status CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized& as, c
     const bool cut = record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
     const bool sealed = next.sealed || IsProtected(record);
     WAYPOST_RETURN_IF_ERROR(visit(next.name, rows::LedBy::kEither, sealed));
+    if (!sealed && record.has_submit_time()) ++passed_on;
     if (cut) continue;
     WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, {{next.name, command::Misdirected{}, sealed}}, 0));
   }
-  return absl::OkStatus();
+  return passed_on;
 }
 
 // What a caller's decision brings about in other referrals. That may have changed this one once more:
-// `decision` is then what is stored.
+// `decision` is then what is stored. What was misdirected is a breach of whoever sent it.
 absl::Status RunWhatFollows(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
-                            Decision& decision) {
+                            const ReferralRecord& before, Decision& decision) {
   WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, decision.follow_ups, 0));
   const bool cuts = decision.event == Event::kMisdirected;
-  if (cuts) WAYPOST_RETURN_IF_ERROR(CutWhatWasPassedOn(mutation, as, by, decision.next));
+  if (cuts) {
+    WAYPOST_ASSIGN_OR_RETURN(const int passed_on, CutWhatWasPassedOn(mutation, as, by, decision.next));
+    WAYPOST_RETURN_IF_ERROR(OpenBreach(mutation, as, before, decision.next, passed_on));
+  }
   if (decision.follow_ups.empty() && !cuts) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(decision.next, rows::Get(mutation.writer(), decision.next.name()));
   return absl::OkStatus();
@@ -781,6 +788,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   absl::StatusOr<Decision> decided = Decide(current, command, as, moment);
   if (!decided.ok()) return NamingOpenParts(writer, current, decided.status());
   Decision decision = *std::move(decided);
+  if (decision.event == Event::kMisdirected) decision.next.set_breach(NewBreachName(decision.next));
   WAYPOST_RETURN_IF_ERROR(CheckLink(writer, mutation.caller(), current, decision));
   if (!asked.name.empty() && NeedsPreparation(asked)) {
     if (!prepared.made || prepared.revision != current.revision()) return rpc::PrepareAgain();
@@ -812,7 +820,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }
-  WAYPOST_RETURN_IF_ERROR(RunWhatFollows(mutation, as, clockwork_, decision));
+  WAYPOST_RETURN_IF_ERROR(RunWhatFollows(mutation, as, clockwork_, current, decision));
   FillReferral(decision.next, as, now, response);
   if (as.Is(policy::Relation::kReceiving)) response.set_next_on_list(news->next_on_list);
   TellNotHeld(asked, decision.next, response);

@@ -343,6 +343,12 @@ absl::Status NoLegalHold(std::string_view name) {
   return Refused("NO_LEGAL_HOLD", name, "is under no legal hold of your body");
 }
 
+absl::Status BreachNotAnswered(std::string_view name, std::string_view owed) {
+  return Refused("BREACH_NOT_ANSWERED", name,
+                 Cat("is not closed before ", owed, " was recorded: record that first"),
+                 {{"owed", std::string(owed)}});
+}
+
 absl::Status NotYourEntry(std::string_view name, std::string_view entry) {
   return Refused("NOT_YOUR_ENTRY", name,
                  Cat("has the entry '", entry, "', which is voided by the body that made it: tell them"),

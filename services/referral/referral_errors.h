@@ -142,6 +142,8 @@ absl::Status EnrolmentOpen(std::string_view enrolment);
 absl::Status NoLegalHold(std::string_view name);
 
 // --- Of wrong entries
+// BREACH_NOT_ANSWERED: `owed`, as in "RECORD_NOTIFICATION", has to be recorded before it is closed.
+absl::Status BreachNotAnswered(std::string_view name, std::string_view owed);
 // NOT_YOUR_ENTRY: `entry`, as in "notes/3", is voided by the body that made it.
 absl::Status NotYourEntry(std::string_view name, std::string_view entry);
 // ENTRY_VOID: nothing follows from it any more; of a note, only the body that wrote it opens it.

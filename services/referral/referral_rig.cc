@@ -9,6 +9,7 @@
 #include "absl/time/civil_time.h"
 #include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "services/referral/breach_service.h"
 #include "services/referral/correction_service.h"
 #include "services/referral/enrolment_service.h"
 #include "services/referral/intake_service.h"
@@ -74,6 +75,7 @@ struct ReferralRig::Services {
         enrolment(r.rig.env(), referral.change().clockwork()),
         intake(r.rig.env(), r.sealing, referral.change()),
         correction(r.rig.env()),
+        breach(r.rig.env(), referral.change().clockwork()),
         statistics(r.rig.env(), {}),
         succession(r.rig.env()),
         path(r.rig.env(), referral.change()) {}
@@ -82,6 +84,7 @@ struct ReferralRig::Services {
   EnrolmentService enrolment;
   IntakeService intake;
   CorrectionService correction;
+  BreachService breach;
   StatisticsService statistics;
   SuccessionService succession;
   PathService path;
@@ -126,11 +129,12 @@ ReferralRig::ReferralRig(RigOptions options)
   SetCoordinator("coordinationAgreements/madrid-language", kCoordinatingBody, "2025-01-01", "");
 
   rig.Serve({&services_->referral, &services_->enrolment, &services_->intake, &services_->correction,
-             &services_->statistics, &services_->succession, &services_->path});
+             &services_->statistics, &services_->succession, &services_->path, &services_->breach});
   stub = v1::ReferralService::NewStub(rig.channel());
   enrolment_stub = v1::EnrolmentService::NewStub(rig.channel());
   intake_stub = v1::IntakeService::NewStub(rig.channel());
   correction_stub = v1::CorrectionService::NewStub(rig.channel());
+  breach_stub = v1::BreachService::NewStub(rig.channel());
   statistics_stub = v1::StatisticsService::NewStub(rig.channel());
   succession_stub = v1::SuccessionService::NewStub(rig.channel());
   path_stub = v1::PathService::NewStub(rig.channel());
@@ -154,6 +158,7 @@ ReferralRig::~ReferralRig() {
   enrolment_stub.reset();
   intake_stub.reset();
   correction_stub.reset();
+  breach_stub.reset();
   statistics_stub.reset();
   succession_stub.reset();
   path_stub.reset();

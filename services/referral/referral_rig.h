@@ -24,6 +24,7 @@
 #include "services/referral/referral_change.h"
 #include "services/referral/referral_sealing.h"
 #include "services/referral/referral_testing.h"
+#include "waypost/referral/v1/breach_service.grpc.pb.h"
 #include "waypost/referral/v1/correction_service.grpc.pb.h"
 #include "waypost/referral/v1/enrolment_service.grpc.pb.h"
 #include "waypost/referral/v1/intake_service.grpc.pb.h"
@@ -36,6 +37,7 @@ namespace waypost::referral::testing {
 
 using Stub = v1::ReferralService::Stub;
 using EnrolmentStub = v1::EnrolmentService::Stub;
+using BreachStub = v1::BreachService::Stub;
 using CorrectionStub = v1::CorrectionService::Stub;
 using IntakeStub = v1::IntakeService::Stub;
 using PathStub = v1::PathService::Stub;
@@ -192,6 +194,7 @@ class ReferralRig {
   std::unique_ptr<EnrolmentStub> enrolment_stub;
   std::unique_ptr<IntakeStub> intake_stub;
   std::unique_ptr<CorrectionStub> correction_stub;
+  std::unique_ptr<BreachStub> breach_stub;
   std::unique_ptr<StatisticsStub> statistics_stub;
   std::unique_ptr<SuccessionStub> succession_stub;
   std::unique_ptr<PathStub> path_stub;
@@ -216,6 +219,7 @@ class ReferralRig {
     if constexpr (std::is_same_v<Any, EnrolmentStub>) return *enrolment_stub;
     if constexpr (std::is_same_v<Any, IntakeStub>) return *intake_stub;
     if constexpr (std::is_same_v<Any, CorrectionStub>) return *correction_stub;
+    if constexpr (std::is_same_v<Any, BreachStub>) return *breach_stub;
     if constexpr (std::is_same_v<Any, StatisticsStub>) return *statistics_stub;
     if constexpr (std::is_same_v<Any, SuccessionStub>) return *succession_stub;
     if constexpr (std::is_same_v<Any, PathStub>) return *path_stub;

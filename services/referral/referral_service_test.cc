@@ -854,7 +854,8 @@ TEST_F(ReferralServiceTest, MisdirectedCutsAccessAtOnceAlongTheChain) {
   ASSERT_THAT(notes, SizeIs(2));
   EXPECT_EQ(notes[1].visibility(), v1::NOTE_VISIBILITY_OWN_SIDE);
   EXPECT_EQ(notes[1].scope(), storage::v1::KEY_SCOPE_BODY);
-  EXPECT_EQ(rig.Events().back().type(), "referral.misdirected");
+  EXPECT_EQ(EventsOf(old_name).back().type(), "referral.misdirected");
+  EXPECT_EQ(rig.Events().back().type(), "breach.opened");
   const auto looked = Do(receiver, &Stub::DiscloseReferral, Disclose(linked, {v1::SECTION_KIND_DETAILS}));
   EXPECT_TRUE(!looked.ok() || looked->sections().empty());
   CheckInvariants(old_name);

@@ -205,6 +205,7 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   if (const auto* const approval = ApprovalOf(record, own)) *view.mutable_approval() = *approval;
   // The paths of a body are its own, and go with what it holds.
   if (referring && !record.has_referring_erase_time()) view.set_path(record.path());
+  if (referring) view.set_breach(record.breach());
   view.set_erased(referring ? record.has_referring_erase_time() : record.has_receiving_erase_time());
   if (record.has_programme_end()) *view.mutable_programme_end() = record.programme_end();
 }

@@ -10,6 +10,7 @@
 #include "common/rpc/mutation.h"
 #include "common/rpc/system_change.h"
 #include "prometheus/registry.h"
+#include "services/referral/breach_ledger.h"
 #include "services/referral/correction_ledger.h"
 #include "services/referral/enrolment_ledger.h"
 #include "services/referral/enrolment_repository.h"
@@ -359,6 +360,7 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
   for (const NoteRecord& note : plan.notes) rows::PutNote(writer, plan.name, note);
   WAYPOST_RETURN_IF_ERROR(MoveEnrolments(mutation, as, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(MoveRights(writer, current, plan.move, mutation.call().now));
+  WAYPOST_RETURN_IF_ERROR(MoveBreach(mutation, as, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(MovePaths(mutation, as, bodies_, plan.move, current));
   WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> lost, LostOffers(bodies_, writer, current, plan.move));
   WAYPOST_RETURN_IF_ERROR(

@@ -97,6 +97,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddSendLaterCommand(*app, session);
   AddWaitingListCommands(*app, session);
   AddCorrectionCommands(*app, session);
+  AddBreachCommands(*app, session);
   AddStatisticsCommand(*app, session);
   AddRightsCommands(*app, session);
   AddRetentionCommands(*app, session);

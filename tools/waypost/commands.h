@@ -23,6 +23,7 @@ void AddRetentionCommands(CLI::App& root, Session& session);
 void AddRightsCommands(CLI::App& root, Session& session);
 void AddEnrolmentCommands(CLI::App& root, Session& session);
 void AddCorrectionCommands(CLI::App& root, Session& session);
+void AddBreachCommands(CLI::App& root, Session& session);
 void AddPathCommands(CLI::App& root, Session& session);
 void AddStatisticsCommand(CLI::App& root, Session& session);
 void AddAuditCommands(CLI::App& root, Session& session);
