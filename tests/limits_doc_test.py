@@ -12,6 +12,7 @@ DOC = "docs/operating/limits.md"
 REFERRAL = "services/referral/referral_limits.h"
 DIRECTORY = "services/directory/directory_limits.h"
 AUDIT = "services/audit/audit_limits.h"
+BREACH = "services/referral/breach_rules.h"
 IMPORT = "tools/waypost/csv_import.h"
 QUEUE = "tools/waypost/offline_queue.h"
 
@@ -37,6 +38,7 @@ ROWS = [
                            (REFERRAL, "kMaxRightsReceipts")]),
     ("| steps of a path;", [(REFERRAL, "kMaxPathSteps"), (REFERRAL, "kMaxPathReferrals")]),
     ("| readers of a protected", [(REFERRAL, "kMaxReaders")]),
+    ("| entries of a breach;", [(BREACH, "kMaxBreachEntries"), (BREACH, "kMaxBreachReferenceBytes")]),
     ("| referrals on the waiting list", [(REFERRAL, "kMaxWaiting")]),
     ("| assessments, moves", [(REFERRAL, "kMaxAssessments"), (REFERRAL, "kMaxMoves"),
                               (REFERRAL, "kMaxAttendance")]),

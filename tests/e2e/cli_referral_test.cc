@@ -236,7 +236,10 @@ void CliReferralTest::CasesAreCalledOff() {
   Act("worker", "cancel", name, "--reason person-withdrew", "CANCEL_REQUESTED");
   Act("to", "confirm-cancel", name, "", "CANCELLED");
   Act("worker", "reopen", name, "--text 'She came back'", "REQUESTED");
-  Act("from", "report-misdirected", name, "--text 'Another city'", "CANCELLED");
+  const json reported = Act("from", "report-misdirected", name, "--text 'Another city'", "CANCELLED");
+  const std::string breach = reported.value("breach", "");
+  Change("from", base::Cat("breaches assess ", breach, " --risk none --risk-reason not-opened"));
+  EXPECT_EQ(Change("from", base::Cat("breaches close ", breach)).value("state", ""), "BREACH_STATE_CLOSED");
   for (const std::string_view command : {"show", "history", "notes"}) {
     ExpectFailure("to", base::Cat("referral ", command, " ", name), 3, "NOT_FOUND");
   }

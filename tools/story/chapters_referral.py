@@ -357,6 +357,24 @@ def _declined_for_a_paper(report, cast, desk):
                  desk.get(cast.vienna, name).get("decline", {}).get("missingDocuments"), [1])
 
 
+def misdirected(report, cast, desk, run):
+    report.chapter("Sent to the wrong body: what is recorded, and what is owed")
+    report.step(cast.vienna.title, "sends the wrong person's file to cult.mobil, and notices it")
+    name = desk.submit(cast.vienna, {**cases.young_man_of_27(), "ownReference": f"X-{run}"}).message["name"]
+    answer = desk.type(cast.vienna, "referral", "report-misdirected", name, "--text", "Another young man.")
+    desk.state_is(answer, "CANCELLED")
+    breach = answer.message.get("breach", "")
+    report.check("a record of the breach is opened with it", bool(breach), str(answer))
+    answer = desk.read(cast.cult_mobil, "GetReferral", {"name": name})
+    desk.refused("for cult.mobil it does not exist any longer", answer, "NOT_FOUND")
+    report.step("Vienna, supervisor", "assesses the risk within 72 hours")
+    supervisor = cast.supervisor_of("bodies/at-wien")
+    supervisor.tell("breaches", "assess", breach, "--risk", "none", "--risk-reason", "not-opened")
+    answer = supervisor.tell("breaches", "close", breach)
+    report.equal("nothing more is owed: it is closed", answer.message.get("state"), "BREACH_STATE_CLOSED")
+    report.check("and so is the follow-up", "due" not in desk.get(cast.vienna, name), name)
+
+
 # --- e. forwarded -------------------------------------------------------------------------------------
 
 def forwarded(report, cast, desk, run):

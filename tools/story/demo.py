@@ -91,6 +91,7 @@ def play(report, tool, folder):
     chapters_everyday.asked_first(report, cast)
     chapters_everyday.from_the_queue(report, cast, desk, run)
     chapters_referral.declined(report, cast, desk, run)
+    chapters_referral.misdirected(report, cast, desk, run)
     first, linked = chapters_referral.forwarded(report, cast, desk, run)
     case = chapters_referral.waited_for(report, cast, desk, run)
     chapters_parts.several_parts(report, cast, desk, case)
