@@ -10,6 +10,7 @@
 #include "common/status/errors.h"
 #include "services/referral/referral_policy.h"
 #include "services/referral/referral_testing.h"
+#include "waypost/referral/v1/breach.pb.h"
 #include "waypost/referral/v1/rights.pb.h"
 
 namespace waypost::referral {
@@ -306,7 +307,7 @@ TEST(Protos, ReferralsHoldNoFreeText) {
         v1::ListReferralHistoryResponse::descriptor(), v1::ListPartsResponse::descriptor(),
         v1::FindByOwnReferenceResponse::descriptor(), v1::RightsRequest::descriptor(),
         v1::ListRightsRequestsResponse::descriptor(), v1::ListRetentionResponse::descriptor(),
-        v1::ListRetentionReportsResponse::descriptor()}) {
+        v1::ListRetentionReportsResponse::descriptor(), v1::ListBreachesResponse::descriptor()}) {
     CollectTextFields(*message, fields, seen);
   }
   std::set<std::string> names;
@@ -344,6 +345,11 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           // Of Referral.required_documents: what the directory says in public.
           "waypost.type.v1.LocalizedText.TextEntry.key", "waypost.type.v1.LocalizedText.TextEntry.value",
           "waypost.type.v1.LocalizedText.original_language",
+          // Names, codes of what was done, pseudonyms; a file number of the authority, with a digit in it.
+          "Referral.breach", "Breach.name", "Breach.etag", "Breach.allowed_actions", "Breach.body",
+          "Breach.referral", "Breach.wrong_body", "Breach.notification_reference", "BreachEntry.action",
+          "BreachEntry.body", "BreachEntry.actor", "BreachEntry.reference",
+          "ListBreachesResponse.next_page_token",
           // Names, a programme's last day.
           "Referral.path", "ProgrammeEnd.programme", "ProgrammeEnd.end_date", "PossibleDuplicate.referral",
           // A hash over codes and keyed commitments; a signature over that, names, a kind and a time.
