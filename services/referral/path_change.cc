@@ -83,6 +83,52 @@ v1::Person PersonOf(const ReferralRecord& source, uint32_t number, const v1::Dis
   return person;
 }
 
+// In place of the submission: the draft of it.
+void MakeDraftOf(Asked& asked) {
+  const std::shared_ptr<const command::Create> created = std::get<command::Submit>(asked.command).created;
+  asked.command = *created;
+}
+
+// One live draft a step. Who may not read it is not told its name.
+absl::Status CheckNotDrafted(const HeldPath& path, uint32_t number, const policy::Caller& caller) {
+  const PathStepRecord* const step = FindStep(path.record, number);
+  if (step == nullptr || step->draft().empty()) return absl::OkStatus();
+  const v1::Path shown = path.View(caller);
+  for (const v1::PathStep& each : shown.steps()) {
+    if (each.number() == number) return StepToBeApproved(path.record.name(), number, each.draft());
+  }
+  return absl::OkStatus();
+}
+
+// What goes along, to be compared when the draft is approved and sent.
+std::vector<storage::v1::PathSourceRecord> SourceRecords(const std::vector<StepSource>& sources) {
+  std::vector<storage::v1::PathSourceRecord> records;
+  for (const StepSource& source : sources) {
+    for (const v1::SectionKind section : source.sections) {
+      storage::v1::PathSourceRecord& record = records.emplace_back();
+      record.set_referral(source.referral->name());
+      record.set_section(section);
+    }
+  }
+  return records;
+}
+
+// Of a draft that nobody can send any longer.
+v1::CancelReason CancelReasonOf(v1::PathEndReason reason) {
+  switch (reason) {
+    case v1::PATH_END_REASON_GOAL_REACHED:
+      return v1::CANCEL_REASON_NEED_MET;
+    case v1::PATH_END_REASON_PERSON_STOPPED:
+      return v1::CANCEL_REASON_PERSON_WITHDREW;
+    case v1::PATH_END_REASON_MOVED_AWAY:
+      return v1::CANCEL_REASON_MOVED_AWAY;
+    case v1::PATH_END_REASON_REPLACED:
+      return v1::CANCEL_REASON_DUPLICATE;
+    default:
+      return v1::CANCEL_REASON_OTHER;
+  }
+}
+
 template <typename Request>
 absl::StatusOr<Authorized> Authorize(rpc::Mutation& mutation, const Request& request, const HeldPath& path) {
   return mutation.Authorize({.name = request.name(),
@@ -171,7 +217,14 @@ absl::Status PathChange::Update(rpc::Mutation& mutation, const v1::UpdatePathReq
 absl::Status PathChange::End(rpc::Mutation& mutation, const v1::EndPathRequest& request, v1::Path& response) {
   WAYPOST_ASSIGN_OR_RETURN(HeldPath path, HoldPath(mutation.writer(), request.name()));
   WAYPOST_ASSIGN_OR_RETURN(const Authorized as, Authorize(mutation, request, path));
+  std::vector<FollowUp> drafts;
+  for (const PathStepRecord& step : path.record.steps()) {
+    if (!step.draft().empty()) {
+      drafts.push_back({step.draft(), command::Cancel{CancelReasonOf(request.reason())}});
+    }
+  }
   WAYPOST_RETURN_IF_ERROR(Carry(mutation, as, path::End{request.reason()}, path));
+  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), drafts));
   response = path.View(mutation.caller());
   return absl::OkStatus();
 }
@@ -182,7 +235,8 @@ absl::StatusOr<PreparedStep> PathChange::Prepare(const rpc::Call& call, const st
   PreparedStep prepared;
   const absl::StatusOr<HeldPath> path = HoldPath(reader, request.name());
   if (!path.ok()) return prepared;
-  if (!call.Authorize(path->RelationsOf(*call.caller), request.name()).ok()) return prepared;
+  const auto as = call.Authorize(path->RelationsOf(*call.caller), request.name());
+  if (!as.ok()) return prepared;
   const path::TakeStep take{.step = request.step(), .referral = name};
   if (!DecidePath(path->record, path->courses, take, call.now).ok()) return prepared;
   const auto kinds = SectionsOfStep(request, *call.caller);
@@ -201,10 +255,31 @@ absl::StatusOr<PreparedStep> PathChange::Prepare(const rpc::Call& call, const st
   WAYPOST_ASSIGN_OR_RETURN(Asked asked, SubmissionFor(reader, *call.caller, request, *path,
                                                       *sources->front().referral, name, prepared.filled));
   asked.sections = &sections;
-  WAYPOST_ASSIGN_OR_RETURN(prepared.sealed, change_.PrepareNew(call, asked,
-                                                               {.referring = path->record.body(),
-                                                                .receiving = request.receiving().body()}));
+  const auto how = HowToSend(call, reader, *as, asked);
+  // The transaction says why not; it may know better.
+  prepared.how = how.ok() ? *how : Sending::kAtOnce;
+  Sides sides{.referring = path->record.body(), .receiving = {}};
+  if (prepared.how == Sending::kAtOnce) {
+    sides.receiving = request.receiving().body();
+  } else {
+    MakeDraftOf(asked);
+  }
+  WAYPOST_ASSIGN_OR_RETURN(prepared.sealed, change_.PrepareNew(call, asked, sides));
   return prepared;
+}
+
+absl::StatusOr<Sending> PathChange::HowToSend(const rpc::Call& call, const store::Reader& reader,
+                                              const Authorized& as, const Asked& asked) const {
+  const Clockwork& by = change_.clockwork();
+  const ReferralRecord none;
+  WAYPOST_ASSIGN_OR_RETURN(const Command command,
+                           WithDirectory(by.bodies, reader, call, asked.command, none));
+  WAYPOST_ASSIGN_OR_RETURN(const Moment moment,
+                           MomentOf(by.bodies, reader, call.now, by.clocks, command, none));
+  const absl::Status decided = Decide(none, command, as, moment).status();
+  if (error::ReasonOf(decided) == "APPROVAL_MISSING") return Sending::kOnceApproved;
+  WAYPOST_RETURN_IF_ERROR(decided);
+  return Sending::kAtOnce;
 }
 
 absl::Status PathChange::AddFrom(const store::Reader& reader, const PathRecord& path,
@@ -269,6 +344,7 @@ absl::Status PathChange::Take(rpc::Mutation& mutation, const v1::TakeStepRequest
   store::Writer& writer = mutation.writer();
   WAYPOST_ASSIGN_OR_RETURN(HeldPath path, HoldPath(writer, request.name()));
   WAYPOST_ASSIGN_OR_RETURN(const Authorized as, Authorize(mutation, request, path));
+  WAYPOST_RETURN_IF_ERROR(CheckNotDrafted(path, request.step(), mutation.caller()));
   const path::TakeStep take{.step = request.step(), .referral = name};
   WAYPOST_ASSIGN_OR_RETURN(PathDecision decision,
                            DecidePath(path.record, path.courses, take, mutation.call().now));
@@ -282,8 +358,17 @@ absl::Status PathChange::Take(rpc::Mutation& mutation, const v1::TakeStepRequest
   WAYPOST_RETURN_IF_ERROR(CheckReach(writer, source.name()));
   WAYPOST_ASSIGN_OR_RETURN(const bool up_to_date, IsUpToDate(writer, prepared, sources));
   if (!up_to_date) return rpc::PrepareAgain();
-  WAYPOST_ASSIGN_OR_RETURN(const Asked asked, SubmissionFor(writer, mutation.caller(), request, path, source,
-                                                            name, prepared.filled));
+  WAYPOST_ASSIGN_OR_RETURN(
+      Asked asked, SubmissionFor(writer, mutation.caller(), request, path, source, name, prepared.filled));
+  const absl::StatusOr<Sending> how = HowToSend(mutation.call(), writer, as, asked);
+  if (!how.ok()) return InFieldsOfStep(how.status());
+  if (*how != prepared.how) return rpc::PrepareAgain();
+  if (*how == Sending::kOnceApproved) {
+    WAYPOST_ASSIGN_OR_RETURN(auto today, SourcesToday(writer, path.record.person(), SourceRecords(sources)));
+    const path::DraftStep draft{.step = request.step(), .draft = name, .sources = std::move(today)};
+    WAYPOST_ASSIGN_OR_RETURN(decision, DecidePath(path.record, path.courses, draft, mutation.call().now));
+    MakeDraftOf(asked);
+  }
   WAYPOST_RETURN_IF_ERROR(
       InFieldsOfStep(change_.RunNew(mutation, as, asked, prepared.sealed, *response.mutable_referral())));
   WAYPOST_RETURN_IF_ERROR(WritePath(mutation, as, &path.record, decision));

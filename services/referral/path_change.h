@@ -32,6 +32,9 @@ struct HeldPath {
 // NOT_FOUND when there is none.
 absl::StatusOr<HeldPath> HoldPath(const store::Reader& reader, std::string_view name);
 
+// May a step be sent at once, or has a second person to approve it first?
+enum class Sending { kAtOnce, kOnceApproved };
+
 // What a step is sent with, made before the transaction.
 struct PreparedStep {
   // From which sections go along.
@@ -41,6 +44,7 @@ struct PreparedStep {
     std::vector<Wrap> based_on = {};  // the wraps that it was made with
   };
   bool made = false;
+  Sending how = Sending::kAtOnce;
   std::vector<Source> sources = {};
   std::vector<FilledSections> filled = {};
   Prepared sealed = {};
@@ -74,6 +78,10 @@ class PathChange {
                                       const v1::TakeStepRequest& request, const HeldPath& path,
                                       const storage::v1::ReferralRecord& source, const std::string& name,
                                       const std::vector<FilledSections>& filled) const;
+  // Decides the submission, and writes nothing; what else than a missing approval speaks against it is an
+  // error.
+  absl::StatusOr<Sending> HowToSend(const rpc::Call& call, const store::Reader& reader,
+                                    const policy::Authorized& as, const Asked& asked) const;
 
   ReferralChange& change_;
 };

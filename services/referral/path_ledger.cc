@@ -42,7 +42,8 @@ absl::StatusOr<bool> IsCovered(const store::Reader& reader, const BodyRegistry& 
   for (const storage::v1::PathStepRecord& step : path.steps()) {
     const StepState state = StateOf(step, courses);
     if (state == kStepDone || state == kStepSkipped) continue;
-    const std::string& where = step.referral().empty() ? path.referral() : step.referral();
+    const std::string& taken = step.draft().empty() ? step.referral() : step.draft();
+    const std::string& where = taken.empty() ? path.referral() : taken;
     WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, where));
     WAYPOST_ASSIGN_OR_RETURN(
         const std::optional<Successor> successor,
@@ -68,7 +69,11 @@ absl::Status Settle(rpc::Mutation& mutation, const Authorized& as, PathRecord pa
       return holds(referral, path.body(), path.person());
     });
   };
-  if (any(HoldsSections)) return absl::OkStatus();
+  // Nothing is carried along from a draft.
+  const auto may_be_carried = [](const ReferralRecord& referral, std::string_view body, uint32_t person) {
+    return referral.has_submit_time() && HoldsSections(referral, body, person);
+  };
+  if (any(may_be_carried)) return absl::OkStatus();
   if (!HasEnded(path)) WAYPOST_RETURN_IF_ERROR(Decide(mutation, as, path::EndShare{}, path));
   if (any(HoldsAnything)) return absl::OkStatus();
   rows::DeletePath(writer, path);
@@ -88,6 +93,14 @@ absl::StatusOr<std::vector<PathRecord>> PathsOf(const store::Reader& reader, std
     if (path.has_value()) paths.push_back(*std::move(path));
   }
   return paths;
+}
+
+// The draft of a step is none any longer.
+absl::Status GiveBack(rpc::Mutation& mutation, const Authorized& as, std::string_view path,
+                      std::string_view draft) {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<PathRecord> record, rows::FindPath(mutation.writer(), path));
+  if (!record.has_value() || FindDrafted(*record, draft) == nullptr) return absl::OkStatus();
+  return Decide(mutation, as, path::GiveBack{std::string(draft)}, *record);
 }
 
 }  // namespace
@@ -125,6 +138,9 @@ absl::StatusOr<std::map<uint32_t, std::string>> OpenPathsOf(const store::Reader&
 absl::Status CarryPaths(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
                         const ReferralRecord& next) {
   if (before.state() == kNothing) return absl::OkStatus();
+  if (before.state() == kDraft && IsEnd(next.state()) && !next.path().empty()) {
+    WAYPOST_RETURN_IF_ERROR(GiveBack(mutation, as, next.path(), next.name()));
+  }
   const bool takes = TakesFromABody(before, next);
   const bool moves = !IsSide(next, before.referring().body()) || !IsSide(next, before.receiving().body());
   if (!takes && !moves) return absl::OkStatus();
@@ -134,6 +150,36 @@ absl::Status CarryPaths(rpc::Mutation& mutation, const Authorized& as, const Ref
     if (takes || stayed) WAYPOST_RETURN_IF_ERROR(Settle(mutation, as, path));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<storage::v1::PathSourceRecord>> SourcesToday(
+    const store::Reader& reader, uint32_t person, std::vector<storage::v1::PathSourceRecord> sources) {
+  for (storage::v1::PathSourceRecord& source : sources) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto sections, rows::ListSections(reader, source.referral()));
+    source.clear_commitment();
+    for (const storage::v1::SectionRecord& section : sections) {
+      const bool is_it = section.person() == person && section.section() == source.section();
+      if (is_it) source.set_commitment(section.commitment());
+    }
+  }
+  return sources;
+}
+
+absl::Status CarryDraft(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& draft,
+                        DraftAct act) {
+  store::Writer& writer = mutation.writer();
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<PathRecord> path, rows::FindPath(writer, draft.path()));
+  // Who leads it may have changed, while the draft is yet to follow.
+  if (!path.has_value() || path->body() != draft.referring().body()) return StepOutdated(draft.name());
+  WAYPOST_ASSIGN_OR_RETURN(PathDecision decision,
+                           DecidePath(*path, {}, path::SendDraft{draft.name()}, mutation.call().now));
+  const storage::v1::PathStepRecord& step = *FindDrafted(*path, draft.name());
+  WAYPOST_ASSIGN_OR_RETURN(const auto referrals, rows::ReferralsOfPath(writer, path->name()));
+  WAYPOST_ASSIGN_OR_RETURN(
+      const auto today,
+      SourcesToday(writer, path->person(), {step.draft_sources().begin(), step.draft_sources().end()}));
+  WAYPOST_RETURN_IF_ERROR(CheckDraftHolds(*path, step, referrals, today));
+  return act == DraftAct::kSubmit ? WritePath(mutation, as, &*path, decision) : absl::OkStatus();
 }
 
 absl::StatusOr<std::string> LeaderOf(const store::Reader& reader, const ReferralRecord& referral,
@@ -199,7 +245,11 @@ absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const Body
     if (!whole && !HasEnded(path)) {
       WAYPOST_ASSIGN_OR_RETURN(goes, IsCovered(writer, bodies, move, path, now));
     }
-    if (!goes && referral.path() == path.name()) referral.clear_path();
+    if (!goes && referral.path() == path.name()) {
+      // A draft is the successor's own from now on.
+      WAYPOST_RETURN_IF_ERROR(GiveBack(mutation, as, path.name(), referral.name()));
+      referral.clear_path();
+    }
     if (!goes) continue;
     if (!HasEnded(path) && !led.try_emplace(path.person(), path.name()).second) {
       WAYPOST_RETURN_IF_ERROR(Decide(mutation, as, path::End{v1::PATH_END_REASON_REPLACED}, path));

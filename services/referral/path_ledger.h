@@ -31,10 +31,22 @@ absl::StatusOr<std::map<uint32_t, std::string>> OpenPathsOf(
     const std::vector<storage::v1::ReferralRecord>& chain);
 
 // What follows from a changed referral, which is written already. A path of which nothing is left that could
-// be carried along ends; once its body holds nothing of the person in any of its referrals, it is erased. So
-// it is where a referral moved to another body and the path did not.
+// be carried along ends; a step whose draft is cancelled is as it was before. Once its body holds nothing of
+// the person in any of its referrals, it is erased. So it is where a referral moved to another body and the
+// path did not.
 absl::Status CarryPaths(rpc::Mutation& mutation, const policy::Authorized& as,
                         const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
+
+// What these sections are today: by the commitments of the referrals that they are in.
+absl::StatusOr<std::vector<storage::v1::PathSourceRecord>> SourcesToday(
+    const store::Reader& reader, uint32_t person, std::vector<storage::v1::PathSourceRecord> sources);
+
+// Somebody approves or submits the draft of a step: is the path open still, and what the draft takes along as
+// it was? When it is submitted, the step is taken. INVALID_TRANSITION of a path that has ended; otherwise as
+// CheckDraftHolds. REQUIRES: IsDraftOfStep(draft), as it was before.
+enum class DraftAct { kApprove, kSubmit };
+absl::Status CarryDraft(rpc::Mutation& mutation, const policy::Authorized& as,
+                        const storage::v1::ReferralRecord& draft, DraftAct act);
 
 // Who leads a path of `referral`; of one that is erased, the side of it that led it when they were linked.
 absl::StatusOr<std::string> LeaderOf(const store::Reader& reader, const storage::v1::ReferralRecord& referral,

@@ -24,16 +24,21 @@ struct EventWords {
   std::string_view type;
 };
 constexpr std::array<EventWords, kPathEventCount> kEvents = {
-    EventWords{"CREATE", "referral.path_created"},       EventWords{"UPDATE", "referral.path_updated"},
-    EventWords{"TAKE_STEP", "referral.path_step_taken"}, EventWords{"END", "referral.path_ended"},
-    EventWords{"SHARE_ENDED", "referral.path_ended"},    EventWords{"ERASE", "referral.path_erased"},
+    EventWords{"CREATE", "referral.path_created"},
+    EventWords{"UPDATE", "referral.path_updated"},
+    EventWords{"TAKE_STEP", "referral.path_step_taken"},
+    EventWords{"END", "referral.path_ended"},
+    EventWords{"SHARE_ENDED", "referral.path_ended"},
+    EventWords{"ERASE", "referral.path_erased"},
     EventWords{"SUCCEED", "referral.path_succeeded"},
+    EventWords{"DRAFT_STEP", "referral.path_step_drafted"},
+    EventWords{"GIVE_BACK_STEP", "referral.path_step_given_back"},
 };
 
-// What is under way or done is past planning.
+// What is under way or done is past planning; what waits for approval is its draft's to end.
 constexpr bool PastIsKept() {
   for (const StepStates& states : kTable) {
-    if (states.Has(kStepUnderWay) || states.Has(kStepDone)) return false;
+    if (states.Has(kStepUnderWay) || states.Has(kStepDone) || states.Has(kStepToBeApproved)) return false;
   }
   return true;
 }

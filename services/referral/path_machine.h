@@ -21,7 +21,8 @@ inline constexpr StepState kStepUnderWay = v1::PATH_STEP_STATE_UNDER_WAY;
 inline constexpr StepState kStepDone = v1::PATH_STEP_STATE_DONE;
 inline constexpr StepState kStepNotReached = v1::PATH_STEP_STATE_NOT_REACHED;
 inline constexpr StepState kStepSkipped = v1::PATH_STEP_STATE_SKIPPED;
-inline constexpr int kStepStateCount = 6;  // none included
+inline constexpr StepState kStepToBeApproved = v1::PATH_STEP_STATE_TO_BE_APPROVED;
+inline constexpr int kStepStateCount = 7;  // none included
 
 // What is done with one step.
 enum class StepAct : uint8_t {
@@ -33,8 +34,18 @@ enum class StepAct : uint8_t {
 inline constexpr int kStepActCount = 4;
 
 // What becomes of a path.
-enum class PathEvent : uint8_t { kCreate, kUpdate, kTake, kEnd, kShareEnded, kErase, kSucceed };
-inline constexpr int kPathEventCount = 7;
+enum class PathEvent : uint8_t {
+  kCreate,
+  kUpdate,
+  kTake,
+  kEnd,
+  kShareEnded,
+  kErase,
+  kSucceed,
+  kDraftStep,  // a step has a draft that is to be approved
+  kGiveBack,   // that draft is none of the step any longer
+};
+inline constexpr int kPathEventCount = 9;
 
 // Does a step in that state take it? Whoever was referred by a step once is seen to have been: see
 // path_rules.h for a skipped one.

@@ -68,18 +68,24 @@ absl::StatusOr<PathStepRecord> ChangedStep(const PathRecord& path, const PathSte
   return step;
 }
 
+// It was taken, or its draft is to be approved.
+bool IsKept(const PathStepRecord& step) {
+  return !step.referral().empty() || !step.draft().empty();
+}
+
 // What was taken stays, in the order in which it stands.
 absl::Status CheckTakenStay(const PathRecord& before, const PathRecord& next) {
   std::vector<uint32_t> kept;
   for (const PathStepRecord& step : next.steps()) {
-    if (!step.referral().empty()) kept.push_back(step.number());
+    if (IsKept(step)) kept.push_back(step.number());
   }
   std::vector<uint32_t> taken;
   for (const PathStepRecord& step : before.steps()) {
-    if (!step.referral().empty()) taken.push_back(step.number());
+    if (IsKept(step)) taken.push_back(step.number());
   }
   if (kept == taken) return absl::OkStatus();
-  return error::InvalidField("steps", "name all steps that were taken, in the order in which they stand");
+  return error::InvalidField(
+      "steps", "name all steps that were taken or are to be approved, in the order in which they stand");
 }
 
 // One decision in the making.
@@ -90,7 +96,21 @@ struct Making {
   PathRecord next;
 };
 
+PathStepRecord* MutableDrafted(PathRecord& path, std::string_view draft) {
+  for (PathStepRecord& step : *path.mutable_steps()) {
+    if (!draft.empty() && step.draft() == draft) return &step;
+  }
+  return nullptr;
+}
+
+void ForgetDraft(PathStepRecord& step) {
+  step.clear_draft();
+  step.clear_draft_sources();
+}
+
+// What is to be approved still is sent no more.
 void End(v1::PathEndReason reason, Making& making) {
+  for (PathStepRecord& step : *making.next.mutable_steps()) ForgetDraft(step);
   *making.next.mutable_end_time() = api::ToTimestamp(making.now);
   making.next.set_end_reason(reason);
 }
@@ -127,6 +147,32 @@ absl::StatusOr<PathEvent> Apply(const path::TakeStep& take, Making& making) {
   return error::InvalidField("step", "is no step of this path");
 }
 
+absl::StatusOr<PathEvent> Apply(const path::DraftStep& draft, Making& making) {
+  for (PathStepRecord& step : *making.next.mutable_steps()) {
+    if (step.number() != draft.step) continue;
+    WAYPOST_RETURN_IF_ERROR(CheckTakes(making.current, step, StateOf(step, making.courses), StepAct::kTake));
+    step.set_draft(draft.draft);
+    for (const storage::v1::PathSourceRecord& source : draft.sources) *step.add_draft_sources() = source;
+    return PathEvent::kDraftStep;
+  }
+  return error::InvalidField("step", "is no step of this path");
+}
+
+absl::StatusOr<PathEvent> Apply(const path::SendDraft& send, Making& making) {
+  PathStepRecord* const step = MutableDrafted(making.next, send.draft);
+  if (step == nullptr) return StepOutdated(send.draft);
+  step->set_referral(send.draft);
+  ForgetDraft(*step);
+  return PathEvent::kTake;
+}
+
+absl::StatusOr<PathEvent> Apply(const path::GiveBack& back, Making& making) {
+  PathStepRecord* const step = MutableDrafted(making.next, back.draft);
+  if (step == nullptr) return StepOutdated(back.draft);
+  ForgetDraft(*step);
+  return PathEvent::kGiveBack;
+}
+
 absl::StatusOr<PathEvent> Apply(const path::End& end, Making& making) {
   End(end.reason, making);
   return PathEvent::kEnd;
@@ -143,8 +189,10 @@ absl::StatusOr<PathEvent> Apply(const path::Succeed& succeed, Making& making) {
 }
 
 PathEvent EventOf(const PathCommand& command) {
-  constexpr std::array kEvents = {PathEvent::kUpdate, PathEvent::kTake, PathEvent::kEnd,
-                                  PathEvent::kShareEnded, PathEvent::kSucceed};
+  constexpr std::array kEvents = {PathEvent::kUpdate,     PathEvent::kTake,    PathEvent::kEnd,
+                                  PathEvent::kShareEnded, PathEvent::kSucceed, PathEvent::kDraftStep,
+                                  PathEvent::kTake,       PathEvent::kGiveBack};
+  static_assert(kEvents.size() == std::variant_size_v<PathCommand>);
   return kEvents[command.index()];
 }
 
@@ -164,13 +212,27 @@ bool MayReadForPath(const ReferralRecord& referral, const policy::Caller& caller
   return side && (hands || caller.roles.Has(policy::Role::kSupervisor));
 }
 
+// May the body take anything of the person along from there?
+bool IsSource(const PathRecord& path, const ReferralRecord& referral) {
+  return FindPerson(referral, path.person()) != nullptr && !IsProtected(referral) &&
+         HoldsSections(referral, path.body(), path.person());
+}
+
 }  // namespace
 
 bool HasEnded(const PathRecord& path) {
   return path.has_end_time();
 }
 
+const PathStepRecord* FindDrafted(const PathRecord& path, std::string_view draft) {
+  for (const PathStepRecord& step : path.steps()) {
+    if (!draft.empty() && step.draft() == draft) return &step;
+  }
+  return nullptr;
+}
+
 StepState StateOf(const PathStepRecord& step, const StepCourses& courses) {
+  if (!step.draft().empty()) return kStepToBeApproved;
   if (step.skipped()) return kStepSkipped;
   const auto course = courses.find(step.number());
   if (step.referral().empty() || course == courses.end()) return kStepPlanned;
@@ -257,6 +319,33 @@ absl::StatusOr<std::vector<v1::SectionKind>> SectionsOfStep(const v1::TakeStepRe
   return std::vector<v1::SectionKind>(sections.begin(), sections.end());
 }
 
+absl::Status CheckDraftHolds(const PathRecord& path, const PathStepRecord& step,
+                             const std::vector<ReferralRecord>& referrals,
+                             const std::vector<storage::v1::PathSourceRecord>& now) {
+  const auto find = [&referrals](std::string_view name) {
+    return std::find_if(referrals.begin(), referrals.end(),
+                        [name](const ReferralRecord& referral) { return referral.name() == name; });
+  };
+  for (const ReferralRecord& referral : referrals) {
+    if (IsStopped(referral, path.person())) return StepsStopped(path.name());
+  }
+  const auto draft = find(step.draft());
+  if (draft == referrals.end() || static_cast<size_t>(step.draft_sources_size()) != now.size()) {
+    return StepOutdated(step.draft());
+  }
+  if (AwaitsRectification(*draft, path.person())) return RectificationPending(path.name());
+  for (size_t i = 0; i < now.size(); ++i) {
+    const storage::v1::PathSourceRecord& before = step.draft_sources(static_cast<int>(i));
+    const auto source = find(before.referral());
+    if (source == referrals.end() || !IsSource(path, *source)) return StepOutdated(step.draft());
+    if (AwaitsRectification(*source, path.person())) return RectificationPending(path.name());
+    const bool same = before.referral() == now[i].referral() && before.section() == now[i].section() &&
+                      before.commitment() == now[i].commitment();
+    if (!same) return StepOutdated(step.draft());
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
                                                   const std::vector<ReferralRecord>& referrals,
                                                   const std::vector<v1::SectionKind>& sections) {
@@ -264,9 +353,8 @@ absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
   for (const ReferralRecord& referral : referrals) {
     // In which of them is not said: it may be one that the caller does not read.
     if (IsStopped(referral, path.person())) return StepsStopped(path.name());
-    const bool holds = FindPerson(referral, path.person()) != nullptr && !IsProtected(referral) &&
-                       HoldsSections(referral, path.body(), path.person());
-    if (holds) held.insert(held.begin(), &referral);
+    // A draft holds nothing that it was not given from the others.
+    if (referral.has_submit_time() && IsSource(path, referral)) held.insert(held.begin(), &referral);
   }
   if (held.empty()) return ShareErased(path.name());
   std::vector<StepSource> sources = {{.referral = held.front(), .sections = {}}};
@@ -326,6 +414,7 @@ v1::Path ToPath(const PathRecord& path, const StepCourses& courses,
     shown.set_offer(step.offer());
     shown.set_state(StateOf(step, courses));
     shown.set_referral(readable(step.referral()));
+    shown.set_draft(readable(step.draft()));
   }
   *view.mutable_create_time() = path.create_time();
   *view.mutable_update_time() = path.update_time();

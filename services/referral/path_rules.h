@@ -53,6 +53,20 @@ struct TakeStep {
   uint32_t step = 0;
   std::string referral;  // the one that is opened
 };
+// The same where a second person has to approve it first.
+struct DraftStep {
+  uint32_t step = 0;
+  std::string draft;
+  std::vector<storage::v1::PathSourceRecord> sources;  // what it takes along
+};
+// Its draft is submitted: the step is taken. STEP_OUTDATED where no step has that draft.
+struct SendDraft {
+  std::string draft;
+};
+// By the system: the draft was cancelled, or is another body's. The step is as it was before.
+struct GiveBack {
+  std::string draft;
+};
 struct End {
   v1::PathEndReason reason = v1::PATH_END_REASON_UNSPECIFIED;
 };
@@ -65,7 +79,8 @@ struct Succeed {
 
 }  // namespace path
 
-using PathCommand = std::variant<path::Update, path::TakeStep, path::End, path::EndShare, path::Succeed>;
+using PathCommand = std::variant<path::Update, path::TakeStep, path::End, path::EndShare, path::Succeed,
+                                 path::DraftStep, path::SendDraft, path::GiveBack>;
 
 struct PathDecision {
   PathRecord next;
@@ -73,6 +88,8 @@ struct PathDecision {
 };
 
 bool HasEnded(const PathRecord& path);
+// The step that has this draft; null: none. It is part of the path.
+const storage::v1::PathStepRecord* FindDrafted(const PathRecord& path, std::string_view draft);
 
 // By the system: one of its referrals is for named readers alone from now on. The path ends, and names it no
 // longer; one that has ended forgets it all the same.
@@ -120,6 +137,13 @@ struct StepSource {
 absl::StatusOr<std::vector<StepSource>> SourcesOf(const PathRecord& path,
                                                   const std::vector<storage::v1::ReferralRecord>& referrals,
                                                   const std::vector<v1::SectionKind>& sections);
+
+// May the draft of a step still be sent? `now` is what step.draft_sources names, with the commitments of
+// today. DISCLOSURE_STOPPED, RECTIFICATION_PENDING as SourcesOf, also of the draft itself; STEP_OUTDATED
+// where what it takes along was changed, or is not the body's any longer. REQUIRES: `step` has a draft.
+absl::Status CheckDraftHolds(const PathRecord& path, const storage::v1::PathStepRecord& step,
+                             const std::vector<storage::v1::ReferralRecord>& referrals,
+                             const std::vector<storage::v1::PathSourceRecord>& now);
 
 // How `caller` stands to a path: as one who refers, if she may read one of its referrals. Empty for everybody
 // else: for them it does not exist.

@@ -172,6 +172,10 @@ bool NeedsApproval(const v1::Person& person) {
          person.secrecy_release() == v1::SECRECY_RELEASE_NOT_RELEASED;
 }
 
+bool IsDraftOfStep(const storage::v1::ReferralRecord& record) {
+  return record.state() == v1::REFERRAL_STATE_DRAFT && !record.path().empty();
+}
+
 const v1::Approval* ApprovalOf(const storage::v1::ReferralRecord& record, v1::Party party) {
   if (party == v1::PARTY_RECEIVING && record.has_receiving_approval()) return &record.receiving_approval();
   return record.has_approval() && record.approval().party() == party ? &record.approval() : nullptr;

@@ -37,6 +37,9 @@ bool Discloses(const v1::Disclosure& disclosure, v1::SectionKind section);
 // released: it then needs a named ground and a second person's approval.
 bool NeedsApproval(const v1::Person& person);
 
+// A step of a path that is to be approved: sent as it is, or not at all.
+bool IsDraftOfStep(const storage::v1::ReferralRecord& record);
+
 // That approval by somebody of one side, not used yet; null: there is none. It is part of the record.
 const v1::Approval* ApprovalOf(const storage::v1::ReferralRecord& record, v1::Party party);
 // Neither side's holds any longer: what it was given for is done, or is not what it was.

@@ -451,7 +451,12 @@ absl::StatusOr<int> CutWhatWasPassedOn(rpc::Mutation& mutation, const Authorized
     WAYPOST_RETURN_IF_ERROR(visit(next.name, rows::LedBy::kEither, sealed));
     if (!sealed && record.has_submit_time()) ++passed_on;
     if (cut) continue;
-    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, {{next.name, command::Misdirected{}, sealed}}, 0));
+    std::vector<FollowUp> cuts = {{next.name, command::Misdirected{}, sealed}};
+    // The draft of a step was not sent yet; what it took along goes all the same.
+    if (record.state() == v1::REFERRAL_STATE_DRAFT) {
+      cuts.insert(cuts.begin(), FollowUp{next.name, command::Cancel{v1::CANCEL_REASON_MISDIRECTED}, sealed});
+    }
+    WAYPOST_RETURN_IF_ERROR(RunFollowUps(mutation, as, by, cuts, 0));
   }
   return passed_on;
 }
@@ -530,6 +535,15 @@ void TellNotHeld(const Asked& asked, const ReferralRecord& next, v1::Referral& r
   for (v1::DocumentsNotHeld& one : NotHeld(next, *asked.sections, speaks)) {
     *response.add_documents_not_held() = std::move(one);
   }
+}
+
+// Of the draft of a step: what becomes of the path when it is approved or submitted.
+absl::Status CarryStep(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& current,
+                       const Command& command) {
+  if (!IsDraftOfStep(current)) return absl::OkStatus();
+  if (IsAnyOf<command::Approve>(command)) return CarryDraft(mutation, as, current, DraftAct::kApprove);
+  if (IsAnyOf<command::Submit>(command)) return CarryDraft(mutation, as, current, DraftAct::kSubmit);
+  return absl::OkStatus();
 }
 
 policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked,
@@ -800,6 +814,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
     if (number != prepared.note->number()) return rpc::PrepareAgain();
     rows::PutNote(writer, decision.next.name(), *prepared.note);
   }
+  WAYPOST_RETURN_IF_ERROR(CarryStep(mutation, as, current, command));
   WAYPOST_ASSIGN_OR_RETURN(const PossibleDuplicates duplicates,
                            FindPossible(writer, mutation.call(), decision.next, prepared.searches));
   WAYPOST_RETURN_IF_ERROR(ApplyDeletions(writer, current, decision));

@@ -290,6 +290,28 @@ absl::Status StepsStopped(std::string_view path) {
       "is taken before all who were asked there have refused that, or lifted the restriction");
 }
 
+absl::Status StepToBeApproved(std::string_view path, uint32_t step, std::string_view draft) {
+  const std::string which = draft.empty() ? std::string("a draft") : Cat("'", draft, "'");
+  return Refused("STEP_TO_BE_APPROVED", path,
+                 Cat("has ", which, " for step ", step,
+                     " already, which a second person is to approve: have it approved and submit it, or "
+                     "cancel it and take the step anew"),
+                 {{"step", Cat(step)}, {"draft", std::string(draft)}});
+}
+
+absl::Status StepOutdated(std::string_view draft) {
+  return Refused(
+      "STEP_OUTDATED", draft,
+      "takes along for a step what has changed since, or is not your body's any longer: cancel it, "
+      "and take the step anew");
+}
+
+absl::Status DraftOfAStep(std::string_view draft) {
+  return Refused(
+      "DRAFT_OF_A_STEP", draft,
+      "is the draft of a step of a path, which is sent as it is: cancel it, and take the step anew");
+}
+
 absl::Status RectificationPending(std::string_view path) {
   return Refused("RECTIFICATION_PENDING", path,
                  "has a person who asked to have put right what would be sent, and it has neither been put "

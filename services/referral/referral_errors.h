@@ -120,6 +120,12 @@ absl::Status ProtectedHasNoGroup(std::string_view name);
 absl::Status PathOpen(std::string_view referral, std::string_view path);
 // DISCLOSURE_STOPPED: the person of `path` used a right that stops its steps.
 absl::Status StepsStopped(std::string_view path);
+// STEP_TO_BE_APPROVED: the step has a draft already; `draft` is empty where the caller may not read it.
+absl::Status StepToBeApproved(std::string_view path, uint32_t step, std::string_view draft);
+// STEP_OUTDATED: what the draft of a step takes along is not what it was when the step was prepared.
+absl::Status StepOutdated(std::string_view draft);
+// DRAFT_OF_A_STEP: it is sent as it is, or not at all.
+absl::Status DraftOfAStep(std::string_view draft);
 // RECTIFICATION_PENDING: what a step of `path` would send is to be put right first.
 absl::Status RectificationPending(std::string_view path);
 

@@ -279,6 +279,7 @@ void NoteWriter(std::string_view pseudonym, ReferralRecord& draft) {
 }
 
 absl::Status Apply(const command::Update& update, Step& step) {
+  if (IsDraftOfStep(step.current)) return DraftOfAStep(step.current.name());
   ReferralRecord& next = step.next();
   const v1::Referral& input = update.referral;
   const bool replaces = Contains(update.paths, "persons") || Contains(update.paths, "sections");

@@ -266,6 +266,7 @@ std::vector<std::string> AllowedActions(const ReferralRecord& record, const poli
     if (rule == nullptr || rule->Allows(as.caller().roles, as.relations()).empty()) continue;
     if (!Reads(record, as) && !NamesReaders(row.event)) continue;
     if (RefusalOf(row.guard, record, row.actor, as.caller().actor, now) != nullptr) continue;
+    if (row.event == Event::kUpdate && IsDraftOfStep(record)) continue;
     actions.emplace_back(EventName(row.event));
   }
   return actions;
