@@ -63,6 +63,10 @@ Posed PosedIn(StepState state) {
   if (state == kStepPlanned) return posed;
   step.set_skipped(state == kStepSkipped);
   if (state == kStepSkipped) return posed;
+  if (state == kStepToBeApproved) {
+    step.set_draft(std::string(kOther));
+    return posed;
+  }
   step.set_referral(std::string(kOther));
   posed.courses[2].referral = state == kStepDone         ? kCompleted
                               : state == kStepNotReached ? kDeclined
@@ -74,7 +78,9 @@ std::string ReasonOf(const absl::Status& status) {
   return status.ok() ? "OK" : error::ReasonOf(status);
 }
 
-constexpr std::array kStates = {kStepPlanned, kStepUnderWay, kStepDone, kStepNotReached, kStepSkipped};
+constexpr std::array kStates = {kStepPlanned,    kStepUnderWay, kStepDone,
+                                kStepNotReached, kStepSkipped,  kStepToBeApproved};
+static_assert(kStates.size() + 1 == kStepStateCount);
 
 TEST(PathMachineTest, SaysWhatEachStateTakes) {
   EXPECT_THAT(AllowedActs(kStepPlanned), ElementsAre("TAKE", "LEAVE_OUT", "PLAN", "REMOVE"));
@@ -82,6 +88,7 @@ TEST(PathMachineTest, SaysWhatEachStateTakes) {
   EXPECT_THAT(AllowedActs(kStepDone), IsEmpty());
   EXPECT_THAT(AllowedActs(kStepNotReached), ElementsAre("TAKE", "LEAVE_OUT"));
   EXPECT_THAT(AllowedActs(kStepSkipped), ElementsAre("LEAVE_OUT", "PLAN", "REMOVE"));
+  EXPECT_THAT(AllowedActs(kStepToBeApproved), IsEmpty());
   EXPECT_THAT(AllowedActs(v1::PATH_STEP_STATE_UNSPECIFIED), IsEmpty());
   EXPECT_EQ(StepStateName(kStepUnderWay), "UNDER_WAY");
   std::set<std::string_view> names;
@@ -123,7 +130,7 @@ TEST(PathRulesTest, EveryStateTakesWhatTheTableSaysAndNothingElse) {
   for (const StepState state : kStates) {
     const Posed posed = PosedIn(state);
     ASSERT_EQ(StateOf(posed.path.steps(1), posed.courses), state);
-    const bool taken = !posed.path.steps(1).referral().empty();
+    const bool taken = !posed.path.steps(1).referral().empty() || state == kStepToBeApproved;
 
     const auto take =
         DecidePath(posed.path, posed.courses, path::TakeStep{2, std::string(kLinkedName)}, Now());
@@ -209,6 +216,122 @@ TEST(PathRulesTest, ASkippedStepComesBackAsItWas) {
   EXPECT_EQ(decided->next.steps(0).offer(), "offers/language");
 }
 
+// A draft of a step, made in every state of it.
+TEST(PathRulesTest, AStepHasADraftWhereItCouldBeTakenAndIsTakenOnceThatIsSent) {
+  storage::v1::PathSourceRecord source;
+  source.set_referral(std::string(kName));
+  source.set_section(v1::SECTION_KIND_DETAILS);
+  source.set_commitment("c");
+  const path::DraftStep draft{.step = 2, .draft = std::string(kLinkedName), .sources = {source}};
+  for (const StepState state : kStates) {
+    const Posed posed = PosedIn(state);
+    const auto drafted = DecidePath(posed.path, posed.courses, draft, Now());
+    ASSERT_EQ(drafted.ok(), Takes(state, StepAct::kTake)) << StepStateName(state);
+    if (!drafted.ok()) {
+      EXPECT_EQ(ReasonOf(drafted.status()), "INVALID_TRANSITION");
+      continue;
+    }
+    EXPECT_EQ(drafted->event, PathEvent::kDraftStep);
+    const PathRecord& waits = drafted->next;
+    EXPECT_EQ(StateOf(waits.steps(1), posed.courses), kStepToBeApproved);
+    EXPECT_EQ(FindDrafted(waits, kLinkedName), &waits.steps(1));
+    EXPECT_EQ(waits.steps(1).draft_sources_size(), 1);
+    EXPECT_EQ(waits.steps(1).referral(), posed.path.steps(1).referral()) << "by which it was taken before";
+
+    const auto sent = DecidePath(waits, posed.courses, path::SendDraft{std::string(kLinkedName)}, Now());
+    ASSERT_TRUE(sent.ok()) << sent.status();
+    EXPECT_EQ(sent->event, PathEvent::kTake);
+    EXPECT_EQ(sent->next.steps(1).referral(), kLinkedName);
+    EXPECT_EQ(sent->next.steps(1).draft(), "");
+    EXPECT_EQ(sent->next.steps(1).draft_sources_size(), 0);
+    EXPECT_EQ(FindDrafted(sent->next, kLinkedName), nullptr);
+    EXPECT_EQ(
+        ReasonOf(
+            DecidePath(sent->next, posed.courses, path::SendDraft{std::string(kLinkedName)}, Now()).status()),
+        "STEP_OUTDATED");
+
+    const auto back = DecidePath(waits, posed.courses, path::GiveBack{std::string(kLinkedName)}, Now());
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(back->event, PathEvent::kGiveBack);
+    EXPECT_EQ(StateOf(back->next.steps(1), posed.courses), state) << "as it was before";
+    EXPECT_EQ(back->next.steps(1).draft_sources_size(), 0);
+
+    const auto ended = DecidePath(waits, posed.courses, path::End{v1::PATH_END_REASON_GOAL_REACHED}, Now());
+    ASSERT_TRUE(ended.ok()) << ended.status();
+    EXPECT_EQ(ended->next.steps(1).draft(), "") << "it is sent no more";
+    EXPECT_EQ(
+        ReasonOf(DecidePath(ended->next, posed.courses, path::SendDraft{std::string(kLinkedName)}, Now())
+                     .status()),
+        "INVALID_TRANSITION");
+  }
+  const path::DraftStep nowhere{.step = 9, .draft = std::string(kLinkedName), .sources = {}};
+  EXPECT_EQ(ReasonOf(DecidePath(Planned(), {}, nowhere, Now()).status()), "INVALID_FIELD");
+  for (const std::string name : {"", "referrals/01jd0000000000000000000009"}) {
+    EXPECT_EQ(FindDrafted(Planned(), name), nullptr) << name;
+    EXPECT_EQ(ReasonOf(DecidePath(Planned(), {}, path::SendDraft{name}, Now()).status()), "STEP_OUTDATED");
+    EXPECT_EQ(ReasonOf(DecidePath(Planned(), {}, path::GiveBack{name}, Now()).status()), "STEP_OUTDATED");
+  }
+}
+
+TEST(PathRulesTest, ADraftHoldsWhileWhatItTakesAlongIsAsItWas) {
+  PathRecord path = PosedIn(kStepToBeApproved).path;
+  std::vector<storage::v1::PathSourceRecord> today(1);
+  today[0].set_referral(std::string(kName));
+  today[0].set_section(v1::SECTION_KIND_DETAILS);
+  today[0].set_commitment("c");
+  *path.mutable_steps(1)->add_draft_sources() = today[0];
+  const std::vector<ReferralRecord> as_it_was = [] {
+    std::vector<ReferralRecord> referrals = {RecordIn(kCompleted), RecordIn(kDraft)};
+    referrals[1].set_name(std::string(kOther));
+    return referrals;
+  }();
+  std::vector<ReferralRecord> referrals = as_it_was;
+  const auto holds = [&] { return ReasonOf(CheckDraftHolds(path, path.steps(1), referrals, today)); };
+  const auto mark = [&](size_t which, v1::RightKind kind) {
+    referrals = as_it_was;
+    storage::v1::RightMarkRecord& right = *referrals[which].add_right_marks();
+    right.set_person(1);
+    right.set_kind(kind);
+    right.set_referring_asked(true);
+  };
+  EXPECT_EQ(holds(), "OK");
+  for (const size_t which : {0u, 1u}) {
+    mark(which, v1::RIGHT_KIND_OBJECTION);
+    EXPECT_EQ(holds(), "DISCLOSURE_STOPPED") << which;
+    mark(which, v1::RIGHT_KIND_RECTIFICATION);
+    EXPECT_EQ(holds(), "RECTIFICATION_PENDING") << which;
+    referrals[which].mutable_right_marks(0)->set_referring_answer(v1::RIGHT_ANSWER_REFUSED);
+    EXPECT_EQ(holds(), "OK") << which;
+  }
+  referrals = as_it_was;
+  *referrals[0].mutable_referring_erase_time() = api::ToTimestamp(Now());
+  EXPECT_EQ(holds(), "STEP_OUTDATED") << "erased";
+  referrals = as_it_was;
+  referrals[0].mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+  EXPECT_EQ(holds(), "STEP_OUTDATED") << "protected";
+  for (const size_t gone : {0u, 1u}) {
+    referrals = {as_it_was[1 - gone]};
+    EXPECT_EQ(holds(), "STEP_OUTDATED") << "of the path no longer";
+  }
+  referrals = as_it_was;
+  today[0].set_commitment("d");
+  EXPECT_EQ(holds(), "STEP_OUTDATED") << "put right";
+  today[0].clear_commitment();
+  EXPECT_EQ(holds(), "STEP_OUTDATED") << "there no longer";
+  today.clear();
+  EXPECT_EQ(holds(), "STEP_OUTDATED");
+}
+
+TEST(PathRulesTest, NothingIsTakenAlongFromADraft) {
+  std::vector<ReferralRecord> referrals = {RecordIn(kCompleted), RecordIn(kDraft)};
+  referrals[1].set_name(std::string(kOther));
+  const auto sources = SourcesOf(Planned(), referrals, {v1::SECTION_KIND_DETAILS});
+  ASSERT_TRUE(sources.ok()) << sources.status();
+  EXPECT_EQ(sources->front().referral->name(), kName);
+  referrals.erase(referrals.begin());
+  EXPECT_EQ(ReasonOf(SourcesOf(Planned(), referrals, {v1::SECTION_KIND_DETAILS}).status()), "SHARE_ERASED");
+}
+
 TEST(PathRulesTest, NumbersAreNeverUsedAgain) {
   const auto first = DecidePath(
       Planned(), {}, path::Update{{Numbered(3), Step(type::v1::THEME_HEALTH), Numbered(1)}}, Now());
@@ -245,7 +368,10 @@ TEST(PathRulesTest, WhatHasEndedTakesNothingButAnotherBody) {
   EXPECT_TRUE(HasEnded(ended->next));
   for (const PathCommand& command :
        {PathCommand(path::Update{{Numbered(1)}}), PathCommand(path::TakeStep{1, std::string(kLinkedName)}),
-        PathCommand(path::End{v1::PATH_END_REASON_REPLACED}), PathCommand(path::EndShare{})}) {
+        PathCommand(path::End{v1::PATH_END_REASON_REPLACED}), PathCommand(path::EndShare{}),
+        PathCommand(path::DraftStep{1, std::string(kLinkedName), {}}),
+        PathCommand(path::SendDraft{std::string(kLinkedName)}),
+        PathCommand(path::GiveBack{std::string(kLinkedName)})}) {
     const auto refused = DecidePath(ended->next, {}, command, Now());
     EXPECT_EQ(ReasonOf(refused.status()), "INVALID_TRANSITION");
     EXPECT_EQ(error::MetadataOf(refused.status(), "state"), "ENDED");

@@ -480,7 +480,7 @@ TEST_F(PathTest, AStepIsLawfulCompleteAndToABodyThatTakesIt) {
   request.set_offer("offers/getafe-estia");
   EXPECT_EQ(reason(request), "PROGRAMME_ENDED");
   SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE, false, /*approval_required=*/true);
-  EXPECT_EQ(reason(Step(path, 1, kThirdBody)), "APPROVAL_MISSING") << "as what is sent in one step";
+  EXPECT_EQ(reason(request), "PROGRAMME_ENDED") << "not even as a draft";
   EXPECT_EQ(Seen(path).revision(), 1);
   SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE);
   EXPECT_EQ(reason(Step(path, 1, kThirdBody)), "OK");
@@ -529,6 +529,388 @@ TEST_F(PathTest, WhatHasEndedIsOver) {
   auto update = On<v1::UpdatePathRequest>(path);
   update.add_steps()->set_number(1);
   EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::UpdatePath, update)), "INVALID_TRANSITION");
+}
+
+// --- A second person approves it first
+
+// The leading body has all its referrals approved; its caseworker takes the steps.
+class PathApprovalTest : public PathTest {
+ protected:
+  // Once `path` is made: what leads to it is sent without.
+  void HaveApproved() {
+    SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE, /*enforcement=*/false,
+            /*approval_required=*/true);
+  }
+  // The draft of a step.
+  std::string Draft(std::string_view path, uint32_t step = 1, std::string_view body = kThirdBody,
+                    const v1::Disclosure& disclosure = CompleteDisclosure()) {
+    const auto taken =
+        Must(Do(receiving_caseworker, &PathStub::TakeStep, Step(path, step, body, disclosure)));
+    EXPECT_EQ(taken.referral().state(), kDraft);
+    return taken.referral().name();
+  }
+  std::string Approve(const std::string& token, const std::string& draft) {
+    return ReasonOf(Do(token, &Stub::ApproveReferral, On<v1::ApproveReferralRequest>(draft)));
+  }
+  std::string Submit(const std::string& token, const std::string& draft) {
+    return ReasonOf(Do(token, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(draft)));
+  }
+  std::string Cancel(const std::string& token, const std::string& draft) {
+    auto cancel = On<v1::CancelReferralRequest>(draft);
+    cancel.set_reason(v1::CANCEL_REASON_ENTERED_IN_ERROR);
+    return ReasonOf(Do(token, &Stub::CancelReferral, cancel));
+  }
+};
+
+TEST_F(PathApprovalTest, AStepIsTakenOnceASecondPersonApprovesAndItIsSubmitted) {
+  const std::string path = Led();
+  HaveApproved();
+  const auto taken = Must(Do(receiving_caseworker, &PathStub::TakeStep, Step(path, 1, kThirdBody)));
+  const std::string draft = taken.referral().name();
+  EXPECT_EQ(taken.referral().state(), kDraft);
+  EXPECT_EQ(taken.referral().path(), path);
+  EXPECT_THAT(taken.referral().allowed_actions(), Not(Contains("UPDATE")));
+  EXPECT_THAT(taken.referral().allowed_actions(), Contains("CANCEL"));
+  EXPECT_EQ(taken.path().steps(0).state(), kStepToBeApproved);
+  EXPECT_EQ(taken.path().steps(0).draft(), draft);
+  EXPECT_EQ(taken.path().steps(0).referral(), "");
+  EXPECT_EQ(Get(third, draft).status().code(), absl::StatusCode::kNotFound) << "nothing is disclosed";
+  EXPECT_THAT(Wraps(draft, kThirdBody), IsEmpty());
+  EXPECT_FALSE(Record(draft).has_due()) << "no clock runs";
+  EXPECT_EQ(OpenableBy(draft, kReceivingBody)[0].details().given_name(), base::Cat(kGivenName, "-1"))
+      << "who approves it reads what is sent";
+
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "APPROVAL_MISSING");
+  EXPECT_EQ(StateOfStep(path, 1), kStepToBeApproved);
+  EXPECT_EQ(Approve(receiver, draft), "OK");
+  EXPECT_EQ(StateOfStep(path, 1), kStepToBeApproved) << "approving does not send it";
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "OK");
+  EXPECT_EQ(StateOfStep(path, 1), kStepUnderWay);
+  EXPECT_EQ(Seen(path).steps(0).referral(), draft);
+  EXPECT_EQ(Seen(path).steps(0).draft(), "");
+  EXPECT_EQ(Record(draft).due().clock(), v1::CLOCK_ACKNOWLEDGE);
+  EXPECT_EQ(Record(draft).persons(0).disclosure().recipient(), kThirdBody);
+  EXPECT_EQ(GivenNameBy(third, draft), "NOT_YET_DISCLOSED");
+  EXPECT_EQ(Must(Get(third, draft)).path(), "");
+  EXPECT_THAT(Told(path),
+              ElementsAre("referral.path_created", "referral.path_step_drafted", "referral.path_step_taken"));
+  Finish(third, draft);
+  EXPECT_EQ(StateOfStep(path, 1), kStepDone);
+}
+
+TEST_F(PathApprovalTest, ASupervisorDoesNotApproveWhatSheTookHerself) {
+  const std::string path = Led();
+  HaveApproved();
+  const std::string draft = Take(path, 1, kThirdBody);
+  EXPECT_EQ(Approve(receiver, draft), "SECOND_PERSON_REQUIRED");
+  EXPECT_EQ(Submit(receiver, draft), "APPROVAL_MISSING");
+  EXPECT_EQ(Approve(receiving_caseworker, draft), "NOT_ALLOWED");
+  const std::string second = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-second");
+  EXPECT_EQ(Approve(second, draft), "OK");
+  EXPECT_EQ(Submit(receiver, draft), "OK");
+}
+
+TEST_F(PathApprovalTest, AStepAgainstThePersonsWishIsApprovedToo) {
+  v1::SubmitReferralRequest submit = NewReferral();
+  const std::string began = Must(Do(referrer, &Stub::SubmitReferral, submit)).name();
+  Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(began)));
+  const std::string path = Led(began);
+  // She did not agree: it was sent for a named ground, and so is each step.
+  ASSERT_TRUE(store::TransactAndWait(rig.store(), [&](store::Writer& writer) -> absl::Status {
+                ReferralRecord record = Must(rows::Get(writer, began));
+                record.mutable_persons(0)->set_agreement(v1::AGREEMENT_REFUSED);
+                rows::PutRecordAlone(writer, record);
+                return absl::OkStatus();
+              }).ok());
+  v1::Disclosure against = CompleteDisclosure();
+  EXPECT_EQ(ReasonOf(Do(receiving_caseworker, &PathStub::TakeStep, Step(path, 1, kThirdBody, against))),
+            "REFERRAL_INCOMPLETE");
+  against.set_override_ground(v1::OVERRIDE_GROUND_VITAL_INTERESTS);
+  const std::string draft = Draft(path, 1, kThirdBody, against);
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "APPROVAL_MISSING");
+  EXPECT_EQ(Approve(receiver, draft), "OK");
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "OK");
+  EXPECT_EQ(StateOfStep(path, 1), kStepUnderWay);
+}
+
+TEST_F(PathApprovalTest, WhatIsCancelledGivesTheStepBack) {
+  const std::string path = Led();
+  const std::string declined = Take(path, 2, kFourthBody);
+  Must(Do(fourth, &Stub::DeclineReferral, Decline(declined)));
+  HaveApproved();
+  const std::string first = Draft(path, 1);
+  const std::string again = Draft(path, 2);
+  EXPECT_EQ(Seen(path).steps(1).state(), kStepToBeApproved);
+  EXPECT_EQ(Seen(path).steps(1).referral(), declined) << "by which it was taken last";
+  EXPECT_EQ(Cancel(receiver, first), "OK") << "a supervisor who does not approve it";
+  EXPECT_EQ(Cancel(receiving_caseworker, again), "OK");
+  EXPECT_EQ(StateOfStep(path, 1), kStepPlanned);
+  EXPECT_EQ(StateOfStep(path, 2), kStepNotReached) << "as it was";
+  EXPECT_EQ(Submit(receiving_caseworker, first), "INVALID_TRANSITION");
+  EXPECT_THAT(Told(path), Contains("referral.path_step_given_back"));
+  const std::string anew = Draft(path, 1, kFifthBody);
+  EXPECT_EQ(Approve(receiver, anew), "OK");
+  EXPECT_EQ(Submit(receiving_caseworker, anew), "OK");
+  EXPECT_EQ(Seen(path).steps(0).referral(), anew);
+}
+
+TEST_F(PathApprovalTest, ItIsSentAsItIsOrNotAtAll) {
+  const std::string path = Led();
+  HaveApproved();
+  const std::string draft = Draft(path);
+  v1::UpdateReferralRequest update;
+  update.mutable_referral()->set_name(draft);
+  update.mutable_referral()->set_priority(v1::PRIORITY_URGENT);
+  update.mutable_update_mask()->add_paths("priority");
+  const auto refused = Do(receiving_caseworker, &Stub::UpdateReferral, update);
+  EXPECT_EQ(ReasonOf(refused), "DRAFT_OF_A_STEP");
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("take the step anew"));
+  // Nor is the step left out, or forgotten.
+  auto plan = On<v1::UpdatePathRequest>(path);
+  plan.add_steps()->set_number(2);
+  EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::UpdatePath, plan)), "INVALID_FIELD");
+  plan.add_steps()->set_number(1);
+  plan.mutable_steps()->SwapElements(0, 1);
+  plan.mutable_steps(0)->set_state(kStepSkipped);
+  EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::UpdatePath, plan)), "INVALID_TRANSITION");
+  plan.mutable_steps(0)->clear_state();
+  EXPECT_EQ(ReasonOf(Do(receiver, &PathStub::UpdatePath, plan)), "OK");
+  EXPECT_EQ(Seen(path).steps(0).draft(), draft);
+}
+
+TEST_F(PathApprovalTest, WhoTakesItTooIsToldWhichDraftThereIsIfSheMayReadIt) {
+  const std::string path = Led();
+  auto assign = On<v1::AssignReferralRequest>(Take(path, 2, kFourthBody));
+  assign.set_unit(std::string(kOtherReceivingUnit));
+  assign.set_assignee("p-assigned");
+  Must(Do(receiver, &Stub::AssignReferral, assign));
+  HaveApproved();
+  const std::string draft = Draft(path);
+  const auto refused = Do(receiver, &PathStub::TakeStep, Step(path, 1, kFourthBody));
+  EXPECT_EQ(ReasonOf(refused), "STEP_TO_BE_APPROVED");
+  EXPECT_EQ(error::MetadataOf(refused.status(), "draft"), draft);
+  EXPECT_EQ(error::MetadataOf(refused.status(), "resource"), path);
+  // She has another step alone.
+  const std::string assigned = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {}, "p-assigned");
+  const auto unnamed = Do(assigned, &PathStub::TakeStep, Step(path, 1, kFourthBody));
+  EXPECT_EQ(ReasonOf(unnamed), "STEP_TO_BE_APPROVED");
+  EXPECT_EQ(error::MetadataOf(unnamed.status(), "draft"), "");
+  EXPECT_THAT(std::string(unnamed.status().message()), Not(HasSubstr("referrals/")));
+  EXPECT_EQ(Must(Seen(assigned, path)).steps(0).draft(), "");
+  EXPECT_EQ(Must(Seen(assigned, path)).steps(0).state(), kStepToBeApproved);
+}
+
+TEST_F(PathApprovalTest, RepeatedItIsAnsweredWithTheSameDraft) {
+  const std::string path = Led();
+  HaveApproved();
+  v1::TakeStepRequest take = Step(path, 1, kThirdBody);
+  take.set_request_id("6f0d1c1e-6f1c-4f0e-9a55-0d8f2f4d7b01");
+  const auto first = Must(Do(receiving_caseworker, &PathStub::TakeStep, take));
+  const auto again = Must(Do(receiving_caseworker, &PathStub::TakeStep, take));
+  EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
+}
+
+// Whether approval is needed is asked when it is taken, in the transaction.
+TEST_F(PathApprovalTest, ABodyThatBeginsToApproveMeanwhileHasADraft) {
+  const std::string path = Led();
+  rig.store().BeforeNext([&] { HaveApproved(); });
+  const auto taken = Must(Do(receiving_caseworker, &PathStub::TakeStep, Step(path, 1, kThirdBody)));
+  EXPECT_EQ(taken.referral().state(), kDraft);
+  EXPECT_THAT(Wraps(taken.referral().name(), kThirdBody), IsEmpty());
+}
+
+TEST_F(PathApprovalTest, WhatChangedSinceMakesItOutOfDate) {
+  const std::string began = Accepted();
+  const std::string path = Led(began);
+  HaveApproved();
+  const std::string draft = Draft(path);
+  EXPECT_EQ(Approve(receiver, draft), "OK");
+  const std::string request =
+      Must(Do(referrer, &Stub::RecordRightsRequest, Right(began, v1::RIGHT_KIND_RECTIFICATION))).name();
+  ASSERT_EQ(Record(draft).right_marks_size(), 1) << "it reaches the draft";
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "RECTIFICATION_PENDING");
+  auto right = Receipt(request, began, v1::RIGHT_ANSWER_RECTIFIED);
+  right.mutable_corrected()->set_person(1);
+  right.mutable_corrected()->mutable_details()->set_given_name("Olha-as-it-is-written");
+  Must(Do(receiver, &Stub::AnswerRightsRequest, right));
+  auto refuse = Receipt(request, draft, v1::RIGHT_ANSWER_REFUSED);
+  refuse.set_refusal_ground(v1::REFUSAL_GROUND_ACCURATE);
+  Must(Do(receiver, &Stub::AnswerRightsRequest, refuse));
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "STEP_OUTDATED");
+  EXPECT_EQ(Approve(receiver, draft), "STEP_OUTDATED") << "nor is it approved";
+  EXPECT_EQ(Cancel(receiving_caseworker, draft), "OK");
+  const std::string anew = Draft(path);
+  EXPECT_EQ(Approve(receiver, anew), "OK");
+  EXPECT_EQ(Submit(receiving_caseworker, anew), "OK");
+  EXPECT_EQ(OpenableBy(anew, kReceivingBody)[0].details().given_name(), "Olha-as-it-is-written");
+}
+
+TEST_F(PathApprovalTest, AnotherStepMeanwhileDoesNotMatterButAnErasureDoes) {
+  const std::string began = Completed();
+  const std::string path = Led(began);
+  HaveApproved();
+  const std::string draft = Draft(path);
+  const std::string other = Draft(path, 2, kFourthBody);
+  for (const std::string& name : {draft, other}) EXPECT_EQ(Approve(receiver, name), "OK");
+  EXPECT_EQ(Submit(receiving_caseworker, other), "OK");
+  Must(Do(receiver, &Stub::EraseReferral, On<v1::EraseReferralRequest>(began)));
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "STEP_OUTDATED");
+  EXPECT_FALSE(Seen(path).has_end_time()) << "the other step has it still";
+}
+
+TEST_F(PathApprovalTest, WhereNothingIsLeftButADraftThePathEndsAndItIsNotSent) {
+  const std::string began = Completed();
+  const std::string path = Led(began);
+  HaveApproved();
+  const std::string draft = Draft(path);
+  EXPECT_EQ(Approve(receiver, draft), "OK");
+  Must(Do(receiver, &Stub::EraseReferral, On<v1::EraseReferralRequest>(began)));
+  EXPECT_EQ(Seen(path).end_reason(), v1::PATH_END_REASON_SHARE_ENDED);
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "INVALID_TRANSITION");
+  EXPECT_EQ(Cancel(receiving_caseworker, draft), "OK");
+}
+
+TEST_F(PathApprovalTest, AWithdrawalInBetweenEndsTheDraftOrStopsIt) {
+  for (const bool consent : {true, false}) {
+    SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE);
+    const std::string began = Completed();
+    const std::string path = Led(began);
+    HaveApproved();
+    const std::string draft = Draft(path, 1, kThirdBody, consent ? Consent() : CompleteDisclosure());
+    EXPECT_EQ(Approve(receiver, draft), "OK");
+    const v1::RightsRequest request = Withdrawn(referrer, began);
+    EXPECT_EQ(request.holder_count(), 3) << "two sides, and the one that has the draft";
+    EXPECT_EQ(Record(draft).right_marks_size(), 1);
+    EXPECT_EQ(Record(draft).state(), consent ? kCancelled : kDraft);
+    EXPECT_EQ(Seen(path).end_reason(), v1::PATH_END_REASON_SHARE_ENDED);
+    EXPECT_EQ(Seen(path).steps(0).state(), kStepPlanned);
+    EXPECT_EQ(Submit(receiving_caseworker, draft), consent ? "INVALID_TRANSITION" : "DISCLOSURE_STOPPED");
+    EXPECT_EQ(Get(third, draft).status().code(), absl::StatusCode::kNotFound);
+  }
+}
+
+TEST_F(PathApprovalTest, WhatWasMisdirectedIsGoneFromADraftToo) {
+  const std::string began = Accepted();
+  const std::string path = Led(began);
+  HaveApproved();
+  const std::string draft = Draft(path);
+  auto report = On<v1::ReportMisdirectedRequest>(began);
+  report.set_text("to the wrong body");
+  Must(Do(referrer, &Stub::ReportMisdirected, report));
+  EXPECT_EQ(Record(draft).state(), kCancelled);
+  EXPECT_THAT(Sections(draft), IsEmpty());
+  EXPECT_THAT(Wraps(draft), IsEmpty());
+  EXPECT_FALSE(Stored(path).has_value());
+}
+
+TEST_F(PathApprovalTest, EndingThePathCancelsItsDrafts) {
+  const std::string path = Led();
+  const std::string sent = Take(path, 2, kFourthBody);
+  HaveApproved();
+  const std::string draft = Draft(path);
+  EXPECT_EQ(End(path, v1::PATH_END_REASON_MOVED_AWAY), "OK");
+  EXPECT_EQ(Record(draft).state(), kCancelled);
+  EXPECT_EQ(Record(draft).cancel_reason(), v1::CANCEL_REASON_MOVED_AWAY);
+  EXPECT_EQ(Record(sent).state(), kRequested);
+  EXPECT_EQ(StateOfStep(path, 1), kStepPlanned);
+  EXPECT_THAT(Told(path), Not(Contains("referral.path_step_given_back"))) << "its end says so";
+}
+
+TEST_F(PathApprovalTest, ADraftIsNotProtectedAndWhatTheOtherSideProtectsEndsIt) {
+  const std::string began = Accepted();
+  const std::string path = Led(began);
+  HaveApproved();
+  const std::string draft = Draft(path);
+  EXPECT_EQ(Approve(receiver, draft), "OK");
+  auto assign = On<v1::AssignReferralRequest>(draft);
+  assign.set_protection(v1::PROTECTION_GROUND_SHELTER);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::AssignReferral, assign)), "PROTECTED_IS_UNLINKED");
+  EXPECT_EQ(StateOfStep(path, 1), kStepToBeApproved);
+  auto protect = On<v1::AssignReferralRequest>(began);
+  protect.set_protection(v1::PROTECTION_GROUND_SHELTER);
+  Must(Do(referrer, &Stub::AssignReferral, protect));
+  EXPECT_EQ(Stored(path)->end_reason(), v1::PATH_END_REASON_SHARE_ENDED);
+  EXPECT_EQ(Submit(receiving_caseworker, draft), "INVALID_TRANSITION");
+  EXPECT_EQ(Record(draft).state(), kDraft);
+}
+
+TEST_F(PathApprovalTest, ADraftMovesWithThePath) {
+  const std::string path = Led();
+  HaveApproved();
+  const std::string draft = Draft(path);
+  MoveWork(kFourthBody);
+  EXPECT_EQ(Record(draft).referring().body(), kFourthBody);
+  const v1::Path moved = Must(Seen(fourth, path));
+  EXPECT_EQ(moved.steps(0).state(), kStepToBeApproved);
+  EXPECT_EQ(moved.steps(0).draft(), draft);
+  EXPECT_EQ(Approve(fourth, draft), "OK");
+  EXPECT_EQ(Submit(fourth, draft), "OK");
+  EXPECT_EQ(Must(Seen(fourth, path)).steps(0).state(), kStepUnderWay);
+}
+
+TEST_F(PathApprovalTest, WhereThePathStaysTheStepIsFreeAndTheDraftIsTheSuccessors) {
+  const std::string path = Led(AcceptedForHousing());
+  HaveApproved();
+  const std::string draft = Draft(path);
+  MoveWork(kFourthBody, directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED, type::v1::THEME_LANGUAGE);
+  ASSERT_EQ(Record(draft).referring().body(), kFourthBody);
+  EXPECT_EQ(Record(draft).path(), "");
+  EXPECT_EQ(StateOfStep(path, 1), kStepPlanned);
+  EXPECT_EQ(Submit(fourth, draft), "OK") << "that body has nothing approved";
+  EXPECT_EQ(StateOfStep(path, 1), kStepPlanned) << "it is no step of it";
+}
+
+TEST_F(PathApprovalTest, OfTwoWhoTakeAStepOneHasTheDraft) {
+  for (const RaceOrder order : {RaceOrder::kOneFirst, RaceOrder::kOtherFirst, RaceOrder::kAtOnce}) {
+    SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE);
+    const std::string path = Led();
+    HaveApproved();
+    std::string one;
+    std::string other;
+    RunBoth(
+        order, [&] { one = ReasonOf(Do(receiver, &PathStub::TakeStep, Step(path, 1, kThirdBody))); },
+        [&] { other = ReasonOf(Do(receiving_caseworker, &PathStub::TakeStep, Step(path, 1, kFourthBody))); });
+    std::vector<std::string> reasons = {one, other};
+    std::sort(reasons.begin(), reasons.end());
+    EXPECT_THAT(reasons, ElementsAre("OK", "STEP_TO_BE_APPROVED"));
+    EXPECT_EQ(Must(rows::LinksOfPath(**rig.store().Snapshot(), path)).size(), 2u);
+    EXPECT_EQ(Record(Seen(path).steps(0).draft()).receiving().body(), one == "OK" ? kThirdBody : kFourthBody);
+  }
+}
+
+TEST_F(PathApprovalTest, OfACancellationAndAnApprovalThatRaceTheStepIsGivenBackOnceAndNeverSent) {
+  for (const RaceOrder order : {RaceOrder::kOneFirst, RaceOrder::kOtherFirst, RaceOrder::kAtOnce}) {
+    SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE);
+    const std::string path = Led();
+    HaveApproved();
+    const std::string draft = Draft(path);
+    RunBoth(
+        order, [&] { Approve(receiver, draft); },
+        [&] { EXPECT_EQ(Cancel(receiving_caseworker, draft), "OK"); });
+    EXPECT_EQ(Record(draft).state(), kCancelled);
+    EXPECT_EQ(StateOfStep(path, 1), kStepPlanned);
+    EXPECT_EQ(Submit(receiving_caseworker, draft), "INVALID_TRANSITION");
+    const std::vector<std::string> told = Told(path);
+    EXPECT_EQ(std::count(told.begin(), told.end(), "referral.path_step_given_back"), 1);
+  }
+}
+
+TEST_F(PathApprovalTest, OfACancellationAndASubmissionThatRaceTheStepAndItsReferralAgree) {
+  for (const RaceOrder order : {RaceOrder::kOneFirst, RaceOrder::kOtherFirst, RaceOrder::kAtOnce}) {
+    SetBody(kReceivingBody, directory::v1::BODY_STATUS_ACTIVE);
+    const std::string path = Led();
+    HaveApproved();
+    const std::string draft = Draft(path);
+    EXPECT_EQ(Approve(receiver, draft), "OK");
+    std::string sent;
+    RunBoth(
+        order, [&] { sent = Submit(receiving_caseworker, draft); },
+        [&] { EXPECT_EQ(Cancel(receiver, draft), "OK") << "sent or not"; });
+    EXPECT_EQ(Record(draft).state(), kCancelled);
+    EXPECT_EQ(Record(draft).has_submit_time(), sent == "OK");
+    EXPECT_EQ(StateOfStep(path, 1), sent == "OK" ? kStepNotReached : kStepPlanned);
+    EXPECT_EQ(Seen(path).steps(0).draft(), "");
+  }
 }
 
 // --- Rights travel along
