@@ -570,6 +570,13 @@ grpc::Status FakePaths::TakeStep(grpc::ServerContext*, const referral::v1::TakeS
   *response->mutable_path() = OnePath();
   response->mutable_referral()->set_name("referrals/01jf");
   response->mutable_referral()->set_state(referral::v1::REFERRAL_STATE_REQUESTED);
+  if (request->disclosure().override_ground() != referral::v1::OVERRIDE_GROUND_UNSPECIFIED) {
+    // Against the person's wish: a second person is to approve it.
+    response->mutable_referral()->set_state(referral::v1::REFERRAL_STATE_DRAFT);
+    auto& step = *response->mutable_path()->mutable_steps(1);
+    step.set_state(referral::v1::PATH_STEP_STATE_TO_BE_APPROVED);
+    step.set_draft("referrals/01jf");
+  }
   return grpc::Status::OK;
 }
 

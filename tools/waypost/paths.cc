@@ -42,18 +42,23 @@ absl::Status ShowPath(Session& session, const Message& message) {
   Table steps({"step", "theme", "state", "offer", "referral"});
   for (const pb::PathStep& step : path.steps()) {
     steps.Add({std::to_string(step.number()), EnumWords(step.theme()), EnumWords(step.state()), step.offer(),
-               step.referral()});
+               step.draft().empty() ? step.referral() : step.draft()});
   }
   path.clear_steps();
   session.env().out << Details(path, session.zone()) << '\n' << steps.ToText(session.colour());
   return absl::OkStatus();
 }
 
-// What was sent, then the path.
+// What was sent or is to be approved, then the path.
 absl::Status ShowTaken(Session& session, const Message& message) {
   if (session.json()) return session.ShowJson(message);
   const auto& taken = static_cast<const pb::TakeStepResponse&>(message);
   WAYPOST_RETURN_IF_ERROR(ShowChange(session, taken.referral()));
+  if (taken.referral().state() == pb::REFERRAL_STATE_DRAFT) {
+    const std::string name(Printable(taken.referral().name()));
+    session.env().out << "  nothing is sent yet: somebody else approves it with `waypost referral approve "
+                      << name << "`, then `waypost referral submit " << name << "` sends it\n";
+  }
   session.env().out << '\n';
   return ShowPath(session, taken.path());
 }
@@ -134,14 +139,17 @@ void AddUpdate(CLI::App& group, Session& session) {
 }
 
 void AddTake(CLI::App& group, Session& session) {
-  CallCommand take = {.name = "take",
-                      .help = "Refer the person for a step, with what is held of her already",
-                      .method = std::string(kService) + "TakeStep",
-                      .request = pb::TakeStepRequest::default_instance(),
-                      .response = pb::TakeStepResponse::default_instance(),
-                      .arguments = {kPathArgument},
-                      .complete = CompleteName,
-                      .show = ShowTaken};
+  CallCommand take = {
+      .name = "take",
+      .help =
+          "Refer the person for a step, with what is held of her already; as a draft where that is to be "
+          "approved",
+      .method = std::string(kService) + "TakeStep",
+      .request = pb::TakeStepRequest::default_instance(),
+      .response = pb::TakeStepResponse::default_instance(),
+      .arguments = {kPathArgument},
+      .complete = CompleteName,
+      .show = ShowTaken};
   take.flags.required = {"step", "receiving.body", "territory", "priority", "disclosure"};
   take.flags.skip = {"receiving.assignee"};
   take.flags.flatten = {"screening"};
@@ -162,7 +170,7 @@ void AddTake(CLI::App& group, Session& session) {
 
 void AddEnd(CLI::App& group, Session& session) {
   CallCommand end = {.name = "end",
-                     .help = "End a path; its referrals go on",
+                     .help = "End a path; its referrals go on, and what is to be approved is cancelled",
                      .method = std::string(kService) + "EndPath",
                      .request = pb::EndPathRequest::default_instance(),
                      .response = pb::Path::default_instance(),

@@ -97,7 +97,22 @@ TEST(PathsTest, TakesAStepAndShowsWhatWasSent) {
   EXPECT_EQ(request.disclosure().purpose(), pb::PURPOSE_DELIVER_SERVICE);
   EXPECT_EQ(request.screening().text(), "speaks B1 by now");
   EXPECT_THAT(result.out, HasSubstr("referrals/01jf: requested"));
+  EXPECT_EQ(result.out.find("referral approve"), std::string::npos);
   EXPECT_THAT(result.out, HasSubstr("paths/01jd"));
+}
+
+TEST(PathsTest, SaysWhatIsToBeDoneWhereAStepIsToBeApproved) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result =
+      runner.Run({"path", "take", "01jd", "--step", "2", "--receiving-body", "bodies/es-getafe",
+                  "--territory", "ES300", "--priority", "normal", "--disclosure",
+                  R"({"override_ground":"OVERRIDE_GROUND_CHILD_AT_RISK"})", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("referrals/01jf: draft"));
+  EXPECT_THAT(result.out, HasSubstr("waypost referral approve referrals/01jf"));
+  EXPECT_THAT(result.out, HasSubstr("waypost referral submit referrals/01jf"));
+  EXPECT_THAT(result.out, HasSubstr("to be approved"));
 }
 
 TEST(PathsTest, ListsHowFarEachIs) {
