@@ -1,7 +1,8 @@
-// Six bodies do with a few cases whatever they may, all at once and with clocks of seconds, and the node is
-// killed in the middle, again and again. Whatever was acknowledged is in the history once; of each case one
-// body has it, whoever looks; who has no part in a case reads nothing of it; no clock rings twice for one
-// thing; and what is counted of the places in two offers' groups is what referrals and enrolments say.
+// Two to six bodies do with a few cases whatever they may, all at once and with clocks of seconds, and the
+// node is killed in the middle, again and again. Whatever was acknowledged is in the history once; of each
+// case one body has it at every revision, whoever looks; each section of each person is read by whom the
+// course of the case gives it to, and by nobody else; no clock rings twice for one thing; and what is counted
+// of the places in two offers' groups is what referrals and enrolments say.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,6 +42,7 @@ using referral::testing::Player;
 using EnrolmentStub = pb::EnrolmentService::Stub;
 
 constexpr int kPlayers = 6;
+constexpr uint32_t kPersons = 2;  // of a referral; the second one by consent
 constexpr std::string_view kCoordinator = "bodies/es-test-4";
 // Restarts are quick: they are no outage, and clocks go on through them.
 constexpr std::string_view kConfig =
@@ -81,6 +83,89 @@ const std::vector<PlayedOffer>& Offers() {
   return *kOffers;
 }
 constexpr int kPlaces = 3;
+
+using Course = std::vector<pb::HistoryEntry>;
+
+bool IsWorkedOn(pb::ReferralState state) {
+  return state == pb::REFERRAL_STATE_ACCEPTED || state == pb::REFERRAL_STATE_IN_PROGRESS ||
+         state == pb::REFERRAL_STATE_ON_HOLD;
+}
+
+bool HasEnded(pb::ReferralState state) {
+  return state == pb::REFERRAL_STATE_DECLINED || state == pb::REFERRAL_STATE_FORWARDED ||
+         state == pb::REFERRAL_STATE_COMPLETED || state == pb::REFERRAL_STATE_ENDED_WITHOUT_RESULT ||
+         state == pb::REFERRAL_STATE_CANCELLED || state == pb::REFERRAL_STATE_LAPSED;
+}
+
+// Has the receiving body the case after each of these? It has what it works on, also while it is asked to
+// give it back.
+std::vector<bool> ReceiverHasIt(const Course& course) {
+  std::vector<bool> has;
+  for (const pb::HistoryEntry& entry : course) {
+    const bool before = !has.empty() && has.back();
+    has.push_back(IsWorkedOn(entry.state()) ||
+                  (entry.state() == pb::REFERRAL_STATE_CANCEL_REQUESTED && before));
+  }
+  return has;
+}
+
+bool EverHasIt(const Course& course) {
+  const std::vector<bool> has = ReceiverHasIt(course);
+  return std::find(has.begin(), has.end(), true) != has.end();
+}
+
+bool Has(const Course& course, std::string_view event) {
+  return std::any_of(course.begin(), course.end(),
+                     [event](const auto& each) { return each.event() == event; });
+}
+
+std::string TextOf(const Course& course) {
+  std::string text;
+  for (const pb::HistoryEntry& entry : course) {
+    text += base::Cat(entry.revision(), " ", entry.event(), " ", pb::ReferralState_Name(entry.state()),
+                      " by ", entry.body(), "; ");
+  }
+  return text;
+}
+
+// What somebody may open of a person.
+struct Access {
+  bool screening = false;
+  bool details = false;
+  friend bool operator==(const Access&, const Access&) = default;
+};
+
+// What the bases of every person here give to the receiving body, by what has happened: the screening with
+// the request, the rest with the acceptance, and nothing after an end that is no completion, or its own
+// erasure.
+Access GivenToReceiver(const Course& course, const std::string& receiving) {
+  Access given;
+  pb::ReferralState state = pb::REFERRAL_STATE_UNSPECIFIED;
+  for (const pb::HistoryEntry& entry : course) {
+    const bool sent =
+        entry.event() == "SUBMIT" || entry.event() == "OPEN_LINKED" || entry.event() == "REOPEN";
+    const bool erased = entry.event() == "ERASE" && entry.body() == receiving;
+    if (erased || (HasEnded(entry.state()) && entry.state() != pb::REFERRAL_STATE_COMPLETED)) {
+      given = {};
+    } else if (sent && entry.state() == pb::REFERRAL_STATE_REQUESTED) {
+      given = {.screening = true, .details = false};
+    } else if (entry.state() == pb::REFERRAL_STATE_ACCEPTED && state != entry.state()) {
+      given = {.screening = true, .details = true};
+    }
+    state = entry.state();
+  }
+  return given;
+}
+
+// The referring body has what it gave until it erases it. What was passed on by a body that should never have
+// had the case goes with that body's part.
+Access LeftToReferrer(const Course& course, const std::string& referring) {
+  const bool lost = std::any_of(course.begin(), course.end(), [&referring](const pb::HistoryEntry& entry) {
+    return (entry.event() == "ERASE" && entry.body() == referring) ||
+           (entry.event() == "REPORT_MISDIRECTED" && entry.body().empty());
+  });
+  return {.screening = !lost, .details = !lost};
+}
 
 // Names of referrals that all players know. Thread-safe.
 class Names {
@@ -191,16 +276,20 @@ class HistoryCrashTest : public ::testing::Test {
     ASSERT_EQ(asked.size() + 1, players_.size());
   }
 
-  Play PlayOf(unsigned seed) {
-    return Play(*referrals_, {.players = players_,
+  // With the first so many of the bodies.
+  Play PlayOf(unsigned seed, int players = kPlayers) {
+    return Play(*referrals_, {.players = {players_.begin(), players_.begin() + players},
                               .now = [] { return absl::Now(); },
                               .seed = seed,
                               .run = base::Cat("crash-history-", ++plays_),
-                              .persons = 1,
+                              .persons = static_cast<int>(kPersons),
+                              .every_second_consents = true,
                               .offers = Offers()});
   }
 
-  Played PlayAndKill();
+  Played PlayAndKill(int players);
+  // Whether the node still answers.
+  bool Answers();
   // Whether clocks have rung and places were taken.
   bool ProvesAnything();
   void CheckEnrolmentsDone(const std::vector<EnrolmentDone>& all);
@@ -210,7 +299,14 @@ class HistoryCrashTest : public ::testing::Test {
   void CheckAcknowledged(const Done& done);
   void CheckCases();
   void CheckCase(const std::vector<std::string>& members);
+  // What a body sees of the course of a referral; nothing where it does not find it.
+  std::optional<Course> CourseFor(const std::string& body, const std::string& name);
+  void CheckHolder(const std::vector<std::string>& members, const std::string& shown);
+  void CheckBothSides(const pb::Referral& referral);
   void CheckReaders(const pb::Referral& referral);
+  // Whoever reads what they should not, or not what they should.
+  std::string WrongReaders(const pb::Referral& referral, const Course& course);
+  Access AccessOf(const std::string& body, const pb::Referral& referral, uint32_t person);
   void CheckClocks(const pb::Referral& referral);
   void AwaitRing(const pb::Referral& referral);
   std::vector<std::vector<std::string>> Cases();
@@ -234,12 +330,19 @@ const std::string& HistoryCrashTest::TokenOf(const std::string& body) {
       ->token;
 }
 
-Played HistoryCrashTest::PlayAndKill() {
+bool HistoryCrashTest::Answers() {
+  pb::GetReferralRequest request;
+  request.set_name("referrals/01jd000000000000000000zzzz");
+  const auto answer = Ask(*referrals_, &ReferralStub::GetReferral, players_[0].token, request);
+  return answer.ok() || !error::ReasonOf(answer.status()).empty();
+}
+
+Played HistoryCrashTest::PlayAndKill(int players) {
   absl::Mutex mutex;
   Played all;
   std::vector<std::thread> threads;
   for (int i = 0; i < kPlayers; ++i) {
-    threads.emplace_back([&, play = PlayOf(static_cast<unsigned>(random_()))]() mutable {
+    threads.emplace_back([&, play = PlayOf(static_cast<unsigned>(random_()), players)]() mutable {
       for (bool alive = true; alive;) {
         if (play.Below(6) == 0) {
           std::optional<EnrolmentDeed> deed = play.ChooseEnrolment(*enrolments_);
@@ -253,8 +356,8 @@ Played HistoryCrashTest::PlayAndKill() {
         }
         std::optional<Deed> deed = play.Below(15) == 0 ? play.Open() : play.Choose(names_.Any(play));
         if (!deed.has_value()) {
-          // Nobody could look: the node is gone.
-          alive = names_.all().empty() || play.Open().send(*referrals_).ok();
+          // None of these bodies may do anything with it, or the node is gone.
+          alive = Answers();
           continue;
         }
         auto answer = deed->send(*referrals_);
@@ -318,11 +421,6 @@ void HistoryCrashTest::CheckDone(const std::vector<Done>& all) {
     ASSERT_TRUE(again.ok()) << done.deed.event << ": " << again.status();
     EXPECT_EQ(again->revision(), done.answer->revision()) << "it was done again: " << done.deed.event;
   }
-}
-
-bool IsWorkedOn(pb::ReferralState state) {
-  return state == pb::REFERRAL_STATE_ACCEPTED || state == pb::REFERRAL_STATE_IN_PROGRESS ||
-         state == pb::REFERRAL_STATE_ON_HOLD;
 }
 
 // What was acknowledged was done, and is not done again; what was not is one or the other for good.
@@ -429,11 +527,18 @@ std::vector<std::vector<std::string>> HistoryCrashTest::Cases() {
   return all;
 }
 
+std::optional<Course> HistoryCrashTest::CourseFor(const std::string& body, const std::string& name) {
+  pb::ListReferralHistoryRequest request;
+  request.set_name(name);
+  request.set_page_size(500);
+  const auto history = Ask(*referrals_, &ReferralStub::ListReferralHistory, TokenOf(body), request);
+  if (!history.ok()) return std::nullopt;
+  return Course(history->entries().begin(), history->entries().end());
+}
+
 void HistoryCrashTest::CheckCase(const std::vector<std::string>& members) {
-  int working = 0;
   std::map<std::string, std::string> holders;
   for (const std::string& name : members) {
-    if (IsWorkedOn(as_seen_by_referring_.at(name).state())) ++working;
     pb::GetReferralRequest request;
     request.set_name(name);
     for (const Player& player : players_) {
@@ -441,29 +546,120 @@ void HistoryCrashTest::CheckCase(const std::vector<std::string>& members) {
       if (seen.ok()) holders[seen->case_holding_body()] += base::Cat(name, " to ", player.body, "; ");
     }
     CheckReaders(as_seen_by_referring_.at(name));
+    CheckBothSides(as_seen_by_referring_.at(name));
     CheckClocks(as_seen_by_referring_.at(name));
+    if (HasFailure()) return;
   }
-  EXPECT_LE(working, 1) << members[0];
-  EXPECT_EQ(holders.size(), 1U) << ::testing::PrintToString(holders);
+  ASSERT_EQ(holders.size(), 1U) << ::testing::PrintToString(holders);
+  CheckHolder(members, holders.begin()->first);
 }
 
-// Details are for the referring body, and for the receiving one once it has accepted, and for nobody else.
-void HistoryCrashTest::CheckReaders(const pb::Referral& referral) {
-  if (referral.state() == pb::REFERRAL_STATE_CANCEL_REQUESTED)
-    return;  // accepted or not: the view does not say
-  pb::DiscloseReferralRequest request;
-  request.set_name(referral.name());
-  request.add_sections(pb::SECTION_KIND_DETAILS);
-  request.set_purpose(pb::PURPOSE_DELIVER_SERVICE);
-  const bool shared = IsWorkedOn(referral.state()) || referral.state() == pb::REFERRAL_STATE_COMPLETED;
-  for (const Player& player : players_) {
-    if (player.body == referral.referring().body()) continue;
-    const bool expected = shared && player.body == referral.receiving().body();
-    const auto opened = Ask(*referrals_, &ReferralStub::DiscloseReferral, player.token, request);
-    const bool erased = !opened.ok() && error::ReasonOf(opened.status()) == "SHARE_ERASED";
-    EXPECT_TRUE(opened.ok() == expected || erased)
-        << player.body << " and " << referral.ShortDebugString() << ": " << opened.status();
+// By its histories, who has a case at each revision: of what goes on elsewhere the body before has nothing
+// from then on, and of several that it went to one at most took it.
+void HistoryCrashTest::CheckHolder(const std::vector<std::string>& members, const std::string& shown) {
+  std::map<std::string, Course> courses;
+  std::map<std::string, int> taken;  // how many that continue it were taken
+  std::vector<std::string> now;      // who has it, by what is open
+  std::string asking;                // whose it is while somebody is asked
+  for (const std::string& name : members) {
+    const pb::Referral& referral = as_seen_by_referring_.at(name);
+    const std::optional<Course> course = CourseFor(referral.referring().body(), name);
+    ASSERT_TRUE(course.has_value() && !course->empty()) << name;
+    courses[name] = *course;
+    if (EverHasIt(*course) && !referral.forwarded_from().empty()) ++taken[referral.forwarded_from()];
+    if (ReceiverHasIt(*course).back()) {
+      now.push_back(referral.receiving().body());
+    } else if (!HasEnded(course->back().state())) {
+      EXPECT_EQ(asking, "") << "two are asked at once: " << name;
+      asking = referral.referring().body();
+    }
   }
+  EXPECT_LE(now.size(), 1U) << "of " << members[0];
+  for (const auto& [name, count] : taken) {
+    EXPECT_EQ(count, 1) << "two took what " << name << " was: " << TextOf(courses[name]);
+    // What was taken elsewhere was given up here, once and for good.
+    const Course& course = courses[name];
+    const std::vector<bool> has = ReceiverHasIt(course);
+    bool given_up = false;
+    for (size_t i = 0; i < course.size(); ++i) {
+      given_up = given_up || course[i].state() == pb::REFERRAL_STATE_FORWARDED;
+      EXPECT_FALSE(given_up && has[i]) << name << ": " << TextOf(course);
+    }
+    EXPECT_TRUE(given_up) << name << ": " << TextOf(course);
+  }
+  // A case that is over has nobody who would have to be the one.
+  const std::string holder = now.empty() ? asking : now[0];
+  if (!now.empty() && !asking.empty()) {
+    EXPECT_EQ(asking, holder) << "who asks further has it";
+  }
+  if (!holder.empty()) {
+    EXPECT_EQ(shown, holder) << members[0];
+  }
+}
+
+// Both sides are told the same course. Read after it, the receiving side's may have gone on.
+void HistoryCrashTest::CheckBothSides(const pb::Referral& referral) {
+  const auto here = CourseFor(referral.referring().body(), referral.name());
+  ASSERT_TRUE(here.has_value()) << referral.name();
+  const auto there = CourseFor(referral.receiving().body(), referral.name());
+  if (!there.has_value()) {
+    EXPECT_TRUE(Has(*here, "REPORT_MISDIRECTED")) << referral.name() << ": " << TextOf(*here);
+    return;
+  }
+  ASSERT_GE(there->size(), here->size()) << referral.name();
+  EXPECT_EQ(TextOf({there->begin(), there->begin() + static_cast<std::ptrdiff_t>(here->size())}),
+            TextOf(*here))
+      << referral.name();
+}
+
+Access HistoryCrashTest::AccessOf(const std::string& body, const pb::Referral& referral, uint32_t person) {
+  const auto opens = [&](pb::SectionKind kind) {
+    pb::DiscloseReferralRequest request;
+    request.set_name(referral.name());
+    request.add_persons(person);
+    request.add_sections(kind);
+    request.set_purpose(pb::PURPOSE_DELIVER_SERVICE);
+    const auto opened = Ask(*referrals_, &ReferralStub::DiscloseReferral, TokenOf(body), request);
+    if (!opened.ok()) return false;
+    return std::any_of(opened->sections().begin(), opened->sections().end(), [&](const auto& sections) {
+      return sections.person() == person &&
+             (kind == pb::SECTION_KIND_SCREENING ? sections.has_screening() : sections.has_details());
+    });
+  };
+  return {.screening = opens(pb::SECTION_KIND_SCREENING), .details = opens(pb::SECTION_KIND_DETAILS)};
+}
+
+std::string HistoryCrashTest::WrongReaders(const pb::Referral& referral, const Course& course) {
+  std::string wrong;
+  for (const Player& player : players_) {
+    Access expected;
+    if (player.body == referral.receiving().body()) expected = GivenToReceiver(course, player.body);
+    if (player.body == referral.referring().body()) expected = LeftToReferrer(course, player.body);
+    for (uint32_t person = 1; person <= kPersons; ++person) {
+      const Access found = AccessOf(player.body, referral, person);
+      if (found == expected) continue;
+      wrong += base::Cat(player.body, " opens of person ", person, ": screening ", found.screening ? 1 : 0,
+                         ", details ", found.details ? 1 : 0, "; ");
+    }
+  }
+  return wrong;
+}
+
+// Clocks go on while this looks: where the course went on meanwhile, it looks again.
+void HistoryCrashTest::CheckReaders(const pb::Referral& referral) {
+  const std::string& body = referral.referring().body();
+  auto course = CourseFor(body, referral.name());
+  while (course.has_value()) {
+    const std::string wrong = WrongReaders(referral, *course);
+    auto after = CourseFor(body, referral.name());
+    ASSERT_TRUE(after.has_value()) << referral.name();
+    if (wrong.empty()) return;
+    if (after->size() == course->size()) {
+      FAIL() << referral.name() << ": " << wrong << " after " << TextOf(*course);
+    }
+    course = std::move(after);
+  }
+  FAIL() << "no history of " << referral.name();
 }
 
 bool Rings(const pb::HistoryEntry& entry) {
@@ -546,10 +742,12 @@ TEST_F(HistoryCrashTest, OneBodyHasEachCaseAndEachClockRingsOnce) {
   ASSERT_GT(least, 0);
   // What the players do is chance: where none has taken a place yet, they play on.
   const int most = least + 8;
+  const auto seed = static_cast<int>(random_() % 5);
   int kills = 0;
   while (kills < least || (kills < most && !ProvesAnything())) {
     SCOPED_TRACE(base::Cat("kill ", ++kills));
-    const Played all = PlayAndKill();
+    // Two to six: another number each time, and each number within five.
+    const Played all = PlayAndKill(2 + (seed + 2 * kills) % 5);
     ASSERT_NO_FATAL_FAILURE(StartNode());
     ASSERT_NO_FATAL_FAILURE(CheckDone(all.deeds));
     ASSERT_NO_FATAL_FAILURE(CheckEnrolmentsDone(all.of_enrolments));
