@@ -67,7 +67,7 @@ TEST_F(SuccessorAccountsTest, FollowsFromTheFirstDayToTheLastInUtc) {
   EXPECT_EQ(BodyOf("a", At(2027, 4, 1, 0, 0, 0)), "bodies/a");
 }
 
-TEST_F(SuccessorAccountsTest, RolesThePersonAndTheEndStayAndUnitsAreThoseThatAreNamed) {
+TEST_F(SuccessorAccountsTest, RolesAndThePersonStayAndUnitsAreThoseThatAreNamed) {
   AccountSuccession merger = Merger("a", "b");
   merger.units = {{"bodies/a/units/housing", "bodies/b/units/social"},
                   {"bodies/a/units/youth", "bodies/b/units/social"}};
@@ -77,7 +77,12 @@ TEST_F(SuccessorAccountsTest, RolesThePersonAndTheEndStayAndUnitsAreThoseThatAre
   EXPECT_EQ(acting->body, "bodies/b");
   EXPECT_EQ(acting->actor, before->actor);
   EXPECT_EQ(acting->roles, before->roles);
-  EXPECT_EQ(acting->expires, before->expires);
+  EXPECT_LT(At(2027, 4, 1), before->expires);
+  EXPECT_EQ(acting->expires, At(2027, 4, 1)) << "no stream outlasts the last day";
+  merger.last = absl::CivilDay(2099, 1, 1);
+  merger.revision = 9;
+  accounts_.Record({merger});
+  EXPECT_EQ(accounts_.ActingCaller(before, At(2027, 2, 1))->expires, before->expires);
   EXPECT_THAT(acting->units, ElementsAre("bodies/b/units/social"));
   EXPECT_EQ(before->body, "bodies/a");
 }

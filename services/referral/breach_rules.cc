@@ -35,10 +35,16 @@ void AddOpenSections(const ReferralRecord& before, v1::Breach& breach) {
   }
 }
 
-// The first of its kind, of whichever sending to that body. Receipts are in the order of their times.
+// The first of its kind: of whichever sending to that body, and of the last one also where another body stood
+// in its place then. Receipts are in the order of their times.
 void CopyReceipts(const ReferralRecord& before, v1::Breach& breach) {
-  for (const v1::TransportReceipt& receipt : before.receipts()) {
-    if (receipt.body() != before.receiving().body()) continue;
+  int last_sent = before.receipts_size();
+  for (int i = 0; i < before.receipts_size(); ++i) {
+    if (before.receipts(i).kind() == v1::TRANSPORT_RECEIPT_KIND_RECEIVED) last_sent = i;
+  }
+  for (int i = 0; i < before.receipts_size(); ++i) {
+    const v1::TransportReceipt& receipt = before.receipts(i);
+    if (i < last_sent && receipt.body() != before.receiving().body()) continue;
     if (receipt.kind() == v1::TRANSPORT_RECEIPT_KIND_DELIVERED && !breach.has_deliver_time()) {
       *breach.mutable_deliver_time() = receipt.time();
     }
@@ -65,7 +71,8 @@ absl::StatusOr<BreachRecord> Begin(const BreachRecord& record, BreachAct act, co
     return error::InvalidTransition(breach.name(), BreachStateName(breach.state()), BreachActName(act),
                                     AllowedBreachActs(breach.state()));
   }
-  if (breach.entries_size() >= kMaxBreachEntries) {
+  const bool needed = act == BreachAct::kClose || OwedToClose(record) == BreachActName(act);
+  if (breach.entries_size() >= kMaxBreachEntries && !needed) {
     return error::LimitExceeded("entries of a breach", kMaxBreachEntries, breach.entries_size() + 1);
   }
   BreachRecord next = record;
@@ -85,8 +92,8 @@ v1::BreachEntry& LastEntry(BreachRecord& record) {
 
 absl::Status CheckTime(std::string_view field, absl::Time time, const BreachRecord& record, absl::Time now) {
   if (time > now) return error::InvalidField(field, "must not be in the future");
-  if (time >= api::FromTimestamp(record.breach().discover_time())) return absl::OkStatus();
-  return error::InvalidField(field, "must not be before the breach was found out, its discover_time");
+  if (time >= api::FromTimestamp(record.breach().send_time())) return absl::OkStatus();
+  return error::InvalidField(field, "must not be before the referral was sent, the breach's send_time");
 }
 
 absl::Status CheckDelay(const BreachRecord& record, const v1::RecordBreachNotificationRequest& request) {
@@ -163,6 +170,9 @@ absl::StatusOr<BreachRecord> Recorded(const BreachRecord& record, const v1::Asse
   entry.set_risk_reason(request.risk_reason());
   next.mutable_breach()->set_risk(request.risk());
   next.mutable_breach()->set_risk_reason(request.risk_reason());
+  // Why nobody was notified was reasoned for less.
+  const bool rises = request.risk() == v1::BREACH_RISK_HIGH_RISK && record.breach().risk() != request.risk();
+  if (rises) next.mutable_breach()->clear_omission_reason();
   next.mutable_breach()->clear_close_time();
   return next;
 }

@@ -232,12 +232,15 @@ TEST(Breach, TimesAreThoseThatCanBe) {
   const BreachRecord open = New();
   const absl::Time by = Now() + kBreachNoticeWithin;
   const absl::Time later = by + absl::Hours(10);
-  for (const absl::Time wrong : {Now() - absl::Seconds(1), later + absl::Seconds(1)}) {
+  const absl::Time sent = api::FromTimestamp(open.breach().send_time());
+  ASSERT_LT(sent, Now());
+  for (const absl::Time wrong : {sent - absl::Seconds(1), later + absl::Seconds(1)}) {
     EXPECT_EQ(ReasonFor(Recorded(open, Notify(wrong), At(later))), "INVALID_FIELD");
     EXPECT_EQ(ReasonFor(Recorded(open, Tell(wrong), At(later))), "INVALID_FIELD");
     EXPECT_EQ(ReasonFor(Recorded(open, Confirm(wrong), At(later))), "INVALID_FIELD");
   }
   EXPECT_EQ(ReasonFor(Recorded(open, Notify(by), At(later))), "OK") << "to the second";
+  EXPECT_EQ(ReasonFor(Recorded(open, Notify(sent), At(later))), "OK") << "known before it was reported here";
   v1::RecordBreachNotificationRequest late = Notify(by + absl::Seconds(1));
   EXPECT_EQ(ReasonFor(Recorded(open, late, At(later))), "INVALID_FIELD");
   late.set_delay_reason(v1::BREACH_DELAY_REASON_NOBODY_AT_WORK);
@@ -255,6 +258,45 @@ TEST(Breach, HasSoManyEntriesAndNoMore) {
     record = *next;
   }
   EXPECT_EQ(ReasonFor(Recorded(record, Assess(v1::BREACH_RISK_RISK), At(Now()))), "LIMIT_EXCEEDED");
+  // But what is owed, and its end.
+  const auto notified = Recorded(record, Notify(Now()), At(Now()));
+  ASSERT_TRUE(notified.ok()) << notified.status();
+  EXPECT_EQ(ReasonFor(Recorded(*notified, Notify(Now()), At(Now()))), "LIMIT_EXCEEDED");
+  EXPECT_TRUE(Recorded(*notified, v1::CloseBreachRequest(), At(Now())).ok());
+}
+
+TEST(Breach, WhyNobodyWasNotifiedIsNotReasonedForAHigherRisk) {
+  v1::RecordBreachNotificationRequest omitted;
+  omitted.set_omission_reason(v1::BREACH_OMISSION_REASON_RISK_REMOVED);
+  auto record = Recorded(New(), Assess(v1::BREACH_RISK_RISK), At(Now()));
+  record = Recorded(*record, omitted, At(Now()));
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_TRUE(IsAnswered(*record));
+  record = Recorded(*record, Assess(v1::BREACH_RISK_HIGH_RISK), At(Now()));
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_FALSE(IsAnswered(*record));
+  record = Recorded(*record, omitted, At(Now()));
+  EXPECT_TRUE(IsAnswered(*record)) << "said once more, it counts";
+  EXPECT_TRUE(IsAnswered(*Recorded(*record, Assess(v1::BREACH_RISK_HIGH_RISK), At(Now()))));
+}
+
+TEST(Breach, WhatWasReadBeforeTheWrongBodyWasSucceededIsKnown) {
+  ReferralRecord before = RecordIn(v1::REFERRAL_STATE_ACCEPTED);
+  before.clear_receipts();
+  const auto receipt = [&before](v1::TransportReceiptKind kind, std::string_view body, absl::Time time) {
+    v1::TransportReceipt& added = *before.add_receipts();
+    added.set_kind(kind);
+    added.set_body(std::string(body));
+    *added.mutable_time() = api::ToTimestamp(time);
+  };
+  receipt(v1::TRANSPORT_RECEIPT_KIND_RECEIVED, "bodies/es-earlier", Now() - absl::Hours(9));
+  receipt(v1::TRANSPORT_RECEIPT_KIND_READ, "bodies/es-earlier", Now() - absl::Hours(8));
+  receipt(v1::TRANSPORT_RECEIPT_KIND_RECEIVED, "bodies/es-predecessor", Now() - absl::Hours(7));
+  receipt(v1::TRANSPORT_RECEIPT_KIND_READ, "bodies/es-predecessor", Now() - absl::Hours(6));
+  policy::Caller by;
+  by.body = before.referring().body();
+  const BreachRecord breach = NewBreach(before, "breaches/01jd", 0, by, Now());
+  EXPECT_EQ(api::FromTimestamp(breach.breach().read_time()), Now() - absl::Hours(6));
 }
 
 // A reference is a code: no sentence and no name goes through it.

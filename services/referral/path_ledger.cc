@@ -103,6 +103,18 @@ absl::Status GiveBack(rpc::Mutation& mutation, const Authorized& as, std::string
   return Decide(mutation, as, path::GiveBack{std::string(draft)}, *record);
 }
 
+// Goes to another body, without the path. A draft is the successor's own from now on, and to be approved
+// there; one whose path has ended stays what nobody can send.
+absl::Status LeavePath(rpc::Mutation& mutation, const Authorized& as, const PathRecord& path,
+                       ReferralRecord& referral) {
+  const bool draft = referral.state() == v1::REFERRAL_STATE_DRAFT;
+  if (draft && HasEnded(path)) return absl::OkStatus();
+  if (draft) ForgetApprovals(referral);
+  WAYPOST_RETURN_IF_ERROR(GiveBack(mutation, as, path.name(), referral.name()));
+  referral.clear_path();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status WritePath(rpc::Mutation& mutation, const Authorized& as, const PathRecord* before,
@@ -246,9 +258,7 @@ absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const Body
       WAYPOST_ASSIGN_OR_RETURN(goes, IsCovered(writer, bodies, move, path, now));
     }
     if (!goes && referral.path() == path.name()) {
-      // A draft is the successor's own from now on.
-      WAYPOST_RETURN_IF_ERROR(GiveBack(mutation, as, path.name(), referral.name()));
-      referral.clear_path();
+      WAYPOST_RETURN_IF_ERROR(LeavePath(mutation, as, path, referral));
     }
     if (!goes) continue;
     if (!HasEnded(path) && !led.try_emplace(path.person(), path.name()).second) {

@@ -172,7 +172,8 @@ TEST_F(RectificationTest, TheReceiptSaysThatAndNotWhat) {
   EXPECT_EQ(event.type(), "referral.right_answered");
   EXPECT_EQ(event.facts().at("answer"), "RECTIFIED");
   EXPECT_EQ(event.facts().at("kind"), "RECTIFICATION");
-  ASSERT_EQ(event.commitments_size(), 2) << "of what is new alone";
+  ASSERT_EQ(event.commitments_size(), 3) << "of what is new alone, and of the receipt";
+  EXPECT_EQ(event.commitments().count("receipt"), 1U);
   EXPECT_EQ(event.commitments().at("1.details"), commitment());
   EXPECT_EQ(event.commitments().at("content"), Record(name).content_hash());
   EXPECT_EQ(History(name).back().event(), "ANSWER_RIGHT");

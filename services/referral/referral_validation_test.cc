@@ -407,7 +407,7 @@ TEST(Validate, RequiredEnumsMustBeSet) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 13);
+  EXPECT_EQ(checked, 14);
 }
 
 TEST(Validate, TextsThatMustBeThereMustNotBeBlank) {

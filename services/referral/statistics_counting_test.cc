@@ -272,6 +272,11 @@ absl::StatusOr<Decision> RandomStep(const ReferralRecord& record, absl::Time& no
         record.has_escalate_time() ? Command(command::Lapse{}) : Command(command::Escalate{});
     return DecideBy(Actor::kSystem, record, clock, now);
   }
+  // An end is soon left again: its outcomes are put right there, or nowhere.
+  const bool ended = record.state() == kCompleted || record.state() == kEndedWithoutResult;
+  if (ended && random() % 2 == 0) {
+    return DecideBy(Actor::kReceiving, record, AnyOutcome(record.state(), random), now);
+  }
   while (true) {
     const auto actor = static_cast<Actor>(random() % kActorCount);
     const std::vector<Event> events = AllowedEvents(record.state(), {actor});

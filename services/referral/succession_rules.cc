@@ -230,6 +230,8 @@ void MoveReaders(const Moves& moves, const ReferralRecord& before, ReferralRecor
   if (FindMove(moves, before.referring().body()) != nullptr) protection.clear_referring_readers();
   if (FindMove(moves, before.receiving().body()) != nullptr) protection.clear_receiving_readers();
   if (!IsInternal(record) || IsInternal(before)) return;
+  // Whom it should never have reached comes to read nothing by standing in the other one's place.
+  if (IsCut(before)) protection.clear_receiving_readers();
   auto& readers = *protection.mutable_referring_readers();
   for (const std::string& reader : protection.receiving_readers()) {
     if (std::find(readers.begin(), readers.end(), reader) == readers.end()) *readers.Add() = reader;

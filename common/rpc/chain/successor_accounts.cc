@@ -24,6 +24,8 @@ void Follow(const AccountSuccession& step, policy::Caller& caller) {
     if (std::find(units.begin(), units.end(), found->second) == units.end()) units.push_back(found->second);
   }
   caller.body = step.successor;
+  // Nor does a stream outlast the last day.
+  caller.expires = std::min(caller.expires, absl::FromCivil(step.last + 1, absl::UTCTimeZone()));
   caller.units = std::move(units);
 }
 

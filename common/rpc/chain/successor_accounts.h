@@ -72,10 +72,10 @@ class SuccessorAccounts {
   // of the same, in any order.
   void Record(const std::vector<AccountSuccession>& successions);
 
-  // Who is to be the caller at `now`: `caller` itself, or the same person with the same roles and the same
-  // end as a caller of whoever stands in the body's place, in those units alone which the successions name.
-  // Each step must be in force on that day. A new caller is made for such a one alone. Waypost's own services
-  // act for nobody else.
+  // Who is to be the caller at `now`: `caller` itself, or the same person with the same roles, and no
+  // later end than the last day of each step, as a caller of whoever stands in the body's place, in those
+  // units alone which the successions name. Each step must be in force on that day. A new caller is made for
+  // such a one alone. Waypost's own services act for nobody else.
   std::shared_ptr<const policy::Caller> ActingCaller(std::shared_ptr<const policy::Caller> caller,
                                                      absl::Time now) const;
 
