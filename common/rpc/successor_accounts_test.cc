@@ -78,7 +78,7 @@ TEST_F(SuccessorAccountsTest, RolesAndThePersonStayAndUnitsAreThoseThatAreNamed)
   EXPECT_EQ(acting->actor, before->actor);
   EXPECT_EQ(acting->roles, before->roles);
   EXPECT_LT(At(2027, 4, 1), before->expires);
-  EXPECT_EQ(acting->expires, At(2027, 4, 1)) << "no stream outlasts the last day";
+  EXPECT_EQ(acting->expires, At(2027, 4, 1, 0)) << "no stream outlasts the last day";
   merger.last = absl::CivilDay(2099, 1, 1);
   merger.revision = 9;
   accounts_.Record({merger});

@@ -10,6 +10,7 @@
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "services/referral/path_repository.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_repository.h"

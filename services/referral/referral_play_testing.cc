@@ -122,6 +122,11 @@ v1::SubmitReferralRequest Play::NewReferral(const std::string& to) {
   if (const PlayedOffer* offer = AnyOfferOf(to); offer != nullptr && Below(2) == 0) {
     request.mutable_referral()->set_offer(offer->offer);
   }
+  const auto any_of = [this](const auto& all) {
+    return all[static_cast<size_t>(Below(static_cast<int>(all.size())))];
+  };
+  if (!options_.themes.empty()) request.mutable_referral()->set_theme(any_of(options_.themes));
+  if (!options_.territories.empty()) request.mutable_referral()->set_territory(any_of(options_.territories));
   for (uint32_t i = 1; i <= static_cast<uint32_t>(options_.persons); ++i) {
     v1::Person& person = *request.mutable_referral()->add_persons();
     person = CompletePerson(i);

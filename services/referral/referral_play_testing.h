@@ -60,6 +60,9 @@ class Play {
     bool every_second_consents = false;
     // Some of the referrals to their bodies ask for one of them, and some get a place or wait there.
     std::vector<PlayedOffer> offers = {};
+    // What its referrals are about, and where, each by chance; empty: as CompleteReferral has it.
+    std::vector<type::v1::Theme> themes = {};
+    std::vector<std::string> territories = {};
   };
   // `stub` must outlive this.
   Play(v1::ReferralService::Stub& stub, Options options);

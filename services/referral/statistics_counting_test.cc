@@ -274,7 +274,7 @@ absl::StatusOr<Decision> RandomStep(const ReferralRecord& record, absl::Time& no
   }
   // An end is soon left again: its outcomes are put right there, or nowhere.
   const bool ended = record.state() == kCompleted || record.state() == kEndedWithoutResult;
-  if (ended && random() % 2 == 0) {
+  if (ended && random() % 8 == 0) {
     return DecideBy(Actor::kReceiving, record, AnyOutcome(record.state(), random), now);
   }
   while (true) {
