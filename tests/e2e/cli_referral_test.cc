@@ -178,6 +178,14 @@ void CliReferralTest::CaseIsEnded(const std::string& name) {
   const json outcome = Json("worker", base::Cat("referral show ", name))["referral"]["persons"][0]["outcome"];
   EXPECT_EQ(outcome["kind"], "OUTCOME_KIND_PROVIDED");
   EXPECT_EQ(outcome["informedBy"], "INFORMED_BY_RECEIVING_BODY");
+  ExpectFailure("to",
+                base::Cat("referral void-outcome ", name, " --reason wrong-content --date 2026-01-02",
+                          " --outcome 1=no-place --remedy court-action", kInformed),
+                4, "OUTCOME_OF_OTHER_END");
+  const json right =
+      Act("to", "void-outcome", name,
+          base::Cat("--reason wrong-content --outcome 1=advised --date 2026-01-02", kInformed), "COMPLETED");
+  EXPECT_EQ(right["persons"][0]["outcome"]["kind"], "OUTCOME_KIND_ADVISED");
   Act("to", "reopen", name, "--text 'Came back'", "IN_PROGRESS");
   Act("to", "end-without-result", name,
       base::Cat("--outcome 1=no-place --date 2026-01-02 --remedy court-action", kInformed),
