@@ -69,7 +69,8 @@ TEST(RightsReceipts, WhatIsEmptyHasNoLineAndACodeWithoutAWordIsItsNumber) {
   EXPECT_THAT(TextOf(holder), HasSubstr("answer REFUSED\nground LEGAL_CLAIMS\ntext-commitment "));
   v1::RightsReceipt receipt = ReceiptOf(Request(), holder);
   receipt.clear_text_commitment();
-  const RightUsed used = UsedIn(Request(), holder);
+  const storage::v1::RightsRequestRecord request = Request();
+  const RightUsed used = UsedIn(request, holder);
   EXPECT_THAT(RightsReceiptText(used, receipt), Not(HasSubstr("text-commitment")));
   receipt.set_refusal_ground(static_cast<v1::RefusalGround>(99));
   EXPECT_THAT(RightsReceiptText(used, receipt), HasSubstr("ground 99\n"));
