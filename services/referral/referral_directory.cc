@@ -501,6 +501,9 @@ absl::StatusOr<Command> Check::Of(const command::Reopen& reopen) {
     WAYPOST_ASSIGN_OR_RETURN(filled.approval_required, HasAllApproved(current_.referring().body()));
     return Command(std::move(filled));
   }
+  // The move of a competence leaves what has ended: opened again, it would be open work of the other body.
+  WAYPOST_RETURN_IF_ERROR(
+      LookAtSuccession(current_.referring().body(), current_.theme(), current_.territory()));
   for (const v1::PersonPlace& place : current_.places()) {
     WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies_.FindOffer(reader_, place.offer()));
     const GroupFacts* group = facts.FindGroup(place.group_id());

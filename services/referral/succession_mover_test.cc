@@ -274,6 +274,20 @@ TEST_F(SuccessionMoverTest, ACompetenceGoesWithItsThemeAndLeavesTheArchive) {
   EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral())), "BODY_SUCCEEDED");
 }
 
+TEST_F(SuccessionMoverTest, WhatHasEndedIsNotOpenedAgainForABodyWhoseCompetenceMoved) {
+  const std::string name = r.Completed();
+  directory::v1::Succession moved = Merged(kReferringBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  Record(moved);
+  NextDay();
+  MoveAll();
+  ASSERT_EQ(r.Record(name).referring().body(), kReferringBody) << "the archive stays";
+  auto reopen = On<v1::ReopenReferralRequest>(name);
+  reopen.set_text("She came back.");
+  EXPECT_EQ(ReasonOf(r.Do(r.receiver, &Stub::ReopenReferral, reopen)), "BODY_SUCCEEDED");
+  EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::ReopenReferral, reopen)), "BODY_SUCCEEDED");
+}
+
 TEST_F(SuccessionMoverTest, ASplitGivesToEachWhatItTookOver) {
   const std::string language = r.Requested();
   auto other = r.NewReferral();

@@ -98,7 +98,9 @@ absl::Status SetEnum(Place& place, const FieldDescriptor& field, std::string_vie
 template <typename Number, typename Setter>
 absl::Status SetNumber(std::string_view text, std::string_view what, Setter set) {
   Number number = 0;
-  if (!ReadNumber(text, number)) return error::InvalidField(what, "must be a whole number within its range");
+  if (!ReadNumber(text, number)) {
+    return error::InvalidField(what, base::Cat("must be a whole number within its range, not '", text, "'"));
+  }
   set(number);
   return absl::OkStatus();
 }
