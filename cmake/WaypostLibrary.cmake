@@ -4,16 +4,22 @@
 # waypost_binary(NAME waypost-node SOURCES main.cc DEPS ...)   lands in build/bin
 # waypost_test(NAME store SOURCES ... DEPS ... [LABELS ...] [TIMEOUT seconds])
 #   one test binary a room, <name>_test, which is one ctest case; the gate counts the cases inside.
-# With GCC all of them take the large headers of gRPC, protobuf and Abseil precompiled: reading these is a quarter of what a
-# source takes to compile. Nothing may rely on that: the fuzz build and clang-tidy go without.
+# waypost_headers(NAME referral OPTIONS ... DEPS ... HEADERS <a.h> ...)
+#   headers that the sources of a room include beside the large ones of all; HEADERS referral has them take these.
+# With GCC all of them take the large headers of gRPC, protobuf and Abseil precompiled, and in large rooms those of the
+# room too: reading these is half of what a source takes to compile. Nothing may rely on that: the fuzz build and
+# clang-tidy go without.
 function(waypost_library)
-  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;HEADERS" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_HEADERS)
+    set(ARG_HEADERS code)
+  endif()
   if(ARG_SOURCES)
     add_library(waypost_${ARG_NAME} STATIC ${ARG_SOURCES})
     target_include_directories(waypost_${ARG_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
     target_compile_options(waypost_${ARG_NAME} PRIVATE ${WAYPOST_WARNINGS})
     target_link_libraries(waypost_${ARG_NAME} PUBLIC ${ARG_DEPS})
-    waypost_take_headers(waypost_${ARG_NAME} code)
+    waypost_take_headers(waypost_${ARG_NAME} ${ARG_HEADERS})
   else()
     add_library(waypost_${ARG_NAME} INTERFACE)
     target_include_directories(waypost_${ARG_NAME} INTERFACE ${PROJECT_SOURCE_DIR})
@@ -37,28 +43,35 @@ endfunction()
 
 # The headers that most sources include, read once for each set of options: for the services (code), their tests (test)
 # and what protoc generates (generated). GCC only: clang-tidy must not meet them.
+set(WAYPOST_LARGE_HEADERS <algorithm> <functional> <map> <memory> <optional> <set> <string> <vector>
+  <grpcpp/grpcpp.h> <google/protobuf/message.h> <google/protobuf/map.h> <google/protobuf/repeated_field.h>
+  <google/protobuf/generated_enum_reflection.h> <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h>
+  <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_format.h> <absl/strings/str_join.h>
+  <absl/strings/str_split.h> <absl/synchronization/mutex.h> <absl/time/time.h>)
+set(WAYPOST_LARGE_TEST_HEADERS <gmock/gmock.h> <gtest/gtest.h>)
+set(WAYPOST_CODE_OPTIONS ${WAYPOST_WARNINGS})
+set(WAYPOST_TEST_CODE_OPTIONS ${WAYPOST_WARNINGS} ${WAYPOST_TEST_OPTIONS})
+
 function(waypost_precompiled_headers)
+  waypost_headers(NAME generated OPTIONS ${WAYPOST_GENERATED_OPTIONS})
+  waypost_headers(NAME code OPTIONS ${WAYPOST_CODE_OPTIONS})
+  waypost_headers(NAME test OPTIONS ${WAYPOST_TEST_CODE_OPTIONS} DEPS GTest::gmock
+    HEADERS ${WAYPOST_LARGE_TEST_HEADERS})
+endfunction()
+
+function(waypost_headers)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     return()
   endif()
-  set(headers <algorithm> <functional> <map> <memory> <optional> <set> <string> <vector>
-    <grpcpp/grpcpp.h> <google/protobuf/message.h> <google/protobuf/map.h> <google/protobuf/repeated_field.h>
-    <google/protobuf/generated_enum_reflection.h> <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h>
-    <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_format.h> <absl/strings/str_join.h>
-    <absl/strings/str_split.h> <absl/synchronization/mutex.h> <absl/time/time.h>)
-  waypost_headers(generated "${WAYPOST_GENERATED_OPTIONS}" ${headers})
-  waypost_headers(code "${WAYPOST_WARNINGS}" ${headers})
-  waypost_headers(test "${WAYPOST_WARNINGS};${WAYPOST_TEST_OPTIONS}" ${headers} <gmock/gmock.h> <gtest/gtest.h>)
-  target_link_libraries(waypost_test_headers PRIVATE GTest::gmock)
-endfunction()
-
-function(waypost_headers kind options)
-  set(source ${CMAKE_BINARY_DIR}/${kind}_headers.cc)
+  cmake_parse_arguments(ARG "" "NAME" "OPTIONS;DEPS;HEADERS" ${ARGN})
+  set(target waypost_${ARG_NAME}_headers)
+  set(source ${CMAKE_BINARY_DIR}/${ARG_NAME}_headers.cc)
   file(CONFIGURE OUTPUT ${source} CONTENT "")
-  add_library(waypost_${kind}_headers OBJECT ${source})
-  target_compile_options(waypost_${kind}_headers PRIVATE ${options} -fpch-preprocess)
-  target_link_libraries(waypost_${kind}_headers PRIVATE gRPC::grpc++ protobuf::libprotobuf)
-  target_precompile_headers(waypost_${kind}_headers PRIVATE ${ARGN})
+  add_library(${target} OBJECT ${source})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE ${ARG_OPTIONS} -fpch-preprocess)
+  target_link_libraries(${target} PRIVATE gRPC::grpc++ protobuf::libprotobuf ${ARG_DEPS})
+  target_precompile_headers(${target} PRIVATE ${WAYPOST_LARGE_HEADERS} ${ARG_HEADERS})
 endfunction()
 
 function(waypost_take_headers target kind)
@@ -69,7 +82,10 @@ function(waypost_take_headers target kind)
 endfunction()
 
 function(waypost_test)
-  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT;HEADERS" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_HEADERS)
+    set(ARG_HEADERS test)
+  endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -81,7 +97,7 @@ function(waypost_test)
   endif()
   waypost_program(${ARG_NAME}_test "${ARG_SOURCES}" "${ARG_DEPS};GTest::gmock;GTest::gtest_main")
   target_compile_options(${ARG_NAME}_test PRIVATE ${WAYPOST_TEST_OPTIONS})
-  waypost_take_headers(${ARG_NAME}_test test)
+  waypost_take_headers(${ARG_NAME}_test ${ARG_HEADERS})
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME}_test --gtest_brief=1)
   # Those that take longest begin first.
   set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"

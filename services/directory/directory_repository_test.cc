@@ -26,8 +26,8 @@ namespace {
 
 using store::Reader;
 using store::Writer;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 const absl::Time kNow = absl::FromCivil(absl::CivilSecond(2026, 11, 21, 10, 0, 0), absl::UTCTimeZone());
 
@@ -47,7 +47,7 @@ v1::Offer Offer(std::string_view id, std::string_view provider, std::string_view
                                     "' theme: THEME_HOUSING status: OFFER_STATUS_ACTIVE ", rest));
 }
 
-class Repository : public testing::Test {
+class Repository : public ::testing::Test {
  protected:
   absl::Status Transact(std::function<absl::Status(Writer&)> body) {
     return store::TransactAndWait(store, [&body](Writer& writer) { return body(writer); });
@@ -703,7 +703,7 @@ TEST_F(Repository, AQuestionLooksAtSoMuchAndSaysWhenThereIsMore) {
 
 // --- Everything against a model, under random changes -------------------------------------------------
 
-class Random : public Repository, public testing::WithParamInterface<int> {
+class Random : public Repository, public ::testing::WithParamInterface<int> {
  protected:
   Random() : random_(static_cast<unsigned>(GetParam())) {}
 
@@ -953,7 +953,7 @@ TEST_P(Random, AReplicaThatFollowsTheFeedConverges) {
   EXPECT_EQ(replica.size(), 9u + offers_.size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Random, testing::Range(0, 12));
+INSTANTIATE_TEST_SUITE_P(Seeds, Random, ::testing::Range(0, 12));
 
 }  // namespace
 }  // namespace waypost::directory

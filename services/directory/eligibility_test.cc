@@ -51,7 +51,7 @@ struct Case {
   Outcome outcome;
 };
 
-class Conditions : public testing::TestWithParam<Case> {};
+class Conditions : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Conditions, ComeTo) {
   const Case& param = GetParam();
@@ -71,46 +71,46 @@ constexpr std::string_view kProtected =
 
 INSTANTIATE_TEST_SUITE_P(
     Age, Conditions,
-    testing::Values(Case{kCultMobil, "", v1::OUTCOME_UNKNOWN},
-                    Case{kCultMobil, "age_years: 13", v1::OUTCOME_NOT_MET},
-                    Case{kCultMobil, "age_years: 14", v1::OUTCOME_MET},
-                    Case{kCultMobil, "age_years: 26", v1::OUTCOME_MET},
-                    Case{kCultMobil, "age_years: 27", v1::OUTCOME_NOT_MET},
-                    Case{kCultMobil, "age_band: AGE_BAND_6_TO_11", v1::OUTCOME_NOT_MET},
-                    Case{kCultMobil, "age_band: AGE_BAND_12_TO_15", v1::OUTCOME_UNKNOWN},
-                    Case{kCultMobil, "age_band: AGE_BAND_16_TO_17", v1::OUTCOME_MET},
-                    Case{kCultMobil, "age_band: AGE_BAND_18_TO_24", v1::OUTCOME_MET},
-                    Case{kCultMobil, "age_band: AGE_BAND_25_TO_39", v1::OUTCOME_UNKNOWN},
-                    Case{kCultMobil, "age_band: AGE_BAND_40_TO_64", v1::OUTCOME_NOT_MET},
-                    Case{kCultMobil, "age_band: AGE_BAND_12_TO_15 age_years: 14", v1::OUTCOME_MET},
-                    Case{"age { min_years: 65 }", "age_band: AGE_BAND_65_AND_OVER", v1::OUTCOME_MET},
-                    Case{"age { max_years: 0 }", "age_years: 0", v1::OUTCOME_MET},
-                    Case{"age { min_years: 0 }", "", v1::OUTCOME_MET},
-                    Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }",
-                         "age_band: AGE_BAND_16_TO_17", v1::OUTCOME_MET},
-                    Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }",
-                         "age_band: AGE_BAND_25_TO_39", v1::OUTCOME_NOT_MET},
-                    Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }",
-                         "age_years: 24", v1::OUTCOME_MET},
-                    Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }", "",
-                         v1::OUTCOME_UNKNOWN}));
+    ::testing::Values(Case{kCultMobil, "", v1::OUTCOME_UNKNOWN},
+                      Case{kCultMobil, "age_years: 13", v1::OUTCOME_NOT_MET},
+                      Case{kCultMobil, "age_years: 14", v1::OUTCOME_MET},
+                      Case{kCultMobil, "age_years: 26", v1::OUTCOME_MET},
+                      Case{kCultMobil, "age_years: 27", v1::OUTCOME_NOT_MET},
+                      Case{kCultMobil, "age_band: AGE_BAND_6_TO_11", v1::OUTCOME_NOT_MET},
+                      Case{kCultMobil, "age_band: AGE_BAND_12_TO_15", v1::OUTCOME_UNKNOWN},
+                      Case{kCultMobil, "age_band: AGE_BAND_16_TO_17", v1::OUTCOME_MET},
+                      Case{kCultMobil, "age_band: AGE_BAND_18_TO_24", v1::OUTCOME_MET},
+                      Case{kCultMobil, "age_band: AGE_BAND_25_TO_39", v1::OUTCOME_UNKNOWN},
+                      Case{kCultMobil, "age_band: AGE_BAND_40_TO_64", v1::OUTCOME_NOT_MET},
+                      Case{kCultMobil, "age_band: AGE_BAND_12_TO_15 age_years: 14", v1::OUTCOME_MET},
+                      Case{"age { min_years: 65 }", "age_band: AGE_BAND_65_AND_OVER", v1::OUTCOME_MET},
+                      Case{"age { max_years: 0 }", "age_years: 0", v1::OUTCOME_MET},
+                      Case{"age { min_years: 0 }", "", v1::OUTCOME_MET},
+                      Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }",
+                           "age_band: AGE_BAND_16_TO_17", v1::OUTCOME_MET},
+                      Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }",
+                           "age_band: AGE_BAND_25_TO_39", v1::OUTCOME_NOT_MET},
+                      Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }",
+                           "age_years: 24", v1::OUTCOME_MET},
+                      Case{"age_band { from_band: AGE_BAND_12_TO_15 to_band: AGE_BAND_18_TO_24 }", "",
+                           v1::OUTCOME_UNKNOWN}));
 
 INSTANTIATE_TEST_SUITE_P(
     Status, Conditions,
-    testing::Values(Case{kProtected, "", v1::OUTCOME_UNKNOWN},
-                    Case{kProtected, "legal_status: LEGAL_STATUS_REFUGEE", v1::OUTCOME_MET},
-                    Case{kProtected, "legal_status: LEGAL_STATUS_UNDOCUMENTED", v1::OUTCOME_NOT_MET}));
+    ::testing::Values(Case{kProtected, "", v1::OUTCOME_UNKNOWN},
+                      Case{kProtected, "legal_status: LEGAL_STATUS_REFUGEE", v1::OUTCOME_MET},
+                      Case{kProtected, "legal_status: LEGAL_STATUS_UNDOCUMENTED", v1::OUTCOME_NOT_MET}));
 
 INSTANTIATE_TEST_SUITE_P(
     Residence, Conditions,  // the person lives in ES300
-    testing::Values(Case{"residence { territories: 'ES300' }", "", v1::OUTCOME_MET},
-                    Case{"residence { territories: 'FR' territories: 'ES3' }", "", v1::OUTCOME_MET},
-                    Case{"residence { territories: 'ES300/28058' }", "", v1::OUTCOME_UNKNOWN},
-                    Case{"residence { territories: 'ES511' }", "", v1::OUTCOME_NOT_MET}));
+    ::testing::Values(Case{"residence { territories: 'ES300' }", "", v1::OUTCOME_MET},
+                      Case{"residence { territories: 'FR' territories: 'ES3' }", "", v1::OUTCOME_MET},
+                      Case{"residence { territories: 'ES300/28058' }", "", v1::OUTCOME_UNKNOWN},
+                      Case{"residence { territories: 'ES511' }", "", v1::OUTCOME_NOT_MET}));
 
 INSTANTIATE_TEST_SUITE_P(
     Language, Conditions,
-    testing::Values(
+    ::testing::Values(
         Case{kFromB1, "", v1::OUTCOME_UNKNOWN},
         Case{kFromB1, "language_skills { language: 'ar' level: LANGUAGE_LEVEL_C2 }", v1::OUTCOME_UNKNOWN},
         Case{kFromB1, "language_skills { language: 'fr' level: LANGUAGE_LEVEL_A2 }", v1::OUTCOME_NOT_MET},
@@ -122,17 +122,17 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Household, Conditions,
-    testing::Values(Case{kFamilies, "", v1::OUTCOME_UNKNOWN},
-                    Case{kFamilies, "household_persons: 1", v1::OUTCOME_NOT_MET},
-                    Case{kFamilies, "household_persons: 2", v1::OUTCOME_UNKNOWN},
-                    Case{kFamilies, "household_has_minors: false", v1::OUTCOME_NOT_MET},
-                    Case{kFamilies, "household_has_minors: true", v1::OUTCOME_UNKNOWN},
-                    Case{kFamilies, "household_persons: 2 household_has_minors: true", v1::OUTCOME_MET},
-                    Case{kFamilies, "household_persons: 1 household_has_minors: true", v1::OUTCOME_NOT_MET},
-                    Case{"household { max_persons: 4 }", "household_persons: 4", v1::OUTCOME_MET},
-                    Case{"household { max_persons: 4 }", "household_persons: 5", v1::OUTCOME_NOT_MET},
-                    Case{"household { minors: MINORS_REQUIREMENT_WITHOUT }", "household_has_minors: false",
-                         v1::OUTCOME_MET}));
+    ::testing::Values(Case{kFamilies, "", v1::OUTCOME_UNKNOWN},
+                      Case{kFamilies, "household_persons: 1", v1::OUTCOME_NOT_MET},
+                      Case{kFamilies, "household_persons: 2", v1::OUTCOME_UNKNOWN},
+                      Case{kFamilies, "household_has_minors: false", v1::OUTCOME_NOT_MET},
+                      Case{kFamilies, "household_has_minors: true", v1::OUTCOME_UNKNOWN},
+                      Case{kFamilies, "household_persons: 2 household_has_minors: true", v1::OUTCOME_MET},
+                      Case{kFamilies, "household_persons: 1 household_has_minors: true", v1::OUTCOME_NOT_MET},
+                      Case{"household { max_persons: 4 }", "household_persons: 4", v1::OUTCOME_MET},
+                      Case{"household { max_persons: 4 }", "household_persons: 5", v1::OUTCOME_NOT_MET},
+                      Case{"household { minors: MINORS_REQUIREMENT_WITHOUT }", "household_has_minors: false",
+                           v1::OUTCOME_MET}));
 
 // --- Logic, for every combination -------------------------------------------------------------------
 

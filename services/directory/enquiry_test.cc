@@ -19,8 +19,8 @@ namespace waypost::directory {
 namespace {
 
 using store::Writer;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 const absl::Time kNow = absl::FromCivil(absl::CivilSecond(2026, 11, 21, 10, 0, 0), absl::UTCTimeZone());
 
@@ -156,7 +156,7 @@ TEST(Enquiry, IsAnsweredOnce) {
 
 // --- In the store -----------------------------------------------------------------------------------
 
-class Enquiries : public testing::Test {
+class Enquiries : public ::testing::Test {
  protected:
   template <typename Run>
   absl::Status Transact(Run run) {

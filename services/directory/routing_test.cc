@@ -17,8 +17,8 @@
 namespace waypost::directory {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 const absl::Time kNow = absl::FromCivil(absl::CivilSecond(2026, 11, 21, 10, 0, 0), absl::UTCTimeZone());
 
@@ -54,7 +54,7 @@ std::string Places(int places, int free, std::string_view date = "2026-11-20") {
                    " update_time { seconds: ", absl::ToUnixSeconds(time), " } } } ");
 }
 
-class Fixture : public testing::Test {
+class Fixture : public ::testing::Test {
  protected:
   void Add(v1::Body body) {
     const std::string name = body.name();
@@ -300,10 +300,10 @@ TEST_F(Routing, BodiesThatMustNotBeProposedAreNotAndTheReasonIsGiven) {
     Add(Offer("flats", "town", Places(5, 5)), "ES300");
     EXPECT_THAT(Names(Ask(each.asked)), IsEmpty()) << each.reason;
     const auto all = Ask(base::Cat(each.asked, " include_unmatched: true"));
-    EXPECT_THAT(Names(all), testing::UnorderedElementsAre("offers/flats", "bodies/town"));
+    EXPECT_THAT(Names(all), ::testing::UnorderedElementsAre("offers/flats", "bodies/town"));
     for (const auto& candidate : all.candidates()) {
       EXPECT_FALSE(candidate.matches());
-      EXPECT_THAT(Reasons(candidate), testing::Contains(each.reason));
+      EXPECT_THAT(Reasons(candidate), ::testing::Contains(each.reason));
     }
     EXPECT_EQ(all.empty_reason(), v1::ROUTE_EMPTY_REASON_ALL_EXCLUDED);
     ASSERT_EQ(all.exclusions_size(), 1);
@@ -347,7 +347,7 @@ TEST_F(Routing, OffersThatCannotBeUsedAreNoMatchAndTheCompetentBodyStandsForItse
     const auto found = std::find_if(response.candidates().begin(), response.candidates().end(),
                                     [](const auto& candidate) { return !candidate.offer().empty(); });
     ASSERT_NE(found, response.candidates().end());
-    EXPECT_THAT(Reasons(*found), testing::Contains(each.reason)) << each.offer;
+    EXPECT_THAT(Reasons(*found), ::testing::Contains(each.reason)) << each.offer;
     EXPECT_EQ(found->matches(), each.matches) << each.offer;
     if (each.matches) {
       EXPECT_EQ(response.candidates_size(), 1);
@@ -373,8 +373,8 @@ TEST_F(Routing, EligibilityThenCapacityThenLanguageDecideBetweenEquals) {
                                            "offers/d-free-no-language", "offers/c-stale", "offers/b-full",
                                            "offers/a-unknown-free"));
   EXPECT_TRUE(response.candidates(3).capacity().stale());
-  EXPECT_THAT(Reasons(response.candidates(3)), testing::Contains("CAPACITY_STALE"));
-  EXPECT_THAT(Reasons(response.candidates(4)), testing::Contains("FULL"));
+  EXPECT_THAT(Reasons(response.candidates(3)), ::testing::Contains("CAPACITY_STALE"));
+  EXPECT_THAT(Reasons(response.candidates(4)), ::testing::Contains("FULL"));
 }
 
 TEST_F(Routing, TheBestOpenGroupIsShown) {
@@ -421,7 +421,7 @@ TEST_F(Routing, NoMoreCandidatesThanAskedForAndTheCountTellsOfAll) {
 
 // --- Properties over random worlds --------------------------------------------------------------------
 
-class RandomRouting : public Fixture, public testing::WithParamInterface<int> {
+class RandomRouting : public Fixture, public ::testing::WithParamInterface<int> {
  protected:
   RandomRouting() : random_(static_cast<unsigned>(GetParam())) {}
 
@@ -531,7 +531,7 @@ TEST_P(RandomRouting, WithoutUnmatchedTheMatchesAreTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomRouting, testing::Range(0, 60));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomRouting, ::testing::Range(0, 60));
 
 }  // namespace
 }  // namespace waypost::directory

@@ -16,9 +16,9 @@
 namespace waypost::directory {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 const absl::Time kNow = absl::FromCivil(absl::CivilSecond(2026, 11, 21, 10, 0, 0), absl::UTCTimeZone());
 
@@ -156,7 +156,7 @@ TEST(Succession, IsMadeAndEndsWithinItself) {
 }
 
 // Successions as a store would give them.
-class Following : public testing::Test {
+class Following : public ::testing::Test {
  protected:
   void Add(std::string_view from, std::string_view shares, std::string_view start = "2026-01-01",
            std::string_view end = "", std::string_view kind = "SPLIT") {

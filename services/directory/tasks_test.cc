@@ -16,8 +16,8 @@
 namespace waypost::directory {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 template <typename Message>
 Message Parse(std::string_view text) {

@@ -315,9 +315,9 @@ std::string Nested(size_t depth) {
 
 TEST(HsdsTest, HoldsTheLimitsOfTheText) {
   EXPECT_EQ(ParseHsds(Nested(kMaxHsdsDepth)).services.size(), 1u);
-  EXPECT_THAT(Told(Nested(kMaxHsdsDepth + 1)), ElementsAre(testing::HasSubstr("is nested deeper than 32")));
+  EXPECT_THAT(Told(Nested(kMaxHsdsDepth + 1)), ElementsAre(::testing::HasSubstr("is nested deeper than 32")));
   // The limit ends the reading: what follows is not looked at.
-  EXPECT_THAT(Told(std::string(kMaxHsdsBytes, '[')), ElementsAre(testing::HasSubstr("is nested deeper")));
+  EXPECT_THAT(Told(std::string(kMaxHsdsBytes, '[')), ElementsAre(::testing::HasSubstr("is nested deeper")));
   std::string padded = Service().dump();
   padded.resize(kMaxHsdsBytes, ' ');
   EXPECT_EQ(ParseHsds(padded).services.size(), 1u);
@@ -329,7 +329,7 @@ TEST(HsdsTest, HoldsTheLimitsOfTheText) {
   EXPECT_THAT(Told(service.dump()), ElementsAre(StartsWith("0  has a name of more than 200 bytes")));
   std::string many = "[";
   for (size_t i = 0; i < kMaxHsdsValues; ++i) many += "1,";
-  EXPECT_THAT(Told(many + "1]"), ElementsAre(testing::HasSubstr("more than 2000000 values")));
+  EXPECT_THAT(Told(many + "1]"), ElementsAre(::testing::HasSubstr("more than 2000000 values")));
 }
 
 TEST(HsdsTest, HoldsTheNumberOfServices) {
