@@ -310,6 +310,16 @@ bool Counts(const Agreement& agreement, std::string_view today) {
   return agreement.start <= today && (agreement.end.empty() || today <= agreement.end);
 }
 
+// What depends on who has a place on a day is found in one version of it. The beginning of a move changes who
+// that is, and is no change of the directory. Nullopt: there are no rows yet.
+absl::StatusOr<std::optional<std::string>> VersionOfDay(const store::Reader& reader, absl::Time now) {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> version, reader.Get(CursorKey()));
+  if (!version.has_value()) return std::nullopt;
+  WAYPOST_ASSIGN_OR_RETURN(const std::string begun, rows::SuccessionDay(reader, absl::UnixEpoch()));
+  const std::string today = absl::FormatCivilTime(absl::ToCivilDay(now, absl::UTCTimeZone()));
+  return KeyBuilder().Text(*version).Text(begun).Text(today).Take();
+}
+
 }  // namespace
 
 absl::Status DirectoryReplica::CheckFresh(absl::Time now) const {
@@ -364,7 +374,7 @@ absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& read
                     .required_documents = std::move(documents)};
 }
 
-absl::StatusOr<std::string> DirectoryReplica::FindCoordinator(const store::Reader& reader,
+absl::StatusOr<std::string> DirectoryReplica::ReadCoordinator(const store::Reader& reader,
                                                               type::v1::Theme theme,
                                                               std::string_view territory,
                                                               absl::Time now) const {
@@ -384,26 +394,28 @@ absl::StatusOr<std::string> DirectoryReplica::FindCoordinator(const store::Reade
   return std::string();
 }
 
+absl::StatusOr<std::string> DirectoryReplica::FindCoordinator(const store::Reader& reader,
+                                                              type::v1::Theme theme,
+                                                              std::string_view territory,
+                                                              absl::Time now) const {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> version, VersionOfDay(reader, now));
+  if (!version.has_value()) return ReadCoordinator(reader, theme, territory, now);
+  const std::string key = KeyBuilder().Uint(theme).Text(territory).Take();
+  if (std::optional<std::string> found = found_coordinators_.Find(*version, key)) return *std::move(found);
+  WAYPOST_ASSIGN_OR_RETURN(std::string coordinator, ReadCoordinator(reader, theme, territory, now));
+  found_coordinators_.Keep(*version, key, coordinator);
+  return coordinator;
+}
+
 absl::StatusOr<CalendarPtr> DirectoryReplica::FindCalendar(const store::Reader& reader, std::string_view body,
                                                            std::string_view unit) const {
   if (body.empty()) return CalendarPtr();
-  WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> version, reader.Get(CursorKey()));
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> version, reader.Get(CursorKey()));
   if (!version.has_value()) return ReadCalendar(reader, body, unit);
   const std::string owner(unit.empty() ? body : unit);
-  {
-    const absl::MutexLock lock(&found_mutex_);
-    if (found_calendars_.version == *version) {
-      const auto found = found_calendars_.by_owner.find(owner);
-      if (found != found_calendars_.by_owner.end()) return found->second;
-    } else {
-      found_calendars_ = {.version = *version, .by_owner = {}};
-    }
-  }
+  if (std::optional<CalendarPtr> found = found_calendars_.Find(*version, owner)) return *std::move(found);
   WAYPOST_ASSIGN_OR_RETURN(CalendarPtr calendar, ReadCalendar(reader, body, unit));
-  const absl::MutexLock lock(&found_mutex_);
-  if (found_calendars_.version != *version) return calendar;
-  if (found_calendars_.by_owner.size() >= kMaxCalendarsFound) found_calendars_.by_owner.clear();
-  found_calendars_.by_owner.emplace(owner, calendar);
+  found_calendars_.Keep(*version, owner, calendar);
   return calendar;
 }
 
@@ -413,7 +425,7 @@ absl::StatusOr<RouteFacts> DirectoryReplica::ReadRoute(const store::Reader& read
   WAYPOST_ASSIGN_OR_RETURN(facts.referring, Find(reader, route.referring));
   WAYPOST_ASSIGN_OR_RETURN(facts.receiving, Find(reader, route.receiving));
   WAYPOST_ASSIGN_OR_RETURN(facts.coordinating_body,
-                           FindCoordinator(reader, route.theme, route.territory, now));
+                           ReadCoordinator(reader, route.theme, route.territory, now));
   for (const auto& [body, successor] : {std::pair(route.referring, &facts.referring_successor),
                                         std::pair(route.receiving, &facts.receiving_successor)}) {
     WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> found,
@@ -448,12 +460,8 @@ absl::StatusOr<std::optional<Successor>> DirectoryReplica::FindSuccessor(const s
 
 absl::StatusOr<RouteFacts> DirectoryReplica::FindRoute(const store::Reader& reader, const Route& route,
                                                        absl::Time now) const {
-  WAYPOST_ASSIGN_OR_RETURN(std::optional<std::string> version, reader.Get(CursorKey()));
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> version, VersionOfDay(reader, now));
   if (!version.has_value()) return ReadRoute(reader, route, now);
-  // The beginning of a move changes who has a place, and is no change of the directory.
-  WAYPOST_ASSIGN_OR_RETURN(const std::string begun, rows::SuccessionDay(reader, absl::UnixEpoch()));
-  version->append("|").append(begun);
-  const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
   const std::string key = KeyBuilder()
                               .Text(route.referring)
                               .Text(route.receiving)
@@ -463,20 +471,9 @@ absl::StatusOr<RouteFacts> DirectoryReplica::FindRoute(const store::Reader& read
                               .Text(route.receiving_unit)
                               .Text(route.offer)
                               .Take();
-  {
-    const absl::MutexLock lock(&found_mutex_);
-    if (found_.version == *version && found_.day == day) {
-      if (const auto found = found_.by_route.find(key); found != found_.by_route.end()) return found->second;
-    } else {
-      found_ = {.version = *std::move(version), .day = day, .by_route = {}};
-      version = found_.version;
-    }
-  }
+  if (std::optional<RouteFacts> found = found_routes_.Find(*version, key)) return *std::move(found);
   WAYPOST_ASSIGN_OR_RETURN(RouteFacts facts, ReadRoute(reader, route, now));
-  const absl::MutexLock lock(&found_mutex_);
-  if (found_.version != *version || found_.day != day) return facts;
-  if (found_.by_route.size() >= kMaxRoutesFound) found_.by_route.clear();
-  found_.by_route.emplace(key, facts);
+  found_routes_.Keep(*version, key, facts);
   return facts;
 }
 

@@ -23,13 +23,13 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/base/found_cache.h"
 #include "common/rpc/chain/successor_accounts.h"
 #include "common/rpc/client.h"
 #include "common/store/store.h"
@@ -79,30 +79,20 @@ class DirectoryReplica final : public BodyRegistry {
   absl::Duration Age(absl::Time now) const;
 
  private:
-  // What was found for the routes asked for most recently, in one version of the rows. Whoever finds another
-  // version in its transaction begins again: the rows decide, whichever process wrote them.
-  struct Found {
-    std::string version;
-    absl::CivilDay day;
-    absl::flat_hash_map<std::string, RouteFacts> by_route;
-  };
-  // The same for calendars, which depend on no day. By unit, or by body where there is none.
-  struct FoundCalendars {
-    std::string version;
-    absl::flat_hash_map<std::string, CalendarPtr> by_owner;
-  };
-  static constexpr size_t kMaxRoutesFound = 10'000;
-  static constexpr size_t kMaxCalendarsFound = 10'000;
+  static constexpr size_t kMaxFound = 10'000;  // of each kind
 
   absl::StatusOr<RouteFacts> ReadRoute(const store::Reader& reader, const Route& route, absl::Time now) const;
+  absl::StatusOr<std::string> ReadCoordinator(const store::Reader& reader, type::v1::Theme theme,
+                                              std::string_view territory, absl::Time now) const;
 
   void TellAccounts(const directory::v1::WatchChangesResponse& changes) const;
 
   store::Store& store_;
   rpc::chain::SuccessorAccounts* const accounts_;
-  mutable absl::Mutex found_mutex_;
-  mutable Found found_ ABSL_GUARDED_BY(found_mutex_);
-  mutable FoundCalendars found_calendars_ ABSL_GUARDED_BY(found_mutex_);
+  mutable base::FoundCache<RouteFacts> found_routes_{kMaxFound};
+  mutable base::FoundCache<std::string> found_coordinators_{kMaxFound};
+  // By unit, or by body where there is none.
+  mutable base::FoundCache<CalendarPtr> found_calendars_{kMaxFound};
   // When the replica was last known to be complete, in microseconds since 1970.
   std::atomic<int64_t> complete_at_{0};
 };
