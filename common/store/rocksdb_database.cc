@@ -139,8 +139,8 @@ absl::StatusOr<std::unique_ptr<RocksDatabase>> RocksDatabase::Open(const RocksOp
   database->guard_ = std::make_shared<WalGuard>(env->GetFileSystem(), options.path);
   database->env_ = std::make_unique<GuardedEnv>(env, database->guard_);
   database->disk_error_ = std::make_shared<DiskError>();
-  database->block_cache_ = MakeBlockCache(options);
-  rocksdb::Options db_options = MakeRocksOptions(options, database->env_.get(), database->block_cache_);
+  database->caches_ = MakeCaches(options);
+  rocksdb::Options db_options = MakeRocksOptions(options, database->env_.get(), database->caches_);
   db_options.listeners.push_back(database->disk_error_);
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(db_options, options.path, Families(options, db_options),

@@ -12,10 +12,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/store/rocksdb_options.h"
 #include "common/store/rocksdb_reader.h"
 #include "common/store/rocksdb_store.h"
 #include "common/store/wal_guard.h"
-#include "rocksdb/cache.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
@@ -66,7 +66,7 @@ class RocksDatabase {
   rocksdb::DB* db() const { return db_.get(); }
   WalGuard& guard() const { return *guard_; }
   DiskError& disk_error() const { return *disk_error_; }
-  const rocksdb::Cache& block_cache() const { return *block_cache_; }
+  const RocksCaches& caches() const { return caches_; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return families_; }
   // REQUIRES: a part named at Open, or rocksdb::kDefaultColumnFamilyName.
   rocksdb::ColumnFamilyHandle* Family(const std::string& name) const;
@@ -82,7 +82,7 @@ class RocksDatabase {
   std::shared_ptr<WalGuard> guard_;
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<DiskError> disk_error_;
-  std::shared_ptr<rocksdb::Cache> block_cache_;
+  RocksCaches caches_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };

@@ -47,8 +47,7 @@ class KindOfKey final : public rocksdb::SliceTransform {
 };
 
 // The memory of an idle node is to stay below 80 MB and that of a loaded one below 400 MB.
-void SetMemory(rocksdb::Options& db, const RocksOptions& options,
-               const std::shared_ptr<rocksdb::Cache>& block_cache) {
+void SetMemory(rocksdb::Options& db, const RocksOptions& options, const RocksCaches& caches) {
   db.db_write_buffer_size = options.write_buffer_bytes;
   // Large, so that what lives for seconds only, as the rows of an outbox do, is gone before it is ever
   // flushed.
@@ -62,7 +61,8 @@ void SetMemory(rocksdb::Options& db, const RocksOptions& options,
   db.memtable_insert_with_hint_prefix_extractor = std::make_shared<const KindOfKey>();
 
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = block_cache;
+  db.row_cache = caches.rows;
+  table.block_cache = caches.blocks;
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
@@ -95,12 +95,13 @@ void SetFiles(rocksdb::Options& db, const RocksOptions& options) {
 
 }  // namespace
 
-std::shared_ptr<rocksdb::Cache> MakeBlockCache(const RocksOptions& options) {
-  return rocksdb::NewLRUCache(options.block_cache_bytes, /*num_shard_bits=*/4);
+RocksCaches MakeCaches(const RocksOptions& options) {
+  constexpr int kShardBits = 4;
+  return {.blocks = rocksdb::NewLRUCache(options.block_cache_bytes, kShardBits),
+          .rows = rocksdb::NewLRUCache(options.row_cache_bytes, kShardBits)};
 }
 
-rocksdb::Options MakeRocksOptions(const RocksOptions& options, rocksdb::Env* env,
-                                  const std::shared_ptr<rocksdb::Cache>& block_cache) {
+rocksdb::Options MakeRocksOptions(const RocksOptions& options, rocksdb::Env* env, const RocksCaches& caches) {
   rocksdb::Options db;
   db.env = env;
   db.create_if_missing = true;
@@ -109,7 +110,7 @@ rocksdb::Options MakeRocksOptions(const RocksOptions& options, rocksdb::Env* env
   db.allow_concurrent_memtable_write = false;
   db.enable_write_thread_adaptive_yield = false;
   SetDurability(db);
-  SetMemory(db, options, block_cache);
+  SetMemory(db, options, caches);
   SetFiles(db, options);
   return db;
 }

@@ -400,7 +400,7 @@ RocksStats Node::Stats() const {
   if (const std::shared_ptr<RocksDatabase> open = database(); open != nullptr) {
     stats.approximate_table_bytes = open->SumOfProperty(Properties::kTotalSstFilesSize);
     stats.approximate_memory_bytes =
-        open->SumOfProperty(Properties::kSizeAllMemTables) + open->block_cache().GetUsage();
+        open->SumOfProperty(Properties::kSizeAllMemTables) + open->caches().Bytes();
   }
   return stats;
 }

@@ -67,7 +67,8 @@ struct RocksOptions {
   // How long PurgeDeleted waits for the readers of older snapshots.
   absl::Duration purge_wait_max = absl::Seconds(60);
 
-  size_t block_cache_bytes = 64 * 1024 * 1024;
+  size_t block_cache_bytes = 96 * 1024 * 1024;
+  size_t row_cache_bytes = 32 * 1024 * 1024;
   size_t write_buffer_bytes = 128 * 1024 * 1024;  // all parts together
   size_t wal_bytes_max = 128 * 1024 * 1024;       // bounds the time that Open takes
   int background_jobs_max = 2;
@@ -93,7 +94,7 @@ struct RocksStats {
   bool disk_is_full = false;              // gauge
   bool failed = false;                    // gauge
   uint64_t approximate_table_bytes = 0;   // gauge: files on disk without the log (at most wal_bytes_max)
-  uint64_t approximate_memory_bytes = 0;  // gauge: memtables and block cache
+  uint64_t approximate_memory_bytes = 0;  // gauge: memtables and caches
 };
 
 // Thread-safe. Every Reader, Cursor and pending TransactAndWait must be gone before it is destroyed; what
