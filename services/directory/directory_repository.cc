@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -131,14 +132,15 @@ std::optional<std::string> RecordKey(std::string_view name) {
   return key.Text(parsed->id).Take();
 }
 
-std::string CompetencePrefix(type::v1::Theme theme, std::string_view code) {
-  return Table("competence").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
+// What is recorded for a theme and exactly one territory stands together, so that a question finds all of it
+// in one walk.
+enum class AtPlace : uint64_t { kCompetence = 1, kOffer = 2, kAgreement = 3 };
+
+std::string PlacePrefix(type::v1::Theme theme, std::string_view code) {
+  return Table("place").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
 }
-std::string OfferPlacePrefix(type::v1::Theme theme, std::string_view code) {
-  return Table("offer.place").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
-}
-std::string AgreementPlacePrefix(type::v1::Theme theme, std::string_view code) {
-  return Table("agreement.place").Uint(static_cast<uint64_t>(theme)).Text(code).Take();
+std::string PlacePrefix(AtPlace kind, type::v1::Theme theme, std::string_view code) {
+  return KeyBuilder(PlacePrefix(theme, code)).Uint(static_cast<uint64_t>(kind)).Take();
 }
 
 std::string SuccessionsFromPrefix(std::string_view body) {
@@ -146,6 +148,11 @@ std::string SuccessionsFromPrefix(std::string_view body) {
 }
 std::string SuccessionsToPrefix(std::string_view body) {
   return Table("succession.to").Text(BodyId(body)).Take();
+}
+
+// There once every question has to look for successions: that of a directory without any is spared the walks.
+std::string AnySuccessionKey() {
+  return Table("succession.any").Take();
 }
 
 std::string OpenSuccessionsPrefix() {
@@ -167,6 +174,37 @@ std::string ChangeHeadKey() {
 
 // --- Index entries of a resource --------------------------------------------------------------------
 
+Keys PlaceKeys(const v1::Body& body) {
+  Keys keys;
+  for (const v1::Competence& competence : body.competences()) {
+    keys.push_back(KeyBuilder(PlacePrefix(AtPlace::kCompetence, competence.theme(), competence.territory()))
+                       .Uint(static_cast<uint64_t>(body.level()))  // the nearest are found first
+                       .Text(BodyId(body.name()))
+                       .Take());
+  }
+  return keys;
+}
+Keys PlaceKeys(const v1::Offer& offer) {
+  Keys keys;
+  for (const std::string& code : offer.territories()) {
+    keys.push_back(
+        KeyBuilder(PlacePrefix(AtPlace::kOffer, offer.theme(), code)).Text(OfferId(offer.name())).Take());
+  }
+  return keys;
+}
+Keys PlaceKeys(const v1::CoordinationAgreement& agreement) {
+  return {KeyBuilder(PlacePrefix(AtPlace::kAgreement, agreement.theme(), agreement.territory()))
+              .Text(IdIn(ResourceKind::kCoordinationAgreement, agreement.name()))
+              .Take()};
+}
+Keys PlaceKeys(const v1::Succession&) {
+  return {AnySuccessionKey()};
+}
+template <typename Resource>
+Keys PlaceKeys(const Resource&) {
+  return {};
+}
+
 Keys IndexKeys(const v1::Body& body) {
   const std::string_view id = BodyId(body.name());
   Keys keys;
@@ -177,12 +215,8 @@ Keys IndexKeys(const v1::Body& body) {
   for (const v1::Membership& membership : body.memberships()) {
     keys.push_back(Table("body.member").Text(BodyId(membership.association())).Text(id).Take());
   }
-  for (const v1::Competence& competence : body.competences()) {
-    keys.push_back(KeyBuilder(CompetencePrefix(competence.theme(), competence.territory()))
-                       .Uint(static_cast<uint64_t>(body.level()))
-                       .Text(id)
-                       .Take());
-  }
+  const Keys places = PlaceKeys(body);
+  keys.insert(keys.end(), places.begin(), places.end());
   return keys;
 }
 
@@ -193,16 +227,13 @@ Keys IndexKeys(const v1::Offer& offer) {
   if (!offer.programme().empty()) {
     keys.push_back(Table("offer.programme").Text(ProgrammeId(offer.programme())).Text(id).Take());
   }
-  for (const std::string& code : offer.territories()) {
-    keys.push_back(KeyBuilder(OfferPlacePrefix(offer.theme(), code)).Text(id).Take());
-  }
+  const Keys places = PlaceKeys(offer);
+  keys.insert(keys.end(), places.begin(), places.end());
   return keys;
 }
 
 Keys IndexKeys(const v1::CoordinationAgreement& agreement) {
-  return {KeyBuilder(AgreementPlacePrefix(agreement.theme(), agreement.territory()))
-              .Text(IdIn(ResourceKind::kCoordinationAgreement, agreement.name()))
-              .Take()};
+  return PlaceKeys(agreement);
 }
 
 Keys IndexKeys(const v1::Succession& succession) {
@@ -211,6 +242,7 @@ Keys IndexKeys(const v1::Succession& succession) {
   for (const v1::SuccessionShare& share : succession.shares()) {
     keys.push_back(KeyBuilder(SuccessionsToPrefix(share.successor())).Text(id).Take());
   }
+  keys.push_back(AnySuccessionKey());
   return keys;
 }
 
@@ -653,14 +685,17 @@ absl::StatusOr<TaskPage> TaskReader::Read(std::string_view position, int limit) 
   return page;
 }
 
-// What the keys of a row in one of the tables below are.
+// The keys of a row in one of the tables below that a store from before may lack.
 template <typename Resource>
-absl::StatusOr<Keys> DueKeysOf(std::string_view bytes) {
+absl::StatusOr<Keys> LaterKeysOf(std::string_view bytes) {
   WAYPOST_ASSIGN_OR_RETURN(const Stored<Resource> stored, Decode<Resource>(bytes));
-  return DueKeys(stored.resource);
+  Keys keys = DueKeys(stored.resource);
+  const Keys places = PlaceKeys(stored.resource);
+  keys.insert(keys.end(), places.begin(), places.end());
+  return keys;
 }
 
-absl::StatusOr<Keys> DueKeysOfEnquiry(std::string_view bytes) {
+absl::StatusOr<Keys> LaterKeysOfEnquiry(std::string_view bytes) {
   records::EnquiryRecord record;
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
       record.format_version() != kFormatVersion) {
@@ -669,8 +704,9 @@ absl::StatusOr<Keys> DueKeysOfEnquiry(std::string_view bytes) {
   return DueKeys(record.enquiry());
 }
 
-// 2: with what NextInheritance reads. 3: with the tasks of enquiries and what EnquiryMover reads.
-constexpr uint32_t kIndexGeneration = 3;
+// 2: with what NextInheritance reads. 3: with the tasks of enquiries and what EnquiryMover reads. 4: with
+// what is recorded for a place in one table.
+constexpr uint32_t kIndexGeneration = 4;
 
 std::string IndexProgressKey() {
   return Table("index.progress").Take();
@@ -788,204 +824,231 @@ bool HadUnit(const v1::Body* before, std::string_view unit) {
 
 // --- Routing ----------------------------------------------------------------------------------------
 
-using PrefixOf = std::string (*)(type::v1::Theme theme, std::string_view code);
+// Forward to the first row at or after `key`.
+void LeapTo(std::string_view key, Cursor& at) {
+  if (at.Valid() && at.key() < key) at.Seek(key);
+}
 
-// Is there an entry for a territory within `code`, other than `code` itself?
-absl::StatusOr<bool> HasParts(const Reader& reader, PrefixOf prefix_of, type::v1::Theme theme,
-                              std::string_view code) {
+// Is there a competence, or an offer if they count, for a territory within `code`, other than `code` itself?
+// Where they do not count, and very many places have nothing else, one of those is an answer too.
+absl::StatusOr<bool> HasParts(const Reader& reader, type::v1::Theme theme, std::string_view code,
+                              bool offers_count) {
   // A text ends with two bytes, below every character of a code: leaving them off gives what it begins.
-  const auto open = [&](std::string_view text) {
-    std::string prefix = prefix_of(theme, text);
+  const auto open = [theme](std::string_view text) {
+    std::string prefix = PlacePrefix(theme, text);
     prefix.resize(prefix.size() - 2);
     return prefix;
   };
   const bool local = code.find('/') != std::string_view::npos;
   const std::string begins =
       code == territory::kWholeUnion ? open("") : open(local ? base::Cat(code, "/") : std::string(code));
+  const size_t before_code = Table("place").Uint(static_cast<uint64_t>(theme)).Take().size();
   const std::unique_ptr<Cursor> at = reader.Scan({.begin = begins, .end = begins + '\xFF'});
-  const std::string itself = prefix_of(theme, code);
-  while (at->Valid() && at->key().starts_with(itself)) at->Next();
+  for (int seen = 0; at->Valid(); ++seen) {
+    KeyParser rest(at->key().substr(before_code));
+    WAYPOST_ASSIGN_OR_RETURN(const std::string place, rest.Text());
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t number, rest.Uint());
+    const auto kind = static_cast<AtPlace>(number);
+    const bool counts = kind == AtPlace::kCompetence ||
+                        (kind == AtPlace::kOffer && (offers_count || seen >= kMaxRouteEntries));
+    if (place != code && counts) return true;
+    LeapTo(PlacePrefix(theme, place) + '\xFF', *at);
+  }
   WAYPOST_RETURN_IF_ERROR(at->status());
-  return at->Valid();
+  return false;
 }
 
-// What an index has for a territory: the rest of each key.
+// What is recorded for one territory: ids, by what they are of.
 struct EntriesOfPlace {
   std::string_view code;
-  std::vector<std::string> entries;
+  std::map<AtPlace, std::vector<std::string>> ids;
 };
 
-// The entries for a territory and for each that covers it, the nearest first; at most `limit` of each. One
-// cursor goes over them in the order of the keys, and leaps only where something may lie in between: to make
-// a cursor and to place it is most of what a question costs.
-absl::StatusOr<std::vector<EntriesOfPlace>> EntriesOver(const Reader& reader, PrefixOf prefix_of,
+// What is recorded of `kinds`, in their order, for a territory and for each that covers it, the nearest
+// first; at most `limit` of each. One cursor goes over them in the order of the keys, and leaps only where
+// something may lie in between: to make a cursor and to place it is most of what a question costs.
+absl::StatusOr<std::vector<EntriesOfPlace>> EntriesOver(const Reader& reader, std::span<const AtPlace> kinds,
                                                         type::v1::Theme theme, std::string_view territory,
-                                                        int limit) {
+                                                        size_t limit) {
   std::vector<EntriesOfPlace> places;
-  std::map<std::string, size_t> prefixes;  // in the order of the keys, with their places
+  std::map<std::string_view, size_t> in_order;  // the codes in the order of the keys, with their places
   for (const std::string_view code : territory::CoveringCodes(territory)) {
-    prefixes.emplace(prefix_of(theme, code), places.size());
-    places.push_back({.code = code, .entries = {}});
+    in_order.emplace(code, places.size());
+    places.push_back({.code = code, .ids = {}});
   }
-  store::KeyRange range = store::PrefixRange(prefixes.rbegin()->first);
-  range.begin = prefixes.begin()->first;
+  store::KeyRange range = store::PrefixRange(PlacePrefix(theme, in_order.rbegin()->first));
+  range.begin = PlacePrefix(kinds.front(), theme, in_order.begin()->first);
   const std::unique_ptr<Cursor> at = reader.Scan(range);
-  for (const auto& [prefix, place] : prefixes) {
-    if (at->Valid() && at->key() < prefix) at->Seek(prefix);
-    std::vector<std::string>& entries = places[place].entries;
-    for (; at->Valid() && at->key().starts_with(prefix); at->Next()) {
-      if (static_cast<int>(entries.size()) == limit) break;
-      entries.emplace_back(at->key().substr(prefix.size()));
+  for (const auto& [code, place] : in_order) {
+    for (const AtPlace kind : kinds) {
+      const std::string prefix = PlacePrefix(kind, theme, code);
+      LeapTo(prefix, *at);
+      std::vector<std::string>& ids = places[place].ids[kind];
+      for (; at->Valid() && at->key().starts_with(prefix) && ids.size() < limit; at->Next()) {
+        KeyParser rest(at->key().substr(prefix.size()));
+        if (kind == AtPlace::kCompetence) WAYPOST_RETURN_IF_ERROR(rest.Uint().status());  // the level
+        WAYPOST_ASSIGN_OR_RETURN(std::string id, rest.Text());
+        ids.push_back(std::move(id));
+      }
     }
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
   return places;
 }
 
+// The body that coordinates by one of these agreements; empty when none runs today.
+absl::StatusOr<std::string> CoordinatingBodyOf(const Reader& reader,
+                                               const std::vector<EntriesOfPlace>& places,
+                                               absl::CivilDay today) {
+  for (const EntriesOfPlace& place : places) {
+    for (const std::string& id : place.ids.at(AtPlace::kAgreement)) {
+      WAYPOST_ASSIGN_OR_RETURN(const auto agreement, GetIndexed<v1::CoordinationAgreement>(reader, id));
+      // Agreements of one place never overlap: at most one is current.
+      if (PositionOf(agreement.resource.period(), today) == PeriodPosition::kCurrent) {
+        return agreement.resource.body();
+      }
+    }
+  }
+  return std::string();
+}
+
 // Fills a RouteMaterial. Lives for one question.
 class Gathering {
  public:
-  Gathering(const Reader& reader, const v1::ResolveRouteRequest& request)
-      : reader_(reader), request_(request) {}
+  Gathering(const Reader& reader, const v1::ResolveRouteRequest& request, absl::CivilDay today)
+      : reader_(reader), request_(request), today_(today) {}
 
-  absl::Status Offers();
-  absl::Status Competences();
-  // Of what was found until then.
-  absl::Status Successions(absl::CivilDay today);
-  absl::Status Inherited();
-  absl::Status Parts();
-
-  RouteMaterial material;
+  absl::StatusOr<RouteMaterial> Gather() &&;
 
  private:
-  // Every entry for the territory and what covers it, the nearest first, up to the limit.
-  absl::Status WalkPlaces(PrefixOf prefix_of,
-                          absl::FunctionRef<absl::Status(std::string_view code, KeyParser rest)> take);
-  absl::Status AddProgrammeOf(const v1::Offer& offer);
-  // Those that are not there yet.
+  absl::Status Offers();
+  absl::Status Inherited();
+  // Of these, those that are not there yet.
   absl::Status AddBodies(const std::set<std::string>& body_ids);
+  absl::Status AddProgrammeOf(const v1::Offer& offer);
+  // Of the bodies that are there.
+  absl::Status Successions();
+
+  // Every entry of a kind, the nearest first, up to the limit.
+  void ForEach(AtPlace kind, absl::FunctionRef<void(std::string_view code, const std::string& id)> take);
 
   const Reader& reader_;
   const v1::ResolveRouteRequest& request_;
+  const absl::CivilDay today_;
+  std::vector<EntriesOfPlace> places_;
+  RouteMaterial material_;
 };
 
 absl::Status Gathering::AddBodies(const std::set<std::string>& body_ids) {
   std::vector<std::string> missing;
   for (const std::string& id : body_ids) {
-    if (!material.bodies.contains(BodyName(id))) missing.push_back(id);
+    if (!material_.bodies.contains(BodyName(id))) missing.push_back(id);
   }
   WAYPOST_ASSIGN_OR_RETURN(std::vector<v1::Body> bodies, GetManyIndexed<v1::Body>(reader_, missing));
   for (v1::Body& body : bodies) {
     std::string name = body.name();
-    material.bodies.emplace(std::move(name), std::move(body));
+    material_.bodies.emplace(std::move(name), std::move(body));
   }
   return absl::OkStatus();
 }
 
 absl::Status Gathering::AddProgrammeOf(const v1::Offer& offer) {
   const std::string& programme = offer.programme();
-  if (programme.empty() || material.programmes.contains(programme)) return absl::OkStatus();
+  if (programme.empty() || material_.programmes.contains(programme)) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Programme> found,
                            GetIndexed<v1::Programme>(reader_, ProgrammeId(programme)));
-  material.programmes.emplace(programme, std::move(found.resource));
+  material_.programmes.emplace(programme, std::move(found.resource));
   return absl::OkStatus();
 }
 
-absl::Status Gathering::WalkPlaces(
-    PrefixOf prefix_of, absl::FunctionRef<absl::Status(std::string_view code, KeyParser rest)> take) {
-  WAYPOST_ASSIGN_OR_RETURN(
-      const std::vector<EntriesOfPlace> places,
-      EntriesOver(reader_, prefix_of, request_.theme(), request_.territory(), kMaxRouteEntries + 1));
+void Gathering::ForEach(AtPlace kind,
+                        absl::FunctionRef<void(std::string_view code, const std::string& id)> take) {
   int left = kMaxRouteEntries;
-  for (const EntriesOfPlace& place : places) {
-    for (const std::string& entry : place.entries) {
+  for (const EntriesOfPlace& place : places_) {
+    const auto ids = place.ids.find(kind);
+    if (ids == place.ids.end()) return;
+    for (const std::string& id : ids->second) {
       if (left == 0) {
-        material.truncated = true;
-        return absl::OkStatus();
+        material_.truncated = true;
+        return;
       }
       --left;
-      WAYPOST_RETURN_IF_ERROR(take(place.code, KeyParser(entry)));
+      take(place.code, id);
     }
   }
-  return absl::OkStatus();
 }
 
 absl::Status Gathering::Offers() {
   std::vector<std::string> codes;
   std::vector<std::string> ids;
-  WAYPOST_RETURN_IF_ERROR(
-      WalkPlaces(OfferPlacePrefix, [&](std::string_view code, KeyParser rest) -> absl::Status {
-        WAYPOST_ASSIGN_OR_RETURN(std::string id, rest.Text());
-        codes.emplace_back(code);
-        ids.push_back(std::move(id));
-        return absl::OkStatus();
-      }));
+  ForEach(AtPlace::kOffer, [&](std::string_view code, const std::string& id) {
+    codes.emplace_back(code);
+    ids.push_back(id);
+  });
   WAYPOST_ASSIGN_OR_RETURN(std::vector<v1::Offer> offers, GetManyIndexed<v1::Offer>(reader_, ids));
-  std::set<std::string> providers;
   for (size_t i = 0; i < offers.size(); ++i) {
-    providers.emplace(BodyId(offers[i].provider()));
     WAYPOST_RETURN_IF_ERROR(AddProgrammeOf(offers[i]));
-    material.offers.push_back({std::move(offers[i]), std::move(codes[i])});
+    material_.offers.push_back({std::move(offers[i]), std::move(codes[i])});
   }
-  return AddBodies(providers);
+  return absl::OkStatus();
 }
 
-absl::Status Gathering::Competences() {
-  std::set<std::string> bodies;
-  WAYPOST_RETURN_IF_ERROR(WalkPlaces(CompetencePrefix, [&](std::string_view, KeyParser rest) -> absl::Status {
-    WAYPOST_RETURN_IF_ERROR(rest.Uint().status());  // the level
-    WAYPOST_ASSIGN_OR_RETURN(std::string body_id, rest.Text());
-    bodies.insert(std::move(body_id));
-    return absl::OkStatus();
-  }));
-  return AddBodies(bodies);
-}
-
-// Bodies and index are in the same order: where nothing was succeeded, one look suffices.
-absl::Status Gathering::Successions(absl::CivilDay today) {
-  const auto from = [this](std::string_view body) {
-    return SuccessionsUnder(reader_, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
-  };
-  std::vector<std::string> bodies;
-  for (const auto& [name, body] : material.bodies) bodies.push_back(name);
-  const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(Table("succession.from").Take()));
-  for (const std::string& name : bodies) {
-    const std::string prefix = SuccessionsFromPrefix(name);
-    if (at->Valid() && at->key() < prefix) at->Seek(prefix);
-    if (!at->Valid()) break;
-    if (!at->key().starts_with(prefix)) continue;
-    WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
-                             FindSuccessor(name, request_.theme(), request_.territory(), today, from));
-    if (!successor) continue;
-    WAYPOST_RETURN_IF_ERROR(AddBodies({std::string(BodyId(successor->body))}));
-    material.successors.emplace(name, *std::move(successor));
-  }
-  return at->status();
-}
-
-// Where nothing was ever handed on, one look suffices.
 absl::Status Gathering::Inherited() {
-  {
-    const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(Table("offer.before").Take()));
-    if (!at->Valid()) return at->status();
-  }
-  for (const FoundOffer& found : material.offers) {
+  for (const FoundOffer& found : material_.offers) {
     WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> before,
                              reader_.Get(ProviderBeforeKey(found.offer.name())));
     if (!before) continue;
     WAYPOST_ASSIGN_OR_RETURN(const std::string body_id, KeyParser(*before).Text());
-    material.inherited.emplace(found.offer.name(), BodyName(body_id));
+    material_.inherited.emplace(found.offer.name(), BodyName(body_id));
   }
   return absl::OkStatus();
 }
 
-absl::Status Gathering::Parts() {
-  WAYPOST_ASSIGN_OR_RETURN(material.recorded_for_parts,
-                           HasParts(reader_, CompetencePrefix, request_.theme(), request_.territory()));
-  if (material.recorded_for_parts || !OffersCountFor(request_.function())) return absl::OkStatus();
-  WAYPOST_ASSIGN_OR_RETURN(material.recorded_for_parts,
-                           HasParts(reader_, OfferPlacePrefix, request_.theme(), request_.territory()));
-  return absl::OkStatus();
+// Bodies and index are in the same order.
+absl::Status Gathering::Successions() {
+  const auto from = [this](std::string_view body) {
+    return SuccessionsUnder(reader_, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
+  };
+  std::vector<std::string> bodies;
+  for (const auto& [name, body] : material_.bodies) bodies.push_back(name);
+  const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(Table("succession.from").Take()));
+  for (const std::string& name : bodies) {
+    const std::string prefix = SuccessionsFromPrefix(name);
+    LeapTo(prefix, *at);
+    if (!at->Valid()) break;
+    if (!at->key().starts_with(prefix)) continue;
+    WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
+                             FindSuccessor(name, request_.theme(), request_.territory(), today_, from));
+    if (!successor) continue;
+    WAYPOST_RETURN_IF_ERROR(AddBodies({std::string(BodyId(successor->body))}));
+    material_.successors.emplace(name, *std::move(successor));
+  }
+  return at->status();
+}
+
+absl::StatusOr<RouteMaterial> Gathering::Gather() && {
+  std::vector<AtPlace> kinds = {AtPlace::kCompetence, AtPlace::kOffer, AtPlace::kAgreement};
+  if (!OffersCountFor(request_.function())) std::erase(kinds, AtPlace::kOffer);
+  WAYPOST_ASSIGN_OR_RETURN(
+      places_, EntriesOver(reader_, kinds, request_.theme(), request_.territory(), kMaxRouteEntries + 1));
+  std::set<std::string> body_ids;
+  ForEach(AtPlace::kCompetence,
+          [&body_ids](std::string_view, const std::string& id) { body_ids.insert(id); });
+  WAYPOST_RETURN_IF_ERROR(Offers());
+  for (const FoundOffer& found : material_.offers) body_ids.emplace(BodyId(found.offer.provider()));
+  WAYPOST_RETURN_IF_ERROR(AddBodies(body_ids));
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> any_succession, reader_.Get(AnySuccessionKey()));
+  if (any_succession) {
+    WAYPOST_RETURN_IF_ERROR(Inherited());
+    WAYPOST_RETURN_IF_ERROR(Successions());
+  }
+  if (material_.bodies.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(
+        material_.recorded_for_parts,
+        HasParts(reader_, request_.theme(), request_.territory(), OffersCountFor(request_.function())));
+  }
+  WAYPOST_ASSIGN_OR_RETURN(material_.coordinating_body, CoordinatingBodyOf(reader_, places_, today_));
+  return std::move(material_);
 }
 
 // The resource that a feed entry speaks of, as it is in `reader`.
@@ -1124,7 +1187,7 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader,
   WAYPOST_RETURN_IF_ERROR(FindWhoTakesCases(references, "coordination_agreement.body", agreement.body()));
   WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, agreement, references.violations()));
   WAYPOST_RETURN_IF_ERROR(references.ToStatus());
-  const std::string prefix = AgreementPlacePrefix(agreement.theme(), agreement.territory());
+  const std::string prefix = PlacePrefix(AtPlace::kAgreement, agreement.theme(), agreement.territory());
   const auto take = [&](std::string_view key, std::string_view) -> absl::StatusOr<size_t> {
     WAYPOST_ASSIGN_OR_RETURN(const std::string id, LastText(key, prefix));
     WAYPOST_ASSIGN_OR_RETURN(const auto other, GetIndexed<v1::CoordinationAgreement>(reader, id));
@@ -1224,7 +1287,7 @@ absl::StatusOr<Page<v1::Offer>> DirectoryRepository::List(const Reader& reader,
     WAYPOST_RETURN_IF_ERROR(CheckAskedTerritory(reader, "territory", request.territory()));
     // An offer's territories never cover each other, so that none is met under two of these.
     for (const std::string_view code : territory::CoveringCodes(request.territory())) {
-      prefixes.push_back(OfferPlacePrefix(request.theme(), code));
+      prefixes.push_back(PlacePrefix(AtPlace::kOffer, request.theme(), code));
     }
   } else {
     return PageOfRecords<v1::Offer>(reader, Table("offer").Take(), position, limit);
@@ -1275,25 +1338,37 @@ absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const 
   WAYPOST_ASSIGN_OR_RETURN(std::optional<records::IndexProgress> progress,
                            Read<records::IndexProgress>(writer, IndexProgressKey(), "index progress"));
   if (progress && progress->generation() >= kIndexGeneration) return true;
-  if (!progress) progress.emplace();
-  // Later tables come last: who is half way through goes on to them.
+  // Who was half way to an earlier generation begins anew.
+  if (!progress || progress->towards() != kIndexGeneration) progress.emplace();
   const Keys tables = {Table("agreement").Take(), Table("body").Take(), Table("offer").Take(),
                        Table("enquiry").Take(), Table("succession").Take()};
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<KeyRange> ranges, RangesAfter(tables, progress->position()));
+  // What "place" took the place of.
+  const Keys gone_tables = {Table("agreement.place").Take(), Table("competence").Take(),
+                            Table("offer.place").Take()};
+  Keys walked = tables;
+  walked.insert(walked.end(), gone_tables.begin(), gone_tables.end());
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<KeyRange> ranges, RangesAfter(walked, progress->position()));
   Keys keys;  // no walk survives a Put
+  Keys gone;
   const auto take = [&](std::string_view key, std::string_view value) -> absl::StatusOr<size_t> {
-    const auto read = key.starts_with(tables[0])   ? DueKeysOf<v1::CoordinationAgreement>(value)
-                      : key.starts_with(tables[1]) ? DueKeysOf<v1::Body>(value)
-                      : key.starts_with(tables[2]) ? DueKeysOf<v1::Offer>(value)
-                      : key.starts_with(tables[3]) ? DueKeysOfEnquiry(value)
-                                                   : DueKeysOf<v1::Succession>(value);
+    if (std::any_of(gone_tables.begin(), gone_tables.end(),
+                    [key](const std::string& table) { return key.starts_with(table); })) {
+      gone.emplace_back(key);
+      return kMaxAnswerBytes / kIndexEntriesInStep;
+    }
+    const auto read = key.starts_with(tables[0])   ? LaterKeysOf<v1::CoordinationAgreement>(value)
+                      : key.starts_with(tables[1]) ? LaterKeysOf<v1::Body>(value)
+                      : key.starts_with(tables[2]) ? LaterKeysOf<v1::Offer>(value)
+                      : key.starts_with(tables[3]) ? LaterKeysOfEnquiry(value)
+                                                   : LaterKeysOf<v1::Succession>(value);
     WAYPOST_RETURN_IF_ERROR(read.status());
     keys.insert(keys.end(), read->begin(), read->end());
     return read->size() * (kMaxAnswerBytes / kIndexEntriesInStep);
   };
   WAYPOST_ASSIGN_OR_RETURN(const std::string last, Walk(writer, ranges, kIndexedInStep, take));
-  WriteIndex(writer, {}, std::move(keys));
+  WriteIndex(writer, std::move(gone), std::move(keys));
   progress->set_format_version(kFormatVersion);
+  progress->set_towards(kIndexGeneration);
   progress->set_position(last);
   if (last.empty()) progress->set_generation(kIndexGeneration);
   writer.Put(IndexProgressKey(), progress->SerializeAsString());
@@ -1342,37 +1417,16 @@ void DirectoryRepository::PutProviderBefore(Writer& writer, std::string_view off
 absl::StatusOr<RouteMaterial> DirectoryRepository::Gather(const Reader& reader,
                                                           const v1::ResolveRouteRequest& request,
                                                           absl::Time now) const {
-  Gathering gathering(reader, request);
-  if (OffersCountFor(request.function())) {
-    WAYPOST_RETURN_IF_ERROR(gathering.Offers());
-    WAYPOST_RETURN_IF_ERROR(gathering.Inherited());
-  }
-  WAYPOST_RETURN_IF_ERROR(gathering.Competences());
-  WAYPOST_RETURN_IF_ERROR(gathering.Successions(DayOf(now)));
-  if (gathering.material.bodies.empty()) WAYPOST_RETURN_IF_ERROR(gathering.Parts());
-  WAYPOST_ASSIGN_OR_RETURN(gathering.material.coordinating_body,
-                           CoordinatingBody(reader, request.theme(), request.territory(), now));
-  return std::move(gathering.material);
+  return Gathering(reader, request, DayOf(now)).Gather();
 }
 
 absl::StatusOr<std::string> DirectoryRepository::CoordinatingBody(const Reader& reader, type::v1::Theme theme,
                                                                   std::string_view territory,
                                                                   absl::Time now) const {
-  const absl::CivilDay today = DayOf(now);
-  WAYPOST_ASSIGN_OR_RETURN(
-      const std::vector<EntriesOfPlace> places,
-      EntriesOver(reader, AgreementPlacePrefix, theme, territory, kMaxAgreementsOfPlace));
-  for (const EntriesOfPlace& place : places) {
-    for (const std::string& entry : place.entries) {
-      WAYPOST_ASSIGN_OR_RETURN(const std::string id, KeyParser(entry).Text());
-      WAYPOST_ASSIGN_OR_RETURN(const auto agreement, GetIndexed<v1::CoordinationAgreement>(reader, id));
-      // Agreements of one place never overlap: at most one is current.
-      if (PositionOf(agreement.resource.period(), today) == PeriodPosition::kCurrent) {
-        return agreement.resource.body();
-      }
-    }
-  }
-  return std::string();
+  constexpr AtPlace kKinds[] = {AtPlace::kAgreement};
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<EntriesOfPlace> places,
+                           EntriesOver(reader, kKinds, theme, territory, kMaxAgreementsOfPlace));
+  return CoordinatingBodyOf(reader, places, DayOf(now));
 }
 
 absl::StatusOr<ChangePage> DirectoryRepository::Changes(const Reader& reader, uint64_t position,

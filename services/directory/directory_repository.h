@@ -10,13 +10,13 @@
 //   ("body.member", association, body)           members of an association
 //   ("body.kind", kind, body)                    bodies of a kind
 //   ("body.level", level, body)                  bodies of a level
-//   ("competence", theme, code, level, body)     bodies competent for a theme in exactly that territory
+//   ("place", theme, code, kind, …)              what is recorded for a theme and exactly that territory: the
+//                                                bodies competent, offers, agreements
 //   ("offer.provider", body, offer)              offers of a body
 //   ("offer.programme", programme, offer)        offers under a programme
-//   ("offer.place", theme, code, offer)          offers on a theme for exactly that territory
-//   ("agreement.place", theme, code, agreement)  agreements on a theme for exactly that territory
 //   ("succession.from", body, succession)        successions of which a body is the predecessor
 //   ("succession.to", body, succession)          successions by which a body took a place
+//   ("succession.any")                           there is one, or was
 //   ("succession.open", day, succession)         successions by which a body is no more from a day on, and
 //                                                whose offers were not all handed on yet
 //   ("offer.before", offer)                      the body that delivered it before a succession
@@ -35,11 +35,11 @@
 //   ("change.head")                              the last position given out
 //   ("index.progress")                           IndexProgress: whether every row has the indexes above
 //
-// Who serves a place is found by walking the codes that cover it, at most 8 of them, with one short scan
-// each. The feed is compacted as it is written: a resource has one entry, at its last change, so that it
-// never outgrows the directory, and reading it from the start gives a snapshot. None of this is ever deleted
-// (enquiries are, which enquiry_repository.h keeps), and the feed is not trimmed by age: what changed last a
-// year ago is still a part of what a new replica needs.
+// Who serves a place is found by walking the codes that cover it, at most 8 of them, with one cursor. The
+// feed is compacted as it is written: a resource has one entry, at its last change, so that it never outgrows
+// the directory, and reading it from the start gives a snapshot. None of this is ever deleted (enquiries are,
+// which enquiry_repository.h keeps), and the feed is not trimmed by age: what changed last a year ago is
+// still a part of what a new replica needs.
 #ifndef WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_
 #define WAYPOST_SERVICES_DIRECTORY_DIRECTORY_REPOSITORY_H_
 
@@ -170,8 +170,8 @@ class DirectoryRepository {
   // For Gather: who delivered the offer before it was handed on.
   void PutProviderBefore(store::Writer& writer, std::string_view offer, std::string_view provider) const;
 
-  // Gives rows that were written before there was such a thing what Tasks and NextInheritance read: at most
-  // kIndexedInStep of them. Returns true once every row has it. Harmless to repeat.
+  // Gives the rows of a store from before the indexes that this version reads: at most kIndexedInStep of
+  // them. Returns true once every row has them. Harmless to repeat.
   absl::StatusOr<bool> CompleteIndexes(store::Writer& writer) const;
 
   // What Rank needs. Reads at most kMaxRouteEntries of each index, and the records they name.

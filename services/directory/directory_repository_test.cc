@@ -20,6 +20,7 @@
 #include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/names.h"
+#include "waypost/directory/storage/v1/directory_storage.pb.h"
 
 namespace waypost::directory {
 namespace {
@@ -594,11 +595,27 @@ TEST_F(TasksOfBody, RowsFromBeforeAreGivenWhatTheyLackStepByStep) {
                                                       "'2026-12-20' }"))
                   .ok());
   const auto whole = Dump();
+  for (const std::string_view gone : {"task", "task.end", "offer.under", "place"}) {
+    EXPECT_TRUE(Transact([&](Writer& writer) -> absl::Status {
+                  for (const auto& [key, value] : whole) {
+                    if (*store::KeyParser(key).Text() == gone) writer.Delete(key);
+                  }
+                  return absl::OkStatus();
+                }).ok());
+  }
   EXPECT_TRUE(Transact([&](Writer& writer) -> absl::Status {
-                for (const auto& [key, value] : whole) {
-                  const std::string table = *store::KeyParser(key).Text();
-                  if (table == "task" || table == "task.end" || table == "offer.under") writer.Delete(key);
+                // Tables that stood where "place" stands now, and a walk that was not ended.
+                for (int i = 0; i < kIndexedInStep; ++i) {
+                  writer.Put(store::KeyBuilder().Text("competence").Uint(i).Take(), "");
                 }
+                for (const std::string_view table : {"agreement.place", "offer.place"}) {
+                  writer.Put(store::KeyBuilder().Text(table).Uint(1).Take(), "");
+                }
+                storage::v1::IndexProgress progress;
+                progress.set_format_version(1);
+                progress.set_generation(2);
+                progress.set_position(store::KeyBuilder().Text("offer").Text("of-9").Take());
+                writer.Put(store::KeyBuilder().Text("index.progress").Take(), progress.SerializeAsString());
                 return absl::OkStatus();
               }).ok());
   EXPECT_NE(Dump(), whole);

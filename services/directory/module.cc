@@ -28,6 +28,17 @@ class DirectoryModule final : public runtime::Module {
 
   // Before anybody is served.
   absl::Status LoadAccounts() { return accounts_.Load(); }
+  // Before anybody is served: of a store from before, seconds for each hundred thousand rows.
+  absl::Status CompleteIndexes() {
+    for (bool done = false; !done;) {
+      WAYPOST_RETURN_IF_ERROR(
+          store::TransactAndWait(outbox_->env().store, [this, &done](store::Writer& writer) -> absl::Status {
+            WAYPOST_ASSIGN_OR_RETURN(done, repository_.CompleteIndexes(writer));
+            return absl::OkStatus();
+          }));
+    }
+    return absl::OkStatus();
+  }
 
   std::string_view name() const override { return kName; }
   grpc::Service& service() override { return service_; }
@@ -39,25 +50,12 @@ class DirectoryModule final : public runtime::Module {
   void Tick(absl::Time now) override {
     outbox_->Tick(now);
     accounts_.Tick();
-    CompleteIndexes();
     HandOnOffers(now);
     SweepEnquiries(now);
     MoveEnquiries(now);
   }
 
  private:
-  // A step of it, until every row has its indexes. What fails is made up for by the next tick.
-  void CompleteIndexes() {
-    if (has_indexes_) return;
-    bool done = false;
-    const absl::Status status =
-        store::TransactAndWait(outbox_->env().store, [this, &done](store::Writer& writer) -> absl::Status {
-          WAYPOST_ASSIGN_OR_RETURN(done, repository_.CompleteIndexes(writer));
-          return absl::OkStatus();
-        });
-    has_indexes_ = status.ok() && done;
-  }
-
   // Of bodies that are no more. What fails is made up for by the next tick.
   void HandOnOffers(absl::Time now) {
     for (int i = 0; i < kInheritanceStepsInTick; ++i) {
@@ -89,7 +87,6 @@ class DirectoryModule final : public runtime::Module {
   const EnquiryMover mover_ = {};
   OfferInheritance inheritance_;
   AccountKeeper accounts_;
-  bool has_indexes_ = false;
 };
 
 }  // namespace
@@ -99,6 +96,7 @@ absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::Modul
                            runtime::OutboxBase::Open(context, kName));
   auto module = std::make_unique<DirectoryModule>(std::move(outbox));
   WAYPOST_RETURN_IF_ERROR(module->LoadAccounts());
+  WAYPOST_RETURN_IF_ERROR(module->CompleteIndexes());
   return module;
 }
 
