@@ -117,7 +117,7 @@ void CompleteClocks(NodeConfig::Clocks& clocks, error::FieldViolations& violatio
     violations.Add("clocks.remind_again_percent", base::Cat(again, " is out of bounds: give 0 to 1000"));
   }
   complete({"clocks.outage_seconds", 300, 86'400}, &Clocks::outage_seconds, &Clocks::set_outage_seconds);
-  complete({"clocks.fire_rate", 3000, 100'000}, &Clocks::fire_rate, &Clocks::set_fire_rate);
+  complete({"clocks.fire_rate", 4500, 100'000}, &Clocks::fire_rate, &Clocks::set_fire_rate);
   complete({"clocks.catch_up_rate", 500, 100'000}, &Clocks::catch_up_rate, &Clocks::set_catch_up_rate);
 }
 

@@ -14,7 +14,7 @@
 namespace waypost::referral {
 namespace {
 
-constexpr absl::Duration kIdle = absl::Seconds(1);
+constexpr absl::Duration kIdle = absl::Milliseconds(250);
 // Rows are looked for from where the last batch ended; from the first one again after so long, for what was
 // written behind it meanwhile.
 constexpr absl::Duration kFromTheFirst = absl::Seconds(2);

@@ -26,7 +26,7 @@ struct KeeperOptions {
   // Longer than this without a sign of life is an outage.
   absl::Duration outage = absl::Minutes(5);
   // Clocks fired a second, and those that an outage has held up.
-  int fire_rate = 3000;
+  int fire_rate = 4500;
   int catch_up_rate = 500;
 };
 

@@ -7,9 +7,11 @@ nothing cached; a usual run takes far less.
 import collections
 import concurrent.futures
 import dataclasses
+import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import time
 import xml.etree.ElementTree
@@ -387,26 +389,55 @@ def sanitizer_options(context):
     }
 
 
-def sanitized(context, name, sanitizers):
+def unit_programs(folder):
+    """The program of each unit test, by the test's name."""
+    listed = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1", "-LE", f"^({OTHER_LABELS})$"],
+                            capture_output=True, text=True, check=True)
+    return {test["name"]: test["command"][0] for test in json.loads(listed.stdout)["tests"]}
+
+
+def sanitized(context, name, sanitizers, wanted):
+    """The tests whose name is wanted, with what they need and nothing else: an instrumented build takes long."""
     folder = context.path("build-" + name)
+    env = sanitizer_options(context)
     code = configure_tree(context, folder, f"-DWAYPOST_SANITIZE={sanitizers}")
-    if code == 0:
-        code = build_tree(context, folder)
     if code != 0:
         return verdict(context, code, "the instrumented build", build_errors(context))
-    env = sanitizer_options(context)
+    programs = {test: program for test, program in unit_programs(folder).items() if wanted(test)}
+    outputs = [os.path.relpath(program, folder) for program in programs.values()]
     if sanitizers == "thread":
-        libraries = ("libtsan_absl_sync.so", "libtsan_grpc_order.so")
-        env["LD_PRELOAD"] = ":".join(os.path.join(folder, "lib", name) for name in libraries)
-    return ctest(context, folder, "-LE", f"^({OTHER_LABELS})$", env=env)
+        libraries = [os.path.join("lib", library) for library in ("libtsan_absl_sync.so", "libtsan_grpc_order.so")]
+        env["LD_PRELOAD"] = ":".join(os.path.join(folder, library) for library in libraries)
+        outputs += libraries
+    code = build_tree(context, folder, *outputs)
+    if code != 0:
+        return verdict(context, code, "the instrumented build", build_errors(context))
+    return ctest(context, folder, "-R", f"^({'|'.join(programs)})$", env=env)
+
+
+def of_referral(test):
+    """What links the service: about half of all there is to compile."""
+    return "referral" in test or test == "across"
+
+
+def not_of_referral(test):
+    return not of_referral(test)
 
 
 def asan(context):
-    return sanitized(context, "asan", "address,undefined")
+    return sanitized(context, "asan", "address,undefined", not_of_referral)
+
+
+def asan_referral(context):
+    return sanitized(context, "asan", "address,undefined", of_referral)
 
 
 def tsan(context):
-    return sanitized(context, "tsan", "thread")
+    return sanitized(context, "tsan", "thread", not_of_referral)
+
+
+def tsan_referral(context):
+    return sanitized(context, "tsan", "thread", of_referral)
 
 
 def kills(context):
@@ -437,7 +468,9 @@ GATE = [
 
 DEEP = [
     Suite("asan", 1800, ("install",), asan, "unit tests, address and undefined behaviour sanitizers"),
+    Suite("asan-referral", 1800, ("install",), asan_referral, "the same, of the referral service"),
     Suite("tsan", 1800, ("install",), tsan, "unit tests, thread sanitizer"),
+    Suite("tsan-referral", 1800, ("install",), tsan_referral, "the same, of the referral service"),
     Suite("fuzz", 1800, ("install",), deep_fuzz, "the fuzz targets for half an hour"),
     Suite("kills", 1800, _BUILT, kills, f"{KILLS} kills of a loaded server, nothing acknowledged is lost"),
     Suite("clang-tidy", 1800, _BUILT, deep_lint_cpp, "the whole tree"),
