@@ -22,7 +22,7 @@ void StepThread::Run() {
   NameThisThread(name_);
   while (true) {
     const StepAndRest step = step_();
-    const absl::Duration rest = step.more ? std::clamp(step.rest, absl::ZeroDuration(), idle_) : idle_;
+    const absl::Duration rest = step.more ? std::max(step.rest, absl::ZeroDuration()) : idle_;
     const absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), rest);
     if (stopping_) return;

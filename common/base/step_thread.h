@@ -15,7 +15,7 @@ namespace waypost::base {
 // What a step says of the next one.
 struct StepAndRest {
   bool more = false;                           // there is more to do; if not, it idles
-  absl::Duration rest = absl::ZeroDuration();  // before that; below zero is none, and idling is the most
+  absl::Duration rest = absl::ZeroDuration();  // before that; below zero is none
 };
 
 // More at once, but no faster than `per_second`: for a step that has done so much and taken `spent` for it.

@@ -7,8 +7,8 @@
 #include <string>
 #include <thread>
 
-#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 
 namespace waypost::base {
 namespace {
@@ -30,17 +30,18 @@ TEST(StepThread, GoesOnWhileThereIsMoreAndThenIdles) {
   EXPECT_EQ(steps, 3) << "without more there is no rest that ends by itself";
 }
 
-TEST(StepThread, RestsNoLongerThanWhereItIdles) {
-  absl::BlockingCounter left(3);
+TEST(StepThread, RestsAsLongAsAStepSaysHoweverShortItIdles) {
+  absl::Notification rests;
   int steps = 0;
   StepThread thread("steps", absl::Milliseconds(1));
   thread.Start([&]() -> StepAndRest {
-    if (++steps <= 3) left.DecrementCount();
-    return {.more = steps < 2, .rest = absl::Hours(1)};
+    if (++steps == 3) rests.Notify();
+    return {.more = steps == 3, .rest = absl::Hours(1)};
   });
-  left.Wait();
-  thread.Stop();
-  EXPECT_GE(steps, 3);
+  rests.WaitForNotification();
+  absl::SleepFor(absl::Milliseconds(20));
+  thread.Stop();  // ends the rest
+  EXPECT_EQ(steps, 3) << "a rate that a step keeps is kept";
 }
 
 TEST(AtRate, RestsWhatIsLeftOfTheTimeThatSoMuchTakes) {

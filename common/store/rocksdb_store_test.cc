@@ -25,6 +25,7 @@ namespace {
 
 using base::Cat;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Le;
 using ::testing::Not;
@@ -344,6 +345,31 @@ std::string AllBytes(const std::string& folder) {
     bytes.append(std::istreambuf_iterator<char>(file), {});
   }
   return bytes;
+}
+
+TEST(RocksNode, WhatIsKeptInMemoryOfARowIsOfTheSnapshotThatIsAsked) {
+  testing::TempFolder folder;
+  const auto node = OpenOrDie(TwoParts(folder.path()));
+  Store& store = node->store("referral");
+  const std::vector<std::string> keys = {"a", "b"};
+  const auto read = [&](const Reader& reader) {
+    const auto both = reader.GetMany(keys);
+    return std::vector<std::string>{**reader.Get("a"), *both->at(0), *both->at(1)};
+  };
+  ASSERT_TRUE(Put(store, "a", "1").ok());
+  ASSERT_TRUE(Put(store, "b", "1").ok());
+  ASSERT_TRUE(node->PurgeDeleted().ok());  // into files
+  const auto old = store.Snapshot();
+  EXPECT_THAT(read(**old), ElementsAre("1", "1", "1"));
+  ASSERT_TRUE(Put(store, "a", "2").ok());
+  EXPECT_THAT(read(**store.Snapshot()), ElementsAre("2", "2", "1"));
+  EXPECT_THAT(read(**old), ElementsAre("1", "1", "1"));
+  // Into a file of its own, above that of the first.
+  ASSERT_TRUE(node->Checkpoint(folder.path() + "/copy").ok());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(read(**store.Snapshot()), ElementsAre("2", "2", "1"));
+    EXPECT_THAT(read(**old), ElementsAre("1", "1", "1"));
+  }
 }
 
 TEST(RocksNode, PurgeLeavesNoByteOfWhatWasDeletedOrOverwritten) {

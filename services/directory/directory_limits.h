@@ -64,7 +64,8 @@ inline constexpr uint32_t kMaxHouseholdPersons = 50;
 inline constexpr int kMaxRouteLanguages = 10;
 inline constexpr int kDefaultRouteCandidates = 20;
 inline constexpr int kMaxRouteCandidates = 100;
-// How many entries of each of the two indexes one question looks at.
+// How many competences one question looks at, how many offers, and in how many places within the one asked
+// for.
 inline constexpr int kMaxRouteEntries = 500;
 
 // Agreements on coordination of one theme in one territory, ended ones included.

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/escaping.h"
 #include "common/api/resource.h"
+#include "common/base/abseil.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
@@ -830,9 +832,9 @@ void LeapTo(std::string_view key, Cursor& at) {
 }
 
 // Is there a competence, or an offer if they count, for a territory within `code`, other than `code` itself?
-// Where they do not count, and very many places have nothing else, one of those is an answer too.
-absl::StatusOr<bool> HasParts(const Reader& reader, type::v1::Theme theme, std::string_view code,
-                              bool offers_count) {
+// nullopt: not in the first kMaxRouteEntries places where anything is recorded, and there are more.
+absl::StatusOr<std::optional<bool>> HasParts(const Reader& reader, type::v1::Theme theme,
+                                             std::string_view code, bool offers_count) {
   // A text ends with two bytes, below every character of a code: leaving them off gives what it begins.
   const auto open = [theme](std::string_view text) {
     std::string prefix = PlacePrefix(theme, text);
@@ -849,9 +851,9 @@ absl::StatusOr<bool> HasParts(const Reader& reader, type::v1::Theme theme, std::
     WAYPOST_ASSIGN_OR_RETURN(const std::string place, rest.Text());
     WAYPOST_ASSIGN_OR_RETURN(const uint64_t number, rest.Uint());
     const auto kind = static_cast<AtPlace>(number);
-    const bool counts = kind == AtPlace::kCompetence ||
-                        (kind == AtPlace::kOffer && (offers_count || seen >= kMaxRouteEntries));
+    const bool counts = kind == AtPlace::kCompetence || (kind == AtPlace::kOffer && offers_count);
     if (place != code && counts) return true;
+    if (seen == kMaxRouteEntries) return std::nullopt;
     LeapTo(PlacePrefix(theme, place) + '\xFF', *at);
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
@@ -1044,8 +1046,10 @@ absl::StatusOr<RouteMaterial> Gathering::Gather() && {
   }
   if (material_.bodies.empty()) {
     WAYPOST_ASSIGN_OR_RETURN(
-        material_.recorded_for_parts,
+        const std::optional<bool> parts,
         HasParts(reader_, request_.theme(), request_.territory(), OffersCountFor(request_.function())));
+    material_.recorded_for_parts = parts.value_or(false);
+    material_.truncated |= !parts.has_value();
   }
   WAYPOST_ASSIGN_OR_RETURN(material_.coordinating_body, CoordinatingBodyOf(reader_, places_, today_));
   return std::move(material_);
@@ -1361,7 +1365,10 @@ absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const 
                       : key.starts_with(tables[2]) ? LaterKeysOf<v1::Offer>(value)
                       : key.starts_with(tables[3]) ? LaterKeysOfEnquiry(value)
                                                    : LaterKeysOf<v1::Succession>(value);
-    WAYPOST_RETURN_IF_ERROR(read.status());
+    // The node does not start with it: whoever is to mend it must find it.
+    if (!read.ok())
+      return error::DataLoss(
+          base::Cat("directory row '", base::ToStd(absl::CHexEscape(base::ToAbsl(key))), "'"));
     keys.insert(keys.end(), read->begin(), read->end());
     return read->size() * (kMaxAnswerBytes / kIndexEntriesInStep);
   };

@@ -174,7 +174,7 @@ class DirectoryRepository {
   // them. Returns true once every row has them. Harmless to repeat.
   absl::StatusOr<bool> CompleteIndexes(store::Writer& writer) const;
 
-  // What Rank needs. Reads at most kMaxRouteEntries of each index, and the records they name.
+  // What Rank needs. Reads at most kMaxRouteEntries competences and offers, and their records.
   absl::StatusOr<RouteMaterial> Gather(const store::Reader& reader, const v1::ResolveRouteRequest& request,
                                        absl::Time now) const;
 

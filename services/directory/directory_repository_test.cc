@@ -594,8 +594,9 @@ TEST_F(TasksOfBody, RowsFromBeforeAreGivenWhatTheyLackStepByStep) {
                                                       "'ES' body: 'bodies/xx' period { end_date: "
                                                       "'2026-12-20' }"))
                   .ok());
+  EXPECT_TRUE(Create(Merger("body-0", "body-1")).ok());
   const auto whole = Dump();
-  for (const std::string_view gone : {"task", "task.end", "offer.under", "place"}) {
+  for (const std::string_view gone : {"task", "task.end", "offer.under", "place", "succession.any"}) {
     EXPECT_TRUE(Transact([&](Writer& writer) -> absl::Status {
                   for (const auto& [key, value] : whole) {
                     if (*store::KeyParser(key).Text() == gone) writer.Delete(key);
@@ -699,6 +700,32 @@ TEST_F(Repository, SomethingForAPartOfThePlaceIsNoticed) {
   EXPECT_FALSE(parts("THEME_YOUTH", "AT130/90001/07/1"));
   EXPECT_FALSE(parts("THEME_EMPLOYMENT", "EU"));
   EXPECT_FALSE(parts("THEME_HOUSING", "ES", "function: COMPETENCE_FUNCTION_DECIDE"));
+  // Beyond a place where there is nothing but an offer, or an agreement.
+  EXPECT_TRUE(
+      Create(Parse<v1::CoordinationAgreement>("name: 'coordinationAgreements/cc' theme: THEME_HOUSING "
+                                              "territory: 'ES300/3' body: 'bodies/aa'"))
+          .ok());
+  EXPECT_FALSE(parts("THEME_HOUSING", "ES300/3"));
+  EXPECT_TRUE(Create(Body("bb", "competences { theme: THEME_HOUSING territory: 'ES512' }")).ok());
+  EXPECT_TRUE(parts("THEME_HOUSING", "ES", "function: COMPETENCE_FUNCTION_DECIDE"));
+  EXPECT_FALSE(parts("THEME_HOUSING", "ES3", "function: COMPETENCE_FUNCTION_DECIDE"));
+}
+
+TEST_F(Repository, PlacesWithinTheOneAskedForAreLookedAtUpToALimit) {
+  const auto ask = [this](std::string_view rest) {
+    return *repository.Gather(
+        *Snapshot(), Parse<v1::ResolveRouteRequest>(base::Cat("theme: 1 territory: 'ES' ", rest)), kNow);
+  };
+  const std::string_view decide = "function: COMPETENCE_FUNCTION_DECIDE";
+  std::string many;
+  for (int i = 0; i < kMaxRouteEntries; ++i) many += base::Cat("territories: 'ES300/", 100'000 + i, "' ");
+  EXPECT_TRUE(Create(Offer("of", "aa", many)).ok());
+  EXPECT_FALSE(ask(decide).truncated);
+  EXPECT_TRUE(Create(Offer("more", "aa", "territories: 'ES511'")).ok());
+  EXPECT_TRUE(ask(decide).truncated) << "it is not known whether there is a competence";
+  EXPECT_FALSE(ask(decide).recorded_for_parts);
+  EXPECT_TRUE(ask("").recorded_for_parts);
+  EXPECT_FALSE(ask("").truncated);
 }
 
 TEST_F(Repository, AQuestionLooksAtSoMuchAndSaysWhenThereIsMore) {

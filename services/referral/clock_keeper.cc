@@ -74,7 +74,7 @@ absl::StatusOr<KeeperStep> ClockKeeper::StepAt(absl::Time now) {
   return step;
 }
 
-// One line now and then: what goes wrong goes wrong every second.
+// One line now and then: what goes wrong goes wrong in every step.
 void ClockKeeper::Report(absl::Time now, std::string_view message, std::string_view error) {
   if (now < next_log_) return;
   next_log_ = now + kLogEvery;

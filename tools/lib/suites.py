@@ -390,10 +390,11 @@ def sanitizer_options(context):
 
 
 def unit_programs(folder):
-    """The program of each unit test, by the test's name."""
+    """The program of each unit test, by the test's name. ctest names none that is not built yet."""
     listed = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1", "-LE", f"^({OTHER_LABELS})$"],
                             capture_output=True, text=True, check=True)
-    return {test["name"]: test["command"][0] for test in json.loads(listed.stdout)["tests"]}
+    names = [test["name"] for test in json.loads(listed.stdout)["tests"]]
+    return {name: name if name.endswith("_replay") else name + "_test" for name in names}
 
 
 def sanitized(context, name, sanitizers, wanted):
@@ -404,7 +405,7 @@ def sanitized(context, name, sanitizers, wanted):
     if code != 0:
         return verdict(context, code, "the instrumented build", build_errors(context))
     programs = {test: program for test, program in unit_programs(folder).items() if wanted(test)}
-    outputs = [os.path.relpath(program, folder) for program in programs.values()]
+    outputs = list(programs.values())
     if sanitizers == "thread":
         libraries = [os.path.join("lib", library) for library in ("libtsan_absl_sync.so", "libtsan_grpc_order.so")]
         env["LD_PRELOAD"] = ":".join(os.path.join(folder, library) for library in libraries)
