@@ -9,6 +9,7 @@
 #include "common/base/strings.h"
 #include "common/store/keys.h"
 #include "common/store/memory_store.h"
+#include "services/referral/succession_rows.h"
 
 namespace waypost::referral {
 namespace {
@@ -375,6 +376,26 @@ TEST_F(ReplicaTest, TheNearestAgreementThatCoversATerritoryCounts) {
   EXPECT_EQ(Coordinator("EU"), "bodies/eu");
   EXPECT_EQ(Coordinator("ES300", type::v1::THEME_LANGUAGE), "bodies/language");
   EXPECT_EQ(Coordinator("FR101", type::v1::THEME_LANGUAGE), "");
+}
+
+TEST_F(ReplicaTest, WhoCoordinatesFollowsAMoveThatHasBegun) {
+  WatchChangesResponse changes;
+  AddAgreement(changes, "ES1", "bodies/before");
+  directory::v1::Change& change = *changes.add_changes();
+  change.set_resource("successions/before");
+  change.set_revision(1);
+  directory::v1::Succession& succession = *change.mutable_succession();
+  succession.set_name("successions/before");
+  succession.set_kind(directory::v1::SUCCESSION_KIND_MERGED);
+  succession.set_predecessor("bodies/before");
+  succession.add_shares()->set_successor("bodies/after");
+  succession.mutable_period()->set_start_date("2026-05-05");
+  Apply(changes, "c1");
+  EXPECT_EQ(Coordinator("ES1"), "bodies/before");
+  EXPECT_TRUE(store::TransactAndWait(store_, [](store::Writer& writer) {
+                return rows::PutSuccessionDay(writer, "2026-05-05");
+              }).ok());
+  EXPECT_EQ(Coordinator("ES1"), "bodies/after") << "on the day before, as the directory is still the same";
 }
 
 TEST_F(ReplicaTest, AnAgreementCountsFromItsFirstDayToItsLast) {
