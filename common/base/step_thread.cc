@@ -1,6 +1,5 @@
 #include "common/base/step_thread.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace waypost::base {
@@ -21,8 +20,7 @@ void StepThread::Stop() {
 void StepThread::Run() {
   NameThisThread(name_);
   while (true) {
-    const StepAndRest step = step_();
-    const absl::Duration rest = step.more ? std::max(step.rest, absl::ZeroDuration()) : idle_;
+    const absl::Duration rest = RestAfter(step_(), idle_);
     const absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), rest);
     if (stopping_) return;

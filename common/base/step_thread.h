@@ -2,6 +2,7 @@
 #ifndef WAYPOST_COMMON_BASE_STEP_THREAD_H_
 #define WAYPOST_COMMON_BASE_STEP_THREAD_H_
 
+#include <algorithm>
 #include <functional>
 #include <thread>
 
@@ -17,6 +18,11 @@ struct StepAndRest {
   bool more = false;                           // there is more to do; if not, it idles
   absl::Duration rest = absl::ZeroDuration();  // before that; below zero is none
 };
+
+// How long a thread rests after a step, however shortly it idles: a rate that a step keeps is kept.
+inline absl::Duration RestAfter(const StepAndRest& step, absl::Duration idle) {
+  return step.more ? std::max(step.rest, absl::ZeroDuration()) : idle;
+}
 
 // More at once, but no faster than `per_second`: for a step that has done so much and taken `spent` for it.
 // REQUIRES: per_second > 0.

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace waypost::base {
 namespace {
@@ -30,18 +30,13 @@ TEST(StepThread, GoesOnWhileThereIsMoreAndThenIdles) {
   EXPECT_EQ(steps, 3) << "without more there is no rest that ends by itself";
 }
 
-TEST(StepThread, RestsAsLongAsAStepSaysHoweverShortItIdles) {
-  absl::Notification rests;
-  int steps = 0;
-  StepThread thread("steps", absl::Milliseconds(1));
-  thread.Start([&]() -> StepAndRest {
-    if (++steps == 3) rests.Notify();
-    return {.more = steps == 3, .rest = absl::Hours(1)};
-  });
-  rests.WaitForNotification();
-  absl::SleepFor(absl::Milliseconds(20));
-  thread.Stop();  // ends the rest
-  EXPECT_EQ(steps, 3) << "a rate that a step keeps is kept";
+TEST(RestAfter, IsWhatTheStepSaysWhereThereIsMore) {
+  const absl::Duration idle = absl::Seconds(1);
+  EXPECT_EQ(RestAfter({.more = false, .rest = absl::Hours(1)}, idle), idle);
+  EXPECT_EQ(RestAfter({.more = true, .rest = absl::Hours(1)}, idle), absl::Hours(1))
+      << "longer than it idles";
+  EXPECT_EQ(RestAfter({.more = true, .rest = absl::Milliseconds(1)}, idle), absl::Milliseconds(1));
+  EXPECT_EQ(RestAfter({.more = true, .rest = -absl::Seconds(1)}, idle), absl::ZeroDuration());
 }
 
 TEST(AtRate, RestsWhatIsLeftOfTheTimeThatSoMuchTakes) {

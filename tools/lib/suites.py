@@ -391,14 +391,14 @@ def sanitizer_options(context):
 
 def unit_programs(folder):
     """The program of each unit test, by the test's name. ctest names none that is not built yet."""
-    listed = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1", "-LE", f"^({OTHER_LABELS})$"],
-                            capture_output=True, text=True, check=True)
+    command = ["ctest", "--test-dir", folder, "--show-only=json-v1", "-LE", f"^({OTHER_LABELS})$"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
     names = [test["name"] for test in json.loads(listed.stdout)["tests"]]
     return {name: name if name.endswith("_replay") else name + "_test" for name in names}
 
 
 def sanitized(context, name, sanitizers, wanted):
-    """The tests whose name is wanted, with what they need and nothing else: an instrumented build takes long."""
+    """The tests whose name is wanted, with what they need alone: an instrumented build takes long."""
     folder = context.path("build-" + name)
     env = sanitizer_options(context)
     code = configure_tree(context, folder, f"-DWAYPOST_SANITIZE={sanitizers}")
@@ -407,7 +407,7 @@ def sanitized(context, name, sanitizers, wanted):
     programs = {test: program for test, program in unit_programs(folder).items() if wanted(test)}
     outputs = list(programs.values())
     if sanitizers == "thread":
-        libraries = [os.path.join("lib", library) for library in ("libtsan_absl_sync.so", "libtsan_grpc_order.so")]
+        libraries = ("lib/libtsan_absl_sync.so", "lib/libtsan_grpc_order.so")
         env["LD_PRELOAD"] = ":".join(os.path.join(folder, library) for library in libraries)
         outputs += libraries
     code = build_tree(context, folder, *outputs)
