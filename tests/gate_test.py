@@ -126,6 +126,11 @@ class GateTest(unittest.TestCase):
             self.assertLessEqual(set(suite.needs), seen, suite.name)
             seen.add(suite.name)
 
+    def test_the_budget_of_clang_tidy_leaves_time_to_begin_with_a_file(self):
+        for suite in suites.GATE + suites.DEEP:
+            if suite.name == "clang-tidy":
+                self.assertGreater(suite.budget, 2 * clang_tidy.LAST_START_SECONDS)
+
     def test_changed_headers_bring_a_source_that_shows_them(self):
         sources = {"a/x.cc", "a/y.cc", "a/z_test.cc"}
         text = {"a/x.cc": "", "a/y.cc": '#include "a/only.h"', "a/z_test.cc": '#include "a/only.h"'}
