@@ -1,6 +1,6 @@
 # waypost_library(NAME store SOURCES a.cc b.cc DEPS waypost::base RocksDB::rocksdb-shared)
 #   makes the target waypost_<name> with the alias waypost::<name>. Headers are included from the
-#   project's root ("common/store/store.h").
+#   project's root ("common/store/store.h"). TESTING says that only tests link it: it is compiled as they are.
 # waypost_binary(NAME waypost-node SOURCES main.cc DEPS ...)   lands in build/bin
 # waypost_test(NAME store SOURCES ... DEPS ... [LABELS ...] [TIMEOUT seconds])
 #   one test binary a room, <name>_test, which is one ctest case; the gate counts the cases inside.
@@ -10,16 +10,23 @@
 # room too: reading these is half of what a source takes to compile. Nothing may rely on that: the fuzz build and
 # clang-tidy go without.
 function(waypost_library)
-  cmake_parse_arguments(ARG "" "NAME;HEADERS" "SOURCES;DEPS" ${ARGN})
-  if(NOT ARG_HEADERS)
-    set(ARG_HEADERS code)
+  cmake_parse_arguments(ARG "TESTING" "NAME;HEADERS" "SOURCES;DEPS" ${ARGN})
+  set(options ${WAYPOST_WARNINGS})
+  set(headers code)
+  if(ARG_TESTING)
+    list(APPEND options ${WAYPOST_TEST_OPTIONS})
+    list(APPEND ARG_DEPS GTest::gmock)
+    set(headers test)
+  endif()
+  if(ARG_HEADERS)
+    set(headers ${ARG_HEADERS})
   endif()
   if(ARG_SOURCES)
     add_library(waypost_${ARG_NAME} STATIC ${ARG_SOURCES})
     target_include_directories(waypost_${ARG_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
-    target_compile_options(waypost_${ARG_NAME} PRIVATE ${WAYPOST_WARNINGS})
+    target_compile_options(waypost_${ARG_NAME} PRIVATE ${options})
     target_link_libraries(waypost_${ARG_NAME} PUBLIC ${ARG_DEPS})
-    waypost_take_headers(waypost_${ARG_NAME} ${ARG_HEADERS})
+    waypost_take_headers(waypost_${ARG_NAME} ${headers})
   else()
     add_library(waypost_${ARG_NAME} INTERFACE)
     target_include_directories(waypost_${ARG_NAME} INTERFACE ${PROJECT_SOURCE_DIR})

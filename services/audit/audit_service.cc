@@ -152,6 +152,10 @@ absl::StatusOr<std::optional<uint64_t>> PositionOf(const api::PageTokens& tokens
 
 }  // namespace
 
+AuditService::AuditService(const rpc::Environment& env, std::string_view log) : env_(env), repository_(log) {}
+
+AuditService::~AuditService() = default;
+
 AuditService::Reactor* AuditService::Append(Context* context, const v1::AppendRequest* request,
                                             v1::AppendResponse* response) {
   const auto running = std::make_shared<RunningAppend>(env_, repository_, context, response);

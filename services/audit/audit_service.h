@@ -21,7 +21,8 @@ inline constexpr std::string_view kLogName = "changes";
 class AuditService final : public v1::AuditService::CallbackService {
  public:
   // `env` must outlive this. Its lane is not used: the log is where events end.
-  AuditService(const rpc::Environment& env, std::string_view log) : env_(env), repository_(log) {}
+  AuditService(const rpc::Environment& env, std::string_view log);
+  ~AuditService() override;
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;

@@ -152,7 +152,7 @@ std::string SuccessionsToPrefix(std::string_view body) {
   return Table("succession.to").Text(BodyId(body)).Take();
 }
 
-// There once every question has to look for successions: that of a directory without any is spared the walks.
+// A row that is there once there is a succession: where none is, a question is spared the walks for them.
 std::string AnySuccessionKey() {
   return Table("succession.any").Take();
 }
@@ -176,7 +176,8 @@ std::string ChangeHeadKey() {
 
 // --- Index entries of a resource --------------------------------------------------------------------
 
-Keys PlaceKeys(const v1::Body& body) {
+// What a question for a route begins with.
+Keys RouteKeys(const v1::Body& body) {
   Keys keys;
   for (const v1::Competence& competence : body.competences()) {
     keys.push_back(KeyBuilder(PlacePrefix(AtPlace::kCompetence, competence.theme(), competence.territory()))
@@ -186,7 +187,7 @@ Keys PlaceKeys(const v1::Body& body) {
   }
   return keys;
 }
-Keys PlaceKeys(const v1::Offer& offer) {
+Keys RouteKeys(const v1::Offer& offer) {
   Keys keys;
   for (const std::string& code : offer.territories()) {
     keys.push_back(
@@ -194,16 +195,16 @@ Keys PlaceKeys(const v1::Offer& offer) {
   }
   return keys;
 }
-Keys PlaceKeys(const v1::CoordinationAgreement& agreement) {
+Keys RouteKeys(const v1::CoordinationAgreement& agreement) {
   return {KeyBuilder(PlacePrefix(AtPlace::kAgreement, agreement.theme(), agreement.territory()))
               .Text(IdIn(ResourceKind::kCoordinationAgreement, agreement.name()))
               .Take()};
 }
-Keys PlaceKeys(const v1::Succession&) {
+Keys RouteKeys(const v1::Succession&) {
   return {AnySuccessionKey()};
 }
 template <typename Resource>
-Keys PlaceKeys(const Resource&) {
+Keys RouteKeys(const Resource&) {
   return {};
 }
 
@@ -217,8 +218,6 @@ Keys IndexKeys(const v1::Body& body) {
   for (const v1::Membership& membership : body.memberships()) {
     keys.push_back(Table("body.member").Text(BodyId(membership.association())).Text(id).Take());
   }
-  const Keys places = PlaceKeys(body);
-  keys.insert(keys.end(), places.begin(), places.end());
   return keys;
 }
 
@@ -229,13 +228,7 @@ Keys IndexKeys(const v1::Offer& offer) {
   if (!offer.programme().empty()) {
     keys.push_back(Table("offer.programme").Text(ProgrammeId(offer.programme())).Text(id).Take());
   }
-  const Keys places = PlaceKeys(offer);
-  keys.insert(keys.end(), places.begin(), places.end());
   return keys;
-}
-
-Keys IndexKeys(const v1::CoordinationAgreement& agreement) {
-  return PlaceKeys(agreement);
 }
 
 Keys IndexKeys(const v1::Succession& succession) {
@@ -244,14 +237,11 @@ Keys IndexKeys(const v1::Succession& succession) {
   for (const v1::SuccessionShare& share : succession.shares()) {
     keys.push_back(KeyBuilder(SuccessionsToPrefix(share.successor())).Text(id).Take());
   }
-  keys.push_back(AnySuccessionKey());
   return keys;
 }
 
-Keys IndexKeys(const v1::Unit&) {
-  return {};
-}
-Keys IndexKeys(const v1::Programme&) {
+template <typename Resource>
+Keys IndexKeys(const Resource&) {
   return {};
 }
 
@@ -692,8 +682,8 @@ template <typename Resource>
 absl::StatusOr<Keys> LaterKeysOf(std::string_view bytes) {
   WAYPOST_ASSIGN_OR_RETURN(const Stored<Resource> stored, Decode<Resource>(bytes));
   Keys keys = DueKeys(stored.resource);
-  const Keys places = PlaceKeys(stored.resource);
-  keys.insert(keys.end(), places.begin(), places.end());
+  const Keys route = RouteKeys(stored.resource);
+  keys.insert(keys.end(), route.begin(), route.end());
   return keys;
 }
 
@@ -1106,6 +1096,7 @@ absl::StatusOr<Stored<Resource>> DirectoryRepository::Create(Writer& writer, Res
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> taken, writer.Get(*key));
   if (taken) return error::AlreadyExists(resource.name());
   WriteIndex(writer, {}, IndexKeys(resource));
+  WriteIndex(writer, {}, RouteKeys(resource));
   WriteIndex(writer, {}, DueKeys(resource));
   return Write<Resource>(writer, *key, std::move(resource), 1, now);
 }
@@ -1115,7 +1106,10 @@ absl::StatusOr<Stored<Resource>> DirectoryRepository::Update(Writer& writer, con
                                                              Resource after, absl::Time now) const {
   const std::optional<std::string> key = RecordKey<Resource>(before.resource.name());
   if (!key || before.resource.name() != after.name()) return absl::InternalError("a resource was renamed");
-  if (!SameIndex(before.resource, after)) WriteIndex(writer, IndexKeys(before.resource), IndexKeys(after));
+  if (!SameIndex(before.resource, after)) {
+    WriteIndex(writer, IndexKeys(before.resource), IndexKeys(after));
+    WriteIndex(writer, RouteKeys(before.resource), RouteKeys(after));
+  }
   WriteIndex(writer, DueKeys(before.resource), DueKeys(after));
   return Write<Resource>(writer, *key, std::move(after), before.revision + 1, now);
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
@@ -790,11 +791,27 @@ class Random : public Repository, public ::testing::WithParamInterface<int> {
     return offer;
   }
 
+  // One for a theme and territory at most, so that none overlap.
+  v1::CoordinationAgreement RandomAgreement() {
+    v1::CoordinationAgreement agreement;
+    agreement.set_theme(Theme());
+    agreement.set_territory(Place());
+    std::string id = base::Cat("c", static_cast<int>(agreement.theme()), "-", agreement.territory());
+    absl::AsciiStrToLower(&id);
+    std::replace(id.begin(), id.end(), '/', '-');
+    agreement.set_name(base::Cat("coordinationAgreements/", id));
+    agreement.set_body(BodyNamed());
+    if (Pick(3) == 0) agreement.mutable_period()->set_end_date("2020-12-31");
+    return agreement;
+  }
+
   // One change of one resource, in the store and in the model.
   void Step() {
-    if (Pick(2) == 0) {
+    if (const int kind = Pick(5); kind < 2) {
       const std::string name = BodyNamed();
       Apply(RandomBody(name), bodies_);
+    } else if (kind == 2) {
+      Apply(RandomAgreement(), agreements_);
     } else {
       v1::Offer offer = RandomOffer(base::Cat("offers/o", Pick(10)));
       const auto known = offers_.find(offer.name());
@@ -832,11 +849,13 @@ class Random : public Repository, public ::testing::WithParamInterface<int> {
   void ExpectListingsOfBodies();
   void ExpectListingsOfOffers();
   void ExpectRoutes();
+  void ExpectCoordination(const v1::ResolveRouteRequest& request);
   void ExpectFeed();
 
   std::mt19937 random_;
   std::map<std::string, v1::Body> bodies_;
   std::map<std::string, v1::Offer> offers_;
+  std::map<std::string, v1::CoordinationAgreement> agreements_;
   std::vector<std::string> order_;  // by last change
 };
 
@@ -880,6 +899,27 @@ void Random::ExpectListingsOfOffers() {
   }
 }
 
+// Who coordinates is found alone, with everything else, and where offers are passed over.
+void Random::ExpectCoordination(const v1::ResolveRouteRequest& request) {
+  std::string body;
+  int depth = -1;
+  for (const auto& [name, agreement] : agreements_) {
+    if (agreement.theme() != request.theme() || agreement.period().end_date() != "" ||
+        !territory::Covers(agreement.territory(), request.territory()) ||
+        territory::TerritoryDepth(agreement.territory()) <= depth)
+      continue;
+    body = agreement.body();
+    depth = territory::TerritoryDepth(agreement.territory());
+  }
+  EXPECT_EQ(*repository.CoordinatingBody(*Snapshot(), request.theme(), request.territory(), kNow), body);
+  EXPECT_EQ(repository.Gather(*Snapshot(), request, kNow)->coordinating_body, body);
+  v1::ResolveRouteRequest decides = request;
+  decides.set_function(v1::COMPETENCE_FUNCTION_DECIDE);
+  const auto without_offers = repository.Gather(*Snapshot(), decides, kNow);
+  EXPECT_EQ(without_offers->coordinating_body, body);
+  EXPECT_THAT(without_offers->offers, IsEmpty());
+}
+
 // What Gather finds is what a look at every single resource finds.
 void Random::ExpectRoutes() {
   for (const std::string_view code :
@@ -921,6 +961,7 @@ void Random::ExpectRoutes() {
       std::vector<std::string> listed = Names(list);
       std::sort(listed.begin(), listed.end());
       EXPECT_EQ(listed, found);
+      ExpectCoordination(request);
     }
   }
 }
@@ -991,10 +1032,12 @@ TEST_P(Random, AReplicaThatFollowsTheFeedConverges) {
     const int64_t present =
         name.rfind("bodies/", 0) == 0   ? repository.Get<v1::Body>(*Snapshot(), name)->revision
         : name.rfind("offers/", 0) == 0 ? repository.Get<v1::Offer>(*Snapshot(), name)->revision
-                                        : 1;
+        : name.rfind("coordinationAgreements/", 0) == 0
+            ? repository.Get<v1::CoordinationAgreement>(*Snapshot(), name)->revision
+            : 1;
     EXPECT_EQ(revision, present) << name;
   }
-  EXPECT_EQ(replica.size(), 9u + offers_.size());
+  EXPECT_EQ(replica.size(), 9u + offers_.size() + agreements_.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Random, ::testing::Range(0, 12));

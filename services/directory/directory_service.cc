@@ -179,6 +179,10 @@ std::string QueryOf(Request request) {
 
 }  // namespace
 
+DirectoryService::DirectoryService(const rpc::Environment& env) : env_(env) {}
+
+DirectoryService::~DirectoryService() = default;
+
 template <typename Request, typename Resource>
 DirectoryService::Reactor* DirectoryService::Get(Context* context, const policy::MethodRule& rule,
                                                  const Request& request, Resource* response) {

@@ -18,7 +18,8 @@ namespace waypost::directory {
 class DirectoryService final : public v1::DirectoryService::CallbackService {
  public:
   // `env` must outlive this.
-  explicit DirectoryService(const rpc::Environment& env) : env_(env) {}
+  explicit DirectoryService(const rpc::Environment& env);
+  ~DirectoryService() override;
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;

@@ -39,6 +39,11 @@ absl::Status SettleFollowUpOf(rpc::Mutation& mutation, const Authorized& as, con
 
 }  // namespace
 
+BreachService::BreachService(const rpc::Environment& env, const Clockwork& clockwork)
+    : env_(env), clockwork_(clockwork) {}
+
+BreachService::~BreachService() = default;
+
 template <typename Request>
 BreachService::Reactor* BreachService::Record(Context* context, const policy::MethodRule& rule, BreachAct act,
                                               const Request* request, v1::Breach* response) {

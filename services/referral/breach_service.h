@@ -17,7 +17,8 @@ namespace waypost::referral {
 class BreachService final : public v1::BreachService::CallbackService {
  public:
   // Both must outlive this.
-  BreachService(const rpc::Environment& env, const Clockwork& clockwork) : env_(env), clockwork_(clockwork) {}
+  BreachService(const rpc::Environment& env, const Clockwork& clockwork);
+  ~BreachService() override;
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;

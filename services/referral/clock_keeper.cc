@@ -14,7 +14,8 @@
 namespace waypost::referral {
 namespace {
 
-constexpr absl::Duration kIdle = absl::Milliseconds(250);
+constexpr int kStepsInSecond = 4;
+constexpr absl::Duration kIdle = absl::Milliseconds(1000 / kStepsInSecond);
 // Rows are looked for from where the last batch ended; from the first one again after so long, for what was
 // written behind it meanwhile.
 constexpr absl::Duration kFromTheFirst = absl::Seconds(2);
@@ -42,11 +43,15 @@ base::StepAndRest ClockKeeper::StepThenRest() {
   const absl::Time began = env_.node.clock.Now();
   const absl::StatusOr<KeeperStep> step = Step();
   if (!step.ok() || !step->more) return {};
-  return base::AtRate(kBatch, RateAt(began), env_.node.clock.Now() - began);
+  return base::AtRate(step->looked_at, RateAt(began), env_.node.clock.Now() - began);
 }
 
 int ClockKeeper::RateAt(absl::Time now) const {
   return now < catching_up_until_ ? options_.catch_up_rate : options_.fire_rate;
+}
+
+int ClockKeeper::BatchAt(absl::Time now) const {
+  return std::clamp(RateAt(now) / kStepsInSecond, 1, kBatch);
 }
 
 absl::StatusOr<KeeperStep> ClockKeeper::Step() {
@@ -132,7 +137,7 @@ absl::StatusOr<std::vector<rows::WakeRow>> ClockKeeper::NextRows(absl::Time now)
     from_the_first_at_ = now + kFromTheFirst;
   }
   WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
-  WAYPOST_ASSIGN_OR_RETURN(rows::Wakes wakes, rows::ListWakes(*reader, after_, now, kBatch));
+  WAYPOST_ASSIGN_OR_RETURN(rows::Wakes wakes, rows::ListWakes(*reader, after_, now, BatchAt(now)));
   if (!wakes.last_key.empty()) after_ = wakes.last_key;
   swept_ = !wakes.more;
   if (wakes.unreadable > 0) {
@@ -148,7 +153,7 @@ KeeperStep ClockKeeper::Fire(const std::vector<rows::WakeRow>& rows, absl::Time 
   const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
       env_, kClocks, now, rows.size(),
       [&](size_t i, rpc::Mutation& mutation) { return FireOne(mutation, rows[i], did[i]); });
-  KeeperStep step;
+  KeeperStep step{.looked_at = static_cast<int>(rows.size())};
   for (size_t i = 0; i < rows.size(); ++i) {
     if (!results[i].ok()) ++step.refused;
     if (results[i].ok() && did[i] == Did::kFired) ++step.fired;

@@ -32,6 +32,7 @@ struct KeeperOptions {
 
 // What one step has done.
 struct KeeperStep {
+  int looked_at = 0;
   int fired = 0;    // that changed a referral
   int refused = 0;  // that the rules refused, or that failed: they are tried again
   bool more = false;
@@ -39,7 +40,8 @@ struct KeeperStep {
 
 class ClockKeeper {
  public:
-  // Clocks looked at in one step, all of them in flight at once: few, since a submission waits behind them.
+  // Clocks looked at in one step at most, all of them in flight at once: few, since a submission waits behind
+  // them.
   static constexpr int kBatch = 64;
   // How often at most it logs that it cannot work.
   static constexpr absl::Duration kLogEvery = absl::Minutes(1);
@@ -72,6 +74,8 @@ class ClockKeeper {
 
   // Clocks fired a second at that time, while more are due: fewer for kCatchUp after an outage was noticed.
   int RateAt(absl::Time now) const;
+  // Clocks of one step: fewer at a low rate, so that it does not rest for long between two steps.
+  int BatchAt(absl::Time now) const;
   absl::StatusOr<KeeperStep> StepAt(absl::Time now);
   void NoticeClockPutBack(absl::Time now);
   absl::Status NoteThatItRuns(absl::Time now);

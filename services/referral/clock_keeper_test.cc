@@ -91,15 +91,24 @@ class ClockKeeperTest : public ::testing::Test {
       }
     });
   }
-  // How long it rests with more due than a batch.
-  absl::Duration RestAfter(absl::Duration pause) {
+  int RowsLeft() {
+    int rows = 0;
+    const auto reader = Must(r.rig.store().Snapshot());
+    const auto at = reader->Scan(store::PrefixRange(store::KeyBuilder().Text("clock").Take()));
+    for (; at->Valid(); at->Next()) ++rows;
+    return rows;
+  }
+  // How many clocks a second it looks at with more due than a batch. On this clock a step takes no time.
+  double PaceAfter(absl::Duration pause) {
     r.rig.clock().Advance(pause);
     FillABatch();
+    const int before = RowsLeft();
     const base::StepAndRest step = Keeper().StepThenRest();
     EXPECT_TRUE(step.more);
-    return step.rest;
+    EXPECT_LE(step.rest, absl::Seconds(1)) << "it beats, and looks for what is due, between";
+    return (before - RowsLeft()) / absl::ToDoubleSeconds(step.rest);
   }
-  absl::Duration RestAt(absl::Time time) { return RestAfter(time - r.rig.clock().Now()); }
+  double PaceAt(absl::Time time) { return PaceAfter(time - r.rig.clock().Now()); }
   absl::Time DueOf(const std::string& name) { return api::FromTimestamp(r.Record(name).due().time()); }
   std::vector<std::string> EventsOf(const std::string& name) {
     std::vector<std::string> events;
@@ -283,31 +292,39 @@ TEST_F(ClockKeeperTest, WhileNothingIsDueOrItFailsItIdles) {
 TEST_F(ClockKeeperTest, AfterAnOutageItFiresMoreSlowlyForAWhile) {
   options.fire_rate = 64;
   options.catch_up_rate = 8;
-  // On this clock a step takes no time.
-  const absl::Duration usual = absl::Seconds(ClockKeeper::kBatch) / options.fire_rate;
-  const absl::Duration slow = absl::Seconds(ClockKeeper::kBatch) / options.catch_up_rate;
+  const double usual = options.fire_rate;
+  const double slow = options.catch_up_rate;
   const absl::Duration moment = absl::Nanoseconds(1);
-  EXPECT_EQ(RestAfter(absl::ZeroDuration()), usual) << "the first step of all is after no outage";
-  EXPECT_EQ(RestAfter(absl::ZeroDuration()), usual);
-  EXPECT_EQ(RestAfter(options.outage), usual) << "as long as that is none";
-  EXPECT_EQ(RestAfter(options.outage + moment), slow);
+  EXPECT_DOUBLE_EQ(PaceAfter(absl::ZeroDuration()), usual) << "the first step of all is after no outage";
+  EXPECT_DOUBLE_EQ(PaceAfter(absl::ZeroDuration()), usual);
+  EXPECT_DOUBLE_EQ(PaceAfter(options.outage), usual) << "as long as that is none";
+  EXPECT_DOUBLE_EQ(PaceAfter(options.outage + moment), slow);
   absl::Time noticed = r.rig.clock().Now();
-  EXPECT_EQ(RestAfter(absl::Minutes(4)), slow);
-  EXPECT_EQ(RestAfter(absl::Minutes(4)), slow);
-  EXPECT_EQ(RestAt(noticed + ClockKeeper::kCatchUp - moment), slow);
-  EXPECT_EQ(RestAt(noticed + ClockKeeper::kCatchUp), usual);
+  EXPECT_DOUBLE_EQ(PaceAfter(absl::Minutes(4)), slow);
+  EXPECT_DOUBLE_EQ(PaceAfter(absl::Minutes(4)), slow);
+  EXPECT_DOUBLE_EQ(PaceAt(noticed + ClockKeeper::kCatchUp - moment), slow);
+  EXPECT_DOUBLE_EQ(PaceAt(noticed + ClockKeeper::kCatchUp), usual);
   // Another one meanwhile begins it anew; a start without one does not.
-  EXPECT_EQ(RestAfter(options.outage + absl::Seconds(1)), slow);
+  EXPECT_DOUBLE_EQ(PaceAfter(options.outage + absl::Seconds(1)), slow);
   noticed = r.rig.clock().Now();
-  EXPECT_EQ(RestAfter(options.outage + absl::Seconds(1)), slow);
+  EXPECT_DOUBLE_EQ(PaceAfter(options.outage + absl::Seconds(1)), slow);
   const absl::Time anew = r.rig.clock().Now();
-  EXPECT_EQ(RestAt(noticed + ClockKeeper::kCatchUp), slow);
-  EXPECT_EQ(RestAfter(absl::Minutes(4)), slow);
-  EXPECT_EQ(RestAt(anew + ClockKeeper::kCatchUp - moment), slow);
-  EXPECT_EQ(RestAt(anew + ClockKeeper::kCatchUp), usual);
-  EXPECT_EQ(RestAfter(options.outage + moment), slow);
+  EXPECT_DOUBLE_EQ(PaceAt(noticed + ClockKeeper::kCatchUp), slow);
+  EXPECT_DOUBLE_EQ(PaceAfter(absl::Minutes(4)), slow);
+  EXPECT_DOUBLE_EQ(PaceAt(anew + ClockKeeper::kCatchUp - moment), slow);
+  EXPECT_DOUBLE_EQ(PaceAt(anew + ClockKeeper::kCatchUp), usual);
+  EXPECT_DOUBLE_EQ(PaceAfter(options.outage + moment), slow);
   Restart();
-  EXPECT_EQ(RestAfter(absl::ZeroDuration()), usual);
+  EXPECT_DOUBLE_EQ(PaceAfter(absl::ZeroDuration()), usual);
+}
+
+TEST_F(ClockKeeperTest, ItFiresAsManyASecondAsItMay) {
+  for (const int rate : {1, 3, 4, 100, 256, 4'500, 100'000}) {
+    SCOPED_TRACE(rate);
+    options.fire_rate = rate;
+    Restart();
+    EXPECT_NEAR(PaceAfter(absl::Seconds(1)), rate, 1e-6 * rate);
+  }
 }
 
 // It can go on nowhere: whoever referred first has to find another way, whether it is declined or nobody says

@@ -49,6 +49,10 @@ policy::Relations RelationsTo(const CorrectionRecord& task, const policy::Caller
 
 }  // namespace
 
+CorrectionService::CorrectionService(const rpc::Environment& env) : env_(env) {}
+
+CorrectionService::~CorrectionService() = default;
+
 grpc::ServerUnaryReactor* CorrectionService::ListCorrectionTasks(
     grpc::CallbackServerContext* context, const v1::ListCorrectionTasksRequest* request,
     v1::ListCorrectionTasksResponse* response) {

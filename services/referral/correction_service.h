@@ -15,7 +15,8 @@ namespace waypost::referral {
 class CorrectionService final : public v1::CorrectionService::CallbackService {
  public:
   // `env` must outlive this.
-  explicit CorrectionService(const rpc::Environment& env) : env_(env) {}
+  explicit CorrectionService(const rpc::Environment& env);
+  ~CorrectionService() override;
 
   grpc::ServerUnaryReactor* ListCorrectionTasks(grpc::CallbackServerContext*,
                                                 const v1::ListCorrectionTasksRequest*,

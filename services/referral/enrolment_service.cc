@@ -150,6 +150,11 @@ absl::Status OrderAnew(store::Writer& writer, const GroupKey& group, const Crite
 
 }  // namespace
 
+EnrolmentService::EnrolmentService(const rpc::Environment& env, const Clockwork& clockwork)
+    : env_(env), clockwork_(clockwork), bodies_(clockwork.bodies) {}
+
+EnrolmentService::~EnrolmentService() = default;
+
 EnrolmentService::Reactor* EnrolmentService::GetWaitingList(Context* context,
                                                             const v1::GetWaitingListRequest* request,
                                                             v1::WaitingList* response) {

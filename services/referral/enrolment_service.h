@@ -20,8 +20,8 @@ namespace waypost::referral {
 class EnrolmentService final : public v1::EnrolmentService::CallbackService {
  public:
   // All must outlive this.
-  EnrolmentService(const rpc::Environment& env, const Clockwork& clockwork)
-      : env_(env), clockwork_(clockwork), bodies_(clockwork.bodies) {}
+  EnrolmentService(const rpc::Environment& env, const Clockwork& clockwork);
+  ~EnrolmentService() override;
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;

@@ -134,6 +134,11 @@ google::rpc::Status ToError(const absl::Status& status) {
 
 }  // namespace
 
+IntakeService::IntakeService(const rpc::Environment& env, Sealing& sealing, ReferralChange& change)
+    : env_(env), sealing_(sealing), change_(change) {}
+
+IntakeService::~IntakeService() = default;
+
 grpc::ServerUnaryReactor* IntakeService::CheckDuplicates(grpc::CallbackServerContext* context,
                                                          const v1::CheckDuplicatesRequest* request,
                                                          v1::CheckDuplicatesResponse* response) {

@@ -18,8 +18,8 @@ namespace waypost::referral {
 class IntakeService final : public v1::IntakeService::CallbackService {
  public:
   // All must outlive this.
-  IntakeService(const rpc::Environment& env, Sealing& sealing, ReferralChange& change)
-      : env_(env), sealing_(sealing), change_(change) {}
+  IntakeService(const rpc::Environment& env, Sealing& sealing, ReferralChange& change);
+  ~IntakeService() override;
 
   grpc::ServerUnaryReactor* CheckDuplicates(grpc::CallbackServerContext*, const v1::CheckDuplicatesRequest*,
                                             v1::CheckDuplicatesResponse*) override;

@@ -47,6 +47,10 @@ absl::StatusOr<std::string> FillPage(const store::Reader& reader, const policy::
 
 }  // namespace
 
+PathService::PathService(const rpc::Environment& env, ReferralChange& change) : env_(env), change_(change) {}
+
+PathService::~PathService() = default;
+
 PathService::Reactor* PathService::CreatePath(Context* context, const v1::CreatePathRequest* request,
                                               v1::Path* response) {
   const std::string name = rows::PathNameOfId(api::NewId(env_.node.clock.Now(), env_.node.random));

@@ -17,7 +17,8 @@ namespace waypost::referral {
 class PathService final : public v1::PathService::CallbackService {
  public:
   // Both must outlive this.
-  PathService(const rpc::Environment& env, ReferralChange& change) : env_(env), change_(change) {}
+  PathService(const rpc::Environment& env, ReferralChange& change);
+  ~PathService() override;
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;

@@ -244,6 +244,14 @@ absl::Status PublishLook(rpc::Mutation& mutation, const Authorized& as, const Re
 
 }  // namespace
 
+ReferralService::ReferralService(const rpc::Environment& env, Sealing& sealing, const BodyRegistry& bodies,
+                                 const ReceiptSigner& signer, const ClockTable& clocks)
+    : env_(env), sealing_(sealing), signer_(signer), change_(sealing, bodies, clocks) {
+  SetMessageAllocatorFor_SubmitReferral(&submit_messages_);
+}
+
+ReferralService::~ReferralService() = default;
+
 std::string ReferralService::NewName() const {
   return rows::NameOfId(api::NewId(env_.node.clock.Now(), env_.node.random));
 }

@@ -15,15 +15,14 @@
 
 namespace waypost::referral {
 
-// Thread-safe.
+// Thread-safe. The handlers of all its methods are made and destroyed where it is: who holds one must not
+// have to compile them again.
 class ReferralService final : public v1::ReferralService::CallbackService {
  public:
   // All must outlive this.
   ReferralService(const rpc::Environment& env, Sealing& sealing, const BodyRegistry& bodies,
-                  const ReceiptSigner& signer, const ClockTable& clocks = ClockTable::Standard())
-      : env_(env), sealing_(sealing), signer_(signer), change_(sealing, bodies, clocks) {
-    SetMessageAllocatorFor_SubmitReferral(&submit_messages_);
-  }
+                  const ReceiptSigner& signer, const ClockTable& clocks = ClockTable::Standard());
+  ~ReferralService() override;
 
   // The course of every change, for those that nobody asks for.
   ReferralChange& change() { return change_; }

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <map>
+#include <optional>
 #include <utility>
 
 #include "common/api/resource.h"
@@ -22,63 +22,117 @@ constexpr policy::MethodRule kAnything = {
         {Role::kSupervisor},
         {Relation::kReferring, Relation::kReceiving, Relation::kCoordinating, Relation::kOwnBody}}}};
 
-// Commands that say nothing more, or the same every time.
-const std::map<Event, Command>& SimpleCommands() {
-  static const auto* const commands = new std::map<Event, Command>{
-      {Event::kApprove, command::Approve{}},
-      {Event::kAcknowledge, command::Acknowledge{}},
-      {Event::kRequestInformation, command::RequestInformation{}},
-      {Event::kProvideInformation, command::ProvideInformation{}},
-      {Event::kInformationLapse, command::InformationLapse{}},
-      {Event::kTakePlace, command::TakePlace{}},
-      {Event::kStayOnList, command::StayOnList{}},
-      {Event::kLeaveList, command::LeaveList{}},
-      {Event::kOfferLapse, command::OfferLapse{}},
-      {Event::kAccept, command::Accept{}},
-      {Event::kHandOverTaken, command::HandOverTaken{std::string(kThirdBody)}},
-      {Event::kHandOverNotTaken, command::HandOverNotTaken{}},
-      {Event::kHandOverMoved, command::HandOverMoved{"referrals/01jd0000000000000000000003"}},
-      {Event::kStart, command::Start{}},
-      {Event::kResume, command::Resume{}},
-      {Event::kCancel, command::Cancel{v1::CANCEL_REASON_NEED_MET}},
-      {Event::kConfirmCancel, command::ConfirmCancel{}},
-      {Event::kRefuseCancel, command::RefuseCancel{}},
-      {Event::kReminder, command::Reminder{}},
-      {Event::kGiveBackTime, command::GiveBackTime{{.due = Now() + absl::Hours(2)}, Now()}},
-      {Event::kEscalate, command::Escalate{}},
-      {Event::kLapse, command::Lapse{}},
-      {Event::kReopen, command::Reopen{}},
-      {Event::kMisdirected, command::Misdirected{}},
-      {Event::kAssign, command::Assign{"", "p-somebody"}},
-      {Event::kClaim, command::Claim{}},
-      {Event::kNote, command::AddNote{}},
-      {Event::kAgreeDate, command::AgreeDate{}},
-      {Event::kRefuseDate, command::RefuseDate{}},
-      {Event::kChangePriority, command::ChangePriority{v1::PRIORITY_URGENT, {}}},
-      {Event::kRemind, command::Remind{}},
-      {Event::kConfirmCompetence, command::ConfirmCompetence{}},
-      {Event::kSettleFollowUp, command::SettleFollowUp{}},
-      {Event::kDetach, command::Detach{}},
-      {Event::kErase, command::Erase{}},
-      // Of an end long ago.
-      {Event::kEndRetention, command::EndRetention{v1::PARTY_REFERRING, Now() - absl::Hours(24 * 366 * 6)}},
-      {Event::kWithdraw, command::Withdraw{{std::string(kRightsRequest), 1}}},
-      {Event::kObject, command::Object{{std::string(kRightsRequest), 1}}},
-      {Event::kRectify, command::Rectify{{std::string(kRightsRequest), 1}}},
-      {Event::kRestrict, command::Restrict{{std::string(kRightsRequest), 1}}},
-      {Event::kAskAccess, command::AskAccess{{std::string(kRightsRequest), 1}}},
-      {Event::kPlaceHold, command::PlaceHold{"es/ley-1-2000/art-328", ""}},
-      {Event::kReleaseHold, command::ReleaseHold{}},
-      {Event::kSucceed,
-       command::Succeed{{{.from = std::string(kReceivingBody), .to = std::string(kThirdBody)}}}},
-      {Event::kProgrammeEnding, command::ProgrammeEnding{}},
-      {Event::kProgrammeGoesOn, command::ProgrammeGoesOn{}},
-      {Event::kAnswerRight, command::AnswerRight{.use = {std::string(kRightsRequest), 1},
-                                                 .answer = v1::RIGHT_ANSWER_RETAINED,
-                                                 .law = "es/ley-39-2015/art-17",
-                                                 .retained_until = "2031-05-04"}},
-  };
-  return *commands;
+// Commands that say nothing more, or the same every time: those that move a referral.
+std::optional<Command> SimpleMove(Event event) {
+  switch (event) {
+    case Event::kApprove:
+      return command::Approve{};
+    case Event::kAcknowledge:
+      return command::Acknowledge{};
+    case Event::kRequestInformation:
+      return command::RequestInformation{};
+    case Event::kProvideInformation:
+      return command::ProvideInformation{};
+    case Event::kInformationLapse:
+      return command::InformationLapse{};
+    case Event::kTakePlace:
+      return command::TakePlace{};
+    case Event::kStayOnList:
+      return command::StayOnList{};
+    case Event::kLeaveList:
+      return command::LeaveList{};
+    case Event::kOfferLapse:
+      return command::OfferLapse{};
+    case Event::kAccept:
+      return command::Accept{};
+    case Event::kHandOverTaken:
+      return command::HandOverTaken{std::string(kThirdBody)};
+    case Event::kHandOverNotTaken:
+      return command::HandOverNotTaken{};
+    case Event::kHandOverMoved:
+      return command::HandOverMoved{"referrals/01jd0000000000000000000003"};
+    case Event::kStart:
+      return command::Start{};
+    case Event::kResume:
+      return command::Resume{};
+    case Event::kCancel:
+      return command::Cancel{v1::CANCEL_REASON_NEED_MET};
+    case Event::kConfirmCancel:
+      return command::ConfirmCancel{};
+    case Event::kRefuseCancel:
+      return command::RefuseCancel{};
+    case Event::kReminder:
+      return command::Reminder{};
+    case Event::kGiveBackTime:
+      return command::GiveBackTime{{.due = Now() + absl::Hours(2)}, Now()};
+    case Event::kEscalate:
+      return command::Escalate{};
+    case Event::kLapse:
+      return command::Lapse{};
+    case Event::kReopen:
+      return command::Reopen{};
+    default:
+      return std::nullopt;
+  }
+}
+
+// And those beside its course.
+std::optional<Command> SimpleRemark(Event event) {
+  switch (event) {
+    case Event::kMisdirected:
+      return command::Misdirected{};
+    case Event::kAssign:
+      return command::Assign{"", "p-somebody"};
+    case Event::kClaim:
+      return command::Claim{};
+    case Event::kNote:
+      return command::AddNote{};
+    case Event::kAgreeDate:
+      return command::AgreeDate{};
+    case Event::kRefuseDate:
+      return command::RefuseDate{};
+    case Event::kChangePriority:
+      return command::ChangePriority{v1::PRIORITY_URGENT, {}};
+    case Event::kRemind:
+      return command::Remind{};
+    case Event::kConfirmCompetence:
+      return command::ConfirmCompetence{};
+    case Event::kSettleFollowUp:
+      return command::SettleFollowUp{};
+    case Event::kDetach:
+      return command::Detach{};
+    case Event::kErase:
+      return command::Erase{};
+    case Event::kEndRetention:  // of an end long ago
+      return command::EndRetention{v1::PARTY_REFERRING, Now() - absl::Hours(24 * 366 * 6)};
+    case Event::kWithdraw:
+      return command::Withdraw{{std::string(kRightsRequest), 1}};
+    case Event::kObject:
+      return command::Object{{std::string(kRightsRequest), 1}};
+    case Event::kRectify:
+      return command::Rectify{{std::string(kRightsRequest), 1}};
+    case Event::kRestrict:
+      return command::Restrict{{std::string(kRightsRequest), 1}};
+    case Event::kAskAccess:
+      return command::AskAccess{{std::string(kRightsRequest), 1}};
+    case Event::kPlaceHold:
+      return command::PlaceHold{"es/ley-1-2000/art-328", ""};
+    case Event::kReleaseHold:
+      return command::ReleaseHold{};
+    case Event::kSucceed:
+      return command::Succeed{{{.from = std::string(kReceivingBody), .to = std::string(kThirdBody)}}};
+    case Event::kProgrammeEnding:
+      return command::ProgrammeEnding{};
+    case Event::kProgrammeGoesOn:
+      return command::ProgrammeGoesOn{};
+    case Event::kAnswerRight:
+      return command::AnswerRight{.use = {std::string(kRightsRequest), 1},
+                                  .answer = v1::RIGHT_ANSWER_RETAINED,
+                                  .law = "es/ley-39-2015/art-17",
+                                  .retained_until = "2031-05-04"};
+    default:
+      return std::nullopt;
+  }
 }
 
 absl::Time HourAgo() {
@@ -246,7 +300,8 @@ bool HasCommand(Event event) {
 
 Command CommandFor(Event event, Actor by) {
   const absl::Time next_week = Now() + absl::Hours(24 * 7);
-  if (const auto found = SimpleCommands().find(event); found != SimpleCommands().end()) return found->second;
+  if (std::optional<Command> move = SimpleMove(event)) return *std::move(move);
+  if (std::optional<Command> remark = SimpleRemark(event)) return *std::move(remark);
   switch (event) {
     case Event::kCreate:
       return CreateCommand();

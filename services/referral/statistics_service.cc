@@ -89,6 +89,11 @@ absl::StatusOr<std::optional<RowLabel>> ParsePosition(std::string_view position,
 
 }  // namespace
 
+StatisticsService::StatisticsService(const rpc::Environment& env, const Publication& publication)
+    : env_(env), publication_(publication) {}
+
+StatisticsService::~StatisticsService() = default;
+
 absl::StatusOr<Period> StatisticsService::PeriodOf(const v1::ListStatisticsRequest& request,
                                                    absl::Time now) const {
   const std::optional<Period> period = ParsePeriod(request.period(), publication_.period_kind);

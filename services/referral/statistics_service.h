@@ -16,8 +16,8 @@ namespace waypost::referral {
 class StatisticsService final : public v1::StatisticsService::CallbackService {
  public:
   // `env` must outlive this.
-  StatisticsService(const rpc::Environment& env, const Publication& publication)
-      : env_(env), publication_(publication) {}
+  StatisticsService(const rpc::Environment& env, const Publication& publication);
+  ~StatisticsService() override;
 
   grpc::ServerUnaryReactor* ListStatistics(grpc::CallbackServerContext*, const v1::ListStatisticsRequest*,
                                            v1::ListStatisticsResponse*) override;

@@ -34,6 +34,10 @@ v1::SuccessionMove ToMove(const SuccessionMoveRecord& record) {
 
 }  // namespace
 
+SuccessionService::SuccessionService(const rpc::Environment& env) : env_(env) {}
+
+SuccessionService::~SuccessionService() = default;
+
 grpc::ServerUnaryReactor* SuccessionService::ListSuccessionMoves(
     grpc::CallbackServerContext* context, const v1::ListSuccessionMovesRequest* request,
     v1::ListSuccessionMovesResponse* response) {

@@ -27,7 +27,8 @@ inline constexpr std::array kSuccessionMethodRules = {&kListSuccessionMoves};
 class SuccessionService final : public v1::SuccessionService::CallbackService {
  public:
   // `env` must outlive this.
-  explicit SuccessionService(const rpc::Environment& env) : env_(env) {}
+  explicit SuccessionService(const rpc::Environment& env);
+  ~SuccessionService() override;
 
   grpc::ServerUnaryReactor* ListSuccessionMoves(grpc::CallbackServerContext* context,
                                                 const v1::ListSuccessionMovesRequest* request,
