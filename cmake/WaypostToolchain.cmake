@@ -39,10 +39,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 # Of a test only what it tests has to be fast. Half of what a test takes to compile is optimization.
-set(WAYPOST_TEST_OPTIONS)
-if(NOT WAYPOST_SANITIZE)
-  set(WAYPOST_TEST_OPTIONS -O0)
-endif()
+set(WAYPOST_TEST_OPTIONS -O0)
 
 # Of what protoc generates.
 set(WAYPOST_GENERATED_OPTIONS -w -O1 -g0)

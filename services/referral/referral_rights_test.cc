@@ -190,7 +190,8 @@ TEST(Rights, AWithdrawalOfConsentTakesOutOneOfSeveral) {
 
 TEST(Rights, WhoHoldsSomethingIsAsked) {
   const auto asked = [](const ReferralRecord& record) {
-    const auto& mark = Objected(record).right_marks(0);
+    const ReferralRecord objected = Objected(record);
+    const auto& mark = objected.right_marks(0);
     return std::string(mark.referring_asked() ? "R" : "") + (mark.receiving_asked() ? "r" : "");
   };
   EXPECT_EQ(asked(RecordIn(kDraft)), "R") << "the other side does not know of it";

@@ -315,7 +315,8 @@ TEST(SuccessionRulesTest, WhoWaitsWhereTheSuccessorHasNoListWaitsOnWithoutOne) {
   EXPECT_EQ(after.due().SerializeAsString(), before.due().SerializeAsString()) << "the review is as it was";
   EXPECT_EQ(after.start_due_time().seconds(), before.start_due_time().seconds());
   // On a list of the successor it has waited as long.
-  const policy::Authorized as = As(CallerOf(kNew, "p-nuria"), {policy::Relation::kReceiving});
+  const policy::Caller nuria = CallerOf(kNew, "p-nuria");
+  const policy::Authorized as = As(nuria, {policy::Relation::kReceiving});
   const command::Waitlist waitlist{Now() + absl::Hours(200), {std::string(kKept), "beta"}};
   const auto joined = Decide(after, waitlist, as, Now() + absl::Hours(2));
   ASSERT_TRUE(joined.ok()) << joined.status();

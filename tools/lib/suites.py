@@ -416,29 +416,20 @@ def sanitized(context, name, sanitizers, wanted):
     return ctest(context, folder, "-R", f"^({'|'.join(programs)})$", env=env)
 
 
-def of_referral(test):
-    """What links the service: about half of all there is to compile."""
-    return "referral" in test or test == "across"
+# An instrumented build of all tests takes longer than half an hour: they are built and run in three parts.
+def part_of(test):
+    """The part of the sanitized suites that a test is in."""
+    if test == "referral_rules":
+        return "rules"
+    return "referral" if "referral" in test or test == "across" else "rest"
 
 
-def not_of_referral(test):
-    return not of_referral(test)
+def asan_part(part):
+    return lambda context: sanitized(context, "asan", "address,undefined", lambda test: part_of(test) == part)
 
 
-def asan(context):
-    return sanitized(context, "asan", "address,undefined", not_of_referral)
-
-
-def asan_referral(context):
-    return sanitized(context, "asan", "address,undefined", of_referral)
-
-
-def tsan(context):
-    return sanitized(context, "tsan", "thread", not_of_referral)
-
-
-def tsan_referral(context):
-    return sanitized(context, "tsan", "thread", of_referral)
+def tsan_part(part):
+    return lambda context: sanitized(context, "tsan", "thread", lambda test: part_of(test) == part)
 
 
 def kills(context):
@@ -468,10 +459,12 @@ GATE = [
 ]
 
 DEEP = [
-    Suite("asan", 1800, ("install",), asan, "unit tests, address and undefined behaviour sanitizers"),
-    Suite("asan-referral", 1800, ("install",), asan_referral, "the same, of the referral service"),
-    Suite("tsan", 1800, ("install",), tsan, "unit tests, thread sanitizer"),
-    Suite("tsan-referral", 1800, ("install",), tsan_referral, "the same, of the referral service"),
+    Suite("asan", 1800, ("install",), asan_part("rest"), "unit tests, address and undefined behaviour"),
+    Suite("asan-referral", 1800, ("install",), asan_part("referral"), "the same, of the referral service"),
+    Suite("asan-rules", 1800, ("install",), asan_part("rules"), "the same, of its rules"),
+    Suite("tsan", 1800, ("install",), tsan_part("rest"), "unit tests, threads"),
+    Suite("tsan-referral", 1800, ("install",), tsan_part("referral"), "the same, of the referral service"),
+    Suite("tsan-rules", 1800, ("install",), tsan_part("rules"), "the same, of its rules"),
     Suite("fuzz", 1800, ("install",), deep_fuzz, "the fuzz targets for half an hour"),
     Suite("kills", 1800, _BUILT, kills, f"{KILLS} kills of a loaded server, nothing acknowledged is lost"),
     Suite("clang-tidy", 1800, _BUILT, deep_lint_cpp, "the whole tree"),
