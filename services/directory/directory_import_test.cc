@@ -171,6 +171,29 @@ TEST_F(DirectoryImport, LeavesWhatPeopleHereKeep) {
   EXPECT_EQ(after.schedule().text().at("es"), "lunes");
 }
 
+TEST_F(DirectoryImport, PlacesKeepTheTimeAtWhichTheyWereReported) {
+  constexpr char kGroups[] =
+      "offer { kind: OFFER_KIND_ENROLMENT groups { group_id: 'alpha' permanent: true "
+      "capacity { places: 12 free: 3 waiting: 4 update_time { seconds: 1000 } } } "
+      "groups { group_id: 'beta' permanent: true capacity { places: 5 free: 5 } } }";
+  v1::OfferToImport row = Row("a1");
+  row.mutable_offer()->clear_groups();
+  Merge(kGroups, row);
+  EXPECT_THAT(OutcomesOf({row}), ElementsAre(kCreated));
+  const v1::Offer offer = Offer("a1");
+  ASSERT_EQ(offer.groups_size(), 2);
+  EXPECT_EQ(offer.groups(0).capacity().update_time().seconds(), 1000);
+  EXPECT_EQ(offer.groups(0).capacity().waiting(), 4);
+  EXPECT_GT(offer.groups(1).capacity().update_time().seconds(), 1000);  // none was given: now
+  EXPECT_THAT(OutcomesOf({row}), ElementsAre(kUnchanged));
+
+  row.set_offer_id("a2");
+  row.mutable_offer()->mutable_source()->set_id("a2");
+  row.mutable_offer()->mutable_groups(0)->mutable_capacity()->mutable_update_time()->set_seconds(
+      250'000'000'000);
+  EXPECT_EQ(Violation(row), "offer.groups[0].capacity.update_time lies in the future");
+}
+
 TEST_F(DirectoryImport, AnOfferOfAnotherRecordIsNeverTakenOver) {
   EXPECT_THAT(OutcomesOf({Row("a1")}), ElementsAre(kCreated));
   auto other_system = Row("a1");

@@ -1,56 +1,19 @@
 #include "services/directory/eligibility.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/base/strings.h"
 #include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
+#include "services/directory/eligibility_words.h"
 #include "services/directory/field_checks.h"
 
 namespace waypost::directory {
 namespace {
 
-using type::v1::AgeBand;
 using type::v1::LanguageLevel;
-
-struct YearRange {
-  uint32_t from = 0;
-  uint32_t to = kMaxAgeYears;
-};
-
-// Years of a band, by its number.
-constexpr std::array<YearRange, 9> kBandYears = {
-    YearRange{0, kMaxAgeYears}, YearRange{0, 5},   YearRange{6, 11},
-    YearRange{12, 15},          YearRange{16, 17}, YearRange{18, 24},
-    YearRange{25, 39},          YearRange{40, 64}, YearRange{65, kMaxAgeYears}};
-static_assert(kBandYears.size() == type::v1::AgeBand_ARRAYSIZE);
-
-YearRange BandYears(AgeBand band) {
-  return kBandYears[static_cast<size_t>(band)];
-}
-
-// "AGE_BAND_0_TO_5" -> "0 to 5"; "LEGAL_STATUS_EU_CITIZEN" -> "eu citizen".
-std::string Words(std::string_view enumerator, std::string_view prefix) {
-  std::string words(enumerator.substr(prefix.size()));
-  for (char& c : words) {
-    if (c == '_') c = ' ';
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return words;
-}
-
-std::string BandWords(AgeBand band) {
-  return Words(type::v1::AgeBand_Name(band), "AGE_BAND_");
-}
-// "A1", "NONE", …: the framework's own capitals.
-std::string_view LevelWord(LanguageLevel level) {
-  constexpr std::string_view kPrefix = "LANGUAGE_LEVEL_";
-  return std::string_view(type::v1::LanguageLevel_Name(level)).substr(kPrefix.size());
-}
 
 // --- Checking ---------------------------------------------------------------------------------------
 
@@ -236,63 +199,6 @@ class Evaluation {
   v1::EligibilityExplanation& explanation_;
 };
 
-YearRange Admitted(const v1::AgeCondition& age) {
-  return {age.min_years(), age.has_max_years() ? age.max_years() : kMaxAgeYears};
-}
-YearRange Admitted(const v1::AgeBandCondition& band) {
-  return {BandYears(band.from_band()).from, BandYears(band.to_band()).to};
-}
-
-std::string Describe(const v1::AgeCondition& age) {
-  if (!age.has_max_years()) return base::Cat("age from ", age.min_years(), " years");
-  if (!age.has_min_years()) return base::Cat("age up to ", age.max_years(), " years");
-  return base::Cat("age from ", age.min_years(), " to ", age.max_years(), " years");
-}
-
-std::string Describe(const v1::AgeBandCondition& band) {
-  if (band.from_band() == band.to_band()) return base::Cat("age in the band ", BandWords(band.from_band()));
-  return base::Cat("age from the band ", BandWords(band.from_band()), " to the band ",
-                   BandWords(band.to_band()));
-}
-
-std::string Describe(const v1::LegalStatusCondition& status) {
-  std::string text = "legal status is ";
-  for (int i = 0; i < status.any_of_size(); ++i) {
-    if (i > 0) text += i + 1 == status.any_of_size() ? " or " : ", ";
-    text += Words(type::v1::LegalStatus_Name(status.any_of(i)), "LEGAL_STATUS_");
-  }
-  return text;
-}
-
-std::string Describe(const v1::ResidenceCondition& residence) {
-  std::string text = "lives in ";
-  for (int i = 0; i < residence.territories_size(); ++i) {
-    if (i > 0) text += i + 1 == residence.territories_size() ? " or " : ", ";
-    text += residence.territories(i);
-  }
-  return text;
-}
-
-std::string Describe(const v1::LanguageCondition& language) {
-  std::string text = base::Cat("command of ", language.language());
-  if (language.min_level() != type::v1::LANGUAGE_LEVEL_UNSPECIFIED) {
-    text += base::Cat(" at least ", LevelWord(language.min_level()));
-  }
-  if (language.max_level() != type::v1::LANGUAGE_LEVEL_UNSPECIFIED) {
-    text += base::Cat(" at most ", LevelWord(language.max_level()));
-  }
-  return text;
-}
-
-std::string Describe(const v1::HouseholdCondition& household) {
-  std::string text = "household";
-  if (household.has_min_persons()) text += base::Cat(" of at least ", household.min_persons());
-  if (household.has_max_persons()) text += base::Cat(" of at most ", household.max_persons());
-  if (household.minors() == v1::MINORS_REQUIREMENT_WITH) text += " with minor children";
-  if (household.minors() == v1::MINORS_REQUIREMENT_WITHOUT) text += " without minor children";
-  return text;
-}
-
 v1::Outcome Evaluation::Rule(const std::string& path, const v1::EligibilityRule& rule, bool inverted) {
   const auto sub = [&](std::string_view field) {
     return path.empty() ? std::string(field) : base::Cat(path, ".", field);
@@ -305,22 +211,22 @@ v1::Outcome Evaluation::Rule(const std::string& path, const v1::EligibilityRule&
     case v1::EligibilityRule::kNoneOf:
       return Not(List(sub("none_of"), rule.none_of(), !inverted, false));
     case v1::EligibilityRule::kAge:
-      return Leaf(sub("age"), Describe(rule.age()), Age(Admitted(rule.age())), inverted);
+      return Leaf(sub("age"), DescribeCondition(rule), Age(AdmittedYears(rule.age())), inverted);
     case v1::EligibilityRule::kAgeBand:
-      return Leaf(sub("age_band"), Describe(rule.age_band()), Age(Admitted(rule.age_band())), inverted);
+      return Leaf(sub("age_band"), DescribeCondition(rule), Age(AdmittedYears(rule.age_band())), inverted);
     case v1::EligibilityRule::kLegalStatus:
-      return Leaf(sub("legal_status"), Describe(rule.legal_status()), Status(rule.legal_status()), inverted);
+      return Leaf(sub("legal_status"), DescribeCondition(rule), Status(rule.legal_status()), inverted);
     case v1::EligibilityRule::kResidence:
-      return Leaf(sub("residence"), Describe(rule.residence()), Residence(rule.residence()), inverted);
+      return Leaf(sub("residence"), DescribeCondition(rule), Residence(rule.residence()), inverted);
     case v1::EligibilityRule::kLanguage:
-      return Leaf(sub("language"), Describe(rule.language()), Language(rule.language()), inverted);
+      return Leaf(sub("language"), DescribeCondition(rule), Language(rule.language()), inverted);
     case v1::EligibilityRule::kHousehold:
-      return Leaf(sub("household"), Describe(rule.household()), Household(rule.household()), inverted);
+      return Leaf(sub("household"), DescribeCondition(rule), Household(rule.household()), inverted);
     case v1::EligibilityRule::RULE_NOT_SET:
       break;
   }
   // Stored by a later version: it cannot be judged, so it is not.
-  return Leaf(path, "a condition of a kind unknown here", v1::OUTCOME_UNKNOWN, inverted);
+  return Leaf(path, DescribeCondition(rule), v1::OUTCOME_UNKNOWN, inverted);
 }
 
 v1::Outcome Evaluation::List(const std::string& path, const v1::RuleList& list, bool inverted, bool all) {

@@ -59,6 +59,18 @@ void CheckSource(const v1::OfferToImport& row, FieldViolations& violations) {
   }
 }
 
+// Places keep the day on which they were reported elsewhere, which has been: as of today they would look
+// fresh.
+absl::Status CheckReported(const v1::Offer& offer, absl::Time now) {
+  FieldViolations violations;
+  for (int i = 0; i < offer.groups_size(); ++i) {
+    const v1::Capacity& capacity = offer.groups(i).capacity();
+    if (!capacity.has_update_time() || api::FromTimestamp(capacity.update_time()) <= now) continue;
+    violations.Add(base::Cat(At("offer.groups", i), ".capacity.update_time"), "lies in the future");
+  }
+  return violations.ToStatus();
+}
+
 // What concerns a whole list: how long it is, and that nothing stands in it twice.
 template <typename Row, typename IdOfRow>
 void CheckRows(std::string_view field, const google::protobuf::RepeatedPtrField<Row>& rows, int max,
@@ -146,7 +158,13 @@ absl::StatusOr<v1::Offer> NewImportedOffer(const v1::OfferToImport& row, absl::T
   request.set_offer_id(row.offer_id());
   *request.mutable_offer() = row.offer();
   WAYPOST_RETURN_IF_ERROR(Check(request));
+  WAYPOST_RETURN_IF_ERROR(CheckReported(row.offer(), now));
   WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer, NewOffer(request, now));
+  for (int i = 0; i < offer.groups_size(); ++i) {
+    const v1::Capacity& reported = row.offer().groups(i).capacity();
+    if (!reported.has_update_time()) continue;
+    *offer.mutable_groups(i)->mutable_capacity()->mutable_update_time() = reported.update_time();
+  }
   *offer.mutable_source() = row.offer().source();
   return offer;
 }

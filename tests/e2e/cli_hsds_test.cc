@@ -137,11 +137,22 @@ TEST_F(CliHsdsTest, AnOfferMadeHereIsAValidServiceToo) {
 }
 
 TEST_F(CliHsdsTest, WhatIsGivenBackIsValidByThePublishedSchema) {
-  Change(
-      "from",
-      "offers create es-from-health --provider bodies/es-from --theme health --kind one-off --status active "
-      "--territory ES300 --display-name es=Salud --language uk");
-  ASSERT_EQ(Export("bodies/es-from").size(), 1u);
+  const std::string file = Write("offer.json", R"({
+    "displayName": {"text": {"es": "Salud", "ar": "صحة"}, "originalLanguage": "es"},
+    "requiredDocuments": [{"text": {"es": "Pasaporte", "uk": "Паспорт"}, "originalLanguage": "es"}],
+    "schedule": {"text": {"es": "lunes", "en": "Mondays"}, "originalLanguage": "es"},
+    "eligibility": {"allOf": {"rules": [{"age": {"minYears": 18}},
+                                        {"legalStatus": {"anyOf": ["LEGAL_STATUS_REFUGEE"]}}]}},
+    "groups": [{"groupId": "all", "capacity": {"places": 3, "free": 1, "waiting": 2}}]})");
+  Change("from", base::Cat("offers create es-from-health --file ", file,
+                           " --provider bodies/es-from --theme health --kind one-off --status active "
+                           "--territory ES300 --language uk"));
+  const json services = Export("bodies/es-from");
+  ASSERT_EQ(services.size(), 1u);
+  EXPECT_EQ(services[0]["minimum_age"], 18);
+  EXPECT_EQ(services[0]["eligibility_description"],
+            "Only for people of whom this holds: age from 18 years; and legal status is refugee.");
+  EXPECT_EQ(services[0]["capacities"][0]["available"], 1);
   const std::optional<Outcome> outcome = Validated();
   if (!outcome.has_value()) GTEST_SKIP() << "there are no HSDS schemas beside the project, or no validator";
   EXPECT_EQ(outcome->exit_code, 0) << outcome->printed << outcome->errors;

@@ -1,6 +1,8 @@
 #include "tools/waypost/hsds_export.h"
 
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -8,7 +10,10 @@
 #include <fstream>
 #include <iterator>
 
+#include "common/base/strings.h"
+#include "tools/waypost/hsds_attributes.h"
 #include "tools/waypost/hsds_mapping.h"
+#include "tools/waypost/hsds_schema.h"
 
 namespace waypost::cli {
 namespace {
@@ -113,6 +118,218 @@ TEST(HsdsExportTest, AnOfferMadeHereSaysWhoseItIsAndForWhom) {
   // It can be read again as it is.
   EXPECT_THAT(ParseHsds(service->dump()).reports, IsEmpty());
   EXPECT_EQ((*HsdsServiceOf(exported, provider)), *service);
+}
+
+// An offer made here that says all that one can say.
+pb::ExportedOffer Whole(const std::string& eligibility) {
+  pb::ExportedOffer exported;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(R"(
+      name: "offers/es-alpha" provider: "bodies/gb-x" theme: THEME_HEALTH kind: OFFER_KIND_ENROLMENT
+      status: OFFER_STATUS_ACTIVE territories: "UK" languages: "es" assured_date: "2026-01-31"
+      display_name { original_language: "es" text { key: "es" value: "Curso" }
+                     text { key: "ar" value: "دورة" } }
+      description { original_language: "ca" text { key: "ca" value: "Per a tothom" }
+                    text { key: "fr" value: "Pour tous" } }
+      schedule { original_language: "es" text { key: "es" value: "lunes" }
+                 text { key: "en" value: "Mondays" } }
+      required_documents { original_language: "es" text { key: "es" value: "Pasaporte" }
+                           text { key: "uk" value: "Паспорт" } }
+      required_documents { original_language: "fr" text { key: "fr" value: "Une lettre" } }
+      groups { group_id: "alpha" permanent: true level: "ALPHA"
+               display_name { original_language: "es" text { key: "es" value: "Grupo" } }
+               capacity { places: 12 free: 3 waiting: 4 update_time { seconds: 1767225600 nanos: 5000000 } } }
+      groups { group_id: "beta" cohort_start_date: "2026-09-01" })",
+                                                            exported.mutable_offer()));
+  if (!eligibility.empty()) {
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        eligibility, exported.mutable_offer()->mutable_eligibility()));
+  }
+  return exported;
+}
+
+pb::Body Provider() {
+  pb::Body body;
+  (*body.mutable_display_name()->mutable_text())["en"] = "House";
+  body.mutable_display_name()->set_original_language("en");
+  return body;
+}
+
+HsdsMapping EnrolmentMapping() {
+  json mapping = json::parse(kMapping);
+  mapping["defaults"]["kind"] = "enrolment";
+  mapping["organizations"] = {{HsdsUuid("bodies/gb-x", "body"), {{"body", "bodies/gb-x"}}}};
+  mapping["territories"]["UK"] = json::array({"UK"});
+  return ReadHsdsMapping(mapping.dump()).mapping.value_or(HsdsMapping());
+}
+
+// What an import reads back from a service.
+HsdsOfferRow ReadBack(const json& service) {
+  HsdsPackage package = ParseHsds(service.dump());
+  EXPECT_THAT(package.reports, IsEmpty());
+  if (package.services.empty()) return {};
+  std::vector<HsdsReport> reports;
+  HsdsSchema().Hold(package.services[0], /*strict=*/true, reports);
+  EXPECT_THAT(reports, IsEmpty());
+  return MapHsdsService(package.services[0], EnrolmentMapping());
+}
+
+constexpr char kRefugees[] = "rules { legal_status { any_of: LEGAL_STATUS_REFUGEE } }";
+
+TEST(HsdsExportTest, ARuleIsToldInWordsAndItsAgesWhereTheyHoldForEverybody) {
+  const auto exported = HsdsServiceOf(
+      Whole(base::Cat("all_of { rules { age { min_years: 18 max_years: 30 } } ", kRefugees, " }")),
+      Provider());
+  ASSERT_TRUE(exported.ok());
+  EXPECT_EQ((*exported)["minimum_age"], 18);
+  EXPECT_EQ((*exported)["maximum_age"], 30);
+  EXPECT_EQ((*exported)["eligibility_description"],
+            "Only for people of whom this holds: age from 18 to 30 years; and legal status is refugee.");
+
+  const auto any = HsdsServiceOf(
+      Whole(base::Cat("any_of { rules { age { min_years: 18 } } ", kRefugees, " }")), Provider());
+  ASSERT_TRUE(any.ok());
+  EXPECT_FALSE(any->contains("minimum_age"));
+  EXPECT_TRUE(any->contains("eligibility_description"));
+
+  // Ages say all of it, and nothing is said of an offer that is for everybody.
+  const auto ages = HsdsServiceOf(Whole("age { min_years: 0 max_years: 17 }"), Provider());
+  ASSERT_TRUE(ages.ok());
+  EXPECT_EQ((*ages)["minimum_age"], 0);
+  EXPECT_EQ((*ages)["maximum_age"], 17);
+  EXPECT_FALSE(ages->contains("eligibility_description"));
+  const auto everybody = HsdsServiceOf(Whole(""), Provider());
+  ASSERT_TRUE(everybody.ok());
+  EXPECT_FALSE(everybody->contains("eligibility_description"));
+  EXPECT_FALSE(everybody->contains("minimum_age"));
+}
+
+TEST(HsdsExportTest, PlacesHaveTheirUnitAndTheirDay) {
+  const auto exported = HsdsServiceOf(Whole(""), Provider());
+  ASSERT_TRUE(exported.ok());
+  const json& places = (*exported)["capacities"];
+  ASSERT_EQ(places.size(), 1u);  // the other group never reported
+  EXPECT_EQ(places[0]["available"], 3);
+  EXPECT_EQ(places[0]["maximum"], 12);
+  EXPECT_EQ(places[0]["unit"]["name"], "place");
+  EXPECT_EQ(places[0]["updated"], "2026-01-01T00:00:00.005Z");
+  EXPECT_EQ(places[0]["description"], "Places of Grupo");
+}
+
+TEST(HsdsExportTest, AnImportReadsBackTheSameOffer) {
+  const std::string rules[] = {"",
+                               "age { min_years: 18 }",
+                               base::Cat("all_of { rules { age { min_years: 18 } } ", kRefugees, " }"),
+                               base::Cat("any_of { rules { age { min_years: 18 } } ", kRefugees, " }"),
+                               base::Cat("none_of { ", kRefugees, " rules { age { max_years: 17 } } }"),
+                               "age_band { from_band: AGE_BAND_18_TO_24 to_band: AGE_BAND_25_TO_39 }",
+                               "residence { territories: 'ES300' }",
+                               "language { language: 'es' max_level: LANGUAGE_LEVEL_A2 }",
+                               "household { min_persons: 3 minors: MINORS_REQUIREMENT_WITHOUT }"};
+  for (const std::string& rule : rules) {
+    SCOPED_TRACE(rule);
+    const pb::ExportedOffer before = Whole(rule);
+    const auto service = HsdsServiceOf(before, Provider());
+    ASSERT_TRUE(service.ok());
+    const HsdsOfferRow read = ReadBack(*service);
+    EXPECT_THAT(read.reports, IsEmpty());
+    pb::Offer expected = before.offer();
+    expected.clear_name();
+    expected.mutable_source()->set_system("s");
+    expected.mutable_source()->set_id((*service)["id"]);
+    EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(read.row.offer(), expected))
+        << read.row.offer().DebugString();
+
+    // From there it goes out as it came.
+    pb::ExportedOffer there;
+    *there.mutable_offer() = read.row.offer();
+    there.set_source_content(read.row.source_content());
+    EXPECT_EQ(Exported(there), *service);
+  }
+}
+
+TEST(HsdsExportTest, WordsOfTheRecordStayBesideThoseOfTheRule) {
+  pb::ExportedOffer exported = Imported(json::parse(R"({"id": "1", "name": "Course", "status": "active",
+    "eligibility_description": "For newcomers", "minimum_age": 18})"));
+  EXPECT_EQ(exported.offer().eligibility().age().min_years(), 18u);
+  EXPECT_EQ(Exported(exported)["eligibility_description"], "For newcomers");
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      base::Cat("all_of { rules { age { min_years: 21 } } ", kRefugees, " }"),
+      exported.mutable_offer()->mutable_eligibility()));
+  const json after = Exported(exported);
+  EXPECT_EQ(
+      after["eligibility_description"],
+      "For newcomers\n\nOnly for people of whom this holds: age from 21 years; and legal status is refugee.");
+  EXPECT_EQ(after["minimum_age"], 21);
+  const HsdsPackage package = ParseHsds(after.dump());
+  ASSERT_EQ(package.services.size(), 1u);
+  const HsdsOfferRow read = MapHsdsService(package.services[0], *ReadHsdsMapping(kMapping).mapping);
+  EXPECT_THAT(read.reports, IsEmpty());
+  EXPECT_TRUE(read.row.offer().eligibility().has_all_of());
+  EXPECT_EQ(json::parse(read.row.source_content())["eligibility_description"], "For newcomers");
+}
+
+TEST(HsdsExportTest, WordsAloneAreNeverReadAsARule) {
+  json service = *HsdsServiceOf(
+      Whole(base::Cat("all_of { rules { age { min_years: 18 } } ", kRefugees, " }")), Provider());
+  service.erase("attributes");
+  const HsdsOfferRow read = ReadBack(service);
+  EXPECT_FALSE(read.row.offer().eligibility().has_all_of());
+  EXPECT_EQ(json::parse(read.row.source_content())["eligibility_description"],
+            service["eligibility_description"]);
+}
+
+TEST(HsdsExportTest, ARuleOfALaterVersionIsToldAndNotReadBack) {
+  const json service =
+      *HsdsServiceOf(Whole("all_of { rules { age { min_years: 18 } } rules { } }"), Provider());
+  EXPECT_THAT(service["eligibility_description"].get<std::string>(), ::testing::HasSubstr("unknown here"));
+  const HsdsOfferRow read = ReadBack(service);
+  ASSERT_EQ(read.reports.size(), 1u);
+  EXPECT_EQ(read.reports[0].pointer, "/attributes");
+}
+
+// The attribute of ours with this link_type, to be spoilt.
+json& Own(json& item, std::string_view link_type) {
+  for (json& attribute : item["attributes"]) {
+    if (attribute.value("link_type", "") == link_type) return attribute;
+  }
+  ADD_FAILURE() << link_type;
+  return item;
+}
+
+TEST(HsdsExportTest, WhatDoesNotFitTogetherIsAReport) {
+  const json right = *HsdsServiceOf(
+      Whole(base::Cat("all_of { rules { age { min_years: 18 } } ", kRefugees, " }")), Provider());
+  const auto told = [](const json& service) {
+    const HsdsOfferRow read = ReadBack(service);
+    return read.reports.empty() ? "" : read.reports[0].pointer;
+  };
+  EXPECT_EQ(told(right), "");
+  json wrong = right;
+  wrong["minimum_age"] = 16;
+  EXPECT_EQ(told(wrong), "/minimum_age");
+  for (const char* const value : {"", "{", "{}", R"({"age": {"minYears": 18}, "more": 1})"}) {
+    wrong = right;
+    Own(wrong, "eligibility")["value"] = value;
+    EXPECT_EQ(told(wrong), "/attributes") << value;
+  }
+  wrong = right;
+  wrong["attributes"].push_back(Own(wrong, "eligibility"));
+  EXPECT_EQ(told(wrong), "/attributes");
+  wrong = right;
+  Own(wrong, "translation")["taxonomy_term"].erase("language");
+  EXPECT_EQ(told(wrong), "/name");
+  wrong = right;
+  Own(wrong, "group")["value"] = "[]";
+  EXPECT_EQ(told(wrong), "/attributes");
+  wrong = right;
+  wrong["capacities"][0].erase("maximum");
+  EXPECT_EQ(told(wrong), "/capacities");
+  wrong = right;
+  wrong["capacities"][0]["updated"] = "2026-01-01";  // at what time is not known
+  EXPECT_EQ(told(wrong), "/capacities");
+  wrong = right;
+  Own(wrong["capacities"][0], "waiting")["value"] = "many";
+  EXPECT_EQ(told(wrong), "/capacities");
 }
 
 TEST(HsdsExportTest, UuidsAreUuidsAndStayTheSame) {

@@ -1,8 +1,12 @@
 #include "tools/waypost/hsds_mapping.h"
 
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/time_util.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -11,6 +15,7 @@
 #include "common/crypto/hash.h"
 #include "common/territory/territory.h"
 #include "nlohmann/json.hpp"
+#include "tools/waypost/hsds_attributes.h"
 #include "tools/waypost/hsds_json.h"
 
 namespace waypost::cli {
@@ -232,7 +237,10 @@ std::string Listed(const std::vector<std::string>& words) {
 class ServiceMapper {
  public:
   ServiceMapper(const HsdsService& service, const HsdsMapping& mapping)
-      : service_(service), mapping_(mapping) {
+      : service_(service),
+        mapping_(mapping),
+        said_(HsdsAttributesOf(service.document)),
+        language_(OriginalLanguage(said_, "display_name", mapping.language)) {
     Consider(mapping.services, service.id, /*is_own=*/true);
     Consider(mapping.organizations, service.organization.id, /*is_own=*/false);
   }
@@ -246,8 +254,11 @@ class ServiceMapper {
     SetTheme(offer);
     SetTerritories(offer);
     SetKind(offer);
+    SetGroups(offer);
     SetWords(offer);
-    SetAges(offer);
+    SetDocuments(offer);
+    SetSchedule(offer);
+    SetEligibility(offer);
     SetContent();
     return std::move(mapped_);
   }
@@ -302,6 +313,7 @@ class ServiceMapper {
     std::set<type::v1::Theme> themes;
     std::vector<std::string> terms;
     for (const json* attribute : ItemsIn(service_.document, "attributes")) {
+      if (ReadHsdsAttribute(*attribute).has_value()) continue;
       const json* const term = attribute->is_object() ? HsdsMember(*attribute, "taxonomy_term") : nullptr;
       for (const std::string& key :
            {TextIn(*attribute, "taxonomy_term_id"), term == nullptr ? "" : TextIn(*term, "id"),
@@ -401,17 +413,121 @@ class ServiceMapper {
     group.set_permanent(true);
   }
 
-  void SetText(std::string_view text, type::v1::LocalizedText& localized) const {
+  // The groups that the record says as they are here, each with its places and their day.
+  void SetGroups(pb::Offer& offer) {
+    std::vector<pb::OfferGroup> groups;
+    for (const HsdsAttribute& attribute : said_) {
+      if (attribute.link_type != kHsdsGroup) continue;
+      pb::OfferGroup& group = groups.emplace_back();
+      if (!ReadMessage(attribute.value, group) || group.group_id() != attribute.code) {
+        return Report("attributes", "have a group that is not known here: take it out", attribute.code);
+      }
+      group.clear_capacity();
+      SetCapacity(group);
+    }
+    if (groups.empty()) return;
+    const bool is_enrolment = offer.kind() == pb::OFFER_KIND_ENROLMENT;
+    const bool suits = std::all_of(groups.begin(), groups.end(), [is_enrolment](const pb::OfferGroup& group) {
+      return (group.entry_case() != pb::OfferGroup::ENTRY_NOT_SET) == is_enrolment;
+    });
+    if (!suits || (!is_enrolment && groups.size() > 1)) {
+      return Report("attributes",
+                    "have groups of another kind than the mapping gives: correct the kind in the mapping");
+    }
+    offer.mutable_groups()->Assign(groups.begin(), groups.end());
+  }
+
+  void SetCapacity(pb::OfferGroup& group) {
+    const std::string id = HsdsCapacityId(service_.id, group.group_id());
+    for (const char* const field : {"service_capacities", "capacities"}) {
+      for (const json* item : ItemsIn(service_.document, field)) {
+        if (TextIn(*item, "id") != id) continue;
+        pb::Capacity& capacity = *group.mutable_capacity();
+        const json* const free = HsdsMember(*item, "available");
+        const json* const places = HsdsMember(*item, "maximum");
+        // Numbers that are there were checked.
+        const bool has_time = google::protobuf::util::TimeUtil::FromString(TextIn(*item, "updated"),
+                                                                           capacity.mutable_update_time());
+        if (free == nullptr || places == nullptr || !has_time) {
+          return Report(field, "have a group without maximum or the time of updated: give both",
+                        group.group_id());
+        }
+        capacity.set_free(static_cast<int32_t>(free->get<double>()));
+        capacity.set_places(static_cast<int32_t>(places->get<double>()));
+        SetWaiting(*item, field, group);
+        taken_capacities_.insert(id);
+      }
+    }
+  }
+
+  void SetWaiting(const json& item, const char* field, pb::OfferGroup& group) {
+    for (const HsdsAttribute& attribute : HsdsAttributesOf(item)) {
+      if (attribute.link_type != kHsdsWaiting) continue;
+      const std::string text = attribute.value.value_or("");
+      int32_t waiting = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), waiting);
+      if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
+        return Report(field, "have people waiting, but no number of them: correct it", group.group_id());
+      }
+      group.mutable_capacity()->set_waiting(waiting);
+    }
+  }
+
+  static std::string OriginalLanguage(const std::vector<HsdsAttribute>& said, std::string_view code,
+                                      const std::string& otherwise) {
+    for (const HsdsAttribute& attribute : said) {
+      if (attribute.link_type == kHsdsOriginalLanguage && attribute.code == code &&
+          attribute.value.has_value()) {
+        return *attribute.value;
+      }
+    }
+    return otherwise;
+  }
+
+  // The text with what the attributes of its item say of it in other languages.
+  void SetText(std::string_view field, std::string_view text, std::string_view code,
+               const std::vector<HsdsAttribute>& said, type::v1::LocalizedText& localized) {
     if (text.empty()) return;
-    (*localized.mutable_text())[mapping_.language] = HsdsText(text);
-    localized.set_original_language(mapping_.language);
+    localized.set_original_language(OriginalLanguage(said, code, language_));
+    (*localized.mutable_text())[localized.original_language()] = HsdsText(text);
+    for (const HsdsAttribute& attribute : said) {
+      if (attribute.link_type != kHsdsTranslation || attribute.code != code) continue;
+      const std::string words = attribute.value.value_or("");
+      if (words.empty() || attribute.language.empty() || localized.text().contains(attribute.language)) {
+        Report(field, "has a translation without text or language, or two in one: correct its attributes",
+               attribute.language);
+      } else {
+        (*localized.mutable_text())[attribute.language] = words;
+      }
+    }
+  }
+
+  void SetDocuments(pb::Offer& offer) {
+    for (const json* item : ItemsIn(service_.document, "required_documents")) {
+      const std::string text = TextIn(*item, "document");
+      if (text.empty()) continue;
+      SetText("required_documents", text, "document", HsdsAttributesOf(*item),
+              *offer.add_required_documents());
+    }
+  }
+
+  // Only of a schedule that is told as one text: what else a record says of days and hours stays with it.
+  void SetSchedule(pb::Offer& offer) {
+    for (const json* item : ItemsIn(service_.document, "schedules")) {
+      if (offer.has_schedule() || !IsOwnSchedule(*item)) continue;
+      SetText("schedules", TextIn(*item, "description"), "schedule", HsdsAttributesOf(*item),
+              *offer.mutable_schedule());
+    }
+  }
+
+  bool IsOwnSchedule(const json& item) const {
+    return TextIn(item, "id") == HsdsUuid(service_.id, "schedule") && !TextIn(item, "description").empty();
   }
 
   void SetWords(pb::Offer& offer) {
-    SetText(service_.name, *offer.mutable_display_name());
-    if (!service_.description.empty()) SetText(service_.description, *offer.mutable_description());
-    for (const std::string& document : service_.required_documents) {
-      if (!document.empty()) SetText(document, *offer.add_required_documents());
+    SetText("name", service_.name, "display_name", said_, *offer.mutable_display_name());
+    if (!service_.description.empty()) {
+      SetText("description", service_.description, "description", said_, *offer.mutable_description());
     }
     for (const HsdsLanguage& language : service_.languages) {
       const std::string tag = HsdsLanguageTag(language.code);
@@ -439,11 +555,85 @@ class ServiceMapper {
     return std::nullopt;
   }
 
-  void SetAges(pb::Offer& offer) {
-    const auto youngest = Age("minimum_age", service_.minimum_age);
-    const auto oldest = Age("maximum_age", service_.maximum_age);
-    if (youngest.has_value()) offer.mutable_eligibility()->mutable_age()->set_min_years(*youngest);
-    if (oldest.has_value()) offer.mutable_eligibility()->mutable_age()->set_max_years(*oldest);
+  // The rule itself where the record says it, else what its ages say: words are never read as a rule.
+  void SetEligibility(pb::Offer& offer) {
+    const size_t reports = mapped_.reports.size();
+    directory::AgeBounds ages;
+    ages.min_years = Age("minimum_age", service_.minimum_age);
+    ages.max_years = Age("maximum_age", service_.maximum_age);
+    if (mapped_.reports.size() != reports) return;
+    const auto is_rule = [](const HsdsAttribute& said) { return said.link_type == kHsdsEligibility; };
+    const auto rule = std::find_if(said_.begin(), said_.end(), is_rule);
+    if (rule == said_.end()) {
+      if (ages.min_years.has_value())
+        offer.mutable_eligibility()->mutable_age()->set_min_years(*ages.min_years);
+      if (ages.max_years.has_value())
+        offer.mutable_eligibility()->mutable_age()->set_max_years(*ages.max_years);
+      return;
+    }
+    if (std::count_if(said_.begin(), said_.end(), is_rule) > 1 ||
+        !ReadMessage(rule->value, *offer.mutable_eligibility()) ||
+        !directory::IsRuleKnown(offer.eligibility())) {
+      return Report("attributes",
+                    "have a rule of eligibility that cannot be read here, or two: give the one that counts");
+    }
+    if (ages == HsdsAges(offer.eligibility())) return;
+    Report("minimum_age",
+           "and maximum_age are other ages than the rule of eligibility in the attributes sets: correct one "
+           "of them");
+  }
+
+  // False where it says anything that is not known here.
+  static bool ReadMessage(const std::optional<std::string>& text, google::protobuf::Message& message) {
+    if (!text.has_value() || text->empty() || text->size() > kMaxHsdsContentBytes * 4) return false;
+    return google::protobuf::util::JsonStringToMessage({text->data(), text->size()}, &message).ok();
+  }
+
+  // Without the sentence that an export made of the rule.
+  void LeaveOutWords(json& content) const {
+    const pb::Offer& offer = mapped_.row.offer();
+    if (!offer.has_eligibility() || offer.eligibility().has_age()) return;
+    const std::string words = HsdsEligibilityWords(offer.eligibility());
+    const std::string after = base::Cat("\n\n", words);
+    const std::string text = TextIn(content, "eligibility_description");
+    if (text == words) {
+      content.erase("eligibility_description");
+    } else if (text.ends_with(after)) {
+      content["eligibility_description"] = text.substr(0, text.size() - after.size());
+    }
+  }
+
+  // Without the items of a list that the offer holds.
+  template <typename IsHeld>
+  static void LeaveOutItems(json& content, const char* field, const IsHeld& is_held) {
+    const std::vector<const json*> items = ItemsIn(content, field);
+    json left = json::array();
+    for (const json* item : items) {
+      if (!is_held(*item)) left.push_back(*item);
+    }
+    if (left.size() == items.size()) return;
+    if (left.empty()) {
+      content.erase(field);
+    } else {
+      content[field] = std::move(left);
+    }
+  }
+
+  // What the attributes, schedules and places of the offer itself say: an export makes them anew. That the
+  // record says a language stays, so that it is said again.
+  void LeaveOutOwn(json& content) const {
+    LeaveOutWords(content);
+    LeaveOutItems(content, "attributes", [](const json& item) {
+      const auto own = ReadHsdsAttribute(item);
+      return own.has_value() && own->link_type != kHsdsOriginalLanguage;
+    });
+    LeaveOutItems(content, "schedules", [this](const json& item) { return IsOwnSchedule(item); });
+    for (const char* const field : {"service_capacities", "capacities"}) {
+      LeaveOutItems(content, field,
+                    [this](const json& item) { return taken_capacities_.contains(TextIn(item, "id")); });
+    }
+    if (ItemsIn(content, "required_documents").empty()) return;
+    for (json& document : content["required_documents"]) SetHsdsAttributes(document, {});
   }
 
   // What the offer does not hold itself, or not to the letter.
@@ -453,6 +643,7 @@ class ServiceMapper {
       content.erase(held);
     }
     if (HsdsText(service_.description) == service_.description) content.erase("description");
+    LeaveOutOwn(content);
     LeaveOut(mapping_.leave_out, content);
     std::string text = content.dump(-1, ' ', false, json::error_handler_t::replace);
     if (text.size() > kMaxHsdsContentBytes) {
@@ -466,6 +657,11 @@ class ServiceMapper {
 
   const HsdsService& service_;
   const HsdsMapping& mapping_;
+  // What the record says in attributes of ours.
+  const std::vector<HsdsAttribute> said_;
+  // Of every text that says no other.
+  const std::string language_;
+  std::set<std::string> taken_capacities_;
   const HsdsTarget* own_ = nullptr;
   const HsdsTarget* organization_ = nullptr;
   HsdsOfferRow mapped_;
