@@ -1,5 +1,6 @@
 #include "services/referral/enrolment_repository.h"
 
+#include <limits>
 #include <utility>
 
 #include "common/api/resource.h"
@@ -41,6 +42,24 @@ std::vector<std::string> IndexKeys(const EnrolmentRecord& record) {
   return keys;
 }
 
+// Whose names begin with the referral's id and `numbers`, which end with a hyphen; '.' comes after it.
+absl::StatusOr<std::vector<EnrolmentRecord>> ReadOf(const store::Reader& reader, std::string_view referral,
+                                                    std::string_view numbers, size_t limit) {
+  const std::string_view whole = numbers.substr(0, numbers.size() - 1);
+  const store::KeyRange range = {.begin = RecordKey(base::Cat("enrolments/", IdOf(referral), numbers)),
+                                 .end = RecordKey(base::Cat("enrolments/", IdOf(referral), whole, "."))};
+  std::vector<EnrolmentRecord> records;
+  const auto at = reader.Scan(range);
+  for (; at->Valid() && records.size() < limit; at->Next()) {
+    if (!records.emplace_back().ParseFromArray(at->value().data(), static_cast<int>(at->value().size()))) {
+      return error::DataLoss(referral);
+    }
+    if (records.back().referral() != referral) records.pop_back();
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return records;
+}
+
 bool IsReviewed(const EnrolmentRecord& record, const EnrolmentQuery& query) {
   if (!query.review_by.has_value()) return true;
   return record.has_review_time() && api::FromTimestamp(record.review_time()) <= *query.review_by;
@@ -58,19 +77,14 @@ absl::StatusOr<EnrolmentRecord> GetEnrolment(const store::Reader& reader, std::s
 
 absl::StatusOr<std::vector<EnrolmentRecord>> EnrolmentsOf(const store::Reader& reader,
                                                           std::string_view referral) {
-  // Their names begin with the referral's id and a hyphen, of which no id has any; '.' comes after it.
-  const store::KeyRange range = {.begin = RecordKey(base::Cat("enrolments/", IdOf(referral), "-")),
-                                 .end = RecordKey(base::Cat("enrolments/", IdOf(referral), "."))};
-  std::vector<EnrolmentRecord> records;
-  const auto at = reader.Scan(range);
-  for (; at->Valid(); at->Next()) {
-    if (!records.emplace_back().ParseFromArray(at->value().data(), static_cast<int>(at->value().size()))) {
-      return error::DataLoss(referral);
-    }
-    if (records.back().referral() != referral) records.pop_back();
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return records;
+  // No id has a hyphen.
+  return ReadOf(reader, referral, "-", std::numeric_limits<size_t>::max());
+}
+
+absl::StatusOr<std::vector<EnrolmentRecord>> EnrolmentsOfPerson(const store::Reader& reader,
+                                                                std::string_view referral, uint32_t person,
+                                                                int limit) {
+  return ReadOf(reader, referral, base::Cat("-", person, "-"), static_cast<size_t>(limit));
 }
 
 void DeleteEnrolment(store::Writer& writer, const EnrolmentRecord& record) {

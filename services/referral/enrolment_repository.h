@@ -7,6 +7,7 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_ENROLMENT_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_ENROLMENT_REPOSITORY_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@ absl::StatusOr<EnrolmentRecord> GetEnrolment(const store::Reader& reader, std::s
 // All that came from one referral, in the order of person and acceptance.
 absl::StatusOr<std::vector<EnrolmentRecord>> EnrolmentsOf(const store::Reader& reader,
                                                           std::string_view referral);
+// Those of one person, in the order of their names; at most `limit`.
+absl::StatusOr<std::vector<EnrolmentRecord>> EnrolmentsOfPerson(const store::Reader& reader,
+                                                                std::string_view referral, uint32_t person,
+                                                                int limit);
 void DeleteEnrolment(store::Writer& writer, const EnrolmentRecord& record);
 // Moves the index rows from where `before` (null for a new one) had them.
 void PutEnrolment(store::Writer& writer, const EnrolmentRecord* before, const EnrolmentRecord& next);

@@ -13,6 +13,7 @@
 #include "common/api/resource.h"
 #include "services/referral/enrolment_policy.h"
 #include "services/referral/enrolment_repository.h"
+#include "services/referral/referral_limits.h"
 #include "services/referral/referral_rig.h"
 
 namespace waypost::referral {
@@ -129,6 +130,141 @@ class EnrolmentTest : public ::testing::Test, protected ReferralRig {
     return name;
   }
 };
+
+class ExportTest : public EnrolmentTest {
+ protected:
+  absl::StatusOr<v1::ExportPersonResponse> Export(const std::string& token, std::string_view name,
+                                                  uint32_t person = 1) {
+    auto request = On<v1::ExportPersonRequest>(name);
+    request.set_person(person);
+    return Do(token, &Stub::ExportPerson, request);
+  }
+  // Two people with a place in "alpha" each, and an appointment.
+  v1::Referral TwoAccepted() {
+    auto request = On<v1::AcceptReferralRequest>(Acknowledged(2));
+    request.set_offer(std::string(kAsl));
+    for (const uint32_t person : {1U, 2U}) {
+      v1::PersonPlace& place = *request.add_places();
+      place.set_person(person);
+      place.set_group_id("alpha");
+    }
+    *request.mutable_appointment()->mutable_time() = api::ToTimestamp(Now() + absl::Hours(48));
+    request.mutable_appointment()->set_zone("Europe/Madrid");
+    return Must(Do(receiver, &Stub::AcceptReferral, request));
+  }
+};
+
+TEST_F(ExportTest, ALearnerGetsAllThatIsKeptOfHerAndNothingOfAnother) {
+  const v1::Referral accepted = TwoAccepted();
+  const std::string& name = accepted.name();
+  const std::string hers = accepted.places(0).enrolment();
+  const std::string another = accepted.places(1).enrolment();
+  Must(Do(receiver, &EnrolmentStub::StartEnrolment, Starting(hers, 2)));
+  Must(Do(receiver, &EnrolmentStub::RecordAssessment, Assessing(hers)));
+  Must(Do(receiver, &EnrolmentStub::RecordAttendance, AttendanceOf(hers)));
+  Must(Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(hers, "fle1")));
+  Must(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(hers)));
+
+  const auto held = Must(Export(receiver, name));
+  const auto events = EventsOf(name);
+  EXPECT_EQ(std::count_if(events.begin(), events.end(),
+                          [](const auto& event) { return event.type() == "referral.person_exported"; }),
+            1);
+  EXPECT_EQ(held.sections().details().given_name(), base::Cat(kGivenName, "-1"));
+  EXPECT_EQ(held.state(), kCompleted);
+  ASSERT_EQ(held.places_size(), 1);
+  EXPECT_EQ(held.places(0).person(), 1U);
+  EXPECT_EQ(held.places(0).enrolment(), hers);
+  ASSERT_EQ(held.appointments_size(), 1);
+  EXPECT_EQ(held.appointments(0).status(), v1::APPOINTMENT_STATUS_SCHEDULED);
+  ASSERT_EQ(held.enrolments_size(), 1);
+  const v1::Enrolment& enrolment = held.enrolments(0);
+  EXPECT_EQ(enrolment.name(), hers);
+  EXPECT_EQ(enrolment.state(), v1::ENROLMENT_STATE_LEFT);
+  EXPECT_EQ(enrolment.leave_reason(), v1::LEAVE_REASON_MOVED_ON);
+  EXPECT_EQ(enrolment.destination(), v1::LEAVE_DESTINATION_EMPLOYMENT);
+  EXPECT_TRUE(enrolment.has_start_time());
+  EXPECT_TRUE(enrolment.has_end_time());
+  ASSERT_EQ(enrolment.assessments_size(), 1);
+  EXPECT_EQ(enrolment.assessments(0).level(), "FLE1");
+  EXPECT_TRUE(enrolment.assessments(0).placement_test());
+  ASSERT_EQ(enrolment.moves_size(), 1);
+  EXPECT_EQ(enrolment.moves(0).to_group_id(), "fle1");
+  ASSERT_EQ(enrolment.attendance_size(), 1);
+  EXPECT_EQ(enrolment.attendance(0).status(), v1::ATTENDANCE_STATUS_PRESENT);
+  EXPECT_EQ(enrolment.etag(), "");
+  EXPECT_FALSE(held.more_enrolments());
+
+  const auto of_another = Must(Export(receiver, name, 2));
+  ASSERT_EQ(of_another.enrolments_size(), 1);
+  EXPECT_EQ(of_another.enrolments(0).name(), another);
+  EXPECT_EQ(of_another.enrolments(0).attendance_size(), 0);
+  ASSERT_EQ(of_another.places_size(), 1);
+  EXPECT_EQ(of_another.places(0).person(), 2U);
+
+  const auto sender = Must(Export(referrer, name));
+  EXPECT_EQ(sender.enrolments_size(), 0) << "they are the provider's";
+  ASSERT_EQ(sender.places_size(), 1);
+  EXPECT_EQ(sender.places(0).enrolment(), "");
+  EXPECT_EQ(ReasonOf(Export(third, name)), "NOT_FOUND");
+}
+
+TEST_F(ExportTest, WhoWaitsIsToldWhereAndWhoIsOfferedAPlaceWhich) {
+  const std::string name = OnList("alpha");
+  auto held = Must(Export(receiver, name));
+  EXPECT_EQ(held.state(), kWaitlisted);
+  EXPECT_EQ(held.waiting().offer(), kAsl);
+  EXPECT_EQ(held.waiting().group_id(), "alpha");
+  EXPECT_THAT(held.waiting().persons(), ElementsAre(1U));
+  EXPECT_TRUE(held.waiting().has_since_time());
+  EXPECT_EQ(held.enrolments_size(), 0);
+  EXPECT_EQ(held.places_size(), 0);
+  auto offer = On<v1::OfferPlaceRequest>(name);
+  *offer.mutable_answer_by_time() = api::ToTimestamp(Now() + absl::Hours(72));
+  Must(Do(receiver, &Stub::OfferPlace, offer));
+  held = Must(Export(receiver, name));
+  EXPECT_EQ(held.state(), kOffered);
+  ASSERT_EQ(held.places_size(), 1);
+  EXPECT_EQ(held.places(0).group_id(), "alpha");
+  EXPECT_EQ(held.places(0).person(), 1U);
+}
+
+TEST_F(ExportTest, OfSeveralWhoAreInAReferralOnlyWhoWaitsIsNamedAsWaiting) {
+  const std::string name = Acknowledged(2);
+  auto request = On<v1::WaitlistReferralRequest>(name);
+  *request.mutable_review_time() = api::ToTimestamp(Now() + absl::Hours(48));
+  request.set_offer(std::string(kAsl));
+  request.set_group_id("alpha");
+  Must(Do(receiver, &Stub::WaitlistReferral, request));
+  EXPECT_THAT(Must(Export(receiver, name, 2)).waiting().persons(), ElementsAre(2U));
+}
+
+TEST_F(ExportTest, MoreEnrolmentsThanAreExportedAreSaid) {
+  const std::string hers = Attending();
+  const EnrolmentRecord record = Must(rows::GetEnrolment(**rig.store().Snapshot(), hers));
+  const auto add = [&](int from, int to) {
+    return store::TransactAndWait(
+               rig.store(),
+               [&](store::Writer& writer) {
+                 for (int i = from; i < to; ++i) {
+                   EnrolmentRecord next = record;
+                   next.set_name(NewEnrolmentName(record.referral(), record.person(), 1'000 + i));
+                   next.set_state(kLeft);
+                   rows::PutEnrolment(writer, nullptr, next);
+                 }
+                 return absl::OkStatus();
+               })
+        .ok();
+  };
+  ASSERT_TRUE(add(1, kMaxEnrolmentsExported));
+  auto held = Must(Export(receiver, record.referral()));
+  EXPECT_EQ(held.enrolments_size(), kMaxEnrolmentsExported);
+  EXPECT_FALSE(held.more_enrolments());
+  ASSERT_TRUE(add(kMaxEnrolmentsExported, kMaxEnrolmentsExported + 1));
+  held = Must(Export(receiver, record.referral()));
+  EXPECT_EQ(held.enrolments_size(), kMaxEnrolmentsExported);
+  EXPECT_TRUE(held.more_enrolments());
+}
 
 TEST_F(EnrolmentTest, AcceptanceOpensOneForEachPersonWithAPlace) {
   const std::string name = Acknowledged(3);

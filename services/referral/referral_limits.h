@@ -88,10 +88,11 @@ inline constexpr size_t kMaxLevelBytes = 60;  // as in the directory
 inline constexpr absl::Duration kLatestZone = absl::Hours(12);
 
 // Rights that travel.
-inline constexpr int kMaxRightMarks = 100;     // in one referral
-inline constexpr int kMaxChainReferrals = 64;  // that continue one, and one another
-inline constexpr int kMaxReach = 512;          // referrals that one use of a right reaches
-inline constexpr int kMaxRightsReceipts = 5;   // kept of one holder; the facts of all are in the log
+inline constexpr int kMaxRightMarks = 100;         // in one referral
+inline constexpr int kMaxChainReferrals = 64;      // that continue one, and one another
+inline constexpr int kMaxReach = 512;              // referrals that one use of a right reaches
+inline constexpr int kMaxEnrolmentsExported = 50;  // of one person in one referral
+inline constexpr int kMaxRightsReceipts = 5;       // kept of one holder; the facts of all are in the log
 
 // Paths.
 inline constexpr int kMaxPathSteps = 20;

@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
+#include "services/referral/enrolment_repository.h"
 #include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_policy.h"
@@ -36,9 +37,10 @@ struct Export {
   std::vector<storage::v1::SectionRecord> sections = {};
   std::vector<storage::v1::NoteRecord> notes = {};
   std::optional<storage::v1::OwnReferenceRecord> own_reference = {};
+  std::vector<EnrolmentRecord> enrolments = {};  // one more than are exported, where there are more
 };
 
-absl::Status ReadExport(const store::Reader& reader, const ReferralRecord& record,
+absl::Status ReadExport(const store::Reader& reader, const ReferralRecord& record, uint32_t person,
                         const policy::Authorized& as, Export& found) {
   const std::string& body = as.caller().body;
   WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(reader, record.name()));
@@ -48,6 +50,10 @@ absl::Status ReadExport(const store::Reader& reader, const ReferralRecord& recor
   }
   WAYPOST_ASSIGN_OR_RETURN(found.sections, rows::ListSections(reader, record.name()));
   WAYPOST_ASSIGN_OR_RETURN(found.notes, rows::ListNotes(reader, record.name(), 0, kMaxNotes));
+  // An enrolment is its provider's alone.
+  if (!as.Is(policy::Relation::kReceiving)) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(
+      found.enrolments, rows::EnrolmentsOfPerson(reader, record.name(), person, kMaxEnrolmentsExported + 1));
   return absl::OkStatus();
 }
 
@@ -61,10 +67,40 @@ bool OpensAny(const Export& found, uint32_t person) {
          });
 }
 
+// Where she waits, what is offered to her or is hers, and what came of it. `view` is the caller's of the
+// referral.
+void FillCourse(const v1::Referral& view, const policy::Authorized& as, uint32_t person, const Export& found,
+                v1::ExportPersonResponse& response) {
+  response.set_state(view.state());
+  for (const v1::PersonPlace& place : view.places()) {
+    if (place.person() != person) continue;
+    *response.add_places() = place;
+    if (!as.Is(policy::Relation::kReceiving)) response.mutable_places()->rbegin()->clear_enrolment();
+  }
+  const auto& waiting = view.waiting().persons();
+  if (std::find(waiting.begin(), waiting.end(), person) != waiting.end()) {
+    // Where on the list is worked out when somebody looks, and no part of what is kept.
+    *response.mutable_waiting() = view.waiting();
+    response.mutable_waiting()->clear_persons();
+    response.mutable_waiting()->add_persons(person);
+  }
+  *response.mutable_appointments() = view.appointments();
+  for (const EnrolmentRecord& record : found.enrolments) {
+    if (response.enrolments_size() == kMaxEnrolmentsExported) {
+      response.set_more_enrolments(true);
+      break;
+    }
+    v1::Enrolment& enrolment = *response.add_enrolments() = ToEnrolment(record);
+    enrolment.clear_etag();
+    enrolment.clear_allowed_actions();
+  }
+}
+
 // What is not encrypted: legal facts, who it went to and came from, which notes there are.
 void FillFacts(const ReferralRecord& record, const policy::Authorized& as, uint32_t person,
                const Export& found, absl::Time now, v1::ExportPersonResponse& response) {
   const v1::Referral view = ToReferral(record, as, now);
+  FillCourse(view, as, person, found, response);
   for (const v1::Person& each : view.persons()) {
     if (each.number() == person) *response.mutable_person() = each;
   }
@@ -206,7 +242,7 @@ ReferralService::Reactor* ReferralService::ExportPerson(Context* context,
         Export found{.kinds = OpenSections(record, as)};
         WAYPOST_RETURN_IF_ERROR(CheckRights(record, {request->person()}, {v1::SECTION_KIND_SCREENING},
                                             v1::PURPOSE_ANSWER_RIGHTS_REQUEST, as));
-        WAYPOST_RETURN_IF_ERROR(ReadExport(writer, record, as, found));
+        WAYPOST_RETURN_IF_ERROR(ReadExport(writer, record, request->person(), as, found));
         response->Clear();
         FillFacts(record, as, request->person(), found, mutation.call().now, *response);
         const std::vector<std::string> parties = PartiesOf(record, record);

@@ -377,6 +377,13 @@ grpc::Status FakeReferrals::CancelReferral(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::ExportPerson(grpc::ServerContext*, const referral::v1::ExportPersonRequest*,
+                                         referral::v1::ExportPersonResponse* response) {
+  const std::lock_guard lock(mutex_);
+  *response = exported;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::ListParts(grpc::ServerContext*, const referral::v1::ListPartsRequest* request,
                                       referral::v1::ListPartsResponse* response) {
   const std::lock_guard lock(mutex_);

@@ -282,6 +282,9 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   grpc::Status ListRightsRequests(grpc::ServerContext* context,
                                   const referral::v1::ListRightsRequestsRequest* request,
                                   referral::v1::ListRightsRequestsResponse* response) override;
+  // `exported`.
+  grpc::Status ExportPerson(grpc::ServerContext* context, const referral::v1::ExportPersonRequest* request,
+                            referral::v1::ExportPersonResponse* response) override;
   grpc::Status ListRetention(grpc::ServerContext* context, const referral::v1::ListRetentionRequest* request,
                              referral::v1::ListRetentionResponse* response) override;
   grpc::Status ListRetentionReports(grpc::ServerContext* context,
@@ -297,6 +300,7 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   std::map<std::string, referral::v1::RightsRequest> rights;
   referral::v1::ListReferralHistoryResponse history;
   referral::v1::ListReceiptKeysResponse receipt_keys;
+  referral::v1::ExportPersonResponse exported;
   // How to answer a decline.
   std::function<grpc::Status()> on_decline;
   std::vector<referral::v1::WatchReferralsResponse> changes;

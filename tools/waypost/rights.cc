@@ -99,7 +99,9 @@ void AddAnswer(CLI::App& rights, Session& session) {
 
 void AddExport(CLI::App& rights, Session& session) {
   CallCommand command = {.name = "export",
-                         .help = "What the own body holds of one person, to answer them; recorded",
+                         .help =
+                             "What the own body holds of one person, her enrolments, appointments and places "
+                             "included, to answer them; recorded",
                          .method = std::string(kService) + "ExportPerson",
                          .request = pb::ExportPersonRequest::default_instance(),
                          .response = pb::ExportPersonResponse::default_instance(),

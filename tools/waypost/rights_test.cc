@@ -74,6 +74,25 @@ TEST(RightsTest, AnswersAndErasesOnlyWhenSure) {
   EXPECT_EQ(answered[1].retained_until(), "2031-12-31");
 }
 
+TEST(RightsTest, ExportsWhatIsKeptOfAPersonInWords) {
+  FakeServer server;
+  pb::ExportPersonResponse& exported = server.referrals.exported;
+  exported.add_appointments()->set_status(pb::APPOINTMENT_STATUS_MISSED);
+  exported.mutable_waiting()->set_group_id("alpha");
+  pb::Enrolment& enrolment = *exported.add_enrolments();
+  enrolment.set_leave_reason(pb::LEAVE_REASON_MOVED_ON);
+  enrolment.add_assessments()->set_level("FLE1");
+  enrolment.add_attendance()->set_date("2026-05-04");
+  exported.set_more_enrolments(true);
+  Runner runner;
+  const RunResult result =
+      runner.Run({"rights", "export", "01jd", "--person", "1", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  for (const char* words : {"missed", "alpha", "moved on", "FLE1", "2026-05-04", "more enrolments"}) {
+    EXPECT_THAT(result.out, HasSubstr(words));
+  }
+}
+
 TEST(RightsTest, PutsRightAndLifts) {
   FakeServer server;
   Runner runner;
