@@ -36,7 +36,8 @@ absl::Status NoHandOverPending(std::string_view name);
 absl::Status NeverAccepted(std::string_view name);
 // NOT_ESCALATED: nothing lapses before it was escalated.
 absl::Status NotEscalated(std::string_view name);
-// PERIOD_NOT_OVER: what a body coordinates is counted for it once the period is over.
+// PERIOD_NOT_OVER: what a body coordinates, and what another one counted whose place it took, it is told once
+// the period is over.
 absl::Status PeriodNotOver(std::string_view period);
 // REOPEN_TOO_LATE: more than 90 days after the end.
 absl::Status ReopenTooLate(std::string_view name);

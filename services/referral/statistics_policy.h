@@ -1,4 +1,5 @@
-// Who may call what of the service of statistics: supervisors, of their own body.
+// Who may call what of the service of statistics: supervisors, of their own body. What a body counted whose
+// whole place it took by a merger is its own.
 #ifndef WAYPOST_SERVICES_REFERRAL_STATISTICS_POLICY_H_
 #define WAYPOST_SERVICES_REFERRAL_STATISTICS_POLICY_H_
 

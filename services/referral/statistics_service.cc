@@ -17,6 +17,7 @@
 #include "services/referral/referral_view.h"
 #include "services/referral/statistics_policy.h"
 #include "services/referral/statistics_rows.h"
+#include "services/referral/succession_rows.h"
 
 namespace waypost::referral {
 namespace {
@@ -48,8 +49,32 @@ absl::Status Validate(const v1::ListStatisticsRequest& request) {
       request.breakdown() == v1::STATISTICS_BREAKDOWN_UNSPECIFIED) {
     wrong.Add("breakdown", "is required");
   }
+  if (!request.body().empty() && !api::IsName(request.body(), {"bodies"})) {
+    wrong.Add("body", "must be the name of a body, 'bodies/{id}'");
+  }
   if (request.page_token().size() > kMaxPageTokenBytes) wrong.Add("page_token", "is too long");
   return wrong.ToStatus();
+}
+
+// Whose figures: those of the caller's own body, or of one in whose whole place it stands. Those of any other
+// are NOT_FOUND.
+absl::StatusOr<std::string> BodyAsked(const Call& call, const store::Reader& reader,
+                                      const v1::ListStatisticsRequest& request) {
+  const std::string& own = call.caller->body;
+  std::string asked = request.body().empty() ? own : request.body();
+  bool has_its_place = asked == own;
+  if (!has_its_place && !own.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(reader, call.now));
+    WAYPOST_ASSIGN_OR_RETURN(has_its_place, rows::StandsInWholePlace(reader, own, asked, day));
+  }
+  const policy::Relations relations = has_its_place ? RelationsToOwnBody() : policy::Relations();
+  WAYPOST_RETURN_IF_ERROR(call.Authorize(relations, asked).status());
+  // Beside the own figures by counter body, of which the body before may be one, those would give away what
+  // each table hides.
+  if (asked != own && request.breakdown() != v1::STATISTICS_BREAKDOWN_THEME) {
+    return error::InvalidField("breakdown", "of a body that was succeeded there are figures by theme alone");
+  }
+  return asked;
 }
 
 // Pages are of one table: in the position is a mark of its counts, and the last row of the page before.
@@ -94,7 +119,7 @@ StatisticsService::StatisticsService(const rpc::Environment& env, const Publicat
 
 StatisticsService::~StatisticsService() = default;
 
-absl::StatusOr<Period> StatisticsService::PeriodOf(const v1::ListStatisticsRequest& request,
+absl::StatusOr<Period> StatisticsService::PeriodOf(const v1::ListStatisticsRequest& request, bool own,
                                                    absl::Time now) const {
   const std::optional<Period> period = ParsePeriod(request.period(), publication_.period_kind);
   if (!period.has_value()) {
@@ -104,7 +129,8 @@ absl::StatusOr<Period> StatisticsService::PeriodOf(const v1::ListStatisticsReque
   }
   if (period->begin() > now) return error::InvalidField("period", "is still to come");
   // Between two looks at a running period, one case more or less would show.
-  if (request.side() == v1::STATISTICS_SIDE_COORDINATING && now < period->over()) {
+  const bool only_over = !own || request.side() == v1::STATISTICS_SIDE_COORDINATING;
+  if (only_over && now < period->over()) {
     return PeriodNotOver(request.period());
   }
   return *period;
@@ -125,16 +151,16 @@ grpc::ServerUnaryReactor* StatisticsService::ListStatistics(grpc::CallbackServer
   return rpc::Query(
       env_, context, kListStatistics, Validate, *request,
       [this, request, response](const Call& call, const store::Reader& reader) -> absl::Status {
-        const std::string& body = call.caller->body;
-        WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), body).status());
-        WAYPOST_ASSIGN_OR_RETURN(const Period period, PeriodOf(*request, call.now));
+        const std::string& own = call.caller->body;
+        WAYPOST_ASSIGN_OR_RETURN(const std::string body, BodyAsked(call, reader, *request));
+        WAYPOST_ASSIGN_OR_RETURN(const Period period, PeriodOf(*request, body == own, call.now));
         WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
         v1::ListStatisticsRequest query = *request;
         query.clear_page_size();
         query.clear_page_token();
         const std::string bound = query.SerializeAsString();
         const api::PageScope scope{
-            .body = body, .actor = call.caller->actor, .method = call.rule.method, .query = bound};
+            .body = own, .actor = call.caller->actor, .method = call.rule.method, .query = bound};
         WAYPOST_ASSIGN_OR_RETURN(const std::string position,
                                  env_.node.page_tokens.Open(request->page_token(), scope));
         WAYPOST_ASSIGN_OR_RETURN(

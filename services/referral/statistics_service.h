@@ -23,7 +23,8 @@ class StatisticsService final : public v1::StatisticsService::CallbackService {
                                            v1::ListStatisticsResponse*) override;
 
  private:
-  absl::StatusOr<Period> PeriodOf(const v1::ListStatisticsRequest& request, absl::Time now) const;
+  // `own`: it is the caller's own body that is asked about.
+  absl::StatusOr<Period> PeriodOf(const v1::ListStatisticsRequest& request, bool own, absl::Time now) const;
   void Describe(const Period& period, absl::Time now, v1::ListStatisticsResponse& response) const;
 
   const rpc::Environment& env_;

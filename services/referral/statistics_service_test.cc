@@ -295,6 +295,120 @@ TEST_F(StatisticsTest, PagesOfATable) {
   EXPECT_EQ(ReasonOf(List(receiver, request)), "PAGE_TOKEN_INVALID");
 }
 
+// The third body takes the place of the receiving one, which has received five referrals in a month that is
+// over.
+class MergedStatisticsTest : public StatisticsTest {
+ protected:
+  MergedStatisticsTest() {
+    for (int i = 0; i < 5; ++i) Requested();
+    month_ = Month();
+    rig.clock().Advance(absl::Hours(24 * 40));
+  }
+  std::string Day(int ahead) {
+    return absl::FormatCivilTime(absl::ToCivilDay(rig.clock().Now(), absl::UTCTimeZone()) + ahead);
+  }
+  std::string Supervisor(std::string_view body) {
+    return rig.TokenOf(body, {Role::kSupervisor}, {}, "p-petra");
+  }
+  v1::ListStatisticsRequest Past(std::string_view body = kReceivingBody) const {
+    auto request = Of(v1::STATISTICS_SIDE_RECEIVING, month_);
+    request.set_body(std::string(body));
+    return request;
+  }
+  std::string Asked(std::string_view of, const v1::ListStatisticsRequest& request) {
+    return ReasonOf(List(Supervisor(of), request));
+  }
+
+  std::string month_;
+};
+
+TEST_F(MergedStatisticsTest, TheSuccessorReadsThePastFromItsDayOnAndNobodyElseDoes) {
+  SetSuccession(Merged(kReceivingBody, kThirdBody, Day(1)));
+  EXPECT_EQ(Asked(kThirdBody, Past()), "NOT_FOUND") << "its day has not come";
+  rig.clock().Advance(absl::Hours(24));
+  const auto seen = Must(List(Supervisor(kThirdBody), Past()));
+  EXPECT_EQ(seen.body(), kReceivingBody);
+  EXPECT_TRUE(seen.closed());
+  EXPECT_EQ(CellIn(seen.rows(0), v1::STATISTICS_MEASURE_RECEIVED), "5");
+  for (const std::string_view own : {std::string_view(), kThirdBody}) {
+    const auto table = Must(List(Supervisor(kThirdBody), Past(own)));
+    EXPECT_EQ(table.body(), kThirdBody);
+    EXPECT_EQ(CellIn(table.rows(0), v1::STATISTICS_MEASURE_RECEIVED), "0") << "two tables are never added";
+  }
+  EXPECT_EQ(Asked(kFourthBody, Past()), "NOT_FOUND");
+  EXPECT_EQ(Asked(kReferringBody, Past()), "NOT_FOUND");
+  EXPECT_EQ(Asked(kThirdBody, Past(kReferringBody)), "NOT_FOUND");
+  EXPECT_EQ(Asked(kReceivingBody, Past(kThirdBody)), "NOT_FOUND") << "not the other way round";
+  const std::string caseworker = rig.TokenOf(kThirdBody, {Role::kCaseworker}, {}, "p-eva");
+  EXPECT_EQ(ReasonOf(List(caseworker, Past())), "NOT_ALLOWED");
+}
+
+TEST_F(MergedStatisticsTest, OfThemOnlyWhatMayBePassedOnIsShown) {
+  SetSuccession(Merged(kReceivingBody, kThirdBody, Day(0)));
+  auto request = Past();
+  request.set_breakdown(v1::STATISTICS_BREAKDOWN_COUNTER_BODY);
+  EXPECT_EQ(Asked(kThirdBody, request), "INVALID_FIELD");
+  request.set_body(std::string(kThirdBody));
+  EXPECT_EQ(Asked(kThirdBody, request), "OK") << "of the own body";
+  request = Past();
+  request.set_period(Month());
+  EXPECT_EQ(Asked(kThirdBody, request), "PERIOD_NOT_OVER");
+  request.clear_body();
+  EXPECT_EQ(Asked(kThirdBody, request), "OK");
+}
+
+TEST_F(MergedStatisticsTest, AccountsThatFollowReadThePastOfTheirBodyAsTheSuccessor) {
+  directory::v1::Succession merged = Merged(kReceivingBody, kThirdBody, Day(0));
+  merged.set_accounts_until(Day(1));
+  SetSuccession(merged);
+  EXPECT_EQ(Must(List(Supervisor(kReceivingBody), Past())).body(), kReceivingBody);
+  EXPECT_EQ(Must(List(Supervisor(kReceivingBody), Past(""))).body(), kThirdBody);
+  // The past outlasts the time of the accounts.
+  rig.clock().Advance(absl::Hours(24 * 3));
+  EXPECT_EQ(Asked(kThirdBody, Past()), "OK");
+}
+
+TEST_F(MergedStatisticsTest, WhoTookAPartReadsNothing) {
+  directory::v1::Succession split = Merged(kReceivingBody, kThirdBody, Day(0));
+  split.set_kind(directory::v1::SUCCESSION_KIND_SPLIT);
+  split.add_shares()->set_successor(std::string(kFourthBody));
+  split.mutable_shares(1)->add_themes(type::v1::THEME_HOUSING);
+  SetSuccession(split);
+  EXPECT_EQ(Asked(kThirdBody, Past()), "NOT_FOUND");
+  EXPECT_EQ(Asked(kFourthBody, Past()), "NOT_FOUND");
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody, Day(0));
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  moved.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  SetSuccession(moved);
+  EXPECT_EQ(Asked(kThirdBody, Past()), "NOT_FOUND");
+  directory::v1::Succession somewhere = Merged(kReceivingBody, kThirdBody, Day(0));
+  somewhere.mutable_shares(0)->add_territories("ES30");
+  SetSuccession(somewhere);
+  EXPECT_EQ(Asked(kThirdBody, Past()), "NOT_FOUND");
+}
+
+TEST_F(MergedStatisticsTest, TheEndOfAChainReadsThePastOfAllAlongIt) {
+  SetSuccession(Merged(kReceivingBody, kThirdBody, Day(0)));
+  directory::v1::Succession next = Merged(kThirdBody, kFourthBody, Day(1));
+  next.set_name("successions/es-getafe-merged");
+  SetSuccession(next);
+  EXPECT_EQ(Asked(kThirdBody, Past()), "OK");
+  EXPECT_EQ(Asked(kFourthBody, Past()), "NOT_FOUND");
+  rig.clock().Advance(absl::Hours(24));
+  EXPECT_EQ(Asked(kFourthBody, Past()), "OK");
+  EXPECT_EQ(Asked(kFourthBody, Past(kThirdBody)), "OK");
+  EXPECT_EQ(Asked(kThirdBody, Past()), "NOT_FOUND");
+}
+
+TEST_F(MergedStatisticsTest, AMergerThatIsTakenBackGivesNothingMore) {
+  directory::v1::Succession merged = Merged(kReceivingBody, kThirdBody, Day(0));
+  merged.mutable_period()->set_end_date(Day(0));
+  SetSuccession(merged);
+  EXPECT_EQ(Asked(kThirdBody, Past()), "OK");
+  rig.clock().Advance(absl::Hours(24));
+  EXPECT_EQ(Asked(kThirdBody, Past()), "NOT_FOUND");
+}
+
 TEST_F(StatisticsTest, WhatIsWrongIsSaid) {
   const auto refused = [&](const v1::ListStatisticsRequest& request, std::string_view field) {
     const auto answer = List(receiver, request);
@@ -306,6 +420,9 @@ TEST_F(StatisticsTest, WhatIsWrongIsSaid) {
   refused(Of(v1::STATISTICS_SIDE_RECEIVING, Month(), v1::STATISTICS_BREAKDOWN_UNSPECIFIED), "breakdown");
   refused(Of(v1::STATISTICS_SIDE_RECEIVING, "2026-Q4"), "period");
   refused(Of(v1::STATISTICS_SIDE_RECEIVING, "9999-01"), "period");
+  auto of_body = Of(v1::STATISTICS_SIDE_RECEIVING, Month());
+  of_body.set_body("es-madrid");
+  refused(of_body, "body");
 }
 
 TEST_F(StatisticsTest, OnlySupervisorsOfTheBodyAsk) {

@@ -4,6 +4,7 @@
 
 #include "absl/time/civil_time.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/chain/successor_accounts.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 #include "common/territory/share_fit.h"
@@ -87,6 +88,20 @@ absl::StatusOr<std::optional<Successor>> Step(const store::Reader& reader, std::
   return found;
 }
 
+// The body that all of this one went over to; empty where there is none on that day.
+absl::StatusOr<std::string> WholeStep(const store::Reader& reader, std::string_view body,
+                                      std::string_view day) {
+  const auto at = reader.Scan(store::PrefixRange(FromPrefix(body)));
+  for (; at->Valid(); at->Next()) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto row, ParseSuccession(at->value()));
+    const bool whole =
+        row.second.kind() == directory::v1::SUCCESSION_KIND_MERGED && rpc::chain::TakesEverything(row.second);
+    if (whole && Counts(row.second.period(), day)) return row.second.shares(0).successor();
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return std::string();
+}
+
 // Units of the first body, each with that of the last one.
 void FollowUnits(const Successor& next, Successor& so_far) {
   std::map<std::string, std::string, std::less<>> units;
@@ -145,6 +160,17 @@ absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& read
     found->body = std::move(next->body);
   }
   return found;
+}
+
+absl::StatusOr<bool> StandsInWholePlace(const store::Reader& reader, std::string_view body,
+                                        std::string_view predecessor, std::string_view day) {
+  std::string end(predecessor);
+  for (int steps = 0; steps < kMaxSteps; ++steps) {
+    WAYPOST_ASSIGN_OR_RETURN(std::string next, WholeStep(reader, end, day));
+    if (next.empty()) break;
+    end = std::move(next);
+  }
+  return end == body && end != predecessor;
 }
 
 absl::StatusOr<bool> IsNoMore(const store::Reader& reader, std::string_view predecessor,

@@ -23,6 +23,7 @@ struct StatisticsOptions {
   std::string period;
   std::string side = "receiving";
   std::string by = "theme";
+  std::string body;
   bool csv = false;
   PageOptions page = {.limit = 0, .page_token = ""};
 };
@@ -94,6 +95,7 @@ void ShowCsv(Session& session, const StatisticsOptions& options, const pb::ListS
 absl::Status ShowStatistics(Session& session, const StatisticsOptions& options) {
   pb::ListStatisticsRequest request;
   request.set_period(options.period);
+  request.set_body(options.body);
   const auto* side = FindEnumValue(*pb::StatisticsSide_descriptor(), options.side);
   const auto* by = FindEnumValue(*pb::StatisticsBreakdown_descriptor(), options.by);
   if (side != nullptr) request.set_side(static_cast<pb::StatisticsSide>(side->number()));
@@ -123,6 +125,10 @@ void AddStatisticsCommand(CLI::App& root, Session& session) {
   leaf.add_option("--by", options->by, "what the rows are")
       ->check(CLI::IsMember(EnumChoices(*pb::StatisticsBreakdown_descriptor())))
       ->capture_default_str();
+  leaf.add_option(
+      "--body", options->body,
+      "a body that merged into the own one, as in bodies/es-villaverde: by theme, of periods that "
+      "are over; the own body if absent");
   leaf.add_flag("--csv", options->csv, "as CSV: a line for each count, under a head that begins with #");
   session.On(leaf, [&session, options] { return ShowStatistics(session, *options); });
 }

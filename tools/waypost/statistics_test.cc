@@ -86,6 +86,15 @@ TEST_F(StatisticsCommandTest, ExportsCsvWithThresholdAndDefinitions) {
       HasSubstr("bodies/es-madrid,receiving,2026-10,housing,\"ended: declined, no capacity\",suppressed"));
 }
 
+TEST_F(StatisticsCommandTest, AsksForABodyThatMergedIntoTheOwnOne) {
+  ASSERT_EQ(Run({"2026-10"}).code, ExitCode::kOk);
+  EXPECT_EQ(statistics_.asked().body(), "");
+  for (const char* format : {"--csv", "--side=receiving"}) {
+    ASSERT_EQ(Run({"2026-10", "--body", "bodies/es-villaverde", format}).code, ExitCode::kOk);
+    EXPECT_EQ(statistics_.asked().body(), "bodies/es-villaverde");
+  }
+}
+
 TEST_F(StatisticsCommandTest, ExportsJson) {
   const RunResult result = Run({"2026-10", "--output", "json"});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
