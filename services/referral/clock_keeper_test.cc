@@ -369,6 +369,46 @@ TEST_F(ClockKeeperTest, AfterTheFifthHopTheNextStepIsTheFirstReferrers) {
   EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP, {kLapsed}), ElementsAre(silent));
 }
 
+TEST_F(ClockKeeperTest, AStartThatWasAgreedOnRingsThenAndOnceAndNotBefore) {
+  const std::string name = r.Requested();
+  auto waitlist = On<v1::WaitlistReferralRequest>(name);
+  *waitlist.mutable_review_time() = api::ToTimestamp(r.rig.clock().Now() + 90 * kDay);
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, waitlist));
+  RunNow();
+  const absl::Time first = api::FromTimestamp(r.Record(name).start_due_time());
+  const auto agree = [&](absl::Time start) {
+    r.Refresh();
+    auto propose = On<v1::ProposeDateRequest>(name);
+    *propose.mutable_time() = api::ToTimestamp(start);
+    propose.set_clock(v1::CLOCK_START);
+    EXPECT_EQ(Must(r.Do(r.receiver, &Stub::ProposeDate, propose)).date_proposal().clock(), v1::CLOCK_START);
+    auto answer = On<v1::AnswerDateRequest>(name);
+    answer.set_answer(v1::AnswerDateRequest::ANSWER_AGREE);
+    const v1::Referral agreed = Must(r.Do(r.referrer, &Stub::AnswerDate, answer));
+    EXPECT_EQ(api::FromTimestamp(agreed.start_due_time()), start);
+    EXPECT_FALSE(agreed.has_date_proposal());
+    EXPECT_FALSE(agreed.has_silence());
+  };
+  agree(first + 5 * kDay);
+  EXPECT_EQ(RunUntil(first + kDay), 0) << "neither a reminder of the first date nor its end";
+  EXPECT_EQ(RunUntil(first + 5 * kDay), 1) << "the reminder";
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE, {kWaitlisted}), IsEmpty());
+  EXPECT_EQ(RunUntil(first + 5 * kDay + absl::Minutes(5)), 1);
+  EXPECT_EQ(EventsOf(name).back(), "ESCALATE");
+  r.Refresh();
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE, {kWaitlisted}), ElementsAre(name));
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION, {kWaitlisted}), ElementsAre(name));
+
+  agree(first + 7 * kDay);
+  EXPECT_THAT(Box(r.referrer, v1::BOX_SILENCE, {kWaitlisted}), IsEmpty());
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION, {kWaitlisted}), IsEmpty());
+  EXPECT_EQ(RunUntil(first + 7 * kDay), 0) << "it never had more time than a reminder leaves";
+  EXPECT_EQ(RunUntil(first + 8 * kDay), 1);
+  EXPECT_EQ(EventsOf(name).back(), "ESCALATE");
+  r.Refresh();
+  EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION, {kWaitlisted}), ElementsAre(name));
+}
+
 TEST_F(ClockKeeperTest, AShortRestIsNoOutage) {
   const std::string name = r.Requested();
   RunNow();

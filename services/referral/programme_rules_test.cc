@@ -10,6 +10,7 @@
 
 #include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "common/status/errors.h"
 #include "services/referral/referral_testing.h"
 #include "services/referral/referral_view.h"
 
@@ -309,6 +310,26 @@ TEST(ProgrammeEnd, ADateThatBothAgreedOnStandsUntilItEndsOnAnotherDay) {
   record = Next(Actor::kReceiving, record, command::AddNote{}, at);
   EXPECT_EQ(TimeOf(record.due().time()), over + kDay);
   EXPECT_EQ(TimeOf(Marked(record, over + 5 * kDay).due().time()), over + 5 * kDay);
+}
+
+TEST(ProgrammeEnd, TheStartOfWhatWaitsOnAListRunsBesideItAndCanBePutOff) {
+  const absl::Time over = Now() + absl::Hours(1);
+  const absl::Time later = Now() + 20 * kDay;
+  const Moment at = At(Ends(over));
+  const ReferralRecord waits = Ready(kWaitlisted, Event::kNote, Actor::kReceiving);
+  ReferralRecord record =
+      Marked(Next(Actor::kReceiving, waits, command::ProposeDate{later, v1::CLOCK_START}, At({})), over);
+  ASSERT_TRUE(IsHandOver(record));
+  record = Next(Actor::kReferring, record, command::AgreeDate{}, at);
+  EXPECT_EQ(TimeOf(record.start_due_time()), later);
+  EXPECT_EQ(TimeOf(record.due().time()), over);
+  record = Marked(Next(Actor::kReceiving, waits, command::ProposeDate{later}, At({})), over);
+  EXPECT_FALSE(record.has_date_proposal()) << "the review is set aside";
+  // Of a case that is accepted the start is set aside, too.
+  const ReferralRecord accepted = Marked(Ready(kAccepted, Event::kNote, Actor::kReceiving), over);
+  ASSERT_TRUE(IsHandOver(accepted));
+  const auto refused = Decided(Actor::kReceiving, accepted, command::ProposeDate{later, v1::CLOCK_START}, at);
+  EXPECT_EQ(error::ReasonOf(refused.status()), "NOTHING_DUE");
 }
 
 TEST(ProgrammeEnd, WhoAsksAnotherBodyToTakeItOverHasSettledItAsLongAsThatIsOpen) {

@@ -248,6 +248,11 @@ bool IsStartOverdue(const ReferralRecord& record, absl::Time now) {
   return StartRunsBeside(record) && now > TimeOf(record.start_due_time());
 }
 
+bool RunsNow(v1::Clock clock, const ReferralRecord& record) {
+  if (record.has_due() && record.due().clock() == clock) return true;
+  return clock == v1::CLOCK_START && StartRunsBeside(record);
+}
+
 void BeginStartClock(absl::Time now, absl::Time due, ReferralRecord& record) {
   ForgetStartClock(record);
   *record.mutable_start_due_time() = api::ToTimestamp(due);

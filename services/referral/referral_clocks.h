@@ -154,6 +154,9 @@ void TakeUpClock(const storage::v1::ClockTimes& clock, storage::v1::ReferralReco
 // escalates once, and ends nothing.
 bool StartRunsBeside(const storage::v1::ReferralRecord& record);
 bool IsStartOverdue(const storage::v1::ReferralRecord& record, absl::Time now);
+// Is it the clock of what is due, or that of the start that runs beside? What rests or is set aside is
+// neither.
+bool RunsNow(v1::Clock clock, const storage::v1::ReferralRecord& record);
 void BeginStartClock(absl::Time now, absl::Time due, storage::v1::ReferralRecord& record);
 void ForgetStartClock(storage::v1::ReferralRecord& record);
 // Takes the clock of the start from `due` to beside it, and back, as a change of the record demands.

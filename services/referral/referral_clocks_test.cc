@@ -495,6 +495,92 @@ TEST(Start, IsBroughtForwardWhenThePriorityIsRaised) {
   EXPECT_EQ(api::FromTimestamp(record.start_due_time()), Now() + 14 * kDay) << "never put off";
 }
 
+ReferralRecord StartAgreed(ReferralRecord record, absl::Time start, absl::Time now) {
+  record = After(kReceiving, record, command::ProposeDate{start, v1::CLOCK_START}, now);
+  return After(kReferring, record, command::AgreeDate{}, now);
+}
+
+TEST(Start, OnAnotherDateIsAnotherClock) {
+  ReferralRecord record = WaitlistedToday();
+  const absl::Time review = DueOf(record);
+  record = Ring(record, WakeTime(record));
+  record = Ring(record, Now() + 15 * kDay);
+  record = Ring(record, WakeTime(record));
+  ASSERT_TRUE(IsEscalated(record));
+  ASSERT_EQ(record.repeated_reminder_count(), 1);
+  const absl::Time agreed = Now() + 30 * kDay;
+  const absl::Time start = Now() + 60 * kDay;
+  record = StartAgreed(record, start, agreed);
+  EXPECT_FALSE(IsEscalated(record));
+  EXPECT_FALSE(Shown(record, agreed).has_silence());
+  EXPECT_EQ(api::FromTimestamp(Shown(record, agreed).start_due_time()), start);
+  EXPECT_EQ(DueOf(record), review);
+  EXPECT_EQ(record.repeated_reminder_count(), 0);
+  const auto lost = [&](absl::Time from) {
+    return PutOffByDowntime(record, {{from, from + kDay}}, {}).start.value_or(start) - start;
+  };
+  EXPECT_EQ(lost(agreed - kDay), absl::ZeroDuration()) << "it begins when it is agreed";
+  EXPECT_EQ(lost(agreed + kDay), kDay);
+
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_START_REMIND);
+  EXPECT_EQ(WakeTime(record), start - absl::Hours(84));
+  record = Ring(record, WakeTime(record));
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_START_MISSED);
+  EXPECT_EQ(EventAt(record, start), std::nullopt);
+  record = Ring(record, WakeTime(record));
+  EXPECT_EQ(record.state(), kWaitlisted);
+  EXPECT_TRUE(record.has_start_escalate_time());
+}
+
+// The review is overdue as well, and escalated.
+TEST(Start, OnAnotherDateLeavesTheSilenceAboutWhatIsDue) {
+  ReferralRecord record =
+      After(kReceiving, RecordIn(kAcknowledged), command::Waitlist{Now() + 10 * kDay}, Now());
+  record = Ring(record, Now() + 15 * kDay);
+  ASSERT_TRUE(record.has_escalate_time());
+  ASSERT_TRUE(record.has_start_escalate_time());
+  record = Ring(record, WakeTime(record));
+  ASSERT_EQ(record.repeated_reminder_count(), 1);
+  record = StartAgreed(record, Now() + 60 * kDay, Now() + 30 * kDay);
+  EXPECT_FALSE(record.has_start_escalate_time());
+  EXPECT_TRUE(record.has_escalate_time());
+  EXPECT_EQ(Shown(record, Now() + 30 * kDay).silence().clock(), v1::CLOCK_REVIEW);
+  EXPECT_EQ(record.repeated_reminder_count(), 1);
+  EXPECT_EQ(record.wake(), storage::v1::WAKE_REMIND_AGAIN);
+  EXPECT_EQ(WakeTime(record), Now() + 43 * kDay);
+}
+
+TEST(Start, ThatWasAgreedOnIsWhatIsDueWhenAHandOverIsNotTaken) {
+  ReferralRecord record = After(kReceiving, RecordIn(kAcknowledged), command::Accept{}, Now());
+  record = After(kReceiving, record, CommandFor(Event::kHandOver), Now() + 10 * kDay);
+  record = Ring(record, Now() + 14 * kDay + absl::Seconds(1));
+  ASSERT_TRUE(record.has_start_escalate_time());
+  record = StartAgreed(record, Now() + 30 * kDay, Now() + 15 * kDay);
+  EXPECT_FALSE(IsEscalated(record));
+  record = After(kSystem, record, command::HandOverNotTaken{}, Now() + 16 * kDay);
+  EXPECT_EQ(record.state(), kAccepted);
+  EXPECT_EQ(record.due().clock(), v1::CLOCK_START);
+  EXPECT_EQ(DueOf(record), Now() + 30 * kDay);
+  EXPECT_FALSE(IsEscalated(record));
+}
+
+// As with what is due: what is agreed is brought forward, what is proposed can be agreed on afterwards.
+TEST(Raised, TreatsADateOfTheStartAsOneOfWhatIsDue) {
+  const command::ChangePriority urgent{v1::PRIORITY_URGENT, {}};
+  const absl::Time far = Now() + 60 * kDay;
+  ReferralRecord record = StartAgreed(WaitlistedToday(), far, Now());
+  record = After(kReferring, record, urgent, Now() + kDay);
+  EXPECT_EQ(api::FromTimestamp(record.start_due_time()), Now() + 4 * kDay);
+  record = After(kReceiving, WaitlistedToday(), command::ProposeDate{far, v1::CLOCK_START}, Now());
+  record = After(kReferring, record, urgent, Now() + kDay);
+  record = After(kReferring, record, command::AgreeDate{}, Now() + kDay);
+  EXPECT_EQ(api::FromTimestamp(record.start_due_time()), far);
+  record = After(kReceiving, RecordIn(kRequested), command::ProposeDate{far}, Now());
+  record = After(kReferring, record, urgent, Now() + kDay);
+  record = After(kReferring, record, command::AgreeDate{}, Now() + kDay);
+  EXPECT_EQ(DueOf(record), far);
+}
+
 // --- Reminders that are repeated
 
 TEST(Repeated, TheSilentSideIsRemindedOnceAStepTimeTenTimesAtMost) {

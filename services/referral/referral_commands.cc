@@ -315,7 +315,7 @@ Command CommandOf(const v1::VoidOutcomeRequest& request) {
 }
 
 Command CommandOf(const v1::ProposeDateRequest& request) {
-  return command::ProposeDate{api::FromTimestamp(request.time())};
+  return command::ProposeDate{.time = api::FromTimestamp(request.time()), .clock = request.clock()};
 }
 
 Command CommandOf(const v1::AnswerDateRequest& request) {

@@ -217,6 +217,7 @@ struct VoidOutcome {
 };
 struct ProposeDate {
   absl::Time time;
+  v1::Clock clock = v1::CLOCK_UNSPECIFIED;  // that of what is due
 };
 struct AgreeDate {};
 struct RefuseDate {};

@@ -365,6 +365,9 @@ TEST_F(RefusalTest, TextsAndTimesOfCommands) {
   auto propose = On<v1::ProposeDateRequest>(name);
   *propose.mutable_time() = at(Now());
   Refused(receiver, &Stub::ProposeDate, propose, "time");
+  *propose.mutable_time() = at(Now() + absl::Hours(1));
+  propose.set_clock(static_cast<v1::Clock>(99));
+  Refused(receiver, &Stub::ProposeDate, propose, "clock");
   auto accept = On<v1::AcceptReferralRequest>(name);
   *accept.mutable_appointment()->mutable_time() = at(Now() + absl::Hours(1));
   Refused(receiver, &Stub::AcceptReferral, accept, "appointment.zone");

@@ -1275,20 +1275,38 @@ absl::Status Apply(const command::VoidOutcome& given, Step& step) {
 
 absl::Status Apply(const command::ProposeDate& propose, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckAhead("time", propose.time, step.now, kMaxDateAhead));
+  const bool names_one = propose.clock != v1::CLOCK_UNSPECIFIED;
+  const v1::Clock clock = names_one ? propose.clock : step.current.due().clock();
+  if (!RunsNow(clock, step.current)) return NothingDue(step.current.name());
   v1::DateProposal& proposal = *step.next().mutable_date_proposal();
   *proposal.mutable_time() = api::ToTimestamp(propose.time);
-  proposal.set_clock(step.current.due().clock());
+  proposal.set_clock(clock);
   proposal.set_proposed_by(step.OwnParty());
   return absl::OkStatus();
 }
 
+// Those of a silence that is over.
+void ForgetReminders(ReferralRecord& next) {
+  next.clear_reminder_count();
+  next.clear_last_reminder_time();
+  next.clear_repeated_reminder_count();
+  next.clear_last_repeated_reminder_time();
+}
+
+// Another date is another clock; of what is due, SettleWake begins it.
 absl::Status Apply(const command::AgreeDate&, Step& step) {
   ReferralRecord& next = step.next();
   const v1::DateProposal proposal = next.date_proposal();
   if (TimeOf(proposal.time()) <= step.now)
     return error::InvalidField("answer", "the proposed date has passed");
-  *next.mutable_due()->mutable_time() = proposal.time();
   next.clear_date_proposal();
+  if (proposal.clock() == next.due().clock()) {
+    *next.mutable_due()->mutable_time() = proposal.time();
+    return absl::OkStatus();
+  }
+  BeginStartClock(step.now, TimeOf(proposal.time()), next);
+  // The silence about what is due, if there is one, has its own reminders.
+  if (!next.has_escalate_time()) ForgetReminders(next);
   return absl::OkStatus();
 }
 
@@ -1448,15 +1466,12 @@ void BeginClock(Step& step) {
   }
   next.clear_escalate_time();
   next.clear_lapse_time();
-  next.clear_reminder_count();
-  next.clear_last_reminder_time();
-  next.clear_repeated_reminder_count();
-  next.clear_last_repeated_reminder_time();
+  ForgetReminders(next);
 }
 
 bool MovesClocks(Event event) {
   return event == Event::kReminder || event == Event::kEscalate || event == Event::kGiveBackTime ||
-         event == Event::kChangePriority;
+         event == Event::kChangePriority || event == Event::kAgreeDate;
 }
 
 // Protected, and no open case: its readers' clock runs.
@@ -1521,6 +1536,13 @@ void SettleOpened(Step& step) {
   next.set_case_holding_body(std::string(CaseHolder(next)));
 }
 
+// A proposed date is for one clock while that runs. The start's is set aside or begins anew with every state.
+bool ProposalStands(const ReferralRecord& before, const ReferralRecord& next) {
+  const v1::Clock clock = next.date_proposal().clock();
+  if (clock == v1::CLOCK_START && next.state() != before.state()) return false;
+  return RunsNow(clock, next);
+}
+
 void Settle(const Moment& at, Step& step) {
   ReferralRecord& next = step.next();
   SettleState(step);
@@ -1528,7 +1550,7 @@ void Settle(const Moment& at, Step& step) {
   SettleProgramme(step);
   SettleWake(step);
   DateRetention(step.current, step.clocks.retention, step.now, next);
-  if (!next.has_due() || next.due().clock() != next.date_proposal().clock()) next.clear_date_proposal();
+  if (!ProposalStands(step.current, next)) next.clear_date_proposal();
   next.set_revision(step.current.revision() + 1);
   *next.mutable_update_time() = api::ToTimestamp(step.now);
   step.decision.counted = CountChange(step.current, step.decision.event, at, next);

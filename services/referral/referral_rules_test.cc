@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "common/status/errors.h"
@@ -1121,6 +1125,129 @@ TEST(Dates, NeedSomethingDueAndTheFuture) {
       After(kReferring, RecordIn(kRequested), command::ProposeDate{Now() + absl::Hours(1)});
   EXPECT_EQ(Reason(DecideBy(kReceiving, proposed, command::AgreeDate{}, Now() + absl::Hours(2))),
             "INVALID_FIELD");
+}
+
+// Where a case can stand, and which of its clocks run there.
+struct Standing {
+  std::string name;
+  ReferralRecord record;
+  v1::Clock due;  // CLOCK_UNSPECIFIED: nothing is
+  bool start_beside = false;
+};
+
+std::vector<Standing> EveryStanding() {
+  const ReferralRecord handed_over =
+      After(kReceiving, RecordIn(kAccepted), testing::CommandFor(Event::kHandOver));
+  return {{"REQUESTED", RecordIn(kRequested), v1::CLOCK_ACKNOWLEDGE},
+          {"ACKNOWLEDGED", RecordIn(kAcknowledged), v1::CLOCK_DECIDE},
+          {"NEEDS_INFO", RecordIn(kNeedsInfo), v1::CLOCK_INFORMATION},
+          {"WAITLISTED", RecordIn(kWaitlisted), v1::CLOCK_REVIEW, true},
+          {"OFFERED", RecordIn(kOffered), v1::CLOCK_OFFER},
+          {"OFFERED, taken", After(kReferring, RecordIn(kOffered), command::TakePlace{}), v1::CLOCK_DECIDE},
+          {"ACCEPTED", RecordIn(kAccepted), v1::CLOCK_START},
+          {"IN_PROGRESS", RecordIn(kInProgress), v1::CLOCK_UNSPECIFIED},
+          {"ON_HOLD", RecordIn(kOnHold), v1::CLOCK_REVIEW},
+          {"ON_HOLD, handed over before it began", handed_over, v1::CLOCK_REVIEW, true},
+          {"CANCEL_REQUESTED", RecordIn(kCancelRequested), v1::CLOCK_CANCEL},
+          {"CANCEL_REQUESTED, handed over before it began",
+           After(kReferring, handed_over, testing::CommandFor(Event::kCancel)), v1::CLOCK_CANCEL}};
+}
+
+absl::Time StartTime(const ReferralRecord& record) {
+  return api::FromTimestamp(record.start_due_time());
+}
+
+// The side has proposed that date for the clock; what follows from either answer.
+void CheckProposed(const Standing& standing, v1::Clock clock, Actor proposer, const ReferralRecord& proposed,
+                   absl::Time later) {
+  const Actor other = proposer == kReferring ? kReceiving : kReferring;
+  const ReferralRecord& before = standing.record;
+  EXPECT_EQ(proposed.date_proposal().clock(), clock == v1::CLOCK_UNSPECIFIED ? standing.due : clock);
+  EXPECT_EQ(Reason(DecideBy(proposer, proposed, command::AgreeDate{})), "NO_DATE_PROPOSED");
+  const ReferralRecord agreed = After(other, proposed, command::AgreeDate{});
+  const bool moves_start = clock == v1::CLOCK_START && standing.due != v1::CLOCK_START;
+  EXPECT_EQ(DueTime(agreed), moves_start ? DueTime(before) : later);
+  EXPECT_EQ(StartTime(agreed), moves_start ? later : StartTime(before));
+  EXPECT_EQ(agreed.state(), before.state());
+  for (const ReferralRecord& same : {proposed, After(other, proposed, command::RefuseDate{})}) {
+    EXPECT_EQ(DueTime(same), DueTime(before));
+    EXPECT_EQ(StartTime(same), StartTime(before));
+    EXPECT_EQ(api::FromTimestamp(same.wake_time()), api::FromTimestamp(before.wake_time()));
+  }
+  for (const Actor side : {proposer, other}) {
+    EXPECT_EQ(Reason(DecideBy(side, agreed, command::AgreeDate{})), "NO_DATE_PROPOSED") << "once";
+  }
+}
+
+TEST(Dates, AreForTheClockOfWhatIsDueOrForTheStartThatRunsBeside) {
+  const absl::Time later = Now() + absl::Hours(24 * 20);
+  std::set<State> seen;
+  for (const Standing& standing : EveryStanding()) {
+    seen.insert(standing.record.state());
+    for (int number = v1::Clock_MIN; number <= v1::Clock_MAX; ++number) {
+      const auto clock = static_cast<v1::Clock>(number);
+      const bool named = clock == v1::CLOCK_UNSPECIFIED || clock == standing.due ||
+                         (clock == v1::CLOCK_START && standing.start_beside);
+      for (const Actor side : {kReferring, kReceiving}) {
+        SCOPED_TRACE(base::Cat(standing.name, " ", v1::Clock_Name(clock), " ", ActorName(side)));
+        const auto proposed = DecideBy(side, standing.record, command::ProposeDate{later, clock});
+        if (!named || standing.due == v1::CLOCK_UNSPECIFIED) {
+          EXPECT_EQ(Reason(proposed), "NOTHING_DUE");
+          continue;
+        }
+        ASSERT_TRUE(proposed.ok()) << proposed.status();
+        CheckProposed(standing, clock, side, proposed->next, later);
+      }
+    }
+  }
+  for (int i = 0; i < kStateCount; ++i) {
+    const State state = static_cast<State>(i);
+    EXPECT_EQ(IsOpen(state), seen.contains(state)) << StateName(state);
+    if (IsOpen(state)) continue;
+    EXPECT_EQ(Reason(DecideBy(kReferring, RecordIn(state), command::ProposeDate{later, v1::CLOCK_START})),
+              "INVALID_TRANSITION");
+  }
+}
+
+TEST(Dates, OfTheStartAreLimitedAsThoseOfWhatIsDue) {
+  for (const v1::Clock clock : {v1::CLOCK_REVIEW, v1::CLOCK_START}) {
+    const auto propose = [clock](absl::Time time) {
+      return DecideBy(kReceiving, RecordIn(kWaitlisted), command::ProposeDate{time, clock});
+    };
+    EXPECT_EQ(Reason(propose(Now())), "INVALID_FIELD");
+    EXPECT_EQ(Reason(propose(Now() + kMaxDateAhead + absl::Seconds(1))), "INVALID_FIELD");
+    EXPECT_TRUE(propose(Now() + kMaxDateAhead).ok());
+    const ReferralRecord soon = propose(Now() + absl::Hours(1))->next;
+    EXPECT_EQ(Reason(DecideBy(kReferring, soon, command::AgreeDate{}, Now() + absl::Hours(2))),
+              "INVALID_FIELD")
+        << "it has passed";
+  }
+}
+
+// Whatever happens: as long as the state is the same, the start that was proposed can be agreed on.
+TEST(Dates, AProposedStartEndsWithTheState) {
+  for (const Standing& standing : EveryStanding()) {
+    if (!standing.start_beside && standing.due != v1::CLOCK_START) continue;
+    const ReferralRecord proposed =
+        After(kReceiving, standing.record, command::ProposeDate{Now() + absl::Hours(240), v1::CLOCK_START});
+    int stood = 0;
+    int ended = 0;
+    for (int i = 0; i < kEventCount; ++i) {
+      const Event event = static_cast<Event>(i);
+      const bool about_it =
+          event == Event::kProposeDate || event == Event::kAgreeDate || event == Event::kRefuseDate;
+      if (about_it || !testing::HasCommand(event)) continue;
+      for (const Actor actor : {kReferring, kReceiving, Actor::kCoordinating, kSystem}) {
+        const auto decision = DecideBy(actor, proposed, testing::CommandFor(event, actor));
+        if (!decision.ok()) continue;
+        const bool same = decision->next.state() == proposed.state();
+        EXPECT_EQ(decision->next.has_date_proposal(), same) << standing.name << " " << EventName(event);
+        (same ? stood : ended) += 1;
+      }
+    }
+    EXPECT_GT(stood, 5) << standing.name;
+    EXPECT_GT(ended, 1) << standing.name;
+  }
 }
 
 TEST(Priority, IsOnlyRaised) {

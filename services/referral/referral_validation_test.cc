@@ -180,6 +180,7 @@ void AddWorking(std::vector<Sample>& samples) {
   Add(priority, samples);
   auto propose = WithText<v1::ProposeDateRequest>();
   SetTime(propose.mutable_time());
+  propose.set_clock(v1::CLOCK_START);
   Add(propose, samples);
   auto answer = WithText<v1::AnswerDateRequest>();
   answer.set_answer(v1::AnswerDateRequest::ANSWER_AGREE);

@@ -138,6 +138,14 @@ void CliReferralTest::CaseIsAskedAboutAndOffered(const std::string& name) {
   Act("to", "waitlist", name, base::Cat("--review-time ", InDays(14)), "WAITLISTED");
   Act("to", "propose-date", name, base::Cat("--time ", InDays(20)), "WAITLISTED");
   Act("worker", "answer-date", name, "--answer agree", "WAITLISTED");
+  const json other_start =
+      Act("to", "propose-date", name, base::Cat("--clock start --time ", InDays(40)), "WAITLISTED");
+  EXPECT_EQ(other_start.at("dateProposal").at("clock"), "CLOCK_START");
+  const json agreed = Act("worker", "answer-date", name, "--answer agree", "WAITLISTED");
+  EXPECT_EQ(agreed.at("startDueTime"), other_start.at("dateProposal").at("time"));
+  EXPECT_EQ(agreed.at("due"), other_start.at("due"));
+  ExpectFailure("to", base::Cat("referral propose-date ", name, " --clock decide --time ", InDays(40)), 4,
+                "NOTHING_DUE");
   Act("to", "offer-place", name, base::Cat("--answer-by-time ", InDays(3)), "OFFERED");
   Act("worker", "answer-offer", name, "--answer stay-on-list", "WAITLISTED");
   Act("to", "offer-place", name, base::Cat("--answer-by-time ", InDays(3)), "OFFERED");

@@ -67,6 +67,9 @@ FlagOptions ActionFlags(const ReferralAction& action) {
     options.help["note"] = "the note, as referrals/01jd…/notes/3 or 3";
     options.help["appointment"] = "the appointment, by its number";
   }
+  if (action.method == "ProposeDate") {
+    options.help["clock"] = "start: of a case that waits on a list, when it begins; absent: of what is due";
+  }
   if (action.method == "AddNote") {
     options.help["text"] = "in words; encrypted, for whom --visibility says, at most 10,000 characters";
   }
@@ -266,7 +269,8 @@ std::vector<ReferralAction> ReferralActions() {
       Action<pb::AssignReferralRequest>("AssignReferral", "Give it to a unit or a person of the own body"),
       Action<pb::ClaimReferralRequest>("ClaimReferral", "Take it from the unit's queue"),
       Action<pb::ChangePriorityRequest>("ChangePriority", "Raise the priority", {"priority", "text"}),
-      Action<pb::ProposeDateRequest>("ProposeDate", "Propose another time for what is due", {"time"}),
+      Action<pb::ProposeDateRequest>("ProposeDate", "Propose another time for what is due, or for the start",
+                                     {"time"}),
       Action<pb::AnswerDateRequest>("AnswerDate", "Agree to the proposed time, or not", {"answer"}),
       Action<pb::RecordAppointmentRequest>("RecordAppointment", "A new appointment, or what became of one",
                                            {"status"}),
