@@ -409,6 +409,28 @@ TEST_F(ClockKeeperTest, AStartThatWasAgreedOnRingsThenAndOnceAndNotBefore) {
   EXPECT_THAT(Box(r.coordinator, v1::BOX_COORDINATION, {kWaitlisted}), ElementsAre(name));
 }
 
+TEST_F(ClockKeeperTest, WhatIsDueAfterAnEndAndAnAnswerToARightRingForNobodyAndAreListedWhereTheyAreOwed) {
+  const std::string declined = r.Declined();
+  const std::string completed = r.InProgress();
+  auto complete = r.Complete(completed);
+  complete.mutable_outcomes(0)->mutable_outcome()->set_follow_up_date("2026-05-20");
+  Must(r.Do(r.receiver, &Stub::CompleteReferral, complete));
+  const std::string asked = r.InProgress();
+  Must(r.Do(r.referrer, &Stub::RecordRightsRequest, r.Right(asked, v1::RIGHT_KIND_ACCESS)));
+  RunNow();
+  EXPECT_EQ(RunUntil(r.rig.clock().Now() + 40 * kDay), 0);
+  EXPECT_LT(DueOf(declined), r.rig.clock().Now());
+  EXPECT_LT(DueOf(completed), r.rig.clock().Now());
+  EXPECT_THAT(Box(r.referrer, v1::BOX_FOLLOW_UP), ElementsAre(declined));
+  EXPECT_THAT(Box(r.receiver, v1::BOX_FOLLOW_UP), ElementsAre(completed));
+  for (const std::string& token : {r.referrer, r.receiver}) {
+    const auto owed = Must(r.Do(token, &Stub::ListRightsRequests, v1::ListRightsRequestsRequest()));
+    ASSERT_EQ(owed.tasks_size(), 1);
+    EXPECT_EQ(owed.tasks(0).referral(), asked);
+    EXPECT_LT(api::FromTimestamp(owed.tasks(0).due_time()), r.rig.clock().Now());
+  }
+}
+
 TEST_F(ClockKeeperTest, AShortRestIsNoOutage) {
   const std::string name = r.Requested();
   RunNow();

@@ -15,6 +15,7 @@
 #include "common/rpc/status_conversion.h"
 #include "common/status/errors.h"
 #include "tools/waypost/app.h"
+#include "tools/waypost/times.h"
 
 namespace waypost::cli::testing {
 
@@ -305,13 +306,18 @@ grpc::Status FakeReferrals::GetRightsRequest(grpc::ServerContext*,
 }
 
 grpc::Status FakeReferrals::ListRightsRequests(grpc::ServerContext*,
-                                               const referral::v1::ListRightsRequestsRequest*,
+                                               const referral::v1::ListRightsRequestsRequest* request,
                                                referral::v1::ListRightsRequestsResponse* response) {
-  referral::v1::RightsTask& task = *response->add_tasks();
-  task.set_request("rightsRequests/01je");
-  task.set_referral("referrals/01jd");
-  task.set_kind(referral::v1::RIGHT_KIND_OBJECTION);
-  task.set_person(1);
+  // One is overdue.
+  for (const int days : {-1, 1}) {
+    referral::v1::RightsTask& task = *response->add_tasks();
+    task.set_request(days < 0 ? "rightsRequests/01je" : "rightsRequests/01jf");
+    task.set_referral("referrals/01jd");
+    task.set_kind(referral::v1::RIGHT_KIND_OBJECTION);
+    task.set_person(1);
+    *task.mutable_due_time() = ToTimestamp(TestNow() + days * absl::Hours(24));
+    if (request->answered()) task.set_answer(referral::v1::RIGHT_ANSWER_REFUSED);
+  }
   return grpc::Status::OK;
 }
 

@@ -75,5 +75,24 @@ TEST(DueWordsTest, SaysHowLong) {
             "acknowledge by 2026-03-01T15:00:00Z (receiving, overdue by 2 d)");
 }
 
+TEST(DueCellTest, MarksWhatIsOverdue) {
+  const absl::TimeZone utc = absl::UTCTimeZone();
+  EXPECT_EQ(DueCell({}, testing::TestNow(), utc), "");
+  const auto due = ToTimestamp(testing::TestNow() + absl::Hours(3));
+  EXPECT_EQ(DueCell(due, testing::TestNow() + absl::Hours(3), utc), "2026-03-01T15:00:00Z") << "in time";
+  EXPECT_EQ(DueCell(due, testing::TestNow() + absl::Hours(51), utc), "2026-03-01T15:00:00Z (overdue by 2 d)");
+}
+
+TEST(ReferralRowTest, MarksAnOverdueFollowUp) {
+  referral::v1::ReferralSummary referral;
+  referral.set_state(referral::v1::REFERRAL_STATE_DECLINED);
+  referral.mutable_due()->set_clock(referral::v1::CLOCK_FOLLOW_UP);
+  *referral.mutable_due()->mutable_time() = ToTimestamp(testing::TestNow() - absl::Hours(5));
+  const std::vector<std::string> row = ReferralRow(referral, testing::TestNow(), absl::UTCTimeZone());
+  ASSERT_EQ(row.size(), ReferralHeadings().size());
+  EXPECT_EQ(row[7], "2026-03-01T07:00:00Z (overdue by 5 h)");
+  EXPECT_EQ(row[8], "follow up");
+}
+
 }  // namespace
 }  // namespace waypost::cli

@@ -61,7 +61,10 @@ absl::Status Check(Session& session, const DuplicateOptions& options) {
   Table table(headings);
   for (const pb::DuplicateMatch& match : response.matches()) {
     std::vector<std::string> cells = {base::Cat(match.person_index() + 1), EnumWords(match.strength())};
-    for (std::string& cell : ReferralRow(match.referral(), session.zone())) cells.push_back(std::move(cell));
+    const absl::Time now = session.env().clock.Now();
+    for (std::string& cell : ReferralRow(match.referral(), now, session.zone())) {
+      cells.push_back(std::move(cell));
+    }
     table.Add(std::move(cells));
   }
   return session.Show(response, table, "Nobody of these was referred before, as far as you may see.");

@@ -60,7 +60,8 @@ void AddReferralList(CLI::App& group, Session& session) {
     return absl::OkStatus();
   };
   list.row = [&session](const Message& item) {
-    return ReferralRow(static_cast<const pb::ReferralSummary&>(item), session.zone());
+    return ReferralRow(static_cast<const pb::ReferralSummary&>(item), session.env().clock.Now(),
+                       session.zone());
   };
   AddList(group, session, std::move(list));
 }
@@ -162,7 +163,8 @@ void AddParts(CLI::App& group, Session& session) {
            .headings = ReferralHeadings(),
            .row =
                [&session](const Message& item) {
-                 return ReferralRow(static_cast<const pb::ReferralSummary&>(item), session.zone());
+                 return ReferralRow(static_cast<const pb::ReferralSummary&>(item), session.env().clock.Now(),
+                                    session.zone());
                },
            .nothing = "No parts."});
 }
@@ -178,7 +180,7 @@ void AddFind(CLI::App& group, Session& session) {
     const auto& response = static_cast<const pb::FindByOwnReferenceResponse&>(message);
     Table table(ReferralHeadings());
     for (const pb::ReferralSummary& referral : response.referrals())
-      table.Add(ReferralRow(referral, shown.zone()));
+      table.Add(ReferralRow(referral, shown.env().clock.Now(), shown.zone()));
     return shown.Show(response, table, "No referral has it.");
   };
   AddCall(group, session, std::move(find));

@@ -55,11 +55,18 @@ std::string DueWords(const pb::Due& due, absl::Time now, absl::TimeZone zone) {
                    when, ")");
 }
 
+std::string DueCell(const google::protobuf::Timestamp& due, absl::Time now, absl::TimeZone zone) {
+  std::string cell = ShowTime(due, zone);
+  if (cell.empty() || ToTime(due) >= now) return cell;
+  return base::Cat(cell, " (overdue by ", ShowSpan(now - ToTime(due)), ")");
+}
+
 std::vector<std::string> ReferralHeadings() {
   return {"name", "state", "priority", "theme", "people", "referring", "receiving", "due", "for"};
 }
 
-std::vector<std::string> ReferralRow(const pb::ReferralSummary& referral, absl::TimeZone zone) {
+std::vector<std::string> ReferralRow(const pb::ReferralSummary& referral, absl::Time now,
+                                     absl::TimeZone zone) {
   return {referral.name(),
           EnumWords(referral.state()),
           EnumWords(referral.priority()),
@@ -67,7 +74,7 @@ std::vector<std::string> ReferralRow(const pb::ReferralSummary& referral, absl::
           base::Cat(referral.person_count()),
           referral.referring().body(),
           referral.receiving().body(),
-          ShowTime(referral.due().time(), zone),
+          DueCell(referral.due().time(), now, zone),
           EnumWords(referral.due().clock())};
 }
 

@@ -17,9 +17,13 @@ namespace waypost::cli {
 // when nothing is due.
 std::string DueWords(const referral::v1::Due& due, absl::Time now, absl::TimeZone zone);
 
+// The same for a cell of a listing: "2026-03-01T14:05:00+01:00", with "(overdue by 2 d)" once it has passed.
+std::string DueCell(const google::protobuf::Timestamp& due, absl::Time now, absl::TimeZone zone);
+
 // A line for a listing, under ReferralHeadings().
 std::vector<std::string> ReferralHeadings();
-std::vector<std::string> ReferralRow(const referral::v1::ReferralSummary& referral, absl::TimeZone zone);
+std::vector<std::string> ReferralRow(const referral::v1::ReferralSummary& referral, absl::Time now,
+                                     absl::TimeZone zone);
 
 // What a change came to: name, state, due, and what may be done next. For CallCommand::show.
 absl::Status ShowChange(Session& session, const google::protobuf::Message& referral);

@@ -127,13 +127,16 @@ void AddLists(CLI::App& rights, Session& session) {
   list.flags.help = {{"answered", "what it has answered instead"}};
   list.row = [&session](const Message& item) -> std::vector<std::string> {
     const auto& task = static_cast<const pb::RightsTask&>(item);
-    return {task.request(),
-            task.referral(),
-            EnumWords(task.kind()),
-            std::to_string(task.person()),
-            ShowTime(task.ask_time(), session.zone()),
-            ShowTime(task.due_time(), session.zone()),
-            AnswerWords(task.answer())};
+    const bool owed = task.answer() == pb::RIGHT_ANSWER_UNSPECIFIED;
+    const absl::TimeZone zone = session.zone();
+    return {
+        task.request(),
+        task.referral(),
+        EnumWords(task.kind()),
+        std::to_string(task.person()),
+        ShowTime(task.ask_time(), zone),
+        owed ? DueCell(task.due_time(), session.env().clock.Now(), zone) : ShowTime(task.due_time(), zone),
+        AnswerWords(task.answer())};
   };
   AddList(rights, session, std::move(list));
   CallCommand show = {.name = "show",

@@ -124,6 +124,11 @@ TEST(RightsTest, ListsWhatIsOwed) {
   const RunResult table = runner.Run({"rights", "list", "--server", server.address()});
   ASSERT_EQ(table.code, ExitCode::kOk) << table.err;
   EXPECT_THAT(table.out, HasSubstr("rightsRequests/01je  referrals/01jd  objection  1"));
+  EXPECT_THAT(table.out, HasSubstr("(overdue by 1 d)"));
+  const std::string second = table.out.substr(table.out.find("rightsRequests/01jf"));
+  EXPECT_THAT(second, Not(HasSubstr("overdue")));
+  const RunResult answered = runner.Run({"rights", "list", "--answered", "--server", server.address()});
+  EXPECT_THAT(answered.out, AllOf(HasSubstr("refused"), Not(HasSubstr("overdue"))));
   const RunResult json = runner.Run({"rights", "list", "--output", "json", "--server", server.address()});
   EXPECT_THAT(json.out, HasSubstr("RIGHT_KIND_OBJECTION"));
 }
