@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/crypto/hash.h"
+#include "common/identity/actor.h"
 #include "common/identity/strict_json.h"
 #include "common/status/errors.h"
 
@@ -132,20 +133,19 @@ absl::Status CheckClaims(const Claims& claims, std::string_view issuer, std::str
 
 std::string ActorPseudonym(const crypto::SecretKey& key, std::string_view body, std::string_view issuer,
                            std::string_view subject) {
-  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648, in lower case
   std::string input(body);
   input.push_back('\0');
   input.append(issuer);
   input.push_back('\0');
   input.append(subject);
   const crypto::Hash hash = crypto::HmacSha256Array(key.bytes(), input);
-  std::string actor("actors/");
-  // 10 bytes are 16 groups of 5 bits.
+  std::string actor(kActorPrefix);
+  // 10 bytes are kActorCharacters groups of 5 bits.
   uint32_t bits = 0;
   int held = 0;
   for (size_t i = 0; i < 10; ++i) {
     bits = (bits << 8) | hash[i];
-    for (held += 8; held >= 5; held -= 5) actor.push_back(kAlphabet[(bits >> (held - 5)) & 31]);
+    for (held += 8; held >= 5; held -= 5) actor.push_back(kActorAlphabet[(bits >> (held - 5)) & 31]);
   }
   return actor;
 }

@@ -48,6 +48,7 @@ absl::Status CheckClaims(const Claims& claims, std::string_view issuer, std::str
 
 // "actors/" and 16 characters of base 32: stable for the person within the body and issuer, and unlinked to
 // what the same person does for another body. Only who has the key and the subject can tell who it is.
+// Its form is in actor.h.
 std::string ActorPseudonym(const crypto::SecretKey& key, std::string_view body, std::string_view issuer,
                            std::string_view subject);
 

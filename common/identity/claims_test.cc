@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "common/identity/actor.h"
 #include "common/identity/testing.h"
 #include "common/status/errors.h"
 
@@ -167,12 +168,30 @@ TEST(ActorPseudonym, IsStableAndUnlinked) {
   const auto other_key = *crypto::SecretKey::FromBytes(std::string(32, 'l'));
   const std::string actor = ActorPseudonym(key, "bodies/a", "iss", "sub");
   EXPECT_THAT(actor, testing::MatchesRegex("actors/[a-z2-7]{16}"));
+  EXPECT_TRUE(IsActorPseudonym(actor)) << actor;
   EXPECT_EQ(actor, ActorPseudonym(key, "bodies/a", "iss", "sub"));
   EXPECT_NE(actor, ActorPseudonym(key, "bodies/b", "iss", "sub"));
   EXPECT_NE(actor, ActorPseudonym(key, "bodies/a", "iss2", "sub"));
   EXPECT_NE(actor, ActorPseudonym(key, "bodies/a", "iss", "sub2"));
   EXPECT_NE(actor, ActorPseudonym(key, "bodies/a", "isss", "ub"));
   EXPECT_NE(actor, ActorPseudonym(other_key, "bodies/a", "iss", "sub"));
+}
+
+TEST(ActorPseudonym, HasAForm) {
+  const auto key = *crypto::SecretKey::FromBytes(std::string(32, 'k'));
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_TRUE(IsActorPseudonym(ActorPseudonym(key, "bodies/a", "iss", std::to_string(i)))) << i;
+  }
+  EXPECT_TRUE(IsActorPseudonym("actors/abcdefghijklmnop"));
+  EXPECT_TRUE(IsActorPseudonym("actors/qrstuvwxyz234567"));
+  for (const std::string_view bad :
+       {"", "abcdefghijklmnop", "actors/", "actors/abcdefghijklmno", "actors/abcdefghijklmnopq",
+        "actor/abcdefghijklmnop", "Actors/abcdefghijklmnop", "actors/Abcdefghijklmnop",
+        "actors/abcdefghijklmno0", "actors/abcdefghijklmno1", "actors/abcdefghijklmno8",
+        "actors/abcdefghijklmno-", "actors/abcdefg hijklmno", " actors/abcdefghijklmnop",
+        "actors/abcdefghijklmn/o", "actors/service", "actors/abcdefghijklmn\u00e9"}) {
+    EXPECT_FALSE(IsActorPseudonym(bad)) << bad;
+  }
 }
 
 }  // namespace

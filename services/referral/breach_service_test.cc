@@ -206,7 +206,8 @@ TEST_F(BreachTest, EveryRoleOfEveryBody) {
     const bool officer = role == Role::kSupervisor || role == Role::kSafeguardingOfficer;
     const bool may_be_reader = role == Role::kCaseworker;
     for (const std::string_view body : {kReferringBody, kReceivingBody, kCoordinatingBody, kThirdBody}) {
-      const std::string token = r.rig.TokenOf(body, {role}, {std::string(kReferringUnit)}, "p-any");
+      const std::string token =
+          r.rig.TokenOf(body, {role}, {std::string(kReferringUnit)}, "actors/anyxxxxxxxxxxxxx");
       const auto page = r.Do(token, &BreachStub::ListBreaches, v1::ListBreachesRequest());
       ASSERT_EQ(ReasonOf(page), officer ? "OK" : "NOT_ALLOWED") << policy::RoleName(role);
       const bool own = body == kReferringBody;
@@ -244,7 +245,7 @@ TEST_F(BreachTest, OfAProtectedReferralItIsForItsReadersAlone) {
   v1::SubmitReferralRequest request = r.NewReferral();
   v1::Protection& protection = *request.mutable_referral()->mutable_protection();
   protection.set_ground(v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
-  protection.add_receiving_readers("p-raul");
+  protection.add_receiving_readers("actors/raulxxxxxxxxxxxx");
   const std::string name = Must(r.Do(r.referring_caseworker, &Stub::SubmitReferral, request)).name();
   const std::string breach = Report(r.referring_caseworker, name).breach();
   ASSERT_FALSE(breach.empty());

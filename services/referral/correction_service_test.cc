@@ -140,7 +140,8 @@ TEST_F(CorrectionTest, ASupervisorOfTheBodySettlesItAndTheNextDeclineOpensANewOn
   EXPECT_NE(Tasks(r.receiver)[0].name(), task.name());
   EXPECT_EQ(Tasks(r.receiver)[0].decline_count(), 1);
   // The operator of that body keeps its entry, too.
-  const std::string operator_token = r.rig.TokenOf(kReceivingBody, {Role::kOperator}, {}, "p-op");
+  const std::string operator_token =
+      r.rig.TokenOf(kReceivingBody, {Role::kOperator}, {}, "actors/opxxxxxxxxxxxxxx");
   EXPECT_EQ(Tasks(operator_token).size(), 1U);
   Must(Settle(operator_token, Tasks(operator_token)[0].name(), v1::CORRECTION_FINDING_ENTRY_RIGHT));
   std::vector<std::string> types;
@@ -189,10 +190,11 @@ TEST_F(CorrectionTest, EveryOtherRoleIsRefused) {
   for (int i = 0; i < policy::kRoleCount; ++i) {
     const Role role = static_cast<Role>(i);
     const bool keeps = role == Role::kSupervisor || role == Role::kOperator;
-    const std::string own = r.rig.TokenOf(kReceivingBody, {role}, {std::string(kReceivingUnit)}, "p-any");
+    const std::string own =
+        r.rig.TokenOf(kReceivingBody, {role}, {std::string(kReceivingUnit)}, "actors/anyxxxxxxxxxxxxx");
     const auto page = r.Do(own, &CorrectionStub::ListCorrectionTasks, v1::ListCorrectionTasksRequest());
     EXPECT_EQ(ReasonOf(page), keeps ? "OK" : "NOT_ALLOWED") << policy::RoleName(role);
-    const std::string other = r.rig.TokenOf(kThirdBody, {role}, {}, "p-other");
+    const std::string other = r.rig.TokenOf(kThirdBody, {role}, {}, "actors/otherxxxxxxxxxxx");
     EXPECT_EQ(ReasonOf(Settle(other, task)), keeps ? "NOT_FOUND" : "NOT_ALLOWED") << policy::RoleName(role);
     if (!keeps) {
       EXPECT_EQ(ReasonOf(Settle(own, task)), "NOT_ALLOWED") << policy::RoleName(role);

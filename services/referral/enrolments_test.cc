@@ -306,7 +306,7 @@ TEST_F(EnrolmentTest, WhatIsAttendedInGroupsTakesNobodyWithoutAPlaceInOne) {
     if (is_protected) {
       v1::Protection& protection = *request.mutable_referral()->mutable_protection();
       protection.set_ground(v1::PROTECTION_GROUND_SHELTER);
-      protection.add_receiving_readers("p-luis");
+      protection.add_receiving_readers("actors/luisxxxxxxxxxxxx");
     }
     return Must(Do(referrer, &Stub::SubmitReferral, request)).name();
   };
@@ -393,7 +393,7 @@ TEST_F(EnrolmentTest, AWrongAssessmentIsVoidAndStaysInItsCourse) {
   ASSERT_EQ(after.assessments_size(), 1);
   EXPECT_EQ(after.assessments(0).level(), "FLE1");
   EXPECT_EQ(after.assessments(0).voided().reason(), v1::VOID_REASON_WRONG_PERSON);
-  EXPECT_EQ(after.assessments(0).voided().actor(), "p-luis");
+  EXPECT_EQ(after.assessments(0).voided().actor(), "actors/luisxxxxxxxxxxxx");
   EXPECT_EQ(Must(Do(receiver, &EnrolmentStub::VoidAssessment, request)).revision(), after.revision());
   EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::VoidAssessment, Voiding(name))), "ENTRY_VOID");
   Must(Do(receiver, &EnrolmentStub::RecordAssessment, Assessing(name)));

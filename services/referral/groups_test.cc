@@ -379,7 +379,7 @@ TEST_F(GrouplessTest, AProtectedReferralTakesNoCountedPlace) {
   auto request = NewReferral();
   request.mutable_referral()->set_offer(std::string(kDwelling));
   request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
-  request.mutable_referral()->mutable_protection()->add_receiving_readers("p-luis");
+  request.mutable_referral()->mutable_protection()->add_receiving_readers("actors/luisxxxxxxxxxxxx");
   const auto sent = Do(referrer, &Stub::SubmitReferral, request);
   ASSERT_TRUE(sent.ok()) << sent.status();
   Must(Do(receiver, &Stub::WaitlistReferral, Unplaced(sent->name())));

@@ -120,7 +120,7 @@ TEST_F(IntakeTest, NoBodyLearnsOfAnotherOnes) {
   // Nor a caseworker of a colleague's.
   EXPECT_EQ(MatchesOf(referring_caseworker), 1);
   EXPECT_EQ(MatchesOf(rig.TokenOf(kReferringBody, {Role::kCaseworker}, {std::string(kOtherReferringUnit)},
-                                  "p-other")),
+                                  "actors/otherxxxxxxxxxxx")),
             0);
 }
 
@@ -135,7 +135,7 @@ TEST_F(IntakeTest, TheNewestComeFirstAndWhatEndedLongAgoDoesNotCome) {
   Must(Do(receiver, &Stub::DeclineReferral, Decline(first)));
   EXPECT_EQ(MatchesOf(referrer), 2);
   rig.clock().Advance(absl::Hours(24 * 367));
-  EXPECT_EQ(MatchesOf(rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana")), 1);
+  EXPECT_EQ(MatchesOf(rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "actors/anaxxxxxxxxxxxxx")), 1);
 }
 
 TEST_F(IntakeTest, ErasingTheShareErasesWhatFindsIt) {
@@ -257,8 +257,8 @@ TEST_F(IntakeTest, NobodyIsToldOfWhatTheyMayNotReadNorOfMoreThanTen) {
   details.set_family_name("Koval");
   details.set_birth_date("1990-03-04");
   other.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherReferringUnit));
-  const std::string colleague =
-      rig.TokenOf(kReferringBody, {Role::kCaseworker}, {std::string(kOtherReferringUnit)}, "p-other");
+  const std::string colleague = rig.TokenOf(kReferringBody, {Role::kCaseworker},
+                                            {std::string(kOtherReferringUnit)}, "actors/otherxxxxxxxxxxx");
   EXPECT_EQ(Must(Do(colleague, &Stub::SubmitReferral, other)).possible_duplicates_size(), 0);
   // Of another body's people nobody hears.
   other.mutable_referral()->mutable_referring()->clear_unit();

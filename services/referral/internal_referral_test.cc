@@ -192,7 +192,7 @@ TEST_F(InternalReferralTest, AnErasureForTheOnlyPersonEndsWorkWithinTheBody) {
 TEST_F(InternalReferralTest, ReadersOfTheOneBodyHaveAProtectedReferralFromBothSides) {
   v1::SubmitReferralRequest request = NewReferral();
   request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
-  request.mutable_referral()->mutable_protection()->add_receiving_readers("p-raul");
+  request.mutable_referral()->mutable_protection()->add_receiving_readers("actors/raulxxxxxxxxxxxx");
   const std::string name = Must(Do(referring_caseworker, &Stub::SubmitReferral, request)).name();
   Merge();
   EXPECT_THAT(Box(receiving_caseworker, v1::BOX_OUTBOX), ElementsAre(name));

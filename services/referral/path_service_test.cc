@@ -39,7 +39,7 @@ constexpr std::string_view kUnknownPath = "paths/01jd000000000000000000zzzz";
 class PathTest : public ::testing::Test, protected ReferralRig {
  protected:
   PathTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {
-    fifth = rig.TokenOf(kFifthBody, {Role::kSupervisor}, {}, "p-pilar");
+    fifth = rig.TokenOf(kFifthBody, {Role::kSupervisor}, {}, "actors/pilarxxxxxxxxxxx");
     SetGroups(kLanguageOffer, kThirdBody, directory::v1::OFFER_KIND_ENROLMENT, {{"alpha", 5}});
   }
 
@@ -269,8 +269,8 @@ TEST_F(PathTest, AStepIsASubmissionInEverything) {
 
 TEST_F(PathTest, AlertsGoAlongOnlyWhereASafeguardingOfficerNamesThem) {
   const std::string path = Led();
-  const std::string officer =
-      rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {}, "p-both");
+  const std::string officer = rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {},
+                                          "actors/bothxxxxxxxxxxxx");
   for (const std::string& token : {receiver, officer}) {
     const std::string plain = Take(token, Step(path, 1, kThirdBody));
     EXPECT_THAT(Record(plain).persons(0).disclosure().sections(),
@@ -304,8 +304,8 @@ TEST_F(PathTest, WhatNothingGoesAlongFromMayChangeMeanwhile) {
   const std::string first = Take(path, 1, kThirdBody);  // with details alone
   v1::TakeStepRequest alerts = Step(path, 2, kFourthBody);
   alerts.add_sections(v1::SECTION_KIND_ALERTS);
-  const std::string officer =
-      rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {}, "p-both");
+  const std::string officer = rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {},
+                                          "actors/bothxxxxxxxxxxxx");
   const uint64_t before = rig.store().transactions();
   rig.store().BeforeNext(
       [&] { Must(Do(third, &Stub::AcknowledgeReferral, On<v1::AcknowledgeReferralRequest>(first))); });
@@ -605,7 +605,7 @@ TEST_F(PathApprovalTest, ASupervisorDoesNotApproveWhatSheTookHerself) {
   EXPECT_EQ(Approve(receiver, draft), "SECOND_PERSON_REQUIRED");
   EXPECT_EQ(Submit(receiver, draft), "APPROVAL_MISSING");
   EXPECT_EQ(Approve(receiving_caseworker, draft), "NOT_ALLOWED");
-  const std::string second = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-second");
+  const std::string second = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "actors/secondxxxxxxxxxx");
   EXPECT_EQ(Approve(second, draft), "OK");
   EXPECT_EQ(Submit(receiver, draft), "OK");
 }
@@ -682,7 +682,7 @@ TEST_F(PathApprovalTest, WhoTakesItTooIsToldWhichDraftThereIsIfSheMayReadIt) {
   const std::string path = Led();
   auto assign = On<v1::AssignReferralRequest>(Take(path, 2, kFourthBody));
   assign.set_unit(std::string(kOtherReceivingUnit));
-  assign.set_assignee("p-assigned");
+  assign.set_assignee("actors/assignedxxxxxxxx");
   Must(Do(receiver, &Stub::AssignReferral, assign));
   HaveApproved();
   const std::string draft = Draft(path);
@@ -691,7 +691,8 @@ TEST_F(PathApprovalTest, WhoTakesItTooIsToldWhichDraftThereIsIfSheMayReadIt) {
   EXPECT_EQ(error::MetadataOf(refused.status(), "draft"), draft);
   EXPECT_EQ(error::MetadataOf(refused.status(), "resource"), path);
   // She has another step alone.
-  const std::string assigned = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {}, "p-assigned");
+  const std::string assigned =
+      rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {}, "actors/assignedxxxxxxxx");
   const auto unnamed = Do(assigned, &PathStub::TakeStep, Step(path, 1, kFourthBody));
   EXPECT_EQ(ReasonOf(unnamed), "STEP_TO_BE_APPROVED");
   EXPECT_EQ(error::MetadataOf(unnamed.status(), "draft"), "");
@@ -1186,7 +1187,7 @@ TEST_F(PathTest, WhatIsProtectedHasNoPathAndWhatHasOneIsNotProtected) {
   v1::SubmitReferralRequest request = NewReferral();
   v1::Protection& protection = *request.mutable_referral()->mutable_protection();
   protection.set_ground(v1::PROTECTION_GROUND_SHELTER);
-  protection.add_receiving_readers("p-raul");
+  protection.add_receiving_readers("actors/raulxxxxxxxxxxxx");
   const std::string hidden = Must(Do(referring_caseworker, &Stub::SubmitReferral, request)).name();
   EXPECT_EQ(ReasonOf(Do(referring_caseworker, &PathStub::CreatePath, NewPath(hidden))),
             "PROTECTED_IS_UNLINKED");
@@ -1227,26 +1228,27 @@ class PathAuthorityTest : public PathTest {
     step_ = Take(path_, 1, kThirdBody);
     auto assign = On<v1::AssignReferralRequest>(step_);
     assign.set_unit(std::string(kOtherReceivingUnit));
-    assign.set_assignee("p-assigned");
+    assign.set_assignee("actors/assignedxxxxxxxx");
     Must(Do(receiver, &Stub::AssignReferral, assign));
   }
 
   std::string TokenFor(Role role, Part part) {
     switch (part) {
       case Part::kMemberWhereItBegan:
-        return rig.TokenOf(kReceivingBody, {role}, {std::string(kReceivingUnit)}, "p-plain");
+        return rig.TokenOf(kReceivingBody, {role}, {std::string(kReceivingUnit)}, "actors/plainxxxxxxxxxxx");
       case Part::kMemberOfAStep:
-        return rig.TokenOf(kReceivingBody, {role}, {std::string(kOtherReceivingUnit)}, "p-plain");
+        return rig.TokenOf(kReceivingBody, {role}, {std::string(kOtherReceivingUnit)},
+                           "actors/plainxxxxxxxxxxx");
       case Part::kAssignee:
-        return rig.TokenOf(kReceivingBody, {role}, {}, "p-assigned");
+        return rig.TokenOf(kReceivingBody, {role}, {}, "actors/assignedxxxxxxxx");
       case Part::kOtherUnit:
-        return rig.TokenOf(kReceivingBody, {role}, {std::string(kDutyDesk)}, "p-plain");
+        return rig.TokenOf(kReceivingBody, {role}, {std::string(kDutyDesk)}, "actors/plainxxxxxxxxxxx");
       case Part::kOtherSide:
-        return rig.TokenOf(kReferringBody, {role}, {std::string(kReferringUnit)}, "p-plain");
+        return rig.TokenOf(kReferringBody, {role}, {std::string(kReferringUnit)}, "actors/plainxxxxxxxxxxx");
       case Part::kRecipient:
-        return rig.TokenOf(kThirdBody, {role}, {std::string(kThirdUnit)}, "p-assigned");
+        return rig.TokenOf(kThirdBody, {role}, {std::string(kThirdUnit)}, "actors/assignedxxxxxxxx");
       default:
-        return rig.TokenOf(kFourthBody, {role}, {}, "p-plain");
+        return rig.TokenOf(kFourthBody, {role}, {}, "actors/plainxxxxxxxxxxx");
     }
   }
 
@@ -1361,7 +1363,7 @@ TEST_F(PathAuthorityTest, WhoHasItByAssignmentHasTheNextStepHerself) {
   const std::string assigned = TokenFor(Role::kCaseworker, Part::kAssignee);
   const std::string next = Take(assigned, Step(path_, 2, kFourthBody));
   EXPECT_EQ(Record(next).referring().unit(), "");
-  EXPECT_EQ(Record(next).referring().assignee(), "p-assigned");
+  EXPECT_EQ(Record(next).referring().assignee(), "actors/assignedxxxxxxxx");
   EXPECT_EQ(ReasonOf(Get(assigned, next)), "OK");
 }
 
@@ -1485,7 +1487,7 @@ TEST_F(PathTest, APageReadsSoMuchAndNoMore) {
   const std::string mine = Accepted();
   auto assign = On<v1::AssignReferralRequest>(mine);
   assign.set_unit(std::string(kOtherReceivingUnit));
-  assign.set_assignee("p-assigned");
+  assign.set_assignee("actors/assignedxxxxxxxx");
   Must(Do(receiver, &Stub::AssignReferral, assign));
   const std::string hers = Led(mine);
   const std::string other = Completed();
@@ -1505,7 +1507,8 @@ TEST_F(PathTest, APageReadsSoMuchAndNoMore) {
                 }
                 return absl::OkStatus();
               }).ok());
-  const std::string assigned = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {}, "p-assigned");
+  const std::string assigned =
+      rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {}, "actors/assignedxxxxxxxx");
   v1::ListPathsRequest request;
   request.set_page_size(10);
   const auto first = Must(Do(assigned, &PathStub::ListPaths, request));

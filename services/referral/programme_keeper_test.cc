@@ -304,7 +304,7 @@ TEST_F(ProgrammeKeeperTest, AProtectedReferralIsMarkedAndItsEventNamesNothing) {
   request.mutable_referral()->set_offer(std::string(kFlats));
   v1::Protection& protection = *request.mutable_referral()->mutable_protection();
   protection.set_ground(v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
-  protection.add_receiving_readers("p-raul");
+  protection.add_receiving_readers("actors/raulxxxxxxxxxxxx");
   const std::string name = Must(r.Do(r.referring_caseworker, &Stub::SubmitReferral, request)).name();
   Ends("2026-05-10");
   EXPECT_EQ(LookAtAll(), 0) << "in no number";

@@ -51,7 +51,7 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
     SetGroups(kGroupOffer, kReceivingBody, directory::v1::OFFER_KIND_ONE_OFF, {{"alpha", 3}});
   }
 
-  // By the referring caseworker, whose pseudonym is p-eva.
+  // By the referring caseworker, whose pseudonym is actors/evaxxxxxxxxxxxxx.
   v1::SubmitReferralRequest NewProtected(const std::vector<std::string>& receiving_readers,
                                          int persons = 1) const {
     v1::SubmitReferralRequest request = NewReferral(persons);
@@ -64,7 +64,7 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
     details.set_birth_date(std::string(kBirthDate));
     return request;
   }
-  std::string Protected(const std::vector<std::string>& receiving_readers = {"p-raul"}) {
+  std::string Protected(const std::vector<std::string>& receiving_readers = {"actors/raulxxxxxxxxxxxx"}) {
     return Must(Do(referring_caseworker, &Stub::SubmitReferral, NewProtected(receiving_readers))).name();
   }
 
@@ -105,7 +105,8 @@ class ProtectedTest : public ::testing::Test, protected ReferralRig {
       for (int i = 0; i < policy::kRoleCount; ++i) {
         const Role role = static_cast<Role>(i);
         others.push_back(
-            {rig.TokenOf(body, {role}, {std::string(kReferringUnit), std::string(kReceivingUnit)}, "p-other"),
+            {rig.TokenOf(body, {role}, {std::string(kReferringUnit), std::string(kReceivingUnit)},
+                         "actors/otherxxxxxxxxxxx"),
              base::Cat(policy::RoleName(role), " of ", body), std::string(body), role});
       }
     }
@@ -179,6 +180,9 @@ std::map<std::string, ProtectedTest::Channel> ProtectedTest::Channels() {
   };
   channels["ListReceiptKeys"] = [this](const std::string& token) {
     return Answer(token, &Stub::ListReceiptKeys, v1::ListReceiptKeysRequest());
+  };
+  channels["GetMyself"] = [this](const std::string& token) {
+    return Answer(token, &Stub::GetMyself, v1::GetMyselfRequest());
   };
   channels["ListRightsRequests"] = [this](const std::string& token) {
     v1::ListRightsRequestsRequest request;
@@ -352,7 +356,7 @@ TEST_F(ProtectedTest, NoWatchTellsAnybodyElse) {
   // What comes after, to each body, so that whoever may watch is told of something.
   const auto assign = [this](const std::string& token, const std::string& referral) {
     auto request = On<v1::AssignReferralRequest>(referral);
-    request.set_assignee("p-other");
+    request.set_assignee("actors/otherxxxxxxxxxxx");
     Must(Do(token, &Stub::AssignReferral, request));
   };
   std::map<std::string, std::string, std::less<>> last;
@@ -395,7 +399,7 @@ TEST_F(ProtectedTest, NoFigureOfAMonthThatIsOverHasIt) {
     }
   };
   const auto figures = [](ReferralRig& of, std::string_view body, Role role, std::string_view period) {
-    const std::string token = of.rig.TokenOf(body, {role}, {}, "p-other");
+    const std::string token = of.rig.TokenOf(body, {role}, {}, "actors/otherxxxxxxxxxxx");
     std::string shown;
     for (const v1::StatisticsSide side : {v1::STATISTICS_SIDE_REFERRING, v1::STATISTICS_SIDE_RECEIVING}) {
       v1::ListStatisticsRequest request;
@@ -463,8 +467,8 @@ TEST_F(ProtectedTest, TheLogIsToldThatSomethingHappenedAndNotToWhom) {
     EXPECT_EQ(event.role() + event.state() + event.purpose(), "");
     const std::string text = event.SerializeAsString();
     for (const std::string_view word :
-         {rows::IdOfName(name), kReferringBody, kReceivingBody, std::string_view("p-eva"),
-          std::string_view("p-raul"), std::string_view("TRAFFICKING")}) {
+         {rows::IdOfName(name), kReferringBody, kReceivingBody, std::string_view("actors/evaxxxxxxxxxxxxx"),
+          std::string_view("actors/raulxxxxxxxxxxxx"), std::string_view("TRAFFICKING")}) {
       EXPECT_THAT(text, Not(HasSubstr(std::string(word))));
     }
   }
@@ -473,7 +477,8 @@ TEST_F(ProtectedTest, TheLogIsToldThatSomethingHappenedAndNotToWhom) {
   EXPECT_EQ(events[0].revision(), 1);
   EXPECT_EQ(events[1].revision(), 2);
   // Who knows its name can prove who looked.
-  EXPECT_EQ(events[2].commitments().at("actor"), rpc::SealedActor(name, kReceivingBody, "p-raul"));
+  EXPECT_EQ(events[2].commitments().at("actor"),
+            rpc::SealedActor(name, kReceivingBody, "actors/raulxxxxxxxxxxxx"));
   const std::string log = rig.EndLog();
   EXPECT_THAT(log, Not(HasSubstr(std::string(rows::IdOfName(name)))));
   EXPECT_THAT(log, Not(HasSubstr("TRAFFICKING")));
@@ -483,9 +488,10 @@ TEST_F(ProtectedTest, ItsReadersTakeItThroughItsWholeCourse) {
   const std::string name = Protected();
   const v1::Referral shown = Must(Get(referring_caseworker, name));
   EXPECT_EQ(shown.protection().ground(), v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
-  EXPECT_THAT(shown.protection().referring_readers(), ElementsAre("p-eva"));
+  EXPECT_THAT(shown.protection().referring_readers(), ElementsAre("actors/evaxxxxxxxxxxxxx"));
   EXPECT_THAT(shown.protection().receiving_readers(), IsEmpty()) << "of the other side";
-  EXPECT_THAT(Must(Get(receiving_caseworker, name)).protection().receiving_readers(), ElementsAre("p-raul"));
+  EXPECT_THAT(Must(Get(receiving_caseworker, name)).protection().receiving_readers(),
+              ElementsAre("actors/raulxxxxxxxxxxxx"));
   EXPECT_EQ(shown.coordinating_body(), "") << "nobody watches over it by lists";
 
   Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
@@ -528,11 +534,11 @@ TEST_F(ProtectedTest, WithoutReadersItComesToTheOfficersWhoNameThemAndReadNothin
 
   Must(Do(receiving_safeguarding, &Stub::ClaimReferral, On<v1::ClaimReferralRequest>(name)));
   EXPECT_THAT(Must(Get(receiving_safeguarding, name)).protection().receiving_readers(),
-              ElementsAre("p-teresa"));
-  Must(Assign(receiving_safeguarding, name, {"p-raul", "p-teresa"}));
+              ElementsAre("actors/teresaxxxxxxxxxx"));
+  Must(Assign(receiving_safeguarding, name, {"actors/raulxxxxxxxxxxxx", "actors/teresaxxxxxxxxxx"}));
   EXPECT_EQ(Must(Get(receiving_caseworker, name)).persons_size(), 1);
   EXPECT_EQ(Must(Do(receiving_safeguarding, &Stub::DiscloseReferral, screening)).sections_size(), 1);
-  Must(Assign(receiving_safeguarding, name, {"p-raul"}));
+  Must(Assign(receiving_safeguarding, name, {"actors/raulxxxxxxxxxxxx"}));
   EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), IsEmpty());
   EXPECT_EQ(Get(receiving_safeguarding, name).status().code(), absl::StatusCode::kNotFound);
 }
@@ -560,9 +566,10 @@ TEST_F(ProtectedTest, SilenceComesToReadersAndToOfficersOfTheSilentSideAndToNobo
   EXPECT_THAT(Box(receiving_safeguarding, v1::BOX_INBOX), ElementsAre(name));
   EXPECT_THAT(Box(referring_safeguarding, v1::BOX_SILENCE), IsEmpty());
   // One who is a reader as well sees it once.
-  const std::string officer = rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer}, {}, "p-raul");
+  const std::string officer =
+      rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer}, {}, "actors/raulxxxxxxxxxxxx");
   EXPECT_THAT(Box(officer, v1::BOX_INBOX), ElementsAre(name));
-  Must(Assign(receiving_safeguarding, name, {"p-new"}));
+  Must(Assign(receiving_safeguarding, name, {"actors/newxxxxxxxxxxxxx"}));
 
   run_for(absl::Hours(24 * 14) + absl::Minutes(8));
   ASSERT_EQ(Record(name).state(), kLapsed);
@@ -615,7 +622,7 @@ TEST_F(ProtectedTest, WhatHasLostItsReadersComesToTheOfficersInTheEnd) {
 TEST_F(ProtectedTest, WhatIsThereIsTakenOutOfEveryListWhenItIsProtected) {
   const std::string name = Requested();
   auto assign = On<v1::AssignReferralRequest>(name);
-  assign.set_assignee("p-raul");
+  assign.set_assignee("actors/raulxxxxxxxxxxxx");
   Must(Do(receiver, &Stub::AssignReferral, assign));
   Must(Do(referrer, &Stub::RecordRightsRequest, Right(name, v1::RIGHT_KIND_OBJECTION)));
   auto waitlist = On<v1::WaitlistReferralRequest>(name);
@@ -648,7 +655,8 @@ TEST_F(ProtectedTest, WhatIsThereIsTakenOutOfEveryListWhenItIsProtected) {
   }
   // Whoever protects it, and whoever had it on the other side, read it.
   EXPECT_EQ(Must(Get(referring_caseworker, name)).protection().ground(), v1::PROTECTION_GROUND_PERSECUTION);
-  EXPECT_EQ(Must(Get(receiving_caseworker, name)).protection().receiving_readers(0), "p-raul");
+  EXPECT_EQ(Must(Get(receiving_caseworker, name)).protection().receiving_readers(0),
+            "actors/raulxxxxxxxxxxxx");
   // The log's revisions of the sealed name begin at one.
   int64_t sealed = 0;
   for (const auto& event : rig.Events()) {
@@ -682,7 +690,7 @@ TEST_F(ProtectedTest, WhatOthersKnowByALinkOrAPlaceIsNotProtectedBelatedly) {
   EXPECT_EQ(ReasonOf(Assign(referrer, began, {}, v1::PROTECTION_GROUND_SHELTER)), "PROTECTED_IS_UNLINKED");
   path.set_referral(shelter);
   EXPECT_EQ(ReasonOf(Do(referring_caseworker, &PathStub::CreatePath, path)), "PROTECTED_IS_UNLINKED");
-  EXPECT_EQ(ReasonOf(Assign(referrer, Requested(), {"p-eva"})), "INVALID_FIELD")
+  EXPECT_EQ(ReasonOf(Assign(referrer, Requested(), {"actors/evaxxxxxxxxxxxxx"})), "INVALID_FIELD")
       << "readers of nothing protected";
 }
 
@@ -748,16 +756,48 @@ TEST_F(ProtectedTest, WhoIsNextOnAListIsNotNamedOnceItIsProtected) {
   EXPECT_THAT(history(receiving_caseworker), HasSubstr(next)) << "who reads it, too";
 }
 
+TEST_F(ProtectedTest, WhoIsToReadItSaysHerselfHowSheIsNamed) {
+  const std::string luz = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {}, "actors/luzxxxxxxxxxxxxx");
+  const std::string actor = Must(Do(luz, &Stub::GetMyself, v1::GetMyselfRequest())).actor();
+  EXPECT_EQ(actor, "actors/luzxxxxxxxxxxxxx");
+  const std::string name = Protected({actor});
+  EXPECT_EQ(Must(Get(luz, name)).protection().receiving_readers(0), actor);
+  EXPECT_EQ(ReasonOf(Get(receiving_caseworker, name)), "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Get(receiving_safeguarding, name)), "NOT_FOUND") << "its side has a reader";
+}
+
+// A letter too few, and nobody would ever read it.
+TEST_F(ProtectedTest, WhoIsNamedWronglyIsRefusedAndNothingIsSent) {
+  const std::string wrong = "actors/luzxxxxxxxxxxxx";
+  const auto before = rig.Dump();
+  for (const auto& request : {NewProtected({wrong}), NewProtected({"actors/raulxxxxxxxxxxxx", "Luz"})}) {
+    const auto sent = Do(referring_caseworker, &Stub::SubmitReferral, request);
+    EXPECT_EQ(ReasonOf(sent), "INVALID_FIELD");
+    v1::CreateReferralRequest draft;
+    *draft.mutable_referral() = request.referral();
+    EXPECT_EQ(ReasonOf(Do(referring_caseworker, &Stub::CreateReferral, draft)), "INVALID_FIELD");
+  }
+  EXPECT_TRUE(rig.Dump() == before);
+  const std::string name = Protected();
+  const auto sent = rig.Dump();
+  EXPECT_EQ(ReasonOf(Assign(receiving_caseworker, name, {"actors/raulxxxxxxxxxxxx", wrong})),
+            "INVALID_FIELD");
+  auto assign = On<v1::AssignReferralRequest>(name);
+  assign.set_assignee(wrong);
+  EXPECT_EQ(ReasonOf(Do(receiving_caseworker, &Stub::AssignReferral, assign)), "INVALID_FIELD");
+  EXPECT_TRUE(rig.Dump() == sent);
+}
+
 TEST_F(ProtectedTest, WhereItGoesOnItStaysProtectedAndTheWayThereIsNotShown) {
   const std::string name = Protected();
   auto propose = On<v1::ProposeForwardRequest>(name);
   propose.set_body(std::string(kThirdBody));
   Must(Do(receiving_caseworker, &Stub::ProposeForward, propose));
   auto confirm = ToBody<v1::ConfirmForwardRequest>(name, kThirdBody);
-  confirm.add_readers("p-luz");
+  confirm.add_readers("actors/luzxxxxxxxxxxxxx");
   const std::string linked = Must(Do(referring_caseworker, &Stub::ConfirmForward, confirm)).forwarded_to();
   ASSERT_NE(linked, "");
-  const std::string luz = rig.TokenOf(kThirdBody, {Role::kCaseworker}, {}, "p-luz");
+  const std::string luz = rig.TokenOf(kThirdBody, {Role::kCaseworker}, {}, "actors/luzxxxxxxxxxxxxx");
   const v1::Referral there = Must(Get(luz, linked));
   EXPECT_EQ(there.protection().ground(), v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
   EXPECT_EQ(there.forwarded_from(), "");

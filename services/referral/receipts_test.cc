@@ -357,7 +357,7 @@ TEST_F(ReceiptsTest, WhoOnlyNamesItsReadersHasNotBeenGivenIt) {
   request.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
   const std::string name = Must(Do(referring_caseworker, &Stub::SubmitReferral, request)).name();
   auto assign = On<v1::AssignReferralRequest>(name);
-  assign.add_readers("p-raul");
+  assign.add_readers("actors/raulxxxxxxxxxxxx");
   Must(Do(receiving_safeguarding, &Stub::AssignReferral, assign));
   EXPECT_THAT(KindsIn(Must(Get(referring_caseworker, name))), ElementsAre("RECEIVED"));
   Must(Get(receiving_caseworker, name));

@@ -33,8 +33,8 @@ constexpr std::string_view kRightDate = "1990-04-05";
 class RectificationTest : public ::testing::Test, protected ReferralRig {
  protected:
   RectificationTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {
-    receiving_officer =
-        rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {}, "p-both");
+    receiving_officer = rig.TokenOf(kReceivingBody, {Role::kSupervisor, Role::kSafeguardingOfficer}, {},
+                                    "actors/bothxxxxxxxxxxxx");
   }
 
   std::string Referred(int persons = 1) {
@@ -509,7 +509,7 @@ TEST_F(RectificationTest, KeysAreRenewedAfterItAsBefore) {
   rig.clock().Advance(absl::Hours(24 * 31));
   ASSERT_TRUE(key_provider.Rotate(rig.clock().Now()).ok());
   ASSERT_TRUE(RenewKeys(rig.store(), sealing, rig.clock().Now()).ok());
-  const std::string later = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
+  const std::string later = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "actors/anaxxxxxxxxxxxxx");
   EXPECT_EQ(NameAt(later, name), kRightName);
   EXPECT_EQ(Found(later, kRightName, kRightDate), 1);
 }

@@ -350,6 +350,8 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
         [](auto& request, const std::string&) { request.set_own_reference("none"); });
     AddRead<v1::ListReceiptKeysRequest, v1::ListReceiptKeysResponse>(
         "ListReceiptKeys", Who::kAnybody, &Stub::ListReceiptKeys, [](auto&, const std::string&) {});
+    AddRead<v1::GetMyselfRequest, v1::Myself>("GetMyself", Who::kAnybody, &Stub::GetMyself,
+                                              [](auto&, const std::string&) {});
     methods_.push_back(
         {"WatchReferrals", Who::kOwnBody, [this](const std::string& token, const std::string&) {
            grpc::ClientContext context;
@@ -370,7 +372,7 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
   std::string Referral() {
     const std::string name = Requested();
     auto assign = On<v1::AssignReferralRequest>(name);
-    assign.set_assignee("p-assigned");
+    assign.set_assignee("actors/assignedxxxxxxxx");
     Must(Do(referrer, &Stub::AssignReferral, assign));
     Must(Do(receiver, &Stub::AssignReferral, assign));
     auto note = On<v1::AddNoteRequest>(name);
@@ -393,7 +395,7 @@ class AuthorityTest : public ::testing::Test, protected ReferralRig {
     if (part == Part::kReferringOther) units = {std::string(kOtherReferringUnit)};
     if (part == Part::kReceivingOther) units = {std::string(kOtherReceivingUnit)};
     const bool assigned = part == Part::kReferringAssignee || part == Part::kReceivingAssignee;
-    return rig.TokenOf(body, {role}, units, assigned ? "p-assigned" : "p-plain");
+    return rig.TokenOf(body, {role}, units, assigned ? "actors/assignedxxxxxxxx" : "actors/plainxxxxxxxxxxx");
   }
 
   static Answer AnswerOf(const absl::Status& status) {
@@ -457,7 +459,7 @@ TEST_F(AuthorityTest, WithoutATokenOrWithABadOneNothingIsAnswered) {
   const std::string name = Referral();
   const size_t events = rig.Events().size();
   const std::string expired =
-      rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-late", rig.clock().Now());
+      rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "actors/latexxxxxxxxxxxx", rig.clock().Now());
   for (const Method& method : methods_) {
     for (const std::string& token : {std::string("no-such-token"), std::string(), expired}) {
       EXPECT_EQ(method.call(token, name).code(), absl::StatusCode::kUnauthenticated) << method.name;
@@ -517,7 +519,7 @@ TEST_F(AuthorityTest, AProtectedReferralLooksJustLikeOneThatDoesNotExist) {
   v1::SubmitReferralRequest request = NewReferral();
   v1::Protection& protection = *request.mutable_referral()->mutable_protection();
   protection.set_ground(v1::PROTECTION_GROUND_SHELTER);
-  protection.add_receiving_readers("p-raul");
+  protection.add_receiving_readers("actors/raulxxxxxxxxxxxx");
   const std::string name = Must(Do(referring_caseworker, &Stub::SubmitReferral, request)).name();
   auto note = On<v1::AddNoteRequest>(name);
   note.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
@@ -581,19 +583,20 @@ TEST_F(AuthorityTest, ACaseworkerActsForTheUnitsSheIsAMemberOf) {
 
 TEST_F(AuthorityTest, AnAssignmentOpensTheCaseAndItsEndClosesIt) {
   const std::string name = Requested();
-  const std::string helper =
-      rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kOtherReceivingUnit)}, "p-helper");
+  const std::string helper = rig.TokenOf(kReceivingBody, {Role::kCaseworker},
+                                         {std::string(kOtherReceivingUnit)}, "actors/helperxxxxxxxxxx");
   EXPECT_EQ(Get(helper, name).status().code(), absl::StatusCode::kPermissionDenied);
   auto assign = On<v1::AssignReferralRequest>(name);
-  assign.set_assignee("p-helper");
+  assign.set_assignee("actors/helperxxxxxxxxxx");
   Must(Do(receiver, &Stub::AssignReferral, assign));
-  EXPECT_EQ(Must(Get(helper, name)).receiving().assignee(), "p-helper");
+  EXPECT_EQ(Must(Get(helper, name)).receiving().assignee(), "actors/helperxxxxxxxxxx");
   EXPECT_EQ(Must(Get(referrer, name)).receiving().assignee(), "") << "shown to its own side only";
   Must(Do(receiver, &Stub::AssignReferral, On<v1::AssignReferralRequest>(name)));
   EXPECT_EQ(Get(helper, name).status().code(), absl::StatusCode::kPermissionDenied);
   // The same pseudonym of another body is another person.
   Must(Do(receiver, &Stub::AssignReferral, assign));
-  const std::string namesake = rig.TokenOf(kReferringBody, {Role::kCaseworker}, {}, "p-helper");
+  const std::string namesake =
+      rig.TokenOf(kReferringBody, {Role::kCaseworker}, {}, "actors/helperxxxxxxxxxx");
   EXPECT_EQ(Get(namesake, name).status().code(), absl::StatusCode::kPermissionDenied);
 }
 

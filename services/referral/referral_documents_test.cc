@@ -219,7 +219,7 @@ TEST_F(DocumentsTest, OfAProtectedReferralItsReadersAloneSeeThem) {
   EXPECT_THAT(Required(Must(Get(receiving_safeguarding, sent.name()))), IsEmpty()) << "she names its readers";
   EXPECT_EQ(ReasonOf(Get(receiver, sent.name())), "NOT_FOUND");
   auto assign = On<v1::AssignReferralRequest>(sent.name());
-  assign.add_readers("p-raul");
+  assign.add_readers("actors/raulxxxxxxxxxxxx");
   Must(Do(receiving_safeguarding, &Stub::AssignReferral, assign));
   EXPECT_THAT(Required(Must(Get(receiving_caseworker, sent.name()))), ElementsAre(kPassport, kResidence));
   EXPECT_THAT(Opened(receiving_caseworker, sent.name()), SizeIs(1));

@@ -43,8 +43,7 @@ inline constexpr size_t kMaxDocumentCharacters = 300;
 inline constexpr int kMaxRequiredDocuments = 30;  // as in the directory
 inline constexpr size_t kMaxRequiredDocumentBytes = 16 * 1024;
 
-// Pseudonyms, zones, cursors.
-inline constexpr size_t kMaxActorCharacters = 128;
+// Zones, cursors.
 inline constexpr size_t kMaxZoneBytes = 64;
 inline constexpr size_t kMaxCursorBytes = 256;
 inline constexpr size_t kMaxPageTokenBytes = 8 * 1024;

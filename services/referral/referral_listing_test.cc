@@ -35,10 +35,11 @@ using ::testing::SizeIs;
 class ListingTest : public ::testing::Test, protected ReferralRig {
  protected:
   ListingTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {
-    other_caseworker_ =
-        rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kOtherReceivingUnit)}, "p-otra");
+    other_caseworker_ = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {std::string(kOtherReceivingUnit)},
+                                    "actors/otraxxxxxxxxxxxx");
     both_units_ = rig.TokenOf(kReceivingBody, {Role::kCaseworker},
-                              {std::string(kReceivingUnit), std::string(kOtherReceivingUnit)}, "p-ambas");
+                              {std::string(kReceivingUnit), std::string(kOtherReceivingUnit)},
+                              "actors/ambasxxxxxxxxxxx");
   }
 
   template <typename Range>
@@ -86,7 +87,8 @@ class ListingTest : public ::testing::Test, protected ReferralRig {
       }
       case 4: {
         auto assign = On<v1::AssignReferralRequest>(name);
-        static const std::vector<std::string> kPeople = {"p-raul", "p-otra", "p-ambas", ""};
+        static const std::vector<std::string> kPeople = {"actors/raulxxxxxxxxxxxx", "actors/otraxxxxxxxxxxxx",
+                                                         "actors/ambasxxxxxxxxxxx", ""};
         static const std::vector<std::string> kUnits = {std::string(kReceivingUnit),
                                                         std::string(kOtherReceivingUnit), ""};
         assign.set_assignee(OneOf(kPeople));
@@ -116,7 +118,7 @@ class ListingTest : public ::testing::Test, protected ReferralRig {
       }
       case 10: {
         auto assign = On<v1::AssignReferralRequest>(name);
-        assign.set_assignee("p-eva");
+        assign.set_assignee("actors/evaxxxxxxxxxxxxx");
         return Try(referrer, &Stub::AssignReferral, assign);
       }
       case 11: {
@@ -234,11 +236,12 @@ TEST_F(ListingTest, PagesOfEverySizeTogetherAreTheModel) {
   inbox.set_box(v1::BOX_INBOX);
   EXPECT_EQ(List(receiving_caseworker, inbox, 7),
             Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), [](const v1::Side& side) {
-              return side.unit() == kReceivingUnit || side.assignee() == "p-raul";
+              return side.unit() == kReceivingUnit || side.assignee() == "actors/raulxxxxxxxxxxxx";
             }));
   EXPECT_EQ(List(both_units_, inbox, 7),
-            Model(v1::BOX_INBOX, kReceivingBody, NotEnds(),
-                  [](const v1::Side& side) { return !side.unit().empty() || side.assignee() == "p-ambas"; }));
+            Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), [](const v1::Side& side) {
+              return !side.unit().empty() || side.assignee() == "actors/ambasxxxxxxxxxxx";
+            }));
   inbox.set_unit(std::string(kOtherReceivingUnit));
   const auto in_other = [](const v1::Side& side) { return side.unit() == kOtherReceivingUnit; };
   EXPECT_EQ(List(receiver, inbox, 7), Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), in_other));
@@ -247,26 +250,27 @@ TEST_F(ListingTest, PagesOfEverySizeTogetherAreTheModel) {
             absl::StatusCode::kPermissionDenied);
   inbox.clear_unit();
   inbox.set_assigned_to_me(true);
-  for (const auto& [token, actor] : std::map<std::string, std::string>{{receiving_caseworker, "p-raul"},
-                                                                       {other_caseworker_, "p-otra"},
-                                                                       {both_units_, "p-ambas"},
-                                                                       {receiver, "p-luis"}}) {
+  for (const auto& [token, actor] :
+       std::map<std::string, std::string>{{receiving_caseworker, "actors/raulxxxxxxxxxxxx"},
+                                          {other_caseworker_, "actors/otraxxxxxxxxxxxx"},
+                                          {both_units_, "actors/ambasxxxxxxxxxxx"},
+                                          {receiver, "actors/luisxxxxxxxxxxxx"}}) {
     const auto mine = [&actor = actor](const v1::Side& side) { return side.assignee() == actor; };
     const auto expected = Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), mine);
     EXPECT_EQ(List(token, inbox, 7), expected) << actor;
-    EXPECT_EQ(expected.empty(), actor == "p-luis");
+    EXPECT_EQ(expected.empty(), actor == "actors/luisxxxxxxxxxxxx");
   }
   // Both: what is assigned to her within that unit, a member of it or not.
   for (const auto& unit : {kReceivingUnit, kOtherReceivingUnit}) {
     inbox.set_unit(std::string(unit));
-    for (const auto& [token, actor] :
-         std::map<std::string, std::string>{{both_units_, "p-ambas"}, {receiving_caseworker, "p-raul"}}) {
+    for (const auto& [token, actor] : std::map<std::string, std::string>{
+             {both_units_, "actors/ambasxxxxxxxxxxx"}, {receiving_caseworker, "actors/raulxxxxxxxxxxxx"}}) {
       const auto mine_there = [&actor = actor, unit](const v1::Side& side) {
         return side.assignee() == actor && side.unit() == unit;
       };
       const auto expected = Model(v1::BOX_INBOX, kReceivingBody, NotEnds(), mine_there);
       EXPECT_EQ(List(token, inbox, 7), expected) << actor << " in " << unit;
-      EXPECT_TRUE(actor == "p-raul" || !expected.empty()) << actor << " in " << unit;
+      EXPECT_TRUE(actor == "actors/raulxxxxxxxxxxxx" || !expected.empty()) << actor << " in " << unit;
     }
   }
   v1::ListReferralsRequest none;
@@ -361,22 +365,22 @@ TEST_F(ListingTest, APageTokenIsGoodForItsCallerMethodAndQueryAlone) {
 TEST_F(ListingTest, ALineShowsEachSideItsOwnAssigneeAndBeforeAcceptanceNoNumberOfPersons) {
   const std::string name = Requested(2);
   auto assign = On<v1::AssignReferralRequest>(name);
-  assign.set_assignee("p-raul");
+  assign.set_assignee("actors/raulxxxxxxxxxxxx");
   Must(Do(receiver, &Stub::AssignReferral, assign));
-  assign.set_assignee("p-eva");
+  assign.set_assignee("actors/evaxxxxxxxxxxxxx");
   assign.clear_request_id();
   Must(Do(referrer, &Stub::AssignReferral, assign));
   v1::ListReferralsRequest request;
   request.set_box(v1::BOX_INBOX);
   const auto inbox = Must(Do(receiver, &Stub::ListReferrals, request));
   ASSERT_THAT(inbox.referrals(), SizeIs(1));
-  EXPECT_EQ(inbox.referrals(0).receiving().assignee(), "p-raul");
+  EXPECT_EQ(inbox.referrals(0).receiving().assignee(), "actors/raulxxxxxxxxxxxx");
   EXPECT_EQ(inbox.referrals(0).referring().assignee(), "");
   EXPECT_EQ(inbox.referrals(0).etag(), Must(Get(receiver, name)).etag());
   request.set_box(v1::BOX_OUTBOX);
   const auto outbox = Must(Do(referrer, &Stub::ListReferrals, request));
   EXPECT_EQ(outbox.referrals(0).receiving().assignee(), "");
-  EXPECT_EQ(outbox.referrals(0).referring().assignee(), "p-eva");
+  EXPECT_EQ(outbox.referrals(0).referring().assignee(), "actors/evaxxxxxxxxxxxxx");
   EXPECT_EQ(outbox.referrals(0).person_count(), 2);
 }
 
@@ -581,8 +585,8 @@ TEST_F(WatchTest, HundredsOfChangesComeInOrderWithoutGaps) {
 }
 
 TEST_F(WatchTest, AWatchEndsWithItsToken) {
-  const std::string token =
-      rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-short", rig.clock().Now() + absl::Seconds(20));
+  const std::string token = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "actors/shortxxxxxxxxxxx",
+                                        rig.clock().Now() + absl::Seconds(20));
   Requested();
   Stream& stream = Open(token, "0");
   stream.Next();

@@ -231,6 +231,12 @@ inline constexpr policy::MethodRule kListReceiptKeys = {
     .method = "ListReceiptKeys",
     .mutation = false,
     .grants = {policy::Grant{policy_internal::kEveryRole, {policy::Relation::kAnyone}}}};
+// Who the caller is: whoever may call anything.
+inline constexpr policy::MethodRule kGetMyself = {
+    .service = policy_internal::kService,
+    .method = "GetMyself",
+    .mutation = false,
+    .grants = {policy::Grant{policy_internal::kEveryRole, {policy::Relation::kAnyone}}}};
 // No method: that a referral was shown to the body that it came to.
 inline constexpr policy::MethodRule kReceipts = policy_internal::BySystem("(receipts)");
 
@@ -292,6 +298,7 @@ inline constexpr auto kMethodRules = std::to_array<const policy::MethodRule*>({
     &kListRetention,
     &kListRetentionReports,
     &kListReceiptKeys,
+    &kGetMyself,
     &kListParts,
     &kDetachReferral,
     &kVoidEntry,

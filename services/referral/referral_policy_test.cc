@@ -89,6 +89,7 @@ const std::map<std::string, std::string>& Expected() {
       {"ListRetention", "own supervisor"},
       {"ListRetentionReports", "own supervisor"},
       {"ListReceiptKeys", "anybody"},
+      {"GetMyself", "anybody"},
   };
   return *expected;
 }
@@ -157,9 +158,10 @@ TEST(Policy, ManyRolesAllowWhatOneOfThemDoes) {
 
 TEST(Policy, ChangesNeedARequestId) {
   const std::set<std::string_view> reads = {
-      "GetReferral",  "ListReferralHistory", "ListReferrals",        "WatchReferrals",   "FindByOwnReference",
-      "ListNotes",    "DiscloseReferral",    "DiscloseNotes",        "GetRightsRequest", "ListRightsRequests",
-      "ExportPerson", "ListRetention",       "ListRetentionReports", "ListReceiptKeys",  "ListParts"};
+      "GetReferral",          "ListReferralHistory", "ListReferrals",    "WatchReferrals",
+      "FindByOwnReference",   "ListNotes",           "DiscloseReferral", "DiscloseNotes",
+      "GetRightsRequest",     "ListRightsRequests",  "ExportPerson",     "ListRetention",
+      "ListRetentionReports", "ListReceiptKeys",     "ListParts",        "GetMyself"};
   for (const policy::MethodRule* rule : kMethodRules) {
     EXPECT_EQ(rule->mutation, !reads.contains(rule->method)) << rule->method;
   }

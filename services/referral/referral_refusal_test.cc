@@ -374,9 +374,9 @@ TEST_F(RefusalTest, TextsAndTimesOfCommands) {
   accept.mutable_appointment()->set_zone("madrid");
   Refused(receiver, &Stub::AcceptReferral, accept, "appointment.zone");
   auto assign = On<v1::AssignReferralRequest>(name);
-  assign.set_assignee(Long(129));
+  assign.set_assignee("actors/raul");
   Refused(receiver, &Stub::AssignReferral, assign, "assignee");
-  assign.set_assignee("p-raul");
+  assign.set_assignee("actors/raulxxxxxxxxxxxx");
   assign.set_unit(std::string(kReferringUnit));
   Refused(receiver, &Stub::AssignReferral, assign, "unit");
   v1::UpdateReferralRequest update;

@@ -138,15 +138,19 @@ ReferralRig::ReferralRig(RigOptions options)
   statistics_stub = v1::StatisticsService::NewStub(rig.channel());
   succession_stub = v1::SuccessionService::NewStub(rig.channel());
   path_stub = v1::PathService::NewStub(rig.channel());
-  referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
-  receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
-  coordinator = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
-  third = rig.TokenOf(kThirdBody, {Role::kSupervisor}, {}, "p-carmen");
-  fourth = rig.TokenOf(kFourthBody, {Role::kSupervisor}, {}, "p-jorge");
-  referring_caseworker = rig.TokenOf(kReferringBody, {Role::kCaseworker}, {Text(kReferringUnit)}, "p-eva");
-  receiving_caseworker = rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {Text(kReceivingUnit)}, "p-raul");
-  referring_safeguarding = rig.TokenOf(kReferringBody, {Role::kSafeguardingOfficer}, {}, "p-sonia");
-  receiving_safeguarding = rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer}, {}, "p-teresa");
+  referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "actors/anaxxxxxxxxxxxxx");
+  receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "actors/luisxxxxxxxxxxxx");
+  coordinator = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "actors/martaxxxxxxxxxxx");
+  third = rig.TokenOf(kThirdBody, {Role::kSupervisor}, {}, "actors/carmenxxxxxxxxxx");
+  fourth = rig.TokenOf(kFourthBody, {Role::kSupervisor}, {}, "actors/jorgexxxxxxxxxxx");
+  referring_caseworker =
+      rig.TokenOf(kReferringBody, {Role::kCaseworker}, {Text(kReferringUnit)}, "actors/evaxxxxxxxxxxxxx");
+  receiving_caseworker =
+      rig.TokenOf(kReceivingBody, {Role::kCaseworker}, {Text(kReceivingUnit)}, "actors/raulxxxxxxxxxxxx");
+  referring_safeguarding =
+      rig.TokenOf(kReferringBody, {Role::kSafeguardingOfficer}, {}, "actors/soniaxxxxxxxxxxx");
+  receiving_safeguarding =
+      rig.TokenOf(kReceivingBody, {Role::kSafeguardingOfficer}, {}, "actors/teresaxxxxxxxxxx");
 }
 
 ReferralChange& ReferralRig::change() {

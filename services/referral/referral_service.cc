@@ -341,6 +341,16 @@ ReferralService::Reactor* ReferralService::ListReceiptKeys(Context* context,
       });
 }
 
+ReferralService::Reactor* ReferralService::GetMyself(Context* context, const v1::GetMyselfRequest* request,
+                                                     v1::Myself* response) {
+  return rpc::Query(env_, context, kGetMyself, kValidate, *request,
+                    [response](const Call& call, const store::Reader&) -> absl::Status {
+                      WAYPOST_RETURN_IF_ERROR(call.Authorize({Relation::kAnyone}, "yourself").status());
+                      *response = ToMyself(*call.caller);
+                      return absl::OkStatus();
+                    });
+}
+
 ReferralService::Reactor* ReferralService::ListReferrals(Context* context,
                                                          const v1::ListReferralsRequest* request,
                                                          v1::ListReferralsResponse* response) {

@@ -39,6 +39,7 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   Reactor* ListNotes(Context*, const v1::ListNotesRequest*, v1::ListNotesResponse*) override;
   Reactor* ListReceiptKeys(Context*, const v1::ListReceiptKeysRequest*,
                            v1::ListReceiptKeysResponse*) override;
+  Reactor* GetMyself(Context*, const v1::GetMyselfRequest*, v1::Myself*) override;
   Reactor* ListParts(Context*, const v1::ListPartsRequest*, v1::ListPartsResponse*) override;
   Reactor* FindByOwnReference(Context*, const v1::FindByOwnReferenceRequest*,
                               v1::FindByOwnReferenceResponse*) override;

@@ -164,11 +164,27 @@ TEST_F(ReferralServiceTest, TheHistoryNamesBodiesAndShowsPseudonymsToTheirOwnBod
   EXPECT_THAT(history.next_page_token(), IsEmpty());
   EXPECT_EQ(history.entries(0).event(), "SUBMIT");
   EXPECT_EQ(history.entries(0).body(), kReferringBody);
-  EXPECT_EQ(history.entries(0).actor(), "p-ana");
+  EXPECT_EQ(history.entries(0).actor(), "actors/anaxxxxxxxxxxxxx");
   EXPECT_EQ(history.entries(1).event(), "ACCEPT");
   EXPECT_EQ(history.entries(1).body(), kReceivingBody);
   EXPECT_EQ(history.entries(1).actor(), "");
   EXPECT_EQ(history.entries(2).state(), kInProgress);
+}
+
+TEST_F(ReferralServiceTest, TellsACallerWhoSheIs) {
+  const absl::Time until = rig.clock().Now() + absl::Minutes(10);
+  const std::string token =
+      rig.TokenOf(kReceivingBody, {policy::Role::kSupervisor, policy::Role::kCaseworker},
+                  {std::string(kReceivingUnit)}, "actors/luzxxxxxxxxxxxxx", until);
+  const v1::Myself luz = Must(Do(token, &Stub::GetMyself, v1::GetMyselfRequest()));
+  EXPECT_EQ(luz.body(), kReceivingBody);
+  EXPECT_EQ(luz.actor(), "actors/luzxxxxxxxxxxxxx");
+  EXPECT_THAT(luz.roles(), ElementsAre("caseworker", "supervisor"));
+  EXPECT_THAT(luz.units(), ElementsAre(kReceivingUnit));
+  EXPECT_EQ(api::FromTimestamp(luz.expire_time()), until);
+  const v1::Myself endless = Must(Do(referrer, &Stub::GetMyself, v1::GetMyselfRequest()));
+  EXPECT_EQ(endless.actor(), "actors/anaxxxxxxxxxxxxx");
+  EXPECT_FALSE(endless.has_expire_time());
 }
 
 TEST_F(ReferralServiceTest, HistoryAndNotesGoPageByPage) {
@@ -214,7 +230,7 @@ TEST_F(ReferralServiceTest, AnEventNamesItsPartiesAndCommitsToWhatItDisclosed) {
   const event::v1::Event& event = events[0];
   EXPECT_EQ(event.service(), "referral");
   EXPECT_EQ(event.body(), kReferringBody);
-  EXPECT_EQ(event.actor(), "p-ana");
+  EXPECT_EQ(event.actor(), "actors/anaxxxxxxxxxxxxx");
   EXPECT_EQ(event.role(), "supervisor");
   EXPECT_EQ(event.state(), "REQUESTED");
   EXPECT_THAT(event.event_id(), SizeIs(16));
@@ -597,7 +613,7 @@ TEST_F(ReferralServiceTest, ALookIsRecordedWithItsPurposeBeforeItIsServed) {
   EXPECT_EQ(events.back().kind(), event::v1::Event::KIND_ACCESS);
   EXPECT_EQ(events.back().type(), "referral.disclosed");
   EXPECT_EQ(events.back().purpose(), "PURPOSE_ANSWER_RIGHTS_REQUEST");
-  EXPECT_EQ(events.back().actor(), "p-raul");
+  EXPECT_EQ(events.back().actor(), "actors/raulxxxxxxxxxxxx");
   EXPECT_EQ(events.back().revision(), Record(name).revision());
   ExpectNothingInTheClear();
 
@@ -891,8 +907,8 @@ TEST_F(ReferralServiceTest, ADeclineCanSuggestABodyWhichIsNotToldOfIt) {
     EXPECT_EQ(seen.decline().suggested_body(), kThirdBody);
     EXPECT_EQ(seen.decline().reason(), v1::DECLINE_REASON_NO_CAPACITY);
   }
-  const std::string other_unit =
-      rig.TokenOf(kReceivingBody, {policy::Role::kCaseworker}, {std::string(kOtherReceivingUnit)}, "p-other");
+  const std::string other_unit = rig.TokenOf(kReceivingBody, {policy::Role::kCaseworker},
+                                             {std::string(kOtherReceivingUnit)}, "actors/otherxxxxxxxxxxx");
   EXPECT_EQ(ReasonOf(Get(other_unit, name)), "NOT_ALLOWED");
   EXPECT_EQ(ReasonOf(Get(third, name)), "NOT_FOUND");
   EXPECT_EQ(ReasonOf(Get(fourth, name)), "NOT_FOUND");
@@ -973,7 +989,8 @@ TEST_F(ReferralServiceTest, AReferralIsNotReopenedTowardsABodyThatIsNotActive) {
 }
 
 TEST_F(ReferralServiceTest, ABodyThatTheDirectoryDoesNotKnowSendsNothing) {
-  const std::string stranger = rig.TokenOf("bodies/xx-unknown", {policy::Role::kSupervisor}, {}, "p-nobody");
+  const std::string stranger =
+      rig.TokenOf("bodies/xx-unknown", {policy::Role::kSupervisor}, {}, "actors/nobodyxxxxxxxxxx");
   auto request = NewReferral();
   EXPECT_EQ(ReasonOf(Do(stranger, &Stub::SubmitReferral, request)), "BODY_NOT_ACTIVE");
 }
@@ -1020,7 +1037,7 @@ TEST_F(ReferralServiceTest, ABodyCanHaveEveryReferralApprovedByASecondPersonBefo
   EXPECT_EQ(approve(referring_caseworker).status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(approve(receiver).status().code(), absl::StatusCode::kNotFound) << "nobody else's supervisor";
   EXPECT_EQ(Record(name).state(), kDraft);
-  EXPECT_EQ(Must(approve(referrer)).approval().actor(), "p-ana");
+  EXPECT_EQ(Must(approve(referrer)).approval().actor(), "actors/anaxxxxxxxxxxxxx");
   EXPECT_EQ(Must(submit(referring_caseworker)).state(), kRequested);
 
   // Her own draft a supervisor does not approve.

@@ -70,6 +70,7 @@ absl::Status Validate(const v1::GetRightsRequestRequest& request);
 absl::Status Validate(const v1::ListRightsRequestsRequest& request);
 absl::Status Validate(const v1::AnswerRightsRequestRequest& request);
 absl::Status Validate(const v1::ListReceiptKeysRequest& request);
+absl::Status Validate(const v1::GetMyselfRequest& request);
 absl::Status Validate(const v1::ListRetentionRequest& request);
 absl::Status Validate(const v1::ListRetentionReportsRequest& request);
 absl::Status Validate(const v1::ExportPersonRequest& request);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -171,7 +172,7 @@ void AddWorking(std::vector<Sample>& samples) {
   Add(reopen, samples);
   auto assign = Named<v1::AssignReferralRequest>();
   assign.set_unit(std::string(testing::kReceivingUnit));
-  assign.set_assignee("p-luis");
+  assign.set_assignee("actors/luisxxxxxxxxxxxx");
   Add(assign, samples);
   auto priority = WithText<v1::ChangePriorityRequest>();
   priority.set_priority(v1::PRIORITY_EMERGENCY);
@@ -227,6 +228,7 @@ void AddReading(std::vector<Sample>& samples) {
   Add(Named<v1::ListReferralHistoryRequest>(), samples);
   Add(Named<v1::ListPartsRequest>(), samples);
   Add(v1::ListReceiptKeysRequest(), samples);
+  Add(v1::GetMyselfRequest(), samples);
   v1::FindByOwnReferenceRequest find;
   find.set_own_reference("EXP-2026/0042");
   Add(find, samples);
@@ -511,6 +513,59 @@ TEST(Validate, AMaskNamesWhatCanBeChanged) {
   request.mutable_update_mask()->clear_paths();
   request.mutable_update_mask()->add_paths("theme");
   EXPECT_THAT(Wrong(request), ElementsAre("sections: are not named in update_mask"));
+}
+
+// Who is named falsely never comes, and of a protected referral nobody else reads it.
+TEST(Validate, PeopleAreNamedByPseudonymsInEveryRequest) {
+  const std::string good = "actors/abcdefghijklmn27";
+  const std::vector<std::string> bad = {"ana",
+                                        "abcdefghijklmn27",
+                                        "actors/abcdefghijklmn2",
+                                        "actors/abcdefghijklmn277",
+                                        "actors/abcdefghijklmn20",
+                                        "actors/Abcdefghijklmn27",
+                                        "ACTORS/abcdefghijklmn27",
+                                        "actors/abcdefghijklmn2 ",
+                                        "actors/service"};
+  // Every field of a request that names somebody, found by its name.
+  const std::set<std::string> fields = {"readers", "referring_readers", "receiving_readers", "assignee"};
+  int tried = 0;
+  const auto refused = [](const Sample& sample, const std::string& field) {
+    const std::vector<std::string> wrong = error::ViolationsOf(sample.validate(*sample.request));
+    return std::any_of(wrong.begin(), wrong.end(), [&field](const std::string& violation) {
+      return violation.find(field) < violation.find(": must be a pseudonym") &&
+             violation.find("`waypost whoami`") != std::string::npos;
+    });
+  };
+  for (const Sample& sample : Samples()) {
+    Message* message = sample.request.get();
+    const FieldDescriptor* referral = message->GetDescriptor()->FindFieldByName("referral");
+    if (referral != nullptr && referral->message_type() == v1::Referral::descriptor()) {
+      auto* made = dynamic_cast<v1::Referral*>(message->GetReflection()->MutableMessage(message, referral));
+      made->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
+      message = made->mutable_protection();
+    }
+    for (const std::string& name : fields) {
+      const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(name);
+      if (field == nullptr) continue;
+      ++tried;
+      const auto set = [&](const std::string& actor) {
+        if (!field->is_repeated()) return message->GetReflection()->SetString(message, field, actor);
+        message->GetReflection()->ClearField(message, field);
+        message->GetReflection()->AddString(message, field, actor);
+      };
+      for (const std::string& actor : bad) {
+        set(actor);
+        EXPECT_TRUE(refused(sample, name)) << sample.name() << " " << name << " " << actor;
+      }
+      set("");
+      EXPECT_EQ(refused(sample, name), field->is_repeated()) << sample.name() << ": the queue has no name";
+      set(good);
+      EXPECT_TRUE(sample.validate(*sample.request).ok()) << sample.name() << " " << name;
+    }
+  }
+  EXPECT_EQ(tried, 11)
+      << "three requests with a referral of two sides, three new recipients, two of assigning";
 }
 
 TEST(Validate, ReasonsThatOnlyTheSystemGivesAreRefused) {

@@ -294,6 +294,21 @@ void FillReferral(const ReferralRecord& record, const policy::Authorized& as, ab
   for (std::string& action : AllowedActions(record, as, now)) view.add_allowed_actions(std::move(action));
 }
 
+v1::Myself ToMyself(const policy::Caller& caller) {
+  v1::Myself myself;
+  myself.set_body(caller.body);
+  myself.set_actor(caller.actor);
+  for (int i = 0; i < policy::kRoleCount; ++i) {
+    const auto role = static_cast<policy::Role>(i);
+    if (caller.roles.Has(role)) myself.add_roles(std::string(policy::RoleName(role)));
+  }
+  for (const std::string& unit : caller.units) myself.add_units(unit);
+  if (caller.expires < absl::InfiniteFuture()) {
+    *myself.mutable_expire_time() = api::ToTimestamp(caller.expires);
+  }
+  return myself;
+}
+
 v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller& caller) {
   v1::ReferralSummary summary;
   summary.set_name(record.name());

@@ -39,6 +39,9 @@ v1::Referral ToReferral(const ReferralRecord& record, const policy::Authorized& 
 void FillReferral(const ReferralRecord& record, const policy::Authorized& as, absl::Time now,
                   v1::Referral& view);
 
+// Who the caller is. An end that never comes is left out.
+v1::Myself ToMyself(const policy::Caller& caller);
+
 // A line of a listing for a person or system of that body: one of the two sides, or the coordinating body,
 // which is not told how many people there are.
 v1::ReferralSummary ToSummary(const ReferralRecord& record, const policy::Caller& caller);

@@ -307,7 +307,8 @@ TEST(Protos, ReferralsHoldNoFreeText) {
         v1::ListReferralHistoryResponse::descriptor(), v1::ListPartsResponse::descriptor(),
         v1::FindByOwnReferenceResponse::descriptor(), v1::RightsRequest::descriptor(),
         v1::ListRightsRequestsResponse::descriptor(), v1::ListRetentionResponse::descriptor(),
-        v1::ListRetentionReportsResponse::descriptor(), v1::ListBreachesResponse::descriptor()}) {
+        v1::ListRetentionReportsResponse::descriptor(), v1::ListBreachesResponse::descriptor(),
+        v1::Myself::descriptor()}) {
     CollectTextFields(*message, fields, seen);
   }
   std::set<std::string> names;
@@ -352,6 +353,8 @@ TEST(Protos, ReferralsHoldNoFreeText) {
           "ListBreachesResponse.next_page_token",
           // Names, a programme's last day.
           "Referral.path", "ProgrammeEnd.programme", "ProgrammeEnd.end_date", "PossibleDuplicate.referral",
+          // Names, a pseudonym, words of the token.
+          "Myself.body", "Myself.actor", "Myself.roles", "Myself.units",
           // A hash over codes and keyed commitments; a signature over that, names, a kind and a time.
           "Referral.content_hash", "TransportReceipt.body", "TransportReceipt.content_hash",
           "TransportReceipt.signature",

@@ -80,7 +80,8 @@ TEST_F(StatisticsTest, ACoordinatingBodySeesWhatItCoordinatesOnceThePeriodIsOver
   const std::string month = Month();
   EXPECT_EQ(ReasonOf(List(coordinator, Of(v1::STATISTICS_SIDE_COORDINATING, month))), "PERIOD_NOT_OVER");
   rig.clock().Advance(absl::Hours(24 * 32));
-  const std::string token = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
+  const std::string token =
+      rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "actors/martaxxxxxxxxxxx");
   const auto seen =
       Must(List(token, Of(v1::STATISTICS_SIDE_COORDINATING, month, v1::STATISTICS_BREAKDOWN_COUNTER_BODY)));
   EXPECT_TRUE(seen.closed());
@@ -93,7 +94,8 @@ TEST_F(StatisticsTest, OfOneReferralNeitherThemeNorBodyIsTold) {
   Requested();
   const std::string month = Month();
   rig.clock().Advance(absl::Hours(24 * 40));
-  const std::string token = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
+  const std::string token =
+      rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "actors/martaxxxxxxxxxxx");
   for (const auto breakdown : {v1::STATISTICS_BREAKDOWN_THEME, v1::STATISTICS_BREAKDOWN_COUNTER_BODY}) {
     const auto seen = Must(List(token, Of(v1::STATISTICS_SIDE_COORDINATING, month, breakdown)));
     ASSERT_EQ(seen.rows_size(), 1);
@@ -120,11 +122,12 @@ TEST_F(StatisticsTest, APeriodIsOverOnceNoCallOfItIsUnderWay) {
   const std::string month = Month();
   const absl::Time end = ParsePeriod(month, v1::STATISTICS_PERIOD_KIND_MONTH)->end();
   const auto coordinating = [&] {
-    const std::string token = rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "p-marta");
+    const std::string token =
+        rig.TokenOf(kCoordinatingBody, {Role::kSupervisor}, {}, "actors/martaxxxxxxxxxxx");
     return List(token, Of(v1::STATISTICS_SIDE_COORDINATING, month));
   };
   const auto closed = [&] {
-    const std::string token = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
+    const std::string token = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "actors/luisxxxxxxxxxxxx");
     return Must(List(token, Of(v1::STATISTICS_SIDE_RECEIVING, month))).closed();
   };
   rig.clock().Advance(end - rig.clock().Now() + absl::Minutes(59));
@@ -200,8 +203,10 @@ void StatisticsTest::Play() {
   std::vector<std::string> names;
   for (int i = 0; i < 60; ++i) {
     if (i % 5 == 0) rig.clock().Advance(absl::Hours(70));
-    const std::string now_referrer = rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "p-ana");
-    const std::string now_receiver = rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "p-luis");
+    const std::string now_referrer =
+        rig.TokenOf(kReferringBody, {Role::kSupervisor}, {}, "actors/anaxxxxxxxxxxxxx");
+    const std::string now_receiver =
+        rig.TokenOf(kReceivingBody, {Role::kSupervisor}, {}, "actors/luisxxxxxxxxxxxx");
     Refresh();
     if (names.size() < 5 || random() % 3 == 0) {
       names.push_back(Must(Do(now_referrer, &Stub::SubmitReferral, NewReferral())).name());

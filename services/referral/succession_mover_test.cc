@@ -832,7 +832,8 @@ TEST_F(SuccessionMoverTest, AnOperatorSeesHowFarItIs) {
   Record(other);
   Record(Merged(kReceivingBody, kThirdBody));
   NextDay();
-  const std::string node_operator = r.rig.TokenOf("bodies/es-node", {policy::Role::kOperator}, {}, "p-op");
+  const std::string node_operator =
+      r.rig.TokenOf("bodies/es-node", {policy::Role::kOperator}, {}, "actors/opxxxxxxxxxxxxxx");
   v1::ListSuccessionMovesRequest request;
   request.set_page_size(1);
   EXPECT_THAT(Must(r.Do(node_operator, &SuccessionStub::ListSuccessionMoves, request)).moves(), IsEmpty());

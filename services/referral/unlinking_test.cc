@@ -82,7 +82,7 @@ class UnlinkingTest : public ::testing::Test, protected PartsRig {
   }
   // A supervisor who reads nothing that is protected.
   std::string Colleague(std::string_view body) {
-    return rig.TokenOf(body, {policy::Role::kSupervisor}, {}, "p-colleague");
+    return rig.TokenOf(body, {policy::Role::kSupervisor}, {}, "actors/colleaguexxxxxxx");
   }
 
   // Kinds of rows that name both, answers to requests of before aside.
@@ -321,7 +321,7 @@ TEST_F(UnlinkingTest, WhoIsCutOffFromItIsCountedOnByTheOthers) {
       Must(Do(referrer, &Stub::RecordRightsRequest, Right(began, v1::RIGHT_KIND_OBJECTION))).name();
   ASSERT_EQ(Protect(third, step), "OK");
   auto reader = On<v1::AssignReferralRequest>(step);
-  reader.add_readers("p-raul");
+  reader.add_readers("actors/raulxxxxxxxxxxxx");
   Must(Do(receiving_safeguarding, &Stub::AssignReferral, reader));
   const std::string leader = Colleague(kReceivingBody);
   const std::string shown = Shown(referrer, right);

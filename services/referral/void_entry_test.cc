@@ -91,7 +91,7 @@ TEST_F(VoidEntryTest, AVoidNoteIsListedAndOpenedByWhoWroteItAlone) {
     const auto listed = Listed(token, name);
     ASSERT_THAT(listed, SizeIs(notes));
     EXPECT_EQ(listed.back().voided().reason(), v1::VOID_REASON_WRONG_PERSON);
-    EXPECT_EQ(listed.back().voided().actor(), token == receiver ? "p-raul" : "");
+    EXPECT_EQ(listed.back().voided().actor(), token == receiver ? "actors/raulxxxxxxxxxxxx" : "");
     EXPECT_EQ(LastEntry(token, name).event(), "VOID_ENTRY");
     EXPECT_EQ(LastEntry(token, name).voided_entry(), NoteName(name, number));
     EXPECT_EQ(LastEntry(token, name).void_reason(), v1::VOID_REASON_WRONG_PERSON);
@@ -158,7 +158,7 @@ TEST_F(VoidEntryTest, NothingFollowsFromAVoidAppointment) {
   const auto after = Must(Do(receiver, &Stub::VoidEntry, OfAppointment(name, number)));
   const auto& appointment = after.appointments(static_cast<int>(number) - 1);
   EXPECT_EQ(appointment.voided().reason(), v1::VOID_REASON_ENTERED_TWICE);
-  EXPECT_EQ(appointment.voided().actor(), "p-luis");
+  EXPECT_EQ(appointment.voided().actor(), "actors/luisxxxxxxxxxxxx");
   EXPECT_EQ(LastEntry(referrer, name).voided_entry(), base::Cat("appointments/", number));
   auto attended = On<v1::RecordAppointmentRequest>(name);
   attended.set_number(number);

@@ -67,7 +67,7 @@ TEST_F(VoidOutcomeTest, OneOfTwoIsReplacedAndTheWrongOneStaysToBeSeen) {
   const auto after =
       Must(Do(receiving_caseworker, &Stub::VoidOutcome, Right(name, 2, v1::OUTCOME_KIND_PERSON_WITHDREW)));
   EXPECT_EQ(after.state(), kCompleted);
-  EXPECT_EQ(after.persons(1).voided_outcomes(0).voided().actor(), "p-raul");
+  EXPECT_EQ(after.persons(1).voided_outcomes(0).voided().actor(), "actors/raulxxxxxxxxxxxx");
   const auto event = EventsOf(name).back();
   ASSERT_EQ(event.type(), "referral.outcome_voided");
   EXPECT_EQ(event.facts().at("entry"), "outcomes/2");
@@ -136,7 +136,8 @@ TEST_F(VoidOutcomeTest, ByWhoGaveItWithinNinetyDaysAndBeforeItIsErased) {
   const std::string old = Completed();
   rig.clock().Advance(absl::Hours(24 * 90) + absl::Hours(1));
   Refresh();
-  const std::string now = rig.TokenOf(kReceivingBody, {policy::Role::kSupervisor}, {}, "p-luis");
+  const std::string now =
+      rig.TokenOf(kReceivingBody, {policy::Role::kSupervisor}, {}, "actors/luisxxxxxxxxxxxx");
   EXPECT_EQ(Void(now, Right(old, 1, v1::OUTCOME_KIND_ADVISED)), "VOID_TOO_LATE");
 }
 
@@ -205,7 +206,7 @@ TEST_F(VoidOutcomeTest, AFollowUpIsThatOfTheRightOne) {
 TEST_F(VoidOutcomeTest, OfAProtectedOneByItsReadersAloneAndItCountsForNothing) {
   auto submit = NewReferral();
   submit.mutable_referral()->mutable_protection()->set_ground(v1::PROTECTION_GROUND_SHELTER);
-  submit.mutable_referral()->mutable_protection()->add_receiving_readers("p-raul");
+  submit.mutable_referral()->mutable_protection()->add_receiving_readers("actors/raulxxxxxxxxxxxx");
   const std::string name = Must(Do(referring_caseworker, &Stub::SubmitReferral, submit)).name();
   Must(Do(receiving_caseworker, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
   Must(Do(receiving_caseworker, &Stub::CompleteReferral, Complete(name)));

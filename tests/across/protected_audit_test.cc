@@ -78,7 +78,7 @@ class ProtectedAuditTest : public ::testing::Test, protected PartsRig {
          {kReferringBody, kReceivingBody, kThirdBody, kCoordinatingBody, kFourthBody}) {
       for (int i = 0; i < policy::kRoleCount; ++i) {
         const Role role = static_cast<Role>(i);
-        others_.push_back({log_.TokenOf(body, {role}, {}, "p-other"),
+        others_.push_back({log_.TokenOf(body, {role}, {}, "actors/otherxxxxxxxxxxx"),
                            base::Cat(policy::RoleName(role), " of ", body), std::string(body), role});
       }
     }
@@ -112,7 +112,7 @@ class ProtectedAuditTest : public ::testing::Test, protected PartsRig {
   static v1::SubmitReferralRequest Protect(v1::SubmitReferralRequest request) {
     v1::Protection& protection = *request.mutable_referral()->mutable_protection();
     protection.set_ground(v1::PROTECTION_GROUND_TRAFFICKING_INDICATORS);
-    protection.add_receiving_readers("p-raul");
+    protection.add_receiving_readers("actors/raulxxxxxxxxxxxx");
     return request;
   }
   std::string Submit(const std::string& from, bool is_protected) {
@@ -218,7 +218,8 @@ std::string ProtectedAuditTest::Lists(const std::string& token) {
     shown += TextOf(Ask(token, &AuditStub::ListEntries, request));
   }
   request.clear_body();
-  for (const std::string_view actor : {std::string_view("p-eva"), std::string_view("p-raul"), rpc::kSealed}) {
+  for (const std::string_view actor : {std::string_view("actors/evaxxxxxxxxxxxxx"),
+                                       std::string_view("actors/raulxxxxxxxxxxxx"), rpc::kSealed}) {
     request.set_actor(std::string(actor));
     shown += TextOf(Ask(token, &AuditStub::ListEntries, request));
   }
@@ -432,7 +433,7 @@ TEST_F(ProtectedAuditTest, OnceItIsProtectedNothingIsAddedToWhatWasTold) {
   const std::string part = Part(receiver, parent);
   const std::string alone = Requested();
   auto assign = On<v1::AssignReferralRequest>(alone);
-  assign.set_assignee("p-raul");  // who reads it then
+  assign.set_assignee("actors/raulxxxxxxxxxxxx");  // who reads it then
   Must(Do(receiver, &Stub::AssignReferral, assign));
   Ship();
   KnowTypes();

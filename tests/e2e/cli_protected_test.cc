@@ -81,6 +81,27 @@ TEST_F(CliProtectedTest, ItIsSentReadAndFoundByNobodyElse) {
   }
 }
 
+TEST_F(CliProtectedTest, AReaderTellsHerPseudonymAndIsNamedByIt) {
+  const std::string to = Json("to", "whoami").at("actor");
+  const std::string officer = Json("officer", "whoami").at("actor");
+  EXPECT_NE(to, officer);
+  EXPECT_EQ(Json("to", "whoami").at("body"), "bodies/es-to");
+  EXPECT_THAT(Text("to", "whoami"), HasSubstr(to));
+  const std::string submit = base::Cat("referral submit ", ReferralFlags(),
+                                       " --screening 'A safe place' --protect shelter --receiving-reader ");
+  // A letter lost on the telephone.
+  ExpectFailure("worker", submit + to.substr(0, to.size() - 1), 2, "INVALID_FIELD");
+  const std::string name = Change("worker", submit + to).at("name");
+  EXPECT_THAT(Json("to", base::Cat("referral show ", name)).dump(), HasSubstr(to));
+  ExpectFailure("officer", base::Cat("referral show ", name), 3, "NOT_FOUND");
+
+  ExpectFailure("to", base::Cat("referral assign ", name, " --reader ", to, " --reader ", officer, "x"), 2,
+                "INVALID_FIELD");
+  ExpectFailure("officer", base::Cat("referral show ", name), 3, "NOT_FOUND");
+  Change("to", base::Cat("referral assign ", name, " --reader ", to, " --reader ", officer));
+  EXPECT_THAT(Json("officer", base::Cat("referral show ", name)).dump(), HasSubstr(officer));
+}
+
 TEST_F(CliProtectedTest, EachLookIsOnRecordAndOfAProtectedOneNoAuditorIsShownIt) {
   const std::string open = Submit();
   const auto look = [](std::string_view who, const std::string& name, std::string_view section,

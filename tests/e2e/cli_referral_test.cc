@@ -368,6 +368,10 @@ TEST_F(CliReferralTest, OfTwoCaseworkersOneTakesItFromTheQueue) {
   // Also on the version that she had before her.
   ExpectFailure("other", base::Cat("referral claim ", name, " --etag '\"1\"'"), 4, "ETAG_MISMATCH");
   EXPECT_THAT(NamesIn(Json("first", mine)), ::testing::Contains(name));
+  const std::string first = Json("first", "whoami").at("actor");
+  EXPECT_EQ(taken.at("receiving").at("assignee"), first);
+  EXPECT_THAT(Text("other", "referral list --limit 0"), HasSubstr(first));
+  EXPECT_THAT(Text("worker", "referral list --limit 0 --box outbox"), Not(HasSubstr(first)));
   EXPECT_THAT(NamesIn(Json("other", mine)), Not(::testing::Contains(name)));
   const json shown = Json("other", base::Cat("referral show ", name)).at("referral");
   EXPECT_EQ(shown.at("receiving").at("assignee"), taken.at("receiving").at("assignee"));

@@ -27,6 +27,7 @@ def one_protected_member(report, cast, desk, run):
     hers = _referred_alone(report, cast, desk, run)
     _hidden(report, cast, desk, hers, run)
     _read_by_whom_it_is_for(report, cast, desk, hers)
+    _a_second_reader(report, cast, desk, hers)
     _no_trace(report, cast, desk, family, hers)
 
 
@@ -89,6 +90,19 @@ def _read_by_whom_it_is_for(report, cast, desk, hers):
     report.check("and can be read now", answer.ok, str(answer))
     desk.state_is(desk.type(officer, "referral", "accept", hers), "ACCEPTED")
     report.check("Athens follows it", hers in _lists(desk, cast.athens))
+
+
+def _a_second_reader(report, cast, desk, hers):
+    officer, second = cast.estia_safeguarding, cast.supervisor_of("bodies/el-kedhl")
+    report.step(second.title, "reads out how Waypost knows her, and is named as the second reader")
+    own, told = (desk.type(person, "whoami").message.get("actor", "") for person in (officer, second))
+    answer = desk.type(officer, "referral", "assign", hers, "--reader", own, "--reader", told[:-1])
+    desk.refused("a letter lost on the telephone is noticed", answer, "INVALID_ARGUMENT", "INVALID_FIELD")
+    answer = desk.read(second, "GetReferral", {"name": hers})
+    desk.refused("nobody came to read it by that", answer, "NOT_FOUND")
+    answer = desk.type(officer, "referral", "assign", hers, "--reader", own, "--reader", told)
+    report.check("she is named", answer.ok, str(answer))
+    report.equal("and reads it", desk.get(second, hers).get("name", ""), hers)
 
 
 def _no_trace(report, cast, desk, family, hers):

@@ -104,6 +104,7 @@ std::unique_ptr<CLI::App> MakeApp(Session& session) {
   AddEnrolmentCommands(*app, session);
   AddPathCommands(*app, session);
   AddAuditCommands(*app, session);
+  AddWhoamiCommand(*app, session);
   AddTokenCommand(*app, session);
   AddReflectionCommand(*app, session);
   AddCompletionCommand(*app, session);

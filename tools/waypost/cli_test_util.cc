@@ -275,6 +275,13 @@ grpc::Status FakeReferrals::ListReceiptKeys(grpc::ServerContext*, const referral
   return grpc::Status::OK;
 }
 
+grpc::Status FakeReferrals::GetMyself(grpc::ServerContext*, const referral::v1::GetMyselfRequest*,
+                                      referral::v1::Myself* response) {
+  const std::lock_guard lock(mutex_);
+  *response = myself;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeReferrals::RecordRightsRequest(grpc::ServerContext*,
                                                 const referral::v1::RecordRightsRequestRequest* request,
                                                 referral::v1::RightsRequest* response) {

@@ -256,6 +256,8 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   grpc::Status ListReceiptKeys(grpc::ServerContext* context,
                                const referral::v1::ListReceiptKeysRequest* request,
                                referral::v1::ListReceiptKeysResponse* response) override;
+  grpc::Status GetMyself(grpc::ServerContext* context, const referral::v1::GetMyselfRequest* request,
+                         referral::v1::Myself* response) override;
   grpc::Status CancelReferral(grpc::ServerContext* context,
                               const referral::v1::CancelReferralRequest* request,
                               referral::v1::Referral* response) override;
@@ -301,6 +303,7 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
   referral::v1::ListReferralHistoryResponse history;
   referral::v1::ListReceiptKeysResponse receipt_keys;
   referral::v1::ExportPersonResponse exported;
+  referral::v1::Myself myself;
   // How to answer a decline.
   std::function<grpc::Status()> on_decline;
   std::vector<referral::v1::WatchReferralsResponse> changes;

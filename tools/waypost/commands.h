@@ -8,6 +8,7 @@
 namespace waypost::cli {
 
 void AddTokenCommand(CLI::App& root, Session& session);
+void AddWhoamiCommand(CLI::App& root, Session& session);
 void AddBodyCommands(CLI::App& root, Session& session);
 void AddUnitCommands(CLI::App& root, Session& session);
 void AddOfferCommands(CLI::App& root, Session& session);

@@ -4,6 +4,7 @@
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -14,6 +15,7 @@
 #include "tools/waypost/app.h"
 #include "tools/waypost/cli_test_util.h"
 #include "tools/waypost/completion.h"
+#include "tools/waypost/referral_view.h"
 
 namespace waypost::cli {
 namespace {
@@ -42,7 +44,8 @@ std::set<std::string> Commands() {
   Runner runner;
   const RunResult result = runner.Run({"completion", "fish"});
   std::set<std::string> commands;
-  const std::regex line(R"(-n '__fish_seen_subcommand_from (\w+)' -a ([a-z-]+) -d)");
+  // Nothing comes before a command that is in no group.
+  const std::regex line(R"(-n '__fish_(?:seen_subcommand_from (\w+)|use_subcommand)' -a ([a-z-]+) -d)");
   for (std::sregex_iterator at(result.out.begin(), result.out.end(), line), end; at != end; ++at) {
     commands.insert((*at)[1].str() + " " + (*at)[2].str());
   }
@@ -58,6 +61,7 @@ TEST(ReferralActionsTest, EveryMethodHasACommand) {
                                                      {"ListParts", "parts"},
                                                      {"FindByOwnReference", "find"},
                                                      {"ListReceiptKeys", "receipts"},
+                                                     {"GetMyself", " whoami"},
                                                      {"DiscloseReferral", "disclose"},
                                                      {"DiscloseNotes", "disclose-notes"},
                                                      {"CreateReferral", "create"},
@@ -93,6 +97,30 @@ TEST(ReferralActionsTest, EveryActionFitsItsMethod) {
           << action.method << " " << field;
     }
   }
+}
+
+TEST(ReferralActionsTest, AListSaysWhoseItIs) {
+  pb::ReferralSummary summary;
+  summary.mutable_referring()->set_body("bodies/a");
+  summary.mutable_receiving()->set_body("bodies/b");
+  const std::vector<std::string> headings = ReferralHeadings();
+  const auto at =
+      static_cast<size_t>(std::find(headings.begin(), headings.end(), "assigned here") - headings.begin());
+  const auto shown = [&] {
+    const std::vector<std::string> row = ReferralRow(summary, absl::UTCTimeZone());
+    EXPECT_EQ(row.size(), headings.size());
+    return row.at(at);
+  };
+  EXPECT_EQ(shown(), "-");
+  // Of the other side nobody is told.
+  summary.mutable_receiving()->set_assignee("actors/luisxxxxxxxxxxxx");
+  EXPECT_EQ(shown(), "actors/luisxxxxxxxxxxxx");
+  summary.mutable_receiving()->clear_assignee();
+  summary.mutable_referring()->set_assignee("actors/evaxxxxxxxxxxxxx");
+  EXPECT_EQ(shown(), "actors/evaxxxxxxxxxxxxx");
+  // Between two units of one body both are its own.
+  summary.mutable_receiving()->set_body("bodies/a");
+  EXPECT_EQ(shown(), "actors/evaxxxxxxxxxxxxx / -");
 }
 
 TEST(ReferralActionsTest, SendsADecline) {

@@ -44,6 +44,18 @@ void ShowDocuments(const pb::Referral& referral, std::ostream& out) {
   }
 }
 
+// Whom the reader's own side has assigned it to: the other side's assignee is not in a list. Between units of
+// one body both sides are its own.
+std::string AssignedHere(const pb::ReferralSummary& referral) {
+  const auto shown = [](const pb::Side& side) {
+    return side.assignee().empty() ? std::string("-") : side.assignee();
+  };
+  if (referral.referring().body() == referral.receiving().body()) {
+    return base::Cat(shown(referral.referring()), " / ", shown(referral.receiving()));
+  }
+  return shown(referral.receiving().assignee().empty() ? referral.referring() : referral.receiving());
+}
+
 }  // namespace
 
 std::string DueWords(const pb::Due& due, absl::Time now, absl::TimeZone zone) {
@@ -62,7 +74,8 @@ std::string DueCell(const google::protobuf::Timestamp& due, absl::Time now, absl
 }
 
 std::vector<std::string> ReferralHeadings() {
-  return {"name", "state", "priority", "theme", "people", "referring", "receiving", "due", "for"};
+  return {"name",      "state",     "priority",      "theme", "people",
+          "referring", "receiving", "assigned here", "due",   "for"};
 }
 
 std::vector<std::string> ReferralRow(const pb::ReferralSummary& referral, absl::Time now,
@@ -74,6 +87,7 @@ std::vector<std::string> ReferralRow(const pb::ReferralSummary& referral, absl::
           base::Cat(referral.person_count()),
           referral.referring().body(),
           referral.receiving().body(),
+          AssignedHere(referral),
           DueCell(referral.due().time(), now, zone),
           EnumWords(referral.due().clock())};
 }

@@ -42,10 +42,12 @@ FlagOptions ProtectionFlags() {
   options.help = {
       {"ground", "for named readers alone, and why; cannot be taken back"},
       {"referring_readers",
-       "with --protect: pseudonym of a colleague who reads it too; the caller always does"},
+       "with --protect: pseudonym of a colleague who reads it too, as her `waypost whoami` says; the caller "
+       "always does"},
       {"receiving_readers",
-       "with --protect: pseudonym of a reader at the receiving body; without, its safeguarding officers name "
-       "them"},
+       "with --protect: pseudonym of a reader at the receiving body, as her `waypost whoami` says; without, "
+       "its "
+       "safeguarding officers name them"},
   };
   return options;
 }
