@@ -313,7 +313,7 @@ class MergedStatisticsTest : public StatisticsTest {
     return absl::FormatCivilTime(absl::ToCivilDay(rig.clock().Now(), absl::UTCTimeZone()) + ahead);
   }
   std::string Supervisor(std::string_view body) {
-    return rig.TokenOf(body, {Role::kSupervisor}, {}, "p-petra");
+    return rig.TokenOf(body, {Role::kSupervisor}, {}, "actors/petraxxxxxxxxxxx");
   }
   v1::ListStatisticsRequest Past(std::string_view body = kReceivingBody) const {
     auto request = Of(v1::STATISTICS_SIDE_RECEIVING, month_);
@@ -344,7 +344,7 @@ TEST_F(MergedStatisticsTest, TheSuccessorReadsThePastFromItsDayOnAndNobodyElseDo
   EXPECT_EQ(Asked(kReferringBody, Past()), "NOT_FOUND");
   EXPECT_EQ(Asked(kThirdBody, Past(kReferringBody)), "NOT_FOUND");
   EXPECT_EQ(Asked(kReceivingBody, Past(kThirdBody)), "NOT_FOUND") << "not the other way round";
-  const std::string caseworker = rig.TokenOf(kThirdBody, {Role::kCaseworker}, {}, "p-eva");
+  const std::string caseworker = rig.TokenOf(kThirdBody, {Role::kCaseworker}, {}, "actors/evaxxxxxxxxxxxxx");
   EXPECT_EQ(ReasonOf(List(caseworker, Past())), "NOT_ALLOWED");
 }
 
