@@ -1,5 +1,6 @@
 // Who may call what of the service of correction tasks: supervisors, who keep the offers of their body, and
-// the operator, who keeps bodies; of their own body.
+// operators, who keep bodies. Both have those of their own body. An operator stands in kAnyone to those of
+// every body whose cause only an operator can mend; nobody else does.
 #ifndef WAYPOST_SERVICES_REFERRAL_CORRECTION_POLICY_H_
 #define WAYPOST_SERVICES_REFERRAL_CORRECTION_POLICY_H_
 
@@ -13,14 +14,16 @@ inline constexpr policy::MethodRule kListCorrectionTasks = {
     .service = "waypost.referral.v1.CorrectionService",
     .method = "ListCorrectionTasks",
     .grants = {
-        policy::Grant{{policy::Role::kSupervisor, policy::Role::kOperator}, {policy::Relation::kOwnBody}}}};
+        policy::Grant{{policy::Role::kSupervisor, policy::Role::kOperator}, {policy::Relation::kOwnBody}},
+        policy::Grant{{policy::Role::kOperator}, {policy::Relation::kAnyone}}}};
 
 inline constexpr policy::MethodRule kSettleCorrectionTask = {
     .service = "waypost.referral.v1.CorrectionService",
     .method = "SettleCorrectionTask",
     .mutation = true,
     .grants = {
-        policy::Grant{{policy::Role::kSupervisor, policy::Role::kOperator}, {policy::Relation::kOwnBody}}}};
+        policy::Grant{{policy::Role::kSupervisor, policy::Role::kOperator}, {policy::Relation::kOwnBody}},
+        policy::Grant{{policy::Role::kOperator}, {policy::Relation::kAnyone}}}};
 
 // Every method, for the tests and the reference.
 inline constexpr std::array kCorrectionMethodRules = {&kListCorrectionTasks, &kSettleCorrectionTask};

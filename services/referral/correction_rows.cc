@@ -24,8 +24,12 @@ std::string_view IdOf(std::string_view name) {
   return name;
 }
 
+std::string RecordPrefix() {
+  return KeyBuilder().Text("corr").Take();
+}
+
 std::string RecordKey(std::string_view name) {
-  return KeyBuilder().Text("corr").Text(IdOf(name)).Take();
+  return KeyBuilder(RecordPrefix()).Text(IdOf(name)).Take();
 }
 
 std::string OpenKey(const CorrectionKey& key) {
@@ -39,11 +43,32 @@ std::string ListPrefix(std::string_view body, bool settled) {
   return KeyBuilder().Text("corr.list").Text(body).Uint(settled ? 1 : 0).Take();
 }
 
-std::string ListKey(const CorrectionRecord& record) {
-  return KeyBuilder(ListPrefix(record.body(), IsSettled(record)))
+std::string OperatorPrefix(bool settled) {
+  return KeyBuilder().Text("corr.operator").Uint(settled ? 1 : 0).Take();
+}
+
+std::string OperatorDoneKey() {
+  return KeyBuilder().Text("corr.operator.done").Take();
+}
+
+// Where a task stands in a list, the oldest first.
+std::string KeyBelow(std::string prefix, const CorrectionRecord& record) {
+  return KeyBuilder(std::move(prefix))
       .Time(api::FromTimestamp(record.first_time()))
       .Text(IdOf(record.name()))
       .Take();
+}
+
+std::string ListKey(const CorrectionRecord& record) {
+  return KeyBelow(ListPrefix(record.body(), IsSettled(record)), record);
+}
+
+std::string OperatorKey(const CorrectionRecord& record) {
+  return KeyBelow(OperatorPrefix(IsSettled(record)), record);
+}
+
+bool IsOperators(const CorrectionRecord& record) {
+  return KeeperOf(record) == v1::CORRECTION_KEEPER_OPERATOR;
 }
 
 std::string SettledPrefix() {
@@ -67,6 +92,31 @@ absl::StatusOr<CorrectionRecord> Read(const store::Reader& reader, std::string_v
   CorrectionRecord record;
   if (!record.ParseFromString(*value)) return error::DataLoss("a correction task");
   return record;
+}
+
+absl::StatusOr<CorrectionPage> ListBelow(const store::Reader& reader, const std::string& prefix,
+                                         absl::Time now, std::string_view position, int limit) {
+  WAYPOST_ASSIGN_OR_RETURN(RowPage rows, ReadRows(reader, prefix, RowsAfter(prefix, position), limit));
+  CorrectionPage page{.tasks = {}, .position = std::move(rows.position)};
+  for (const std::string& name : rows.rows) {
+    WAYPOST_ASSIGN_OR_RETURN(CorrectionRecord record, Read(reader, name));
+    if (!IsGone(record, now)) page.tasks.push_back(std::move(record));
+  }
+  return page;
+}
+
+// Gives one batch of tasks their rows for operators. Where to go on; empty at the end, which is noted.
+absl::StatusOr<std::string> AddOperatorRows(store::Writer& writer, std::string_view position) {
+  constexpr int kBatch = 500;
+  const std::string prefix = RecordPrefix();
+  WAYPOST_ASSIGN_OR_RETURN(RowPage page, ReadRows(writer, prefix, RowsAfter(prefix, position), kBatch));
+  for (const std::string& row : page.rows) {
+    CorrectionRecord record;
+    if (!record.ParseFromString(row)) return error::DataLoss("a correction task");
+    if (IsOperators(record)) writer.Put(OperatorKey(record), record.name());
+  }
+  if (page.position.empty()) writer.Put(OperatorDoneKey(), "");
+  return std::move(page.position);
 }
 
 // Of what was settled so long ago that it is to be removed.
@@ -99,12 +149,14 @@ absl::StatusOr<std::optional<CorrectionRecord>> FindCorrection(const store::Read
 void PutCorrection(store::Writer& writer, const CorrectionRecord* before, const CorrectionRecord* next) {
   if (before != nullptr) {
     writer.Delete(ListKey(*before));
+    if (IsOperators(*before)) writer.Delete(OperatorKey(*before));
     writer.Delete(IsSettled(*before) ? SettledKey(*before) : OpenKey(KeyOf(*before)));
     if (next == nullptr) writer.Delete(RecordKey(before->name()));
   }
   if (next == nullptr) return;
   writer.Put(RecordKey(next->name()), next->SerializeAsString());
   writer.Put(ListKey(*next), next->name());
+  if (IsOperators(*next)) writer.Put(OperatorKey(*next), next->name());
   if (IsSettled(*next)) {
     writer.Put(SettledKey(*next), "");
   } else {
@@ -115,14 +167,30 @@ void PutCorrection(store::Writer& writer, const CorrectionRecord* before, const 
 absl::StatusOr<CorrectionPage> ListCorrections(const store::Reader& reader, std::string_view body,
                                                bool settled, absl::Time now, std::string_view position,
                                                int limit) {
-  const std::string prefix = ListPrefix(body, settled);
-  WAYPOST_ASSIGN_OR_RETURN(RowPage rows, ReadRows(reader, prefix, RowsAfter(prefix, position), limit));
-  CorrectionPage page{.tasks = {}, .position = std::move(rows.position)};
-  for (const std::string& name : rows.rows) {
-    WAYPOST_ASSIGN_OR_RETURN(CorrectionRecord record, Read(reader, name));
-    if (!IsGone(record, now)) page.tasks.push_back(std::move(record));
+  return ListBelow(reader, ListPrefix(body, settled), now, position, limit);
+}
+
+absl::StatusOr<CorrectionPage> ListOperatorCorrections(const store::Reader& reader, bool settled,
+                                                       absl::Time now, std::string_view position, int limit) {
+  return ListBelow(reader, OperatorPrefix(settled), now, position, limit);
+}
+
+absl::Status CompleteOperatorRows(store::Store& store) {
+  {
+    WAYPOST_ASSIGN_OR_RETURN(const std::unique_ptr<store::Reader> reader, store.Snapshot());
+    WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> done, reader->Get(OperatorDoneKey()));
+    if (done.has_value()) return absl::OkStatus();
   }
-  return page;
+  std::string position;
+  do {
+    std::string next;
+    WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(store, [&](store::Writer& writer) -> absl::Status {
+      WAYPOST_ASSIGN_OR_RETURN(next, AddOperatorRows(writer, position));
+      return absl::OkStatus();
+    }));
+    position = std::move(next);
+  } while (!position.empty());
+  return absl::OkStatus();
 }
 
 bool AnyCorrectionExpired(const store::Reader& reader, absl::Time now) {

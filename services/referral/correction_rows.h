@@ -6,6 +6,9 @@
 //   ("corr.open", body, reason, "", theme, territory)
 //                                                  the same without one
 //   ("corr.list", body, settled, first time, id)   the name: a body's open tasks, and those that are settled
+//   ("corr.operator", settled, first time, id)     the name: of every body, those that only an operator can
+//   mend
+//   ("corr.operator.done")                         empty: those that are older than these rows have them, too
 //   ("corr.settled", settle time, id)              empty: when it is to be removed
 #ifndef WAYPOST_SERVICES_REFERRAL_CORRECTION_ROWS_H_
 #define WAYPOST_SERVICES_REFERRAL_CORRECTION_ROWS_H_
@@ -44,6 +47,14 @@ struct CorrectionPage {
 absl::StatusOr<CorrectionPage> ListCorrections(const store::Reader& reader, std::string_view body,
                                                bool settled, absl::Time now, std::string_view position,
                                                int limit);
+
+// The same of every body: those whose cause only an operator can mend. REQUIRES: CompleteOperatorRows was
+// called since the store was opened.
+absl::StatusOr<CorrectionPage> ListOperatorCorrections(const store::Reader& reader, bool settled,
+                                                       absl::Time now, std::string_view position, int limit);
+// Gives those that were written before there were rows for operators their rows, once in a store's life.
+// Before anybody is served. Done again after a crash on the way, it does the same.
+absl::Status CompleteOperatorRows(store::Store& store);
 
 // True when SweepCorrections would remove something; false also when the store cannot tell.
 bool AnyCorrectionExpired(const store::Reader& reader, absl::Time now);

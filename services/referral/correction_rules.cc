@@ -46,6 +46,17 @@ bool IsCausedByAnEntry(v1::DeclineReason reason) {
   }
 }
 
+v1::CorrectionKeeper KeeperOf(v1::DeclineReason reason, bool has_offer) {
+  if (!IsCausedByAnEntry(reason)) return v1::CORRECTION_KEEPER_UNSPECIFIED;
+  const bool of_the_body =
+      reason == v1::DECLINE_REASON_NOT_COMPETENT || (reason == v1::DECLINE_REASON_OUT_OF_AREA && !has_offer);
+  return of_the_body ? v1::CORRECTION_KEEPER_OPERATOR : v1::CORRECTION_KEEPER_SUPERVISOR;
+}
+
+v1::CorrectionKeeper KeeperOf(const CorrectionRecord& record) {
+  return KeeperOf(record.reason(), !record.offer().empty());
+}
+
 std::optional<CorrectionKey> CorrectionOf(const ReferralRecord& before, const ReferralRecord& next) {
   if (next.state() != kDeclined || before.state() == kDeclined || IsProtected(next)) return std::nullopt;
   const v1::Decline& decline = next.decline();
@@ -135,6 +146,17 @@ v1::CorrectionTask ToCorrectionTask(const CorrectionRecord& record) {
   *task.mutable_last_time() = record.last_time();
   task.set_finding(record.finding());
   if (record.has_settle_time()) *task.mutable_settle_time() = record.settle_time();
+  task.set_keeper(KeeperOf(record));
+  return task;
+}
+
+v1::CorrectionTask ToOperatorsTask(const CorrectionRecord& record) {
+  v1::CorrectionTask task = ToCorrectionTask(record);
+  task.clear_etag();
+  task.clear_revision();
+  task.clear_decline_count();
+  task.clear_first_time();
+  task.clear_last_time();
   return task;
 }
 

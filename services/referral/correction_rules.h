@@ -33,6 +33,12 @@ CorrectionKey KeyOf(const storage::v1::CorrectionRecord& record);
 // An entry of the receiving body was relied on and was wrong, or seems to be. The cause of every other reason
 // is mended by whoever referred, who has it in BOX_FOLLOW_UP.
 bool IsCausedByAnEntry(v1::DeclineReason reason);
+// Who can mend the cause, by who may change the entry in the directory: of competences and territories of a
+// body an operator alone (NeedsOperator of the directory's rules), of offers the supervisors of their body.
+// An offer that is out of somebody's area serves the wrong territory itself. UNSPECIFIED where no entry is
+// the cause.
+v1::CorrectionKeeper KeeperOf(v1::DeclineReason reason, bool has_offer);
+v1::CorrectionKeeper KeeperOf(const storage::v1::CorrectionRecord& record);
 // What the step from one record to the next has to be counted in: nothing, unless it is a decline by the
 // provider for such a reason. Never of a protected referral.
 std::optional<CorrectionKey> CorrectionOf(const storage::v1::ReferralRecord& before,
@@ -51,7 +57,11 @@ storage::v1::CorrectionRecord Inherited(const storage::v1::CorrectionRecord& rec
 bool IsSettled(const storage::v1::CorrectionRecord& record);
 // "OPEN" or "SETTLED".
 std::string_view CorrectionState(const storage::v1::CorrectionRecord& record);
+// As the body itself has it.
 v1::CorrectionTask ToCorrectionTask(const storage::v1::CorrectionRecord& record);
+// As an operator has it of another body: which entry it is. How many declines there were, and when, is the
+// body's own; the revision and the etag count them, too.
+v1::CorrectionTask ToOperatorsTask(const storage::v1::CorrectionRecord& record);
 
 }  // namespace waypost::referral
 

@@ -7,6 +7,7 @@
 
 #include "common/api/resource.h"
 #include "common/status/errors.h"
+#include "services/referral/correction_policy.h"
 #include "services/referral/referral_testing.h"
 
 namespace waypost::referral {
@@ -63,6 +64,54 @@ TEST(Correction, EveryReasonIsForTheOneWhoCanMendItsCause) {
       EXPECT_EQ(key->territory, "") << "of an offer";
     }
   }
+}
+
+TEST(Correction, OnlyAnOperatorCanMendWhatOnlyAnOperatorMayChange) {
+  for (int i = v1::DeclineReason_MIN; i <= v1::DeclineReason_MAX; ++i) {
+    const auto reason = static_cast<v1::DeclineReason>(i);
+    for (const bool has_offer : {false, true}) {
+      v1::CorrectionKeeper keeper = v1::CORRECTION_KEEPER_UNSPECIFIED;
+      if (IsCausedByAnEntry(reason)) keeper = v1::CORRECTION_KEEPER_SUPERVISOR;
+      if (reason == v1::DECLINE_REASON_NOT_COMPETENT) keeper = v1::CORRECTION_KEEPER_OPERATOR;
+      if (reason == v1::DECLINE_REASON_OUT_OF_AREA && !has_offer) keeper = v1::CORRECTION_KEEPER_OPERATOR;
+      EXPECT_EQ(KeeperOf(reason, has_offer), keeper) << i << " " << has_offer;
+    }
+  }
+}
+
+// Every method as every role in every relation.
+TEST(Correction, SupervisorsHaveThoseOfTheirBodyAndOperatorsTheirsOfEveryBody) {
+  for (const policy::MethodRule* rule : kCorrectionMethodRules) {
+    for (int i = 0; i < policy::kRoleCount; ++i) {
+      const auto role = static_cast<policy::Role>(i);
+      for (int j = 0; j < policy::kRelationCount; ++j) {
+        const auto relation = static_cast<policy::Relation>(j);
+        const bool own = relation == policy::Relation::kOwnBody &&
+                         (role == policy::Role::kSupervisor || role == policy::Role::kOperator);
+        const bool any = relation == policy::Relation::kAnyone && role == policy::Role::kOperator;
+        EXPECT_EQ(!rule->Allows({role}, {relation}).empty(), own || any)
+            << rule->method << " as " << policy::RoleName(role) << " " << policy::RelationName(relation);
+      }
+    }
+  }
+}
+
+TEST(Correction, AnOperatorIsShownWhichEntryItIsAndNotTheBodysNumbers) {
+  CorrectionRecord record = NewCorrection({.body = std::string(kReceivingBody),
+                                           .reason = v1::DECLINE_REASON_NOT_COMPETENT,
+                                           .theme = type::v1::THEME_HOUSING,
+                                           .territory = "ES300"},
+                                          std::string(kTask), Now());
+  record = WithDecline(record, Now() + kDay);
+  EXPECT_EQ(ToCorrectionTask(record).keeper(), v1::CORRECTION_KEEPER_OPERATOR);
+  v1::CorrectionTask expected;
+  expected.set_name(std::string(kTask));
+  expected.set_body(std::string(kReceivingBody));
+  expected.set_reason(v1::DECLINE_REASON_NOT_COMPETENT);
+  expected.set_theme(type::v1::THEME_HOUSING);
+  expected.set_territory("ES300");
+  expected.set_keeper(v1::CORRECTION_KEEPER_OPERATOR);
+  EXPECT_EQ(ToOperatorsTask(record).SerializeAsString(), expected.SerializeAsString());
 }
 
 TEST(Correction, OfEveryStepOnlyADeclineCounts) {

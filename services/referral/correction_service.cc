@@ -43,8 +43,20 @@ absl::Status Validate(const v1::SettleCorrectionTaskRequest& request) {
 // Picks the validator of the request's type.
 constexpr auto kValidate = [](const auto& request) { return Validate(request); };
 
+// To anybody else of another body it must not be known to exist.
 policy::Relations RelationsTo(const CorrectionRecord& task, const policy::Caller& caller) {
-  return caller.body == task.body() ? RelationsToOwnBody() : policy::Relations();
+  policy::Relations relations;
+  if (caller.body == task.body()) relations = RelationsToOwnBody();
+  if (KeeperOf(task) == v1::CORRECTION_KEEPER_OPERATOR && caller.roles.Has(policy::Role::kOperator)) {
+    relations.Add(policy::Relation::kAnyone);
+  }
+  return relations;
+}
+
+// Which tasks a page token is for.
+std::string_view QueryOf(const v1::ListCorrectionTasksRequest& request) {
+  if (request.every_body()) return request.settled() ? "settled of every body" : "open of every body";
+  return request.settled() ? "settled" : "open";
 }
 
 }  // namespace
@@ -60,18 +72,24 @@ grpc::ServerUnaryReactor* CorrectionService::ListCorrectionTasks(
       env_, context, kListCorrectionTasks, kValidate, *request,
       [this, request, response](const rpc::Call& call, const store::Reader& reader) -> absl::Status {
         const std::string& body = call.caller->body;
-        WAYPOST_RETURN_IF_ERROR(call.Authorize(RelationsToOwnBody(), body).status());
+        const bool every = request->every_body();
+        const policy::Relations relations =
+            every ? policy::Relations{policy::Relation::kAnyone} : RelationsToOwnBody();
+        WAYPOST_RETURN_IF_ERROR(call.Authorize(relations, body).status());
         WAYPOST_ASSIGN_OR_RETURN(const int page_size, api::PageSizeOf(request->page_size()));
         const api::PageScope scope{.body = body,
                                    .actor = call.caller->actor,
                                    .method = call.rule.method,
-                                   .query = request->settled() ? "settled" : "open"};
+                                   .query = QueryOf(*request)};
         WAYPOST_ASSIGN_OR_RETURN(const std::string position,
                                  env_.node.page_tokens.Open(request->page_token(), scope));
         WAYPOST_ASSIGN_OR_RETURN(
             const rows::CorrectionPage page,
-            rows::ListCorrections(reader, body, request->settled(), call.now, position, page_size));
-        for (const CorrectionRecord& task : page.tasks) *response->add_tasks() = ToCorrectionTask(task);
+            every ? rows::ListOperatorCorrections(reader, request->settled(), call.now, position, page_size)
+                  : rows::ListCorrections(reader, body, request->settled(), call.now, position, page_size));
+        for (const CorrectionRecord& task : page.tasks) {
+          *response->add_tasks() = every ? ToOperatorsTask(task) : ToCorrectionTask(task);
+        }
         if (page.position.empty()) return absl::OkStatus();
         WAYPOST_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                                  env_.node.page_tokens.Seal(page.position, scope));
@@ -96,7 +114,8 @@ grpc::ServerUnaryReactor* CorrectionService::SettleCorrectionTask(
         WAYPOST_ASSIGN_OR_RETURN(const CorrectionRecord next,
                                  Settled(current, request->finding(), mutation.call().now));
         WAYPOST_RETURN_IF_ERROR(WriteCorrection(mutation, as, &current, next, "correction.settled"));
-        *response = ToCorrectionTask(next);
+        const bool own = mutation.caller().body == next.body();
+        *response = own ? ToCorrectionTask(next) : ToOperatorsTask(next);
         return absl::OkStatus();
       });
 }

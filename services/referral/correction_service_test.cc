@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <utility>
+
 #include "common/api/resource.h"
 #include "common/store/keys.h"
 #include "services/referral/correction_rows.h"
@@ -23,9 +26,11 @@ constexpr absl::Duration kDay = absl::Hours(24);
 
 class CorrectionTest : public ::testing::Test {
  protected:
-  std::vector<v1::CorrectionTask> Tasks(const std::string& token, bool settled = false, int page_size = 0) {
+  std::vector<v1::CorrectionTask> Tasks(const std::string& token, bool settled = false, int page_size = 0,
+                                        bool every_body = false) {
     std::vector<v1::CorrectionTask> tasks;
     v1::ListCorrectionTasksRequest request;
+    request.set_every_body(every_body);
     request.set_settled(settled);
     request.set_page_size(page_size);
     do {
@@ -35,6 +40,11 @@ class CorrectionTest : public ::testing::Test {
     } while (!request.page_token().empty());
     return tasks;
   }
+  std::string OperatorElsewhere() { return r.rig.TokenOf(kThirdBody, {Role::kOperator}, {}, "p-operator"); }
+  // Those of every body, as an operator of another body.
+  std::vector<v1::CorrectionTask> OperatorsTasks(bool settled = false, int page_size = 0) {
+    return Tasks(OperatorElsewhere(), settled, page_size, /*every_body=*/true);
+  }
   std::string Declined(v1::DeclineReason reason, std::string_view offer = kOffer,
                        v1::DeclinedBy by = v1::DECLINED_BY_PROVIDER) {
     v1::SubmitReferralRequest request = r.NewReferral();
@@ -43,6 +53,7 @@ class CorrectionTest : public ::testing::Test {
     v1::DeclineReferralRequest decline = r.Decline(name);
     decline.set_reason(reason);
     decline.set_declined_by(by);
+    if (reason == v1::DECLINE_REASON_OTHER) decline.set_text("another cause");
     Must(r.Do(r.receiver, &Stub::DeclineReferral, decline));
     return name;
   }
@@ -151,7 +162,7 @@ TEST_F(CorrectionTest, ASupervisorOfTheBodySettlesItAndTheNextDeclineOpensANewOn
 
 TEST_F(CorrectionTest, WhatIsSettledIsGoneAfterNinetyDaysAndLeavesNoRow) {
   const int none = RowsOfTasks();
-  Declined(v1::DECLINE_REASON_MISSING_DOCUMENTS);
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT);
   Must(Settle(r.receiver, Tasks(r.receiver)[0].name()));
   r.rig.clock().Advance(kSettledKept - absl::Seconds(1));
   r.Refresh();
@@ -181,6 +192,7 @@ TEST_F(CorrectionTest, OfABodyThatIsNoMoreTheOffersTasksGoWithTheOfferAndTheRest
   EXPECT_EQ(tasks[0].decline_count(), 2);
   EXPECT_EQ(r.EventsOf(moved).back().type(), "correction.succeeded");
   EXPECT_EQ(r.EventsOf(dropped).back().type(), "correction.dropped");
+  EXPECT_THAT(OperatorsTasks(), IsEmpty());
   Must(Settle(r.third, moved));
 }
 
@@ -200,6 +212,124 @@ TEST_F(CorrectionTest, EveryOtherRoleIsRefused) {
       EXPECT_EQ(ReasonOf(Settle(own, task)), "NOT_ALLOWED") << policy::RoleName(role);
     }
   }
+}
+
+// Every reason, with an offer and without one: with whom its task is.
+TEST_F(CorrectionTest, EachTaskReachesWhoCanMendItsCause) {
+  using Entry = std::pair<v1::DeclineReason, bool>;
+  std::set<Entry> supervisors;
+  std::set<Entry> operators;
+  for (int i = v1::DeclineReason_MIN + 1; i <= v1::DeclineReason_MAX; ++i) {
+    const auto reason = static_cast<v1::DeclineReason>(i);
+    for (const bool has_offer : {true, false}) {
+      Declined(reason, has_offer ? kOffer : std::string_view());
+      if (reason > v1::DECLINE_REASON_MISSING_DOCUMENTS) continue;  // no entry is the cause
+      supervisors.emplace(reason, has_offer);
+      const bool area = reason == v1::DECLINE_REASON_OUT_OF_AREA && !has_offer;
+      if (area || reason == v1::DECLINE_REASON_NOT_COMPETENT) operators.emplace(reason, has_offer);
+    }
+  }
+  std::set<Entry> seen;
+  for (const v1::CorrectionTask& task : Tasks(r.receiver)) {
+    const Entry entry(task.reason(), !task.offer().empty());
+    EXPECT_TRUE(seen.insert(entry).second);
+    EXPECT_EQ(task.keeper(),
+              operators.contains(entry) ? v1::CORRECTION_KEEPER_OPERATOR : v1::CORRECTION_KEEPER_SUPERVISOR)
+        << task.DebugString();
+  }
+  EXPECT_EQ(seen, supervisors) << "of the body: both kinds";
+  seen.clear();
+  for (const v1::CorrectionTask& task : OperatorsTasks()) {
+    EXPECT_TRUE(seen.emplace(task.reason(), !task.offer().empty()).second);
+    EXPECT_EQ(task.body(), kReceivingBody);
+    EXPECT_EQ(task.keeper(), v1::CORRECTION_KEEPER_OPERATOR);
+    EXPECT_EQ(task.decline_count(), 0) << "the body's own";
+    EXPECT_FALSE(task.has_first_time() || task.has_last_time() || task.revision() != 0);
+    EXPECT_EQ(task.etag(), "");
+  }
+  EXPECT_EQ(seen, operators);
+  EXPECT_EQ(OperatorsTasks(false, 1).size(), operators.size()) << "page by page";
+  EXPECT_THAT(Tasks(OperatorElsewhere()), IsEmpty()) << "of its own body";
+}
+
+TEST_F(CorrectionTest, AnOperatorSettlesWhatOnlyAnOperatorCanMend) {
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
+  const std::string task = OperatorsTasks().at(0).name();
+  v1::ListCorrectionTasksRequest every;
+  every.set_every_body(true);
+  for (int i = 0; i < policy::kRoleCount; ++i) {
+    const Role role = static_cast<Role>(i);
+    if (role == Role::kOperator) continue;
+    for (const std::string_view body : {kReceivingBody, kThirdBody}) {
+      const std::string token = r.rig.TokenOf(body, {role}, {}, "p-else");
+      EXPECT_EQ(ReasonOf(r.Do(token, &CorrectionStub::ListCorrectionTasks, every)), "NOT_ALLOWED")
+          << policy::RoleName(role);
+    }
+  }
+  EXPECT_EQ(ReasonOf(Settle(r.third, task)), "NOT_FOUND") << "of another body nobody else knows of it";
+  const v1::CorrectionTask settled = Must(Settle(OperatorElsewhere(), task));
+  EXPECT_EQ(settled.finding(), v1::CORRECTION_FINDING_CORRECTED);
+  EXPECT_EQ(settled.decline_count(), 0);
+  EXPECT_THAT(OperatorsTasks(), IsEmpty());
+  ASSERT_EQ(OperatorsTasks(true).size(), 1U);
+  EXPECT_TRUE(OperatorsTasks(true)[0].has_settle_time());
+  EXPECT_THAT(Tasks(r.receiver), IsEmpty());
+  ASSERT_EQ(Tasks(r.receiver, true).size(), 1U);
+  EXPECT_EQ(Tasks(r.receiver, true)[0].decline_count(), 2);
+  const auto event = r.EventsOf(task).back();
+  EXPECT_EQ(event.type(), "correction.settled");
+  EXPECT_EQ(event.body(), kThirdBody);
+  EXPECT_THAT(event.parties(), ElementsAre(std::string(kReceivingBody)));
+  // What a supervisor can mend is none of theirs.
+  Declined(v1::DECLINE_REASON_NO_CAPACITY);
+  EXPECT_THAT(OperatorsTasks(), IsEmpty());
+  EXPECT_EQ(ReasonOf(Settle(OperatorElsewhere(), Tasks(r.receiver).at(0).name())), "NOT_FOUND");
+  // A supervisor of the body may still say that the entry is right.
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
+  Must(Settle(r.receiver, OperatorsTasks().at(0).name(), v1::CORRECTION_FINDING_ENTRY_RIGHT));
+  EXPECT_THAT(OperatorsTasks(), IsEmpty());
+}
+
+TEST_F(CorrectionTest, ATokenOfOnePageIsForThatListAlone) {
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT);
+  v1::ListCorrectionTasksRequest request;
+  request.set_every_body(true);
+  request.set_page_size(1);
+  const auto page = Must(r.Do(OperatorElsewhere(), &CorrectionStub::ListCorrectionTasks, request));
+  ASSERT_NE(page.next_page_token(), "");
+  request.set_page_token(page.next_page_token());
+  request.set_every_body(false);
+  EXPECT_FALSE(r.Do(OperatorElsewhere(), &CorrectionStub::ListCorrectionTasks, request).ok());
+}
+
+// A store that was written before operators had lists: their rows are made once, and never again.
+TEST_F(CorrectionTest, TasksOfAnOlderStoreAreInTheOperatorsListsToo) {
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
+  Must(Settle(r.receiver, Tasks(r.receiver).at(0).name()));
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
+  Declined(v1::DECLINE_REASON_NO_CAPACITY);
+  const auto forget = [&] {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : r.rig.Dump()) {
+      store::KeyParser parser(key);
+      if (Must(parser.Text()) == "corr.operator") keys.push_back(key);
+    }
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                  for (const std::string& key : keys) writer.Delete(key);
+                  return absl::OkStatus();
+                }).ok());
+    ASSERT_THAT(OperatorsTasks(), IsEmpty());
+  };
+  forget();
+  ASSERT_TRUE(rows::CompleteOperatorRows(r.rig.store()).ok());
+  ASSERT_EQ(OperatorsTasks().size(), 1U);
+  EXPECT_EQ(OperatorsTasks()[0].reason(), v1::DECLINE_REASON_NOT_COMPETENT);
+  EXPECT_EQ(OperatorsTasks(true).size(), 1U);
+  forget();
+  ASSERT_TRUE(rows::CompleteOperatorRows(r.rig.store()).ok());
+  EXPECT_THAT(OperatorsTasks(), IsEmpty()) << "it was done";
 }
 
 TEST_F(CorrectionTest, AReplayedDeclineCountsOnce) {

@@ -99,6 +99,9 @@ class ReferralModule final : public runtime::Module {
   // Before anybody is served.
   absl::Status LoadAccounts() const { return replica_.LoadAccounts(); }
 
+  // What an older store lacks. Before anybody is served.
+  absl::Status BringForward() const { return rows::CompleteOperatorRows(context_.store); }
+
   std::string_view name() const override { return "referral"; }
   grpc::Service& service() override { return service_; }
   std::vector<grpc::Service*> more_services() override {
@@ -178,6 +181,7 @@ absl::StatusOr<std::unique_ptr<runtime::Module>> MakeModule(const runtime::Modul
   WAYPOST_ASSIGN_OR_RETURN(ReceiptSigner signer, ReceiptSigner::Make(keys.provider()));
   auto module = std::make_unique<ReferralModule>(context, keys, config, std::move(outbox), std::move(signer));
   WAYPOST_RETURN_IF_ERROR(module->LoadAccounts());
+  WAYPOST_RETURN_IF_ERROR(module->BringForward());
   return module;
 }
 

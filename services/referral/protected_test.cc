@@ -249,8 +249,15 @@ void ProtectedTest::AddFigures(std::map<std::string, Channel>& channels) {
   channels["ListSuccessionMoves"] = [this](const std::string& token) {
     return Answer(token, &SuccessionStub::ListSuccessionMoves, v1::ListSuccessionMovesRequest());
   };
+  // Also as an operator, of every body.
   channels["ListCorrectionTasks"] = [this](const std::string& token) {
-    return Answer(token, &CorrectionStub::ListCorrectionTasks, v1::ListCorrectionTasksRequest());
+    std::string shown;
+    for (const bool every_body : {false, true}) {
+      v1::ListCorrectionTasksRequest request;
+      request.set_every_body(every_body);
+      shown += Answer(token, &CorrectionStub::ListCorrectionTasks, request);
+    }
+    return shown;
   };
   channels["CheckDuplicates"] = [this](const std::string& token) {
     v1::CheckDuplicatesRequest request;
@@ -332,6 +339,9 @@ TEST_F(ProtectedTest, NoListNoSearchNoCountAndNoWatchTellsAnybodyElse) {
   Must(Do(receiving_caseworker, &Stub::WaitlistReferral, waitlist));
   const std::string ended = Protected();
   Must(Do(receiving_caseworker, &Stub::DeclineReferral, Decline(ended)));
+  v1::DeclineReferralRequest not_competent = Decline(Protected());
+  not_competent.set_reason(v1::DECLINE_REASON_NOT_COMPETENT);
+  Must(Do(receiving_caseworker, &Stub::DeclineReferral, not_competent));
   auto misdirected = On<v1::ReportMisdirectedRequest>(Protected());
   misdirected.set_text("why");
   Must(Do(referring_caseworker, &Stub::ReportMisdirected, misdirected));

@@ -40,7 +40,9 @@ std::vector<std::string> Row(const google::protobuf::Message& item, absl::TimeZo
   return {task.name(),
           EntryWords(task.reason()),
           about,
-          std::to_string(task.decline_count()),
+          task.body(),
+          EnumWords(task.keeper()),
+          task.decline_count() == 0 ? "" : std::to_string(task.decline_count()),
           ShowTime(task.first_time(), zone),
           ShowTime(task.last_time(), zone),
           task.has_settle_time() ? EnumWords(task.finding()) : "open"};
@@ -53,14 +55,17 @@ void AddCorrectionCommands(CLI::App& root, Session& session) {
       AddGroup(root, "corrections", "Entries of the directory to look at, because referrals were declined");
   ListCommand list = {
       .name = "list",
-      .help = "Those of your body, the oldest first (supervisor, operator)",
+      .help = "Those of your body, the oldest first, and who can mend the cause (supervisor, operator)",
       .method = std::string(kService) + "ListCorrectionTasks",
       .request = pb::ListCorrectionTasksRequest::default_instance(),
       .response = pb::ListCorrectionTasksResponse::default_instance(),
-      .headings = {"name", "entry", "of", "declines", "first", "last", "finding"},
+      .headings = {"name", "entry", "of", "body", "mended by", "declines", "first", "last", "finding"},
       .row = [&session](const google::protobuf::Message& item) { return Row(item, session.zone()); },
       .nothing = "Nothing to correct."};
-  list.flags.help = {{"settled", "what was settled in the last 90 days, instead of what is open"}};
+  list.flags.help = {
+      {"settled", "what was settled in the last 90 days, instead of what is open"},
+      {"every_body",
+       "those of every body that only an operator can mend, instead of your body's (operator)"}};
   AddList(corrections, session, std::move(list));
   CallCommand settle = {.name = "settle",
                         .help = "Say what you found; the next decline opens a new one (supervisor, operator)",

@@ -31,11 +31,14 @@ class FakeCorrections final : public pb::CorrectionService::Service {
     offer.set_offer("offers/flats");
     offer.set_theme(type::v1::THEME_HOUSING);
     offer.set_decline_count(3);
+    offer.set_body("bodies/es-fuenlabrada");
+    offer.set_keeper(pb::CORRECTION_KEEPER_SUPERVISOR);
     offer.mutable_first_time()->set_seconds(1'777'888'800);
     pb::CorrectionTask& competence = *response->add_tasks();
     competence.set_reason(pb::DECLINE_REASON_NOT_COMPETENT);
     competence.set_theme(type::v1::THEME_YOUTH);
     competence.set_territory("ES300");
+    competence.set_keeper(pb::CORRECTION_KEEPER_OPERATOR);
     return grpc::Status::OK;
   }
   grpc::Status SettleCorrectionTask(grpc::ServerContext*, const pb::SettleCorrectionTaskRequest* request,
@@ -79,8 +82,14 @@ TEST_F(CorrectionCommandsTest, ListsTheEntriesToLookAt) {
   EXPECT_THAT(open.out, HasSubstr("offers/flats"));
   EXPECT_THAT(open.out, HasSubstr("competence"));
   EXPECT_THAT(open.out, HasSubstr("youth in ES300"));
+  EXPECT_THAT(open.out, HasSubstr("bodies/es-fuenlabrada"));
+  EXPECT_THAT(open.out, HasSubstr("supervisor")) << "who can mend the first";
+  EXPECT_THAT(open.out, HasSubstr("operator")) << "who can mend the second";
+  EXPECT_FALSE(corrections_.listed().every_body());
   ASSERT_EQ(Run({"list", "--settled"}).code, ExitCode::kOk);
   EXPECT_TRUE(corrections_.listed().settled());
+  ASSERT_EQ(Run({"list", "--every-body"}).code, ExitCode::kOk);
+  EXPECT_TRUE(corrections_.listed().every_body());
 }
 
 TEST_F(CorrectionCommandsTest, SettlesOne) {
