@@ -458,6 +458,33 @@ TEST_F(ProtectedTest, NoRowOfTheStoreNamesItButItsOwnAndItsReaders) {
   }
 }
 
+TEST_F(ProtectedTest, OfALegalOrderTheLogHasACommitmentAlone) {
+  const std::string name = Protected();
+  auto look = Disclose(name, {v1::SECTION_KIND_SCREENING}, v1::PURPOSE_LEGAL_OBLIGATION);
+  look.set_law("es/ley-40-2015/art-14");
+  look.set_order_reference("DP 42/2026");
+  look.set_recipient_body(std::string(kEnforcementBody));
+  for (const Other& other : Others()) {
+    EXPECT_THAT(Do(other.token, &Stub::DiscloseReferral, look).status().code(),
+                AnyOf(absl::StatusCode::kNotFound, absl::StatusCode::kPermissionDenied))
+        << other.who;
+  }
+  const size_t before = rig.Events().size();
+  Must(Do(receiving_caseworker, &Stub::DiscloseReferral, look));
+  const std::vector<event::v1::Event> events = rig.Events();
+  ASSERT_GT(events.size(), before);
+  const event::v1::Event& event = events[before];
+  ASSERT_EQ(event.type(), "referral.disclosed");
+  EXPECT_EQ(event.resource(), rpc::SealedResource(name));
+  EXPECT_TRUE(event.commitments().contains("1.legal_order"));
+  EXPECT_TRUE(event.facts().empty());
+  EXPECT_EQ(event.purpose(), "");
+  for (const std::string_view word :
+       {std::string_view("ley-40"), std::string_view("DP 42"), kEnforcementBody, std::string_view(name)}) {
+    EXPECT_THAT(std::string(event.DebugString()), Not(HasSubstr(std::string(word))));
+  }
+}
+
 TEST_F(ProtectedTest, TheLogIsToldThatSomethingHappenedAndNotToWhom) {
   const size_t before = rig.Events().size();
   const std::string name = Protected();

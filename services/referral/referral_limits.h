@@ -111,6 +111,7 @@ inline constexpr int kMaxRetentionCounted = 10'000;
 // Listings and disclosures.
 inline constexpr int kMaxStatesInQuery = 16;
 inline constexpr int kMaxNotesDisclosed = 50;
+inline constexpr size_t kMaxOrderReferenceCharacters = 200;
 inline constexpr int kMaxFoundByReference = 50;
 inline constexpr int kMaxSectionsDisclosed = 3;
 

@@ -508,6 +508,22 @@ absl::StatusOr<std::optional<OwnReferenceRecord>> Sealing::RenewLookup(std::stri
   return renewed;
 }
 
+std::vector<std::pair<std::string, std::string>> OrderCommitments(std::string_view order,
+                                                                  const OpenedKeys& keys,
+                                                                  const std::vector<uint32_t>& persons) {
+  std::vector<std::pair<std::string, std::string>> commitments;
+  const auto commit = [&](std::string name, const SecretKey& key) {
+    std::string commitment = crypto::Commitment(key, name, order);
+    commitments.emplace_back(std::move(name), std::move(commitment));
+  };
+  for (const auto& [person, key] : keys.screening) {
+    if (!persons.empty() && std::find(persons.begin(), persons.end(), person) == persons.end()) continue;
+    commit(base::Cat(person, ".legal_order"), key);
+  }
+  if (commitments.empty() && keys.own.has_value()) commit("own.legal_order", *keys.own);
+  return commitments;
+}
+
 bool SameWraps(const std::vector<Wrap>& prepared, const std::vector<Wrap>& now) {
   return std::equal(prepared.begin(), prepared.end(), now.begin(), now.end(),
                     [](const Wrap& a, const Wrap& b) {

@@ -183,6 +183,13 @@ class Sealing {
   base::Random& random_;
 };
 
+// Commitments to the legal order of a look, for its event: "1.legal_order" under the screening key of each of
+// `persons` (empty: of everybody, and of the case) of whom `keys` hold one, since everybody who holds any key
+// of hers has that. Of who holds none, "own.legal_order" under the body's own key.
+std::vector<std::pair<std::string, std::string>> OrderCommitments(std::string_view order,
+                                                                  const OpenedKeys& keys,
+                                                                  const std::vector<uint32_t>& persons);
+
 // True when the wraps that a command was prepared with are those that the transaction sees. When they are
 // not, the command is prepared again: a key may have been renewed, granted or erased in between.
 bool SameWraps(const std::vector<Wrap>& prepared, const std::vector<Wrap>& now);

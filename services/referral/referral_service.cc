@@ -229,17 +229,49 @@ absl::StatusOr<Look> OwnLook(const store::Reader& reader, std::string_view name,
   return look;
 }
 
+// What the record of a look says of the legal order that it obeys; empty where it obeys none.
+struct OrderRecord {
+  std::string law = {};
+  std::string recipient = {};
+  std::vector<std::pair<std::string, std::string>> commitments = {};
+};
+
+// To whom it is disclosed is somebody whom the directory knows. Whether that body is active is not for the
+// one that has to obey.
+absl::Status CheckOrderRecipient(const BodyRegistry& bodies, const Call& call, const store::Reader& reader,
+                                 std::string_view body) {
+  if (body.empty()) return absl::OkStatus();
+  if (body == call.caller->body) {
+    return error::InvalidField("recipient_body", "is left out where your own body is obliged");
+  }
+  WAYPOST_ASSIGN_OR_RETURN(const BodyFacts facts, bodies.Find(reader, body));
+  if (facts.exists) return absl::OkStatus();
+  WAYPOST_RETURN_IF_ERROR(bodies.CheckFresh(call.now));
+  return error::InvalidField("recipient_body", "is no body of the directory");
+}
+
+template <typename Request>
+std::vector<uint32_t> PersonsOf(const Request& request) {
+  if constexpr (requires { request.persons(); }) return {request.persons().begin(), request.persons().end()};
+  return {};
+}
+
 absl::Status PublishLook(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& record,
-                         std::string_view type, v1::Purpose purpose) {
+                         std::string_view type, v1::Purpose purpose, const OrderRecord& order) {
   const std::vector<std::string> parties = PartiesOf(record, record);
-  return mutation.Publish(as, {.type = type,
-                               .resource = record.name(),
-                               .revision = record.revision(),
-                               .time = mutation.call().now,
-                               .parties = {parties.begin(), parties.end()},
-                               .access = true,
-                               .purpose = PurposeName(purpose),
-                               .sealed = IsProtected(record)});
+  const std::string why = PurposeName(purpose);
+  rpc::Change look{.type = type,
+                   .resource = record.name(),
+                   .revision = record.revision(),
+                   .time = mutation.call().now,
+                   .parties = {parties.begin(), parties.end()},
+                   .commitments = {order.commitments.begin(), order.commitments.end()},
+                   .access = true,
+                   .purpose = why,
+                   .sealed = IsProtected(record)};
+  if (!order.law.empty()) look.facts.emplace_back("law", order.law);
+  if (!order.recipient.empty()) look.facts.emplace_back("recipient", order.recipient);
+  return mutation.Publish(as, look);
 }
 
 }  // namespace
@@ -536,12 +568,39 @@ ReferralService::Reactor* ReferralService::FindByOwnReference(Context* context,
       });
 }
 
+template <typename Request, typename Body>
+ReferralService::Reactor* ReferralService::Open(Context* context, const policy::MethodRule& rule,
+                                                const Request& request, Body body) {
+  if (request.purpose() != v1::PURPOSE_LEGAL_OBLIGATION) {
+    return rpc::Disclose(env_, context, rule, kValidate, request,
+                         [body](rpc::Mutation& mutation) { return body(mutation, OrderRecord()); });
+  }
+  return rpc::DisclosePrepared(
+      env_, context, rule, kValidate, request,
+      [this, &request, body](const Call& call,
+                             const store::Reader& reader) -> absl::StatusOr<rpc::DiscloseBody> {
+        WAYPOST_RETURN_IF_ERROR(Read(call, reader, request.name()).status());
+        const std::string& recipient = request.recipient_body();
+        WAYPOST_RETURN_IF_ERROR(CheckOrderRecipient(change_.clockwork().bodies, call, reader, recipient));
+        const std::string& own = call.caller->body;
+        WAYPOST_ASSIGN_OR_RETURN(const Look look, OwnLook(reader, request.name(), own));
+        WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys, sealing_.OpenKeys(request.name(), look.wraps, own));
+        const std::string text = base::Cat(request.law(), "\n", recipient, "\n", request.order_reference());
+        OrderRecord order{.law = request.law(),
+                          .recipient = recipient,
+                          .commitments = OrderCommitments(text, keys, PersonsOf(request))};
+        return rpc::DiscloseBody(
+            [body, order = std::move(order)](rpc::Mutation& mutation) { return body(mutation, order); });
+      });
+}
+
 ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
                                                             const v1::DiscloseReferralRequest* request,
                                                             v1::DiscloseReferralResponse* response) {
-  return rpc::Disclose(
-      env_, context, kDiscloseReferral, kValidate, *request,
-      [this, request, response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
+  return Open(
+      context, kDiscloseReferral, *request,
+      [this, request, response](rpc::Mutation& mutation,
+                                const OrderRecord& order) -> absl::StatusOr<rpc::Opening> {
         WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), request->name()));
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                                  mutation.Authorize({.name = request->name(),
@@ -556,7 +615,8 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
         const std::string& body = mutation.caller().body;
         WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
         WAYPOST_ASSIGN_OR_RETURN(look.sections, rows::ListSections(mutation.writer(), request->name()));
-        WAYPOST_RETURN_IF_ERROR(PublishLook(mutation, as, record, "referral.disclosed", request->purpose()));
+        WAYPOST_RETURN_IF_ERROR(
+            PublishLook(mutation, as, record, "referral.disclosed", request->purpose(), order));
         if (as.Is(Relation::kReceiving)) WAYPOST_RETURN_IF_ERROR(RecordReading(mutation, as, record));
         return rpc::Opening([this, request, response, body, kinds = std::move(kinds),
                              look = std::move(look)]() -> absl::Status {
@@ -577,9 +637,10 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
 ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context,
                                                          const v1::DiscloseNotesRequest* request,
                                                          v1::DiscloseNotesResponse* response) {
-  return rpc::Disclose(
-      env_, context, kDiscloseNotes, kValidate, *request,
-      [this, request, response](rpc::Mutation& mutation) -> absl::StatusOr<rpc::Opening> {
+  return Open(
+      context, kDiscloseNotes, *request,
+      [this, request, response](rpc::Mutation& mutation,
+                                const OrderRecord& order) -> absl::StatusOr<rpc::Opening> {
         WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(mutation.writer(), request->name()));
         WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
                                  mutation.Authorize({.name = request->name(),
@@ -601,7 +662,7 @@ ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
         look.notes = std::move(notes);
         WAYPOST_RETURN_IF_ERROR(
-            PublishLook(mutation, as, record, "referral.notes_disclosed", request->purpose()));
+            PublishLook(mutation, as, record, "referral.notes_disclosed", request->purpose(), order));
         return rpc::Opening([this, request, response, body, look = std::move(look),
                              shown = std::move(shown)]() -> absl::Status {
           WAYPOST_ASSIGN_OR_RETURN(const OpenedKeys keys,

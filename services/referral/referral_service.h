@@ -117,6 +117,9 @@ class ReferralService final : public v1::ReferralService::CallbackService {
   template <typename Request>
   Reactor* ChangeNew(Context* context, const policy::MethodRule& rule, const Request& request,
                      v1::Referral* response);
+  // A look. One that obeys a legal order is prepared, for what its record says of the order.
+  template <typename Request, typename Body>
+  Reactor* Open(Context* context, const policy::MethodRule& rule, const Request& request, Body body);
   std::string NewName() const;
 
   const rpc::Environment& env_;

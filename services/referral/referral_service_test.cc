@@ -630,6 +630,97 @@ TEST_F(ReferralServiceTest, ALookIsRecordedWithItsPurposeBeforeItIsServed) {
   EXPECT_EQ(rig.Dump(), rows);
 }
 
+template <typename Request>
+Request UnderOrder(Request request, std::string_view recipient = kEnforcementBody) {
+  request.set_purpose(v1::PURPOSE_LEGAL_OBLIGATION);
+  request.set_law("es/ley-40-2015/art-14");
+  request.set_order_reference("DP 42/2026 order-in-the-clear");
+  request.set_recipient_body(std::string(recipient));
+  return request;
+}
+
+TEST_F(ReferralServiceTest, ALookThatObeysALegalOrderRecordsLawAndRecipientAndCommitsToTheReference) {
+  const std::string name = Accepted();
+  const auto look = UnderOrder(Disclose(name, kDetailsOnly));
+  const auto disclosed = [&](const std::string& token, const v1::DiscloseReferralRequest& request) {
+    EXPECT_EQ(Must(Do(token, &Stub::DiscloseReferral, request)).sections_size(), 1);
+    std::vector<event::v1::Event> events = rig.Events();
+    while (events.back().type() != "referral.disclosed") events.pop_back();
+    return events.back();
+  };
+  const event::v1::Event event = disclosed(receiver, look);
+  EXPECT_EQ(event.kind(), event::v1::Event::KIND_ACCESS);
+  EXPECT_EQ(event.purpose(), "PURPOSE_LEGAL_OBLIGATION");
+  EXPECT_EQ(event.facts().size(), 2U);
+  EXPECT_EQ(event.facts().at("law"), "es/ley-40-2015/art-14");
+  EXPECT_EQ(event.facts().at("recipient"), kEnforcementBody);
+  EXPECT_THAT(event.parties(), Not(Contains(std::string(kEnforcementBody))));
+  ASSERT_TRUE(event.commitments().contains("1.legal_order"));
+  const std::string commitment = event.commitments().at("1.legal_order");
+  ExpectNothingInTheClear();
+  EXPECT_THAT(std::string(event.DebugString()), Not(HasSubstr("DP 42")));
+
+  // Whoever holds a key of hers makes the same one of the same order, and another one of another order.
+  EXPECT_EQ(disclosed(referrer, look).commitments().at("1.legal_order"), commitment);
+  auto other = look;
+  other.set_order_reference("DP 43/2026");
+  EXPECT_NE(disclosed(receiver, other).commitments().at("1.legal_order"), commitment);
+  other = UnderOrder(Disclose(name, kDetailsOnly), "");
+  const event::v1::Event obliged = disclosed(receiver, other);
+  EXPECT_FALSE(obliged.facts().contains("recipient")) << "the body itself is obliged";
+  EXPECT_NE(obliged.commitments().at("1.legal_order"), commitment);
+  // Any other look says nothing of the kind.
+  const event::v1::Event plain = disclosed(receiver, Disclose(name, kDetailsOnly));
+  EXPECT_THAT(plain.facts(), IsEmpty());
+  EXPECT_THAT(plain.commitments(), IsEmpty());
+}
+
+TEST_F(ReferralServiceTest, NotesAreOpenedUnderAnOrderToo) {
+  const std::string name = Requested();
+  auto note = WithText<v1::AddNoteRequest>(name, "note-in-the-clear");
+  note.set_visibility(v1::NOTE_VISIBILITY_OWN_SIDE);
+  Must(Do(receiver, &Stub::AddNote, note));
+  auto look = UnderOrder(On<v1::DiscloseNotesRequest>(name));
+  look.add_notes(name + "/notes/1");
+  EXPECT_EQ(Must(Do(receiver, &Stub::DiscloseNotes, look)).notes(0).text(), "note-in-the-clear");
+  const auto event_of_look = [&] {
+    const std::vector<event::v1::Event> events = rig.Events();
+    return events.back();
+  };
+  EXPECT_EQ(event_of_look().type(), "referral.notes_disclosed");
+  EXPECT_EQ(event_of_look().facts().at("recipient"), kEnforcementBody);
+  EXPECT_TRUE(event_of_look().commitments().contains("1.legal_order"));
+  // Whoever has nothing but a key of its own any more commits under that.
+  Must(Do(receiver, &Stub::DeclineReferral, Decline(name)));
+  EXPECT_EQ(Must(Do(receiver, &Stub::DiscloseNotes, look)).notes(0).text(), "note-in-the-clear");
+  EXPECT_TRUE(event_of_look().commitments().contains("own.legal_order"));
+  ExpectNothingInTheClear();
+}
+
+TEST_F(ReferralServiceTest, AnOrderIsNamedWholeOrTheLookIsRefusedAndNothingIsRecorded) {
+  const std::string name = Accepted();
+  const auto rows = rig.Dump();
+  const auto refused = [&](const v1::DiscloseReferralRequest& look) {
+    return ReasonOf(Do(receiver, &Stub::DiscloseReferral, look));
+  };
+  const auto whole = UnderOrder(Disclose(name, kDetailsOnly));
+  EXPECT_EQ(refused(Disclose(name, kDetailsOnly, v1::PURPOSE_LEGAL_OBLIGATION)), "INVALID_FIELD");
+  for (const std::string_view recipient :
+       {std::string_view("bodies/nowhere"), std::string_view("offers/x"), kReceivingBody}) {
+    EXPECT_EQ(refused(UnderOrder(whole, recipient)), "INVALID_FIELD") << recipient;
+  }
+  auto other = whole;
+  other.set_purpose(v1::PURPOSE_DELIVER_SERVICE);
+  EXPECT_EQ(refused(other), "INVALID_FIELD");
+  // Nor does an order open anything to anybody who could not open it without one.
+  EXPECT_EQ(ReasonOf(Do(third, &Stub::DiscloseReferral, whole)), "NOT_FOUND");
+  const std::string police = rig.TokenOf(kEnforcementBody, {Role::kSupervisor}, {}, "p-police");
+  EXPECT_EQ(ReasonOf(Do(police, &Stub::DiscloseReferral, whole)), "NOT_FOUND");
+  EXPECT_EQ(rig.Dump(), rows);
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::DiscloseReferral, UnderOrder(Disclose(Requested(), kDetailsOnly)))),
+            "NOT_YET_DISCLOSED");
+}
+
 TEST_F(ReferralServiceTest, NotesOpenToTheSidesThatTheyAreFor) {
   const std::string name = Requested();
   const auto write = [&](const std::string& token, v1::NoteVisibility visibility, const std::string& text) {

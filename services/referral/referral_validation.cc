@@ -202,6 +202,21 @@ class Checker {
           Cat("must be a code of at most ", kMaxLawBytes, " lower-case letters, digits, '.', '-' and '/'"));
     }
   }
+  // The legal order of a look: required where it obeys one, and for nothing else.
+  template <typename Request>
+  void LegalOrder(const Request& request) {
+    const bool obeys = request.purpose() == v1::PURPOSE_LEGAL_OBLIGATION;
+    if (obeys != !request.law().empty())
+      Add("law", "is required with LEGAL_OBLIGATION, and for nothing else");
+    Law("law", request.law());
+    if (obeys) {
+      RequiredText("order_reference", request.order_reference(), kMaxOrderReferenceCharacters);
+      Body("recipient_body", request.recipient_body(), /*required=*/false);
+      return;
+    }
+    if (!request.order_reference().empty()) Add("order_reference", "is for LEGAL_OBLIGATION alone");
+    if (!request.recipient_body().empty()) Add("recipient_body", "is for LEGAL_OBLIGATION alone");
+  }
   void Count(std::string_view field, int count, int max) {
     if (count > max) Add(field, Cat("must have at most ", max, " entries"));
   }
@@ -943,6 +958,7 @@ absl::Status Validate(const v1::DiscloseReferralRequest& request) {
   Checker check(request);
   check.Name("name", request.name());
   check.Required("purpose", request.purpose());
+  check.LegalOrder(request);
   if (request.sections().empty()) check.Add("sections", "name at least one");
   check.Count("sections", request.sections_size(), kMaxSectionsDisclosed);
   check.Count("persons", request.persons_size(), kMaxPersons);
@@ -973,6 +989,7 @@ absl::Status Validate(const v1::DiscloseNotesRequest& request) {
   Checker check(request);
   check.Name("name", request.name());
   check.Required("purpose", request.purpose());
+  check.LegalOrder(request);
   if (request.notes().empty()) check.Add("notes", "name at least one");
   check.Count("notes", request.notes_size(), kMaxNotesDisclosed);
   std::set<std::string_view> names;

@@ -218,13 +218,18 @@ void AddReading(std::vector<Sample>& samples) {
   auto disclose = Named<v1::DiscloseReferralRequest>();
   disclose.add_persons(1);
   disclose.add_sections(v1::SECTION_KIND_DETAILS);
-  disclose.set_purpose(v1::PURPOSE_DELIVER_SERVICE);
-  Add(disclose, samples);
+  const auto under_order = [](auto request) {
+    request.set_purpose(v1::PURPOSE_LEGAL_OBLIGATION);
+    request.set_law("es/ley-40-2015/art-14");
+    request.set_order_reference("DP 42/2026");
+    request.set_recipient_body("bodies/es-border-police");
+    return request;
+  };
+  Add(under_order(disclose), samples);
   Add(Named<v1::ListNotesRequest>(), samples);
   auto notes = Named<v1::DiscloseNotesRequest>();
   notes.add_notes(std::string(testing::kName) + "/notes/3");
-  notes.set_purpose(v1::PURPOSE_SUPERVISE);
-  Add(notes, samples);
+  Add(under_order(notes), samples);
   Add(Named<v1::ListReferralHistoryRequest>(), samples);
   Add(Named<v1::ListPartsRequest>(), samples);
   Add(v1::ListReceiptKeysRequest(), samples);
@@ -598,6 +603,49 @@ TEST(Validate, AppointmentsHaveATimeWhereTheyAreMade) {
   EXPECT_THAT(Wrong(request), IsEmpty());
   SetTime(request.mutable_time());
   EXPECT_THAT(Wrong(request), ElementsAre(StartsWith("time: ")));
+}
+
+// Of a look: all of the order where it obeys one, and nothing of it where it does not.
+TEST(Validate, ALegalOrderIsNamedWithItsPurposeAlone) {
+  const auto check = [](auto request) {
+    for (int purpose = v1::Purpose_MIN + 1; purpose <= v1::Purpose_MAX; ++purpose) {
+      const bool obeys = purpose == v1::PURPOSE_LEGAL_OBLIGATION;
+      request.set_purpose(static_cast<v1::Purpose>(purpose));
+      request.clear_law();
+      request.clear_order_reference();
+      request.clear_recipient_body();
+      const std::vector<std::string> without = Wrong(request);
+      if (obeys) {
+        EXPECT_THAT(without, ElementsAre(StartsWith("law: "), StartsWith("order_reference: ")));
+      } else {
+        EXPECT_THAT(without, IsEmpty());
+      }
+      request.set_law("es/ley-40-2015/art-14");
+      request.set_order_reference("DP 42/2026");
+      EXPECT_EQ(Wrong(request).size(), obeys ? 0U : 2U) << "without a recipient";
+      request.set_recipient_body("bodies/es-border-police");
+      EXPECT_EQ(Wrong(request).size(), obeys ? 0U : 3U);
+    }
+    request.set_purpose(v1::PURPOSE_LEGAL_OBLIGATION);
+    request.set_order_reference(std::string(kMaxOrderReferenceCharacters, 'x'));
+    EXPECT_THAT(Wrong(request), IsEmpty());
+    request.set_order_reference(std::string(kMaxOrderReferenceCharacters + 1, 'x'));
+    EXPECT_THAT(Wrong(request), ElementsAre(StartsWith("order_reference: ")));
+    request.set_order_reference(" ");
+    EXPECT_THAT(Wrong(request), ElementsAre(StartsWith("order_reference: ")));
+    request.set_order_reference("DP 42/2026");
+    request.set_law("Ley 40/2015");
+    EXPECT_THAT(Wrong(request), ElementsAre(StartsWith("law: ")));
+    request.set_law("es/ley-40-2015/art-14");
+    request.set_recipient_body("the police");
+    EXPECT_THAT(Wrong(request), ElementsAre(StartsWith("recipient_body: ")));
+  };
+  auto sections = Named<v1::DiscloseReferralRequest>();
+  sections.add_sections(v1::SECTION_KIND_DETAILS);
+  check(sections);
+  auto notes = Named<v1::DiscloseNotesRequest>();
+  notes.add_notes(std::string(testing::kName) + "/notes/3");
+  check(notes);
 }
 
 TEST(Validate, NotesAreOfThatReferral) {

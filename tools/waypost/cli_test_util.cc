@@ -408,9 +408,10 @@ grpc::Status FakeReferrals::ListParts(grpc::ServerContext*, const referral::v1::
 }
 
 grpc::Status FakeReferrals::DiscloseReferral(grpc::ServerContext*,
-                                             const referral::v1::DiscloseReferralRequest*,
+                                             const referral::v1::DiscloseReferralRequest* request,
                                              referral::v1::DiscloseReferralResponse*) {
   const std::lock_guard lock(mutex_);
+  received_.disclosed = *request;
   ++received_.disclosures;
   return rpc::ToGrpc(error::Unavailable("the store", "it is starting"));
 }

@@ -325,6 +325,7 @@ class FakeReferrals final : public referral::v1::ReferralService::Service {
     std::vector<referral::v1::AnswerRightsRequestRequest> answered;
     std::vector<std::string> authorizations;
     int disclosures = 0;
+    referral::v1::DiscloseReferralRequest disclosed;
     std::string watched_from;
   };
   // What it was asked until now.

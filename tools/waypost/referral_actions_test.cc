@@ -259,6 +259,19 @@ TEST(ReferralActionsTest, OpensPersonalDataOnceOnly) {
   EXPECT_EQ(server.referrals.received().disclosures, 1);
 }
 
+TEST(ReferralActionsTest, ALookThatObeysAnOrderNamesIt) {
+  FakeServer server;
+  Runner runner;
+  runner.Run({"referral", "disclose", "01jd", "--section", "details", "--purpose", "legal-obligation",
+              "--law", "es/ley-40-2015/art-14", "--order-reference", "DP 42/2026", "--recipient-body",
+              "bodies/es-border-police", "--server", server.address()});
+  const referral::v1::DiscloseReferralRequest asked = server.referrals.received().disclosed;
+  EXPECT_EQ(asked.purpose(), referral::v1::PURPOSE_LEGAL_OBLIGATION);
+  EXPECT_EQ(asked.law(), "es/ley-40-2015/art-14");
+  EXPECT_EQ(asked.order_reference(), "DP 42/2026");
+  EXPECT_EQ(asked.recipient_body(), "bodies/es-border-police");
+}
+
 TEST(ReferralActionsTest, ErasesOnlyWhenSure) {
   Runner runner;
   EXPECT_EQ(runner.Run({"referral", "erase", "01jd", "--server", "127.0.0.1:1"}).code, ExitCode::kUsage);

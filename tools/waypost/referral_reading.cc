@@ -197,6 +197,14 @@ void AddReferralReading(CLI::App& referral, Session& session) {
   AddParts(referral, session);
 }
 
+// Of both kinds of look.
+constexpr char kOrderLaw[] =
+    "with legal-obligation: the law of the order, as in es/ley-40-2015/art-14; recorded";
+constexpr char kOrderReference[] =
+    "with legal-obligation: the order's reference; recorded as a commitment alone";
+constexpr char kOrderRecipient[] =
+    "with legal-obligation: the body that it is disclosed to; yours if absent; recorded";
+
 void AddReferralDisclosure(CLI::App& referral, Session& session) {
   CallCommand disclose = {.name = "disclose",
                           .help = "Open sections of people; who looked and why is recorded",
@@ -207,7 +215,10 @@ void AddReferralDisclosure(CLI::App& referral, Session& session) {
                           .complete = CompleteName};
   disclose.flags.rename = {{"persons", "person"}, {"sections", "section"}};
   disclose.flags.help = {{"persons", "whose sections, by number; everybody's if absent"},
-                         {"purpose", "what the look is for; recorded"}};
+                         {"purpose", "what the look is for; recorded"},
+                         {"law", kOrderLaw},
+                         {"order_reference", kOrderReference},
+                         {"recipient_body", kOrderRecipient}};
   disclose.flags.required = {"sections", "purpose"};
   AddCall(referral, session, std::move(disclose));
 
@@ -220,7 +231,10 @@ void AddReferralDisclosure(CLI::App& referral, Session& session) {
                        .complete = CompleteName};
   notes.flags.rename = {{"notes", "note"}};
   notes.flags.help = {{"notes", "as in referrals/01jd…/notes/3"},
-                      {"purpose", "what the look is for; recorded"}};
+                      {"purpose", "what the look is for; recorded"},
+                      {"law", kOrderLaw},
+                      {"order_reference", kOrderReference},
+                      {"recipient_body", kOrderRecipient}};
   notes.flags.required = {"notes", "purpose"};
   AddCall(referral, session, std::move(notes));
 }
