@@ -115,6 +115,16 @@ std::vector<Stay> StaysOf(const v1::ListEnrolmentsRequest& request) {
   return stays;
 }
 
+absl::StatusOr<rows::EnrolmentPage> ReadPage(const store::Reader& reader,
+                                             const v1::ListEnrolmentsRequest& request,
+                                             const rows::EnrolmentQuery& query, absl::Time now,
+                                             std::string_view position, int page_size) {
+  if (!request.hand_over_owed()) return rows::ListEnrolments(reader, query, position, page_size);
+  rows::OwedQuery owed{.body = query.body, .programme = request.programme()};
+  if (request.overdue()) owed.over_before = now;
+  return rows::ListOwed(reader, owed, position, page_size);
+}
+
 }  // namespace
 
 // A change of one enrolment.
@@ -174,7 +184,7 @@ EnrolmentService::Reactor* EnrolmentService::ListEnrolments(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(const std::string position,
                                  env_.node.page_tokens.Open(request->page_token(), scope));
         WAYPOST_ASSIGN_OR_RETURN(const rows::EnrolmentPage page,
-                                 rows::ListEnrolments(reader, query, position, page_size));
+                                 ReadPage(reader, *request, query, call.now, position, page_size));
         for (const EnrolmentRecord& record : page.records) {
           WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, record.referral()));
           if (MayRead(referral, *call.caller, record.name())) {

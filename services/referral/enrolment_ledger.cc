@@ -102,12 +102,17 @@ absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
   }
   if (HasPlace(next.state())) WAYPOST_RETURN_IF_ERROR(Count(writer, GroupOf(next), 1));
   rows::PutEnrolment(writer, before, next);
-  return mutation.Publish(as, {.type = EnrolmentEventType(decision.event),
-                               .resource = next.name(),
-                               .revision = next.revision(),
-                               .time = api::FromTimestamp(next.update_time()),
-                               .state = StayName(next.state()),
-                               .parties = {next.provider()}});
+  rpc::Change change{.type = EnrolmentEventType(decision.event),
+                     .resource = next.name(),
+                     .revision = next.revision(),
+                     .time = api::FromTimestamp(next.update_time()),
+                     .state = StayName(next.state()),
+                     .parties = {next.provider()}};
+  if (decision.event == EnrolmentEvent::kProgrammeEnding) {
+    change.facts.emplace_back("programme", next.programme_end().programme());
+    change.facts.emplace_back("end_date", next.programme_end().end_date());
+  }
+  return mutation.Publish(as, change);
 }
 
 absl::StatusOr<std::map<GroupKey, int64_t>> CarryEnrolments(rpc::Mutation& mutation,

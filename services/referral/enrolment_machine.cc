@@ -48,6 +48,10 @@ constexpr auto kStayTable = std::to_array<EnrolmentTransition>({
      kSystemAlone,
      "",
      "another body stands in the provider's place"},
+    {kOpenStays, EnrolmentEvent::kProgrammeEnding, kNowhere, kSystemAlone, "",
+     "the programme of its offer ends, or ends on another day"},
+    {kOpenStays, EnrolmentEvent::kProgrammeGoesOn, kNowhere, kSystemAlone, "",
+     "no programme that its offer is under ends any longer"},
 });
 
 struct Words {
@@ -68,6 +72,8 @@ constexpr std::array<Words, kEnrolmentEventCount> kWords = {{
     {"ATTEND", "referral.enrolment_attendance_recorded"},
     {"SUCCEED", "referral.enrolment_succeeded"},
     {"VOID_ASSESSMENT", "referral.enrolment_assessment_voided"},
+    {"PROGRAMME_ENDING", "referral.enrolment_programme_ending"},
+    {"PROGRAMME_GOES_ON", "referral.enrolment_programme_goes_on"},
 }};
 
 constexpr std::array<std::string_view, kStayCount> kNames = {"NOTHING", "PLACED", "ATTENDING", "PAUSED",

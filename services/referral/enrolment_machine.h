@@ -40,15 +40,17 @@ enum class EnrolmentEvent : uint8_t {
   kAttend,
   kSucceed,
   kVoid,
+  kProgrammeEnding,
+  kProgrammeGoesOn,
 };
-inline constexpr int kEnrolmentEventCount = 11;
+inline constexpr int kEnrolmentEventCount = 13;
 
 struct EnrolmentTransition {
   Stays from;
   EnrolmentEvent event;
   // Unspecified: it stays as it is.
   Stay to = kNowhere;
-  // Follows from the referral, and has no method.
+  // Follows from the referral, a succession or a programme, and has no method.
   bool by_system = false;
   // The method that causes it; empty for the system.
   std::string_view method = {};

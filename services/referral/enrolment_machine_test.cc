@@ -46,6 +46,12 @@ const std::map<std::pair<Stay, EnrolmentEvent>, Stay>& Expected() {
       {{kAttending, Event::kVoid}, kAttending},
       {{kPaused, Event::kVoid}, kPaused},
       {{kLeft, Event::kVoid}, kLeft},
+      {{kPlaced, Event::kProgrammeEnding}, kPlaced},
+      {{kAttending, Event::kProgrammeEnding}, kAttending},
+      {{kPaused, Event::kProgrammeEnding}, kPaused},
+      {{kPlaced, Event::kProgrammeGoesOn}, kPlaced},
+      {{kAttending, Event::kProgrammeGoesOn}, kAttending},
+      {{kPaused, Event::kProgrammeGoesOn}, kPaused},
   };
   return *expected;
 }

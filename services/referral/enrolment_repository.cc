@@ -8,6 +8,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
+#include "services/referral/row_page.h"
 
 namespace waypost::referral::rows {
 namespace {
@@ -31,6 +32,29 @@ std::string BodyPrefix(std::string_view body) {
   return KeyBuilder().Text("e.body").Text(body).Take();
 }
 
+std::string UnderPrefix(std::string_view offer) {
+  return KeyBuilder().Text("e.under").Text(offer).Take();
+}
+std::string UnderKey(std::string_view offer, std::string_view name) {
+  return KeyBuilder(UnderPrefix(offer)).Text(IdOf(name)).Take();
+}
+
+// Of one programme, or (empty) of all.
+std::string OwedPrefix(std::string_view body, std::string_view programme) {
+  if (programme.empty()) return KeyBuilder().Text("e.owed").Text(body).Take();
+  return KeyBuilder().Text("e.owed.of").Text(body).Text(programme).Take();
+}
+
+void AddOwedKeys(const EnrolmentRecord& record, std::vector<std::string>& keys) {
+  if (!record.has_programme_end()) return;
+  const absl::Time over = api::FromTimestamp(record.programme_over_time());
+  for (const std::string_view programme :
+       {std::string_view(), std::string_view(record.programme_end().programme())}) {
+    keys.push_back(
+        KeyBuilder(OwedPrefix(record.provider(), programme)).Time(over).Text(IdOf(record.name())).Take());
+  }
+}
+
 std::vector<std::string> IndexKeys(const EnrolmentRecord& record) {
   std::vector<std::string> keys;
   for (std::string prefix : {GroupPrefix(GroupOf(record)), BodyPrefix(record.provider())}) {
@@ -39,6 +63,8 @@ std::vector<std::string> IndexKeys(const EnrolmentRecord& record) {
                        .Text(IdOf(record.name()))
                        .Take());
   }
+  if (HasPlace(record.state())) keys.push_back(UnderKey(record.offer(), record.name()));
+  AddOwedKeys(record, keys);
   return keys;
 }
 
@@ -58,6 +84,20 @@ absl::StatusOr<std::vector<EnrolmentRecord>> ReadOf(const store::Reader& reader,
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
   return records;
+}
+
+// The names in `range`, below `prefix`, after which a row has its id alone.
+absl::StatusOr<std::vector<std::string>> NamesBelow(const store::Reader& reader, const std::string& prefix,
+                                                    const store::KeyRange& range, int limit) {
+  std::vector<std::string> names;
+  const auto at = reader.Scan(range);
+  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    names.push_back(base::Cat("enrolments/", id));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return names;
 }
 
 bool IsReviewed(const EnrolmentRecord& record, const EnrolmentQuery& query) {
@@ -127,6 +167,50 @@ absl::StatusOr<EnrolmentPage> ListEnrolments(const store::Reader& reader, const 
   }
   page.position.clear();
   return page;
+}
+
+absl::StatusOr<EnrolmentPage> ListOwed(const store::Reader& reader, const OwedQuery& query,
+                                       std::string_view position, int limit) {
+  EnrolmentPage page;
+  const std::string prefix = OwedPrefix(query.body, query.programme);
+  store::KeyRange range = RowsAfter(prefix, position);
+  if (query.over_before.has_value()) range.end = KeyBuilder(prefix).Time(*query.over_before).Take();
+  if (range.begin >= range.end) return page;
+  const auto at = reader.Scan(range);
+  for (; at->Valid(); at->Next()) {
+    if (static_cast<int>(page.records.size()) == limit) return page;
+    const std::string row(at->key().substr(prefix.size()));
+    KeyParser parser(row);
+    WAYPOST_RETURN_IF_ERROR(parser.Time().status());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    WAYPOST_ASSIGN_OR_RETURN(page.records.emplace_back(), GetEnrolment(reader, base::Cat("enrolments/", id)));
+    page.position = row;
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  page.position.clear();
+  return page;
+}
+
+absl::StatusOr<std::vector<std::string>> ListEnrolmentsUnder(const store::Reader& reader,
+                                                             std::string_view offer, std::string_view after,
+                                                             int limit) {
+  const std::string prefix = UnderPrefix(offer);
+  return NamesBelow(
+      reader, prefix,
+      after.empty() ? store::PrefixRange(prefix) : store::PrefixRangeAfter(prefix, UnderKey(offer, after)),
+      limit);
+}
+
+absl::StatusOr<std::vector<std::string>> ListEnrolmentNames(const store::Reader& reader,
+                                                            std::string_view after, int limit) {
+  const std::string prefix = KeyBuilder().Text("e").Take();
+  return NamesBelow(
+      reader, prefix,
+      after.empty() ? store::PrefixRange(prefix) : store::PrefixRangeAfter(prefix, RecordKey(after)), limit);
+}
+
+void PutEnrolmentUnder(store::Writer& writer, const EnrolmentRecord& record) {
+  if (HasPlace(record.state())) writer.Put(UnderKey(record.offer(), record.name()), "");
 }
 
 }  // namespace waypost::referral::rows

@@ -4,6 +4,10 @@
 //   ("e", id)                              EnrolmentRecord
 //   ("e.group", offer, group, state, id)   empty: the enrolments of a group
 //   ("e.body", provider, state, id)        empty: those of a body
+//   ("e.under", offer, id)                 empty: of the offer, who has a place; for the programme keeper
+//   ("e.owed", provider, time, id)         empty: those that a programme which ends leaves to hand over, by
+//                                          when its last day is over
+//   ("e.owed.of", provider, programme, time, id)   empty: the same, of one programme
 #ifndef WAYPOST_SERVICES_REFERRAL_ENROLMENT_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_ENROLMENT_REPOSITORY_H_
 
@@ -51,6 +55,28 @@ struct EnrolmentPage {
 // By state, then in the order of the acceptances; at most `limit`.
 absl::StatusOr<EnrolmentPage> ListEnrolments(const store::Reader& reader, const EnrolmentQuery& query,
                                              std::string_view position, int limit);
+
+// Of which a hand-over is owed: of a body, and perhaps of one programme.
+struct OwedQuery {
+  std::string body;
+  std::string programme = {};  // empty: of all
+  // Only those whose day was over before then.
+  std::optional<absl::Time> over_before = std::nullopt;
+};
+// By when the day is over, the first first; at most `limit`.
+absl::StatusOr<EnrolmentPage> ListOwed(const store::Reader& reader, const OwedQuery& query,
+                                       std::string_view position, int limit);
+
+// Names of whoever has a place in the offer, in the order of their ids, after `after` (empty: from the
+// first); at most `limit`.
+absl::StatusOr<std::vector<std::string>> ListEnrolmentsUnder(const store::Reader& reader,
+                                                             std::string_view offer, std::string_view after,
+                                                             int limit);
+// The same of all that there are, ended ones included.
+absl::StatusOr<std::vector<std::string>> ListEnrolmentNames(const store::Reader& reader,
+                                                            std::string_view after, int limit);
+// The row below "e.under", for what was written before there were any.
+void PutEnrolmentUnder(store::Writer& writer, const EnrolmentRecord& record);
 
 }  // namespace waypost::referral::rows
 

@@ -60,8 +60,14 @@ absl::Status Apply(const enrolment::Resume&, Step& step) {
   return absl::OkStatus();
 }
 
+void ForgetProgrammeEnd(EnrolmentRecord& record) {
+  record.clear_programme_end();
+  record.clear_programme_over_time();
+}
+
 void End(v1::LeaveReason reason, v1::LeaveDestination destination, Step& step) {
   step.next.clear_review_time();
+  ForgetProgrammeEnd(step.next);
   step.next.set_leave_reason(reason);
   step.next.set_destination(destination);
   *step.next.mutable_end_time() = api::ToTimestamp(step.now);
@@ -133,6 +139,18 @@ absl::Status Apply(const enrolment::Succeed& succeed, Step& step) {
   return absl::OkStatus();
 }
 
+absl::Status Apply(const enrolment::ProgrammeEnding& ending, Step& step) {
+  step.next.mutable_programme_end()->set_programme(ending.end.programme);
+  step.next.mutable_programme_end()->set_end_date(ending.end.end_date);
+  *step.next.mutable_programme_over_time() = api::ToTimestamp(ending.end.over);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const enrolment::ProgrammeGoesOn&, Step& step) {
+  ForgetProgrammeEnd(step.next);
+  return absl::OkStatus();
+}
+
 // Days in this form sort as the days do; they are kept in order, and one is recorded anew in its place.
 absl::Status Apply(const enrolment::Attend& attend, Step& step) {
   error::FieldViolations wrong;
@@ -167,11 +185,11 @@ absl::Status Apply(const enrolment::Attend& attend, Step& step) {
 
 EnrolmentEvent EventOf(const EnrolmentCommand& command) {
   // In the order of EnrolmentCommand.
-  constexpr std::array kEvents = {EnrolmentEvent::kStart,           EnrolmentEvent::kPause,
-                                  EnrolmentEvent::kResume,          EnrolmentEvent::kLeave,
-                                  EnrolmentEvent::kEndWithReferral, EnrolmentEvent::kMove,
-                                  EnrolmentEvent::kAssess,          EnrolmentEvent::kAttend,
-                                  EnrolmentEvent::kSucceed,         EnrolmentEvent::kVoid};
+  constexpr std::array kEvents = {
+      EnrolmentEvent::kStart,  EnrolmentEvent::kPause,           EnrolmentEvent::kResume,
+      EnrolmentEvent::kLeave,  EnrolmentEvent::kEndWithReferral, EnrolmentEvent::kMove,
+      EnrolmentEvent::kAssess, EnrolmentEvent::kAttend,          EnrolmentEvent::kSucceed,
+      EnrolmentEvent::kVoid,   EnrolmentEvent::kProgrammeEnding, EnrolmentEvent::kProgrammeGoesOn};
   static_assert(kEvents.size() == std::variant_size_v<EnrolmentCommand>);
   return kEvents[command.index()];
 }
@@ -188,6 +206,10 @@ EnrolmentDecision OpenEnrolment(const ReferralRecord& referral, const v1::Person
   record.set_group_id(place.group_id());
   record.set_referral(referral.name());
   record.set_person(place.person());
+  if (referral.has_programme_end()) {
+    *record.mutable_programme_end() = referral.programme_end();
+    *record.mutable_programme_over_time() = referral.programme_over_time();
+  }
   *record.mutable_create_time() = api::ToTimestamp(now);
   *record.mutable_update_time() = record.create_time();
   return {.next = std::move(record), .event = EnrolmentEvent::kPlace};
@@ -253,6 +275,12 @@ v1::Enrolment ToEnrolmentLine(const EnrolmentRecord& enrolment) {
   if (enrolment.has_review_time()) *view.mutable_review_time() = enrolment.review_time();
   view.set_leave_reason(enrolment.leave_reason());
   view.set_destination(enrolment.destination());
+  if (enrolment.has_programme_end()) {
+    *view.mutable_programme_end() = enrolment.programme_end();
+    view.mutable_due()->set_clock(v1::CLOCK_HAND_OVER);
+    view.mutable_due()->set_party(v1::PARTY_RECEIVING);
+    *view.mutable_due()->mutable_time() = enrolment.programme_over_time();
+  }
   for (std::string& action : AllowedNames(enrolment.state())) view.add_allowed_actions(std::move(action));
   return view;
 }

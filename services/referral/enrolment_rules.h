@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/referral/enrolment_machine.h"
+#include "services/referral/referral_clocks.h"
 #include "services/referral/waiting_list.h"
 #include "waypost/referral/storage/v1/enrolment_storage.pb.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
@@ -50,12 +51,17 @@ struct Attend {
 struct Succeed {
   std::string provider;  // who stands in the place of the one before
 };
+struct ProgrammeEnding {
+  ProgrammeEndFacts end;
+};
+struct ProgrammeGoesOn {};
 
 }  // namespace enrolment
 
 using EnrolmentCommand = std::variant<enrolment::Start, enrolment::Pause, enrolment::Resume, enrolment::Leave,
                                       enrolment::EndWithReferral, enrolment::Move, enrolment::Assess,
-                                      enrolment::Attend, enrolment::Succeed, enrolment::VoidAssessment>;
+                                      enrolment::Attend, enrolment::Succeed, enrolment::VoidAssessment,
+                                      enrolment::ProgrammeEnding, enrolment::ProgrammeGoesOn>;
 
 struct EnrolmentDecision {
   EnrolmentRecord next;
@@ -64,7 +70,8 @@ struct EnrolmentDecision {
 
 EnrolmentEvent EventOf(const EnrolmentCommand& command);
 
-// The enrolment that a referral's acceptance opens for one person. REQUIRES: place.enrolment() is filled in.
+// The enrolment that a referral's acceptance opens for one person, marked as the referral is: all its places
+// are in one offer. REQUIRES: place.enrolment() is filled in.
 EnrolmentDecision OpenEnrolment(const storage::v1::ReferralRecord& referral, const v1::PersonPlace& place,
                                 absl::Time now);
 

@@ -27,6 +27,10 @@ v1::Attendance Day(std::string_view date, v1::AttendanceStatus status = v1::ATTE
   return day;
 }
 
+ProgrammeEndFacts EndIn(absl::Duration time) {
+  return {.programme = "programmes/estia", .end_date = "2026-05-31", .over = Now() + time};
+}
+
 EnrolmentRecord RecordAt(Stay state) {
   v1::PersonPlace place;
   place.set_person(1);
@@ -55,7 +59,9 @@ const std::vector<EnrolmentCommand>& Commands() {
                                         enrolment::Move{"fle1"},
                                         enrolment::Assess{OnDay("2026-05-04")},
                                         enrolment::Attend{{Day("2026-05-04")}},
-                                        enrolment::VoidAssessment{1, v1::VOID_REASON_WRONG_PERSON, "p-eva"}};
+                                        enrolment::VoidAssessment{1, v1::VOID_REASON_WRONG_PERSON, "p-eva"},
+                                        enrolment::ProgrammeEnding{EndIn(absl::Hours(24))},
+                                        enrolment::ProgrammeGoesOn{}};
   return *commands;
 }
 
@@ -103,6 +109,48 @@ TEST(EnrolmentRules, LeavingKeepsWhyAndWhereTo) {
   const auto ended = DecideEnrolment(RecordAt(kPaused), enrolment::EndWithReferral{}, Now());
   EXPECT_EQ(ended->next.leave_reason(), v1::LEAVE_REASON_REFERRAL_ENDED);
   EXPECT_FALSE(ended->next.has_review_time());
+}
+
+TEST(EnrolmentRules, TheMarkOfAProgrammeStaysUntilThePersonHasLeft) {
+  for (const Stay state : {kPlaced, kAttending, kPaused}) {
+    SCOPED_TRACE(StayName(state));
+    const EnrolmentCommand ending = enrolment::ProgrammeEnding{EndIn(absl::Hours(24))};
+    const EnrolmentRecord marked = DecideEnrolment(RecordAt(state), ending, Now())->next;
+    for (const v1::Enrolment& view : {ToEnrolment(marked), ToEnrolmentLine(marked)}) {
+      EXPECT_EQ(view.programme_end().programme(), "programmes/estia");
+      EXPECT_EQ(view.programme_end().end_date(), "2026-05-31");
+      EXPECT_EQ(view.due().clock(), v1::CLOCK_HAND_OVER);
+      EXPECT_EQ(view.due().party(), v1::PARTY_RECEIVING);
+      EXPECT_EQ(api::FromTimestamp(view.due().time()), Now() + absl::Hours(24));
+    }
+    for (const EnrolmentCommand& command : Commands()) {
+      const auto decision = DecideEnrolment(marked, command, Now());
+      if (!decision.ok()) continue;
+      const bool stays =
+          HasPlace(decision->next.state()) && decision->event != EnrolmentEvent::kProgrammeGoesOn;
+      EXPECT_EQ(decision->next.has_programme_end(), stays) << EnrolmentEventName(decision->event);
+      EXPECT_EQ(decision->next.has_programme_over_time(), stays) << EnrolmentEventName(decision->event);
+      EXPECT_EQ(ToEnrolment(decision->next).has_due(), stays) << EnrolmentEventName(decision->event);
+    }
+    const EnrolmentCommand later = enrolment::ProgrammeEnding{EndIn(absl::Hours(48))};
+    EXPECT_EQ(api::FromTimestamp(DecideEnrolment(marked, later, Now())->next.programme_over_time()),
+              Now() + absl::Hours(48));
+  }
+}
+
+TEST(EnrolmentRules, WhatIsOpenedUnderAProgrammeThatEndsIsMarkedAtOnce) {
+  ReferralRecord referral = testing::RecordIn(kAccepted);
+  v1::PersonPlace place;
+  place.set_person(1);
+  place.set_offer("offers/asl");
+  place.set_enrolment(NewEnrolmentName(testing::kName, 1, 7));
+  EXPECT_FALSE(OpenEnrolment(referral, place, Now()).next.has_programme_end());
+  referral.mutable_programme_end()->set_programme("programmes/estia");
+  referral.mutable_programme_end()->set_end_date("2026-05-31");
+  *referral.mutable_programme_over_time() = api::ToTimestamp(Now() + absl::Hours(24));
+  const EnrolmentRecord opened = OpenEnrolment(referral, place, Now()).next;
+  EXPECT_EQ(opened.programme_end().programme(), "programmes/estia");
+  EXPECT_EQ(api::FromTimestamp(opened.programme_over_time()), Now() + absl::Hours(24));
 }
 
 TEST(EnrolmentRules, APauseIsLookedAtAgainWithinAYear) {

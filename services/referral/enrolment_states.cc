@@ -16,8 +16,8 @@ constexpr std::string_view kHead =
     "event "
     "that is not in\nthe table is refused with FAILED_PRECONDITION / INVALID_TRANSITION{state, event, "
     "allowed}.\n\n"
-    "- Everything is done by the body that delivers the offer, but for what follows from the referral "
-    "(*system*).\n"
+    "- Everything is done by the body that delivers the offer, but for what follows from the referral, a "
+    "succession or a\n  programme (*system*).\n"
     "- *(nothing)* stands for an enrolment that does not exist yet.\n"
     "- PLACED, ATTENDING and PAUSED have a place in the group; LEFT has none.\n\n";
 

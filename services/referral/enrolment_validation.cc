@@ -75,6 +75,20 @@ error::FieldViolations CheckEnrolment(const Request& request) {
   return wrong;
 }
 
+// What programmes that end leave to hand over is listed by itself.
+void CheckOwed(const v1::ListEnrolmentsRequest& request, error::FieldViolations& wrong) {
+  if (!request.programme().empty() && !api::IsName(request.programme(), {"programmes"})) {
+    wrong.Add("programme", "must be the name of a programme, 'programmes/{id}'");
+  }
+  if (request.hand_over_owed()) {
+    const bool alone = request.offer().empty() && request.states().empty() && !request.review_due();
+    if (!alone) wrong.Add("hand_over_owed", "goes with no offer, states or review_due");
+    return;
+  }
+  if (!request.programme().empty()) wrong.Add("programme", "goes with hand_over_owed");
+  if (request.overdue()) wrong.Add("overdue", "goes with hand_over_owed");
+}
+
 }  // namespace
 
 absl::Status Validate(const v1::GetWaitingListRequest& request) {
@@ -136,6 +150,7 @@ absl::Status Validate(const v1::ListEnrolmentsRequest& request) {
   const bool paused_alone = request.states().empty() ||
                             (request.states_size() == 1 && request.states(0) == v1::ENROLMENT_STATE_PAUSED);
   if (request.review_due() && !paused_alone) wrong.Add("states", "is PAUSED alone where a review is due");
+  CheckOwed(request, wrong);
   return wrong.ToStatus();
 }
 

@@ -960,6 +960,30 @@ TEST_F(EnrolmentTest, WhatIsWrongIsRefusedAndNothingIsWritten) {
   refused(Do(receiver, &EnrolmentStub::ListEnrolments, list), "page_size");
 }
 
+TEST_F(EnrolmentTest, WhatIsOwedIsAskedForByItself) {
+  const auto refused = [](const auto& answer, std::string_view field) {
+    EXPECT_EQ(ReasonOf(answer), "INVALID_FIELD") << field;
+    EXPECT_THAT(error::ViolationsOf(answer.status()), Contains(StartsWith(base::Cat(field, ": ")))) << field;
+  };
+  const auto owed = [&](bool is_owed, const std::function<void(v1::ListEnrolmentsRequest&)>& fill) {
+    v1::ListEnrolmentsRequest request;
+    request.set_hand_over_owed(is_owed);
+    fill(request);
+    return Do(receiver, &EnrolmentStub::ListEnrolments, request);
+  };
+  refused(owed(false, [](auto& r) { r.set_overdue(true); }), "overdue");
+  refused(owed(false, [](auto& r) { r.set_programme("programmes/estia"); }), "programme");
+  refused(owed(true, [](auto& r) { r.set_programme("estia"); }), "programme");
+  refused(owed(true, [](auto& r) { r.set_review_due(true); }), "hand_over_owed");
+  refused(owed(true, [](auto& r) { r.add_states(v1::ENROLMENT_STATE_PAUSED); }), "hand_over_owed");
+  refused(owed(true,
+               [](auto& r) {
+                 r.set_offer(std::string(kAsl));
+                 r.set_group_id("alpha");
+               }),
+          "hand_over_owed");
+}
+
 TEST_F(EnrolmentTest, ARequestIdIsGoodForOneContent) {
   const std::string name = Attending();
   auto request = Leaving(name);

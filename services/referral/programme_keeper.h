@@ -1,7 +1,7 @@
 // Looks at what is open under a programme whose end was set, moved or put off, and under an offer that came
-// under another programme: marks each referral, or takes its mark away, in a transaction of its own. The
-// replica of the directory asks for walks as it learns of such changes; how far a walk is, is remembered with
-// every batch, and looked at twice a referral is changed once. So nothing is lost by an outage.
+// under another programme: marks each referral and each enrolment, or takes its mark away, in a transaction
+// of its own. The replica of the directory asks for walks as it learns of such changes; how far a walk is, is
+// remembered with every batch, and looked at twice either is changed once. So nothing is lost by an outage.
 //
 // What is sent after the replica knows is judged as it is sent; what was sent before is in the walk.
 #ifndef WAYPOST_SERVICES_REFERRAL_PROGRAMME_KEEPER_H_
@@ -23,9 +23,9 @@
 namespace waypost::referral {
 
 struct ProgrammeKeeperOptions {
-  // Referrals looked at in one step, all of them in flight at once.
+  // Referrals or enrolments looked at in one step, all of them in flight at once.
   int batch = 64;
-  // Referrals looked at a second.
+  // As many are looked at a second.
   int rate = 500;
   // Before what could not be looked at is tried again.
   absl::Duration retry_after = absl::Seconds(10);
@@ -58,7 +58,7 @@ class ProgrammeKeeper {
   absl::StatusOr<ProgrammeStep> Step();
 
  private:
-  // What was seen of one referral, and whether it was changed.
+  // What was seen of one referral or enrolment, and whether it was changed.
   struct Looked {
     bool changed = false;
     bool is_protected = false;
@@ -67,9 +67,11 @@ class ProgrammeKeeper {
   base::StepAndRest StepThenRest();
   absl::Status AskForFirst();
   absl::StatusOr<ProgrammeStep> WalkProgramme(rows::ProgrammeWalk walk);
-  absl::StatusOr<ProgrammeStep> WalkReferrals(rows::ProgrammeWalk walk, absl::Time now);
+  absl::StatusOr<ProgrammeStep> WalkBatch(rows::ProgrammeWalk walk, absl::Time now);
+  absl::StatusOr<std::vector<std::string>> NextNames(const rows::ProgrammeWalk& walk);
   ProgrammeStep Look(const std::vector<std::string>& names, bool index, absl::Time now);
-  absl::Status LookAtOne(rpc::Mutation& mutation, const std::string& name, bool index, Looked& looked);
+  absl::Status LookAtReferral(rpc::Mutation& mutation, const std::string& name, bool index, Looked& looked);
+  absl::Status LookAtEnrolment(rpc::Mutation& mutation, const std::string& name, bool index, Looked& looked);
 
   const rpc::Environment& env_;
   ReferralChange& change_;

@@ -14,6 +14,7 @@
 #include "common/base/strings.h"
 #include "common/store/keys.h"
 #include "services/referral/clock_keeper.h"
+#include "services/referral/enrolment_repository.h"
 #include "services/referral/programme_rules.h"
 #include "services/referral/referral_rig.h"
 
@@ -99,6 +100,71 @@ class ProgrammeKeeperTest : public ::testing::Test {
       r.rig.clock().Advance(std::min(until - r.rig.clock().Now(), absl::Minutes(4)));
       for (bool more = true; more;) more = Must(clocks.Step()).more;
     }
+  }
+
+  // An offer attended in a group, which a programme pays for.
+  void SetCourse(std::string_view programme, std::string_view offer = kGroups) {
+    r.SetGroups(offer, kReceivingBody, directory::v1::OFFER_KIND_ENROLMENT, {{"alpha", -1}}, programme);
+  }
+  // The enrolment of the first person of a new referral.
+  std::string Placed(std::string_view offer = kGroups) {
+    auto accept = On<v1::AcceptReferralRequest>(r.Requested());
+    accept.set_offer(std::string(offer));
+    accept.add_places()->set_person(1);
+    accept.mutable_places(0)->set_group_id("alpha");
+    return Must(r.Do(r.receiver, &Stub::AcceptReferral, accept)).places(0).enrolment();
+  }
+  // The same of who has begun: the referral is completed.
+  std::string Attending(std::string_view offer = kGroups) {
+    auto start = On<v1::StartEnrolmentRequest>(Placed(offer));
+    v1::PersonOutcome& outcome = *start.add_outcomes();
+    outcome = Outcomes(PositiveOutcome())[0];
+    outcome.set_person(1);
+    outcome.mutable_outcome()->set_kind(v1::OUTCOME_KIND_ENROLLED);
+    return Must(r.Do(r.receiver, &EnrolmentStub::StartEnrolment, start)).name();
+  }
+  void Leave(const std::string& enrolment) {
+    auto leave = On<v1::LeaveEnrolmentRequest>(enrolment);
+    leave.set_reason(v1::LEAVE_REASON_OFFER_ENDED);
+    leave.set_destination(v1::LEAVE_DESTINATION_LANGUAGE_COURSE);
+    Must(r.Do(r.receiver, &EnrolmentStub::LeaveEnrolment, leave));
+  }
+  v1::Enrolment Enrolment(const std::string& name) {
+    return Must(r.Do(r.receiver, &EnrolmentStub::GetEnrolment, On<v1::GetEnrolmentRequest>(name)));
+  }
+  // Its last day of the programme; empty: it is not marked. A mark and what is due go together.
+  std::string LastDayOf(const std::string& name) {
+    const v1::Enrolment enrolment = Enrolment(name);
+    EXPECT_EQ(enrolment.has_due(), enrolment.has_programme_end());
+    if (!enrolment.has_programme_end()) return {};
+    const std::string& day = enrolment.programme_end().end_date();
+    EXPECT_EQ(enrolment.due().clock(), v1::CLOCK_HAND_OVER);
+    EXPECT_EQ(enrolment.due().party(), v1::PARTY_RECEIVING);
+    EXPECT_EQ(api::FromTimestamp(enrolment.due().time()), Over(day));
+    return day;
+  }
+  // Enrolments of which a hand-over is owed, page by page.
+  std::vector<std::string> Owed(const std::string& token, std::string_view programme = {},
+                                bool overdue = false) {
+    v1::ListEnrolmentsRequest request;
+    request.set_hand_over_owed(true);
+    request.set_overdue(overdue);
+    request.set_programme(std::string(programme));
+    request.set_page_size(1);
+    std::vector<std::string> names;
+    for (int page = 0; page < 100; ++page) {
+      const auto response = Must(r.Do(token, &EnrolmentStub::ListEnrolments, request));
+      EXPECT_LE(response.enrolments_size(), 1);
+      for (const auto& enrolment : response.enrolments()) {
+        EXPECT_TRUE(enrolment.has_programme_end()) << enrolment.name();
+        EXPECT_TRUE(enrolment.has_due()) << enrolment.name();
+        names.push_back(enrolment.name());
+      }
+      if (response.next_page_token().empty()) return names;
+      request.set_page_token(response.next_page_token());
+    }
+    ADD_FAILURE() << "the listing does not end";
+    return names;
   }
 
   ReferralRig r;
@@ -440,6 +506,165 @@ TEST_F(ProgrammeKeeperTest, WhatWasSentBeforeThereWereRowsIsFoundByTheFirstWalk)
   EXPECT_EQ(LookAtAll(), 1);
   EXPECT_TRUE(HandOverDue(begun));
   EXPECT_THAT(Must(rows::ListUnder(**r.rig.store().Snapshot(), kFlats, "", 10)), ElementsAre(begun));
+}
+
+// --- Who attends -----------------------------------------------------------------------------------------
+
+TEST_F(ProgrammeKeeperTest, WhoAttendsIsToBeHandedOverByItsLastDay) {
+  SetCourse(kEstia);
+  LookAtAll();
+  const std::string placed = Placed();
+  const std::string attending = Attending();
+  const std::string paused = Attending();
+  auto pause = On<v1::PauseEnrolmentRequest>(paused);
+  *pause.mutable_review_time() = api::ToTimestamp(Now() + 2 * kDay);
+  Must(r.Do(r.receiver, &EnrolmentStub::PauseEnrolment, pause));
+  const std::string left = Attending();
+  Leave(left);
+  const int64_t revision = Enrolment(attending).revision();
+  Ends("2026-05-10");
+  EXPECT_EQ(LookAtAll(), 4) << "the three, and the referral of who has not begun";
+  EXPECT_EQ(LookAtAll(), 0) << "once";
+  for (const std::string& name : {placed, attending, paused}) {
+    EXPECT_EQ(LastDayOf(name), "2026-05-10");
+    EXPECT_EQ(Enrolment(name).programme_end().programme(), kEstia);
+  }
+  EXPECT_EQ(LastDayOf(left), "");
+  EXPECT_EQ(Enrolment(attending).revision(), revision + 1);
+  EXPECT_EQ(Enrolment(attending).state(), v1::ENROLMENT_STATE_ATTENDING);
+  const event::v1::Event event = r.EventsOf(attending).back();
+  EXPECT_EQ(event.type(), "referral.enrolment_programme_ending");
+  EXPECT_EQ(event.facts().at("programme"), kEstia);
+  EXPECT_EQ(event.facts().at("end_date"), "2026-05-10");
+  Leave(attending);
+  EXPECT_EQ(LastDayOf(attending), "") << "where to is known";
+  Ends("2026-06-30");
+  EXPECT_EQ(LookAtAll(), 3);
+  EXPECT_EQ(LastDayOf(paused), "2026-06-30");
+  Ends("");
+  EXPECT_EQ(LookAtAll(), 3);
+  for (const std::string& name : {placed, paused}) EXPECT_EQ(LastDayOf(name), "");
+  EXPECT_EQ(r.EventsOf(paused).back().type(), "referral.enrolment_programme_goes_on");
+  EXPECT_THAT(Owed(r.receiver), IsEmpty());
+}
+
+TEST_F(ProgrammeKeeperTest, WhoIsEnrolledUnderItsEndIsMarkedFromTheStart) {
+  SetCourse(kEstia);
+  Ends("2026-12-31");
+  LookAtAll();
+  const std::string placed = Placed();
+  EXPECT_EQ(LastDayOf(placed), "2026-12-31");
+  EXPECT_EQ(Enrolment(placed).revision(), 1);
+  EXPECT_EQ(LastDayOf(Attending()), "2026-12-31");
+  EXPECT_EQ(LookAtAll(), 0);
+}
+
+TEST_F(ProgrammeKeeperTest, ACourseThatComesUnderAnotherProgrammeTakesTheMarksAway) {
+  SetCourse(kEstia);
+  const std::string name = Attending();
+  Ends("2026-05-10");
+  LookAtAll();
+  EXPECT_THAT(Owed(r.receiver, kEstia), ElementsAre(name));
+  SetCourse("programmes/rising");
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_EQ(LastDayOf(name), "");
+  r.SetProgramme("programmes/rising", "2026-05-20");
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_EQ(LastDayOf(name), "2026-05-20");
+  EXPECT_THAT(Owed(r.receiver, kEstia), IsEmpty());
+  EXPECT_THAT(Owed(r.receiver, "programmes/rising"), ElementsAre(name));
+}
+
+TEST_F(ProgrammeKeeperTest, WhatIsOwedIsListedByBodyProgrammeAndDay) {
+  constexpr std::string_view kFrench = "offers/fle";
+  SetCourse(kEstia);
+  SetCourse("programmes/rising", kFrench);
+  std::vector<std::string> asl = {Attending(), Attending()};
+  std::ranges::sort(asl);
+  const std::string french = Attending(kFrench);
+  EXPECT_THAT(Owed(r.receiver), IsEmpty());
+  Ends("2026-05-20");
+  r.SetProgramme("programmes/rising", "2026-05-10");
+  EXPECT_EQ(LookAtAll(), 3);
+  EXPECT_THAT(Owed(r.receiver), ElementsAre(french, asl[0], asl[1])) << "the first due first";
+  EXPECT_THAT(Owed(r.receiver, kEstia), ElementsAre(asl[0], asl[1]));
+  EXPECT_THAT(Owed(r.receiver, "programmes/rising"), ElementsAre(french));
+  EXPECT_THAT(Owed(r.receiver, "programmes/milma"), IsEmpty());
+  // Of the provider, and there of whoever may read the enrolment: nobody else sees that it is.
+  EXPECT_EQ(Owed(r.receiving_caseworker).size(), 3U);
+  const std::string elsewhere =
+      r.rig.TokenOf(kReceivingBody, {policy::Role::kCaseworker}, {std::string(kOtherReceivingUnit)});
+  EXPECT_THAT(Owed(elsewhere), IsEmpty());
+  for (const std::string& token : {r.referrer, r.coordinator, r.third}) EXPECT_THAT(Owed(token), IsEmpty());
+  v1::ListEnrolmentsRequest request;
+  request.set_hand_over_owed(true);
+  EXPECT_EQ(r.Do(r.receiving_safeguarding, &EnrolmentStub::ListEnrolments, request).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  // A day is over with its last instant.
+  r.rig.clock().Advance(Over("2026-05-10") - r.rig.clock().Now());
+  r.Refresh();
+  EXPECT_THAT(Owed(r.receiver, "", /*overdue=*/true), IsEmpty());
+  r.rig.clock().Advance(absl::Seconds(1));
+  EXPECT_THAT(Owed(r.receiver, "", true), ElementsAre(french));
+  EXPECT_THAT(Owed(r.receiver, "programmes/rising", true), ElementsAre(french));
+  EXPECT_THAT(Owed(r.receiver, kEstia, true), IsEmpty());
+  EXPECT_EQ(Enrolment(french).state(), v1::ENROLMENT_STATE_ATTENDING) << "nothing ends by it";
+  Leave(french);
+  EXPECT_THAT(Owed(r.receiver, "", true), IsEmpty());
+  EXPECT_THAT(Owed(r.receiver), ElementsAre(asl[0], asl[1]));
+  EXPECT_THAT(Must(rows::ListEnrolmentsUnder(**r.rig.store().Snapshot(), kFrench, "", 10)), IsEmpty());
+}
+
+TEST_F(ProgrammeKeeperTest, EnrolmentsAreWalkedInBatchesWhateverStopsIt) {
+  SetCourse(kEstia);
+  LookAtAll();
+  std::vector<std::string> names;
+  for (int i = 0; i < 20; ++i) names.push_back(Attending());
+  Ends("2026-05-10");
+  Restart(/*batch=*/4);
+  int changed = 0;
+  int walked = 0;
+  for (int steps = 0; steps < 100; ++steps) {
+    const auto step = Must(Keeper().Step());
+    if (!step.more) break;
+    EXPECT_LE(step.looked_at, 4);
+    changed += step.changed;
+    walked += step.looked_at;
+    // A crash after a batch: another process goes on where it was.
+    if (steps % 3 == 2) Restart(4);
+  }
+  EXPECT_EQ(changed, 20);
+  EXPECT_EQ(walked, 20) << "and looks at none twice";
+  // Put off in the middle of a walk, in which one leaves: none is left as it was.
+  Ends("2026-06-10");
+  for (int steps = 0; steps < 3; ++steps) Must(Keeper().Step());
+  Leave(names[0]);
+  Ends("2026-12-31");
+  LookAtAll();
+  EXPECT_EQ(LastDayOf(names[0]), "");
+  for (size_t i = 1; i < names.size(); ++i) ASSERT_EQ(LastDayOf(names[i]), "2026-12-31") << names[i];
+}
+
+TEST_F(ProgrammeKeeperTest, WhoWasEnrolledBeforeThereWereRowsIsFoundByTheFirstWalk) {
+  SetCourse(kEstia);
+  const std::string name = Attending();
+  std::vector<std::string> gone;
+  for (const auto& [key, value] : r.rig.Dump()) {
+    store::KeyParser parser(key);
+    const std::string kind = Must(parser.Text());
+    if (kind == "e.under" || kind == "prog.first.enrolments") gone.push_back(key);
+  }
+  ASSERT_EQ(gone.size(), 2U);
+  ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                for (const std::string& key : gone) writer.Delete(key);
+                return absl::OkStatus();
+              }).ok());
+  Ends("2026-05-10");
+  Restart();
+  EXPECT_EQ(LookAtAll(), 1);
+  EXPECT_EQ(LastDayOf(name), "2026-05-10");
+  EXPECT_THAT(Must(rows::ListEnrolmentsUnder(**r.rig.store().Snapshot(), kGroups, "", 10)),
+              ElementsAre(name));
 }
 
 }  // namespace

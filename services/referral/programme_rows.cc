@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 
@@ -14,6 +15,7 @@ using store::KeyBuilder;
 using store::KeyParser;
 
 constexpr uint32_t kWalkFormat = 1;
+constexpr std::string_view kEnrolmentsPrefix = "enrolments/";
 
 std::string OffersPrefix(std::string_view programme) {
   return KeyBuilder().Text("prog.offer").Text(programme).Take();
@@ -31,9 +33,20 @@ std::string GenerationKey() {
   return KeyBuilder().Text("prog.generation").Take();
 }
 
-// Written once the first walk was asked for.
-std::string FirstWalkKey() {
-  return KeyBuilder().Text("prog.first").Take();
+// A walk over everything that there is, and the key that is written once it was asked for.
+struct FirstWalkOf {
+  std::string_view resource;
+  std::string_view asked;
+};
+constexpr FirstWalkOf kFirstWalks[] = {{kAllReferrals, "prog.first"},
+                                       {kAllEnrolments, "prog.first.enrolments"}};
+
+std::string AskedKey(const FirstWalkOf& first) {
+  return KeyBuilder().Text(first.asked).Take();
+}
+absl::StatusOr<bool> WasAsked(const store::Reader& reader, const FirstWalkOf& first) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> asked, reader.Get(AskedKey(first)));
+  return asked.has_value();
 }
 
 absl::StatusOr<std::optional<ProgrammeWalkRecord>> ReadWalk(const store::Reader& reader,
@@ -76,12 +89,21 @@ absl::StatusOr<std::optional<ProgrammeWalk>> FirstWalk(const store::Reader& read
 
 }  // namespace
 
+std::string EnrolmentsIn(std::string_view offer) {
+  return base::Cat(kEnrolmentsPrefix, offer);
+}
+
+std::optional<std::string> OfferOfEnrolments(std::string_view resource) {
+  if (!resource.starts_with(kEnrolmentsPrefix)) return std::nullopt;
+  return std::string(resource.substr(kEnrolmentsPrefix.size()));
+}
+
 absl::Status PutOfferUnder(store::Writer& writer, std::string_view offer, std::string_view before,
                            std::string_view programme) {
   if (!programme.empty()) writer.Put(OfferKey(programme, offer), "");
   if (before == programme) return absl::OkStatus();
   if (!before.empty()) writer.Delete(OfferKey(before, offer));
-  return AskForWalk(writer, offer);
+  return AskForWalksOf(writer, offer);
 }
 
 absl::StatusOr<std::vector<std::string>> ListOffersUnder(const store::Reader& reader,
@@ -108,16 +130,27 @@ absl::Status AskForWalk(store::Writer& writer, std::string_view resource) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> LacksFirstWalk(const store::Reader& reader) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> asked, reader.Get(FirstWalkKey()));
-  return !asked.has_value();
+absl::Status AskForWalksOf(store::Writer& writer, std::string_view offer) {
+  WAYPOST_RETURN_IF_ERROR(AskForWalk(writer, offer));
+  return AskForWalk(writer, EnrolmentsIn(offer));
 }
 
-absl::Status AskForFirstWalk(store::Writer& writer) {
-  WAYPOST_ASSIGN_OR_RETURN(const bool lacks, LacksFirstWalk(writer));
-  if (!lacks) return absl::OkStatus();
-  writer.Put(FirstWalkKey(), "");
-  return AskForWalk(writer, kAllReferrals);
+absl::StatusOr<bool> LacksFirstWalks(const store::Reader& reader) {
+  for (const FirstWalkOf& first : kFirstWalks) {
+    WAYPOST_ASSIGN_OR_RETURN(const bool asked, WasAsked(reader, first));
+    if (!asked) return true;
+  }
+  return false;
+}
+
+absl::Status AskForFirstWalks(store::Writer& writer) {
+  for (const FirstWalkOf& first : kFirstWalks) {
+    WAYPOST_ASSIGN_OR_RETURN(const bool asked, WasAsked(writer, first));
+    if (asked) continue;
+    writer.Put(AskedKey(first), "");
+    WAYPOST_RETURN_IF_ERROR(AskForWalk(writer, first.resource));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<ProgrammeWalk>> NextWalk(const store::Reader& reader, std::string_view turn) {

@@ -32,7 +32,9 @@ bool OwesHandOver(const ReferralRecord& record) {
          !record.hand_over_pending();
 }
 
-bool SameEnd(const ReferralRecord& record, const ProgrammeEndFacts& end) {
+// Of a referral or an enrolment.
+template <typename Record>
+bool SameEnd(const Record& record, const ProgrammeEndFacts& end) {
   return record.has_programme_end() && record.programme_end().programme() == end.programme &&
          record.programme_end().end_date() == end.end_date &&
          TimeOf(record.programme_over_time()) == end.over;
@@ -175,6 +177,17 @@ std::optional<Command> WhatEnds(const ReferralRecord& record, const ProgrammeEnd
   }
   if (SameEnd(record, *end)) return std::nullopt;
   return command::ProgrammeEnding{};
+}
+
+std::optional<EnrolmentCommand> WhatEnds(const EnrolmentRecord& enrolment,
+                                         const std::optional<ProgrammeEndFacts>& end) {
+  if (!HasPlace(enrolment.state())) return std::nullopt;
+  if (!end.has_value()) {
+    if (!enrolment.has_programme_end()) return std::nullopt;
+    return enrolment::ProgrammeGoesOn{};
+  }
+  if (SameEnd(enrolment, *end)) return std::nullopt;
+  return enrolment::ProgrammeEnding{*end};
 }
 
 bool HasNaturalDue(const ReferralRecord& record) {

@@ -1,9 +1,11 @@
 // Programmes that end. Ending one forces the hand-over of what is open under it: a referral that asks for,
 // waits for or was accepted into an offer of the programme is marked, and once nothing else is due before the
-// last day is over, the hand-over is. Pure: no store, no gRPC, no clock. Thread-safe.
+// last day is over, the hand-over is; so is an enrolment in such an offer. Pure: no store, no gRPC, no clock.
+// Thread-safe.
 //
-// The hand-over stands in `due` in the place of what would be due later, or of nothing; that is set aside
-// with its clock, and taken up again when the mark goes. No case ends by it: whoever is silent is escalated.
+// Of a referral, the hand-over stands in `due` in the place of what would be due later, or of nothing; that
+// is set aside with its clock, and taken up again when the mark goes. No case ends by it: whoever is silent
+// is escalated.
 #ifndef WAYPOST_SERVICES_REFERRAL_PROGRAMME_RULES_H_
 #define WAYPOST_SERVICES_REFERRAL_PROGRAMME_RULES_H_
 
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "services/referral/enrolment_rules.h"
 #include "services/referral/referral_clocks.h"
 #include "services/referral/referral_commands.h"
 #include "waypost/referral/storage/v1/referral_storage.pb.h"
@@ -35,6 +38,10 @@ const ProgrammeEndFacts* EndFor(const storage::v1::ReferralRecord& record, const
 // What has to be done so that its mark says what `ends` says: ProgrammeEnding or ProgrammeGoesOn. Nothing
 // where it says so already, or where it is not open.
 std::optional<Command> WhatEnds(const storage::v1::ReferralRecord& record, const ProgrammeEnds& ends);
+// The same of an enrolment and the end of its offer's programme; nothing: that goes on, or there is none.
+// What is owed then is in the mark alone: who has a place is to have LEFT by the last day.
+std::optional<EnrolmentCommand> WhatEnds(const storage::v1::EnrolmentRecord& enrolment,
+                                         const std::optional<ProgrammeEndFacts>& end);
 
 // What is due without the hand-over, and its clock: what other rules set aside is that.
 bool HasNaturalDue(const storage::v1::ReferralRecord& record);

@@ -183,6 +183,40 @@ TEST(ProgrammeEnd, AsksForAMarkOnceAndForItsRemovalOnce) {
   }
 }
 
+TEST(ProgrammeEnd, OfEveryEnrolmentAsksForWhatItsMarkDoesNotSay) {
+  const std::optional<ProgrammeEndFacts> none;
+  const std::optional<ProgrammeEndFacts> ends = EndAt(Now() + kDay);
+  const std::optional<ProgrammeEndFacts> ended = EndAt(Now() - kDay);
+  std::optional<ProgrammeEndFacts> other = ends;
+  other->programme = "programmes/rising";
+  for (const Stay state : {kPlaced, kAttending, kPaused, kLeft}) {
+    for (const auto& marked : {none, ends, ended, other}) {
+      EnrolmentRecord record;
+      record.set_name("enrolments/01jd-1-7");
+      record.set_state(state);
+      if (marked.has_value() && state != kLeft) {
+        record = DecideEnrolment(record, enrolment::ProgrammeEnding{*marked}, Now())->next;
+      }
+      for (const auto& end : {none, ends, ended, other}) {
+        SCOPED_TRACE(base::Cat(StayName(state), " ", record.ShortDebugString(), " ",
+                               end.has_value() ? end->programme : "goes on"));
+        const std::optional<EnrolmentCommand> command = WhatEnds(record, end);
+        const bool same =
+            end.has_value() == marked.has_value() &&
+            (!end.has_value() || (end->over == marked->over && end->programme == marked->programme));
+        ASSERT_EQ(command.has_value(), state != kLeft && !same);
+        if (!command.has_value()) continue;
+        EXPECT_EQ(EventOf(*command),
+                  end.has_value() ? EnrolmentEvent::kProgrammeEnding : EnrolmentEvent::kProgrammeGoesOn);
+        const auto decision = DecideEnrolment(record, *command, Now());
+        ASSERT_TRUE(decision.ok()) << decision.status();
+        EXPECT_EQ(decision->next.state(), state) << "nothing ends by it";
+        EXPECT_FALSE(WhatEnds(decision->next, end).has_value()) << "once";
+      }
+    }
+  }
+}
+
 // An hour: before whatever is due. A year: after it, where anything is. A day ago: found too late.
 TEST(ProgrammeEnd, EveryStepOfATableThatIsMarkedKeepsWhatMustHold) {
   int steps = 0;

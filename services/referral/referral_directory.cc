@@ -686,6 +686,18 @@ std::vector<std::string> OffersIn(const Command& command, const ReferralRecord& 
 
 }  // namespace
 
+absl::StatusOr<std::optional<ProgrammeEndFacts>> ProgrammeEndOf(const BodyRegistry& bodies,
+                                                                const store::Reader& reader,
+                                                                std::string_view offer) {
+  WAYPOST_ASSIGN_OR_RETURN(OfferFacts facts, bodies.FindOffer(reader, offer));
+  if (facts.programme_end.empty()) return std::nullopt;
+  WAYPOST_ASSIGN_OR_RETURN(const CalendarPtr calendar, bodies.FindCalendar(reader, facts.provider, {}));
+  const absl::Time over = DayIsOver(facts.programme_end, calendar);
+  if (over == absl::InfiniteFuture()) return std::nullopt;
+  return ProgrammeEndFacts{
+      .programme = std::move(facts.programme), .end_date = std::move(facts.programme_end), .over = over};
+}
+
 absl::StatusOr<ProgrammeEnds> ProgrammeEndsOf(const BodyRegistry& bodies, const store::Reader& reader,
                                               const Command& command, const ReferralRecord& current) {
   std::vector<std::string> offers = OffersNamedIn(current);
@@ -693,14 +705,8 @@ absl::StatusOr<ProgrammeEnds> ProgrammeEndsOf(const BodyRegistry& bodies, const 
   ProgrammeEnds ends;
   for (const std::string& offer : offers) {
     if (offer.empty() || ends.contains(offer)) continue;
-    WAYPOST_ASSIGN_OR_RETURN(OfferFacts facts, bodies.FindOffer(reader, offer));
-    if (facts.programme_end.empty()) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const CalendarPtr calendar, bodies.FindCalendar(reader, facts.provider, {}));
-    const absl::Time over = DayIsOver(facts.programme_end, calendar);
-    if (over == absl::InfiniteFuture()) continue;
-    ends.emplace(offer, ProgrammeEndFacts{.programme = std::move(facts.programme),
-                                          .end_date = std::move(facts.programme_end),
-                                          .over = over});
+    WAYPOST_ASSIGN_OR_RETURN(std::optional<ProgrammeEndFacts> end, ProgrammeEndOf(bodies, reader, offer));
+    if (end.has_value()) ends.emplace(offer, *std::move(end));
   }
   return ends;
 }

@@ -147,6 +147,11 @@ absl::StatusOr<Command> WithCoordinator(const BodyRegistry& bodies, const store:
 absl::StatusOr<SideCalendars> CalendarsOf(const BodyRegistry& bodies, const store::Reader& reader,
                                           const Command& command, const ReferralRecord& current);
 
+// When the programme of an offer ends; nothing: it goes on, or there is none. Read as ProgrammeEndsOf reads.
+absl::StatusOr<std::optional<ProgrammeEndFacts>> ProgrammeEndOf(const BodyRegistry& bodies,
+                                                                const store::Reader& reader,
+                                                                std::string_view offer);
+
 // When the programmes end of all offers that the command can leave the referral with, or open another one
 // with. Read of the offers and programmes as the replica has them: a body's day is over by its own calendar.
 absl::StatusOr<ProgrammeEnds> ProgrammeEndsOf(const BodyRegistry& bodies, const store::Reader& reader,

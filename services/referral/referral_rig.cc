@@ -223,13 +223,14 @@ void ReferralRig::SetOffer(std::string_view offer, std::string_view provider,
 }
 
 void ReferralRig::SetGroups(std::string_view offer, std::string_view provider, directory::v1::OfferKind kind,
-                            const std::vector<OfferedGroup>& groups) {
+                            const std::vector<OfferedGroup>& groups, std::string_view programme) {
   directory::v1::WatchChangesResponse changes = NextChange();
   directory::v1::Offer& changed = *changes.mutable_changes(0)->mutable_offer();
   changed.set_name(Text(offer));
   changed.set_provider(Text(provider));
   changed.set_status(directory::v1::OFFER_STATUS_ACTIVE);
   changed.set_kind(kind);
+  changed.set_programme(Text(programme));
   for (const OfferedGroup& group : groups) {
     directory::v1::OfferGroup& added = *changed.add_groups();
     added.set_group_id(Text(group.group_id));

@@ -163,7 +163,7 @@ class ReferralRig {
     std::string_view cohort_start = {};
   };
   void SetGroups(std::string_view offer, std::string_view provider, directory::v1::OfferKind kind,
-                 const std::vector<OfferedGroup>& groups);
+                 const std::vector<OfferedGroup>& groups, std::string_view programme = {});
   // The directory says so of a programme from now on; an empty day stands for no end.
   void SetProgramme(std::string_view programme, std::string_view end_date);
   // An offer in use that a programme pays for.

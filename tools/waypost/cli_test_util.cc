@@ -531,6 +531,11 @@ grpc::Status FakeEnrolments::ListEnrolments(grpc::ServerContext*,
   enrolment.set_name("enrolments/01jd-1-7");
   enrolment.set_state(referral::v1::ENROLMENT_STATE_PAUSED);
   enrolment.set_group_id("alpha");
+  enrolment.mutable_programme_end()->set_programme("programmes/estia");
+  enrolment.mutable_programme_end()->set_end_date("2026-02-27");
+  enrolment.mutable_due()->set_clock(referral::v1::CLOCK_HAND_OVER);
+  enrolment.mutable_due()->set_party(referral::v1::PARTY_RECEIVING);
+  enrolment.mutable_due()->mutable_time()->set_seconds(1'772'236'800);  // 2026-02-28, midnight UTC
   return grpc::Status::OK;
 }
 

@@ -8,6 +8,8 @@
 #include "tools/waypost/command_kinds.h"
 #include "tools/waypost/commands.h"
 #include "tools/waypost/referral_actions.h"
+#include "tools/waypost/referral_view.h"
+#include "tools/waypost/table.h"
 #include "tools/waypost/times.h"
 #include "tools/waypost/words.h"
 #include "waypost/referral/v1/enrolment.pb.h"
@@ -40,6 +42,10 @@ absl::Status ShowEnrolmentChange(Session& session, const Message& message) {
     next += base::Cat(next.empty() ? "" : ", ", action);
   }
   if (!next.empty()) out << "  next: " << next << '\n';
+  if (enrolment.has_programme_end()) {
+    out << "  ends with its programme: " << Printable(enrolment.programme_end().programme()) << ", "
+        << Printable(enrolment.programme_end().end_date()) << '\n';
+  }
   if (!enrolment.next_on_list().empty()) {
     out << "  first on the waiting list now: " << enrolment.next_on_list() << '\n';
   }
@@ -63,18 +69,25 @@ CallCommand Command(const char* name, const char* help, const char* method) {
 }
 
 void AddEnrolmentList(CLI::App& group, Session& session) {
-  ListCommand list = {.name = "list",
-                      .help = "Who is in a group of an offer, or in all groups of the own body",
-                      .method = std::string(kService) + "ListEnrolments",
-                      .request = pb::ListEnrolmentsRequest::default_instance(),
-                      .response = pb::ListEnrolmentsResponse::default_instance(),
-                      .headings = {"name", "state", "offer", "group", "referral", "person", "since"},
-                      .nothing = "No enrolments."};
+  ListCommand list = {
+      .name = "list",
+      .help =
+          "Who is in a group of an offer, or in all groups of the own body; or whom programmes that "
+          "end leave to hand over",
+      .method = std::string(kService) + "ListEnrolments",
+      .request = pb::ListEnrolmentsRequest::default_instance(),
+      .response = pb::ListEnrolmentsResponse::default_instance(),
+      .headings = {"name", "state", "offer", "group", "referral", "person", "since", "due"},
+      .nothing = "No enrolments."};
   list.flags.rename = {{"states", "state"}, {"group_id", "group"}};
-  list.flags.help = {{"offer", "an offer of the own body; goes with --group"},
-                     {"group_id", "the group's id in the offer"},
-                     {"states", "only these; placed, attending and paused if absent"},
-                     {"review_due", "only those whose pause is to be looked at again"}};
+  list.flags.help = {
+      {"offer", "an offer of the own body; goes with --group"},
+      {"group_id", "the group's id in the offer"},
+      {"states", "only these; placed, attending and paused if absent"},
+      {"review_due", "only those whose pause is to be looked at again"},
+      {"hand_over_owed", "only those to hand over because a programme ends, the first due first"},
+      {"overdue", "only those whose day has passed; goes with --hand-over-owed"},
+      {"programme", "only under this programme; goes with --hand-over-owed"}};
   list.row = [&session](const Message& item) {
     const auto& enrolment = static_cast<const pb::Enrolment&>(item);
     return std::vector<std::string>{enrolment.name(),
@@ -83,7 +96,8 @@ void AddEnrolmentList(CLI::App& group, Session& session) {
                                     enrolment.group_id(),
                                     enrolment.referral(),
                                     base::Cat(enrolment.person()),
-                                    ShowTime(enrolment.create_time(), session.zone())};
+                                    ShowTime(enrolment.create_time(), session.zone()),
+                                    DueWords(enrolment.due(), session.env().clock.Now(), session.zone())};
   };
   AddList(group, session, std::move(list));
 }

@@ -122,5 +122,19 @@ TEST(EnrolmentsTest, ListsAGroup) {
   EXPECT_THAT(result.out, HasSubstr("enrolments/01jd-1-7"));
 }
 
+TEST(EnrolmentsTest, ListsWhatAProgrammeThatEndsLeaves) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result = runner.Run({"enrolment", "list", "--hand-over-owed", "--overdue", "--programme",
+                                       "programmes/estia", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  const pb::ListEnrolmentsRequest request = server.enrolments.received().listed;
+  EXPECT_TRUE(request.hand_over_owed());
+  EXPECT_TRUE(request.overdue());
+  EXPECT_EQ(request.programme(), "programmes/estia");
+  EXPECT_THAT(result.out, HasSubstr("hand over by 2026-02-28"));
+  EXPECT_THAT(result.out, HasSubstr("overdue by"));
+}
+
 }  // namespace
 }  // namespace waypost::cli
