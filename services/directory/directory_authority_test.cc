@@ -67,6 +67,8 @@ constexpr Row kTable[] = {
     {"CreateOffer", "", ".+........", "..........", ".........."},
     {"UpdateOffer", "", ".+........", "..........", ".........."},
     {"ReportCapacity", "", "++........", "..........", ".........."},
+    // Of an offer that is not there: nothing is written.
+    {"ReportPlaces", "", "........+.", "........+.", "........+."},
     {"CreateProgramme", "", ".+.....+..", ".......+..", ".......+.."},
     {"UpdateProgramme", "", ".+.....+..", ".......+..", ".......+.."},
     {"EndProgramme", "", ".+.....+..", ".......+..", ".......+.."},
@@ -157,6 +159,7 @@ class DirectoryAuthority : public ::testing::TestWithParam<Row>, protected Direc
     Add(&Stub::CreateOffer);
     Add(&Stub::UpdateOffer);
     Add(&Stub::ReportCapacity);
+    Add(&Stub::ReportPlaces);
     Add(&Stub::CreateProgramme);
     Add(&Stub::UpdateProgramme);
     Add(&Stub::EndProgramme);

@@ -120,6 +120,9 @@ inline constexpr size_t kMaxVersionBytes = 60;
 // Changes in one message of a watch.
 inline constexpr int kMaxChangesInMessage = 100;
 
+// Groups of which counts are reported in one request: each may write the record of an offer anew.
+inline constexpr int kMaxPlacesReports = 50;
+
 // A report of capacity older than this is shown as stale.
 inline constexpr absl::Duration kCapacityStaleAfter = absl::Hours(24 * 30);
 // A provider confirms its offers at least this often, in days.

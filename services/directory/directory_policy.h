@@ -34,6 +34,7 @@ inline constexpr policy::Roles kEveryRole = {Role::kCaseworker,
                                              Role::kService};
 
 inline constexpr Grant kOperator = {{Role::kOperator}, {Relation::kAnyone}};
+inline constexpr Grant kServices = {{Role::kService}, {Relation::kAnyone}};
 inline constexpr Grant kOwnSupervisor = {{Role::kSupervisor}, {Relation::kOwnBody}};
 inline constexpr Grant kOwnCaseworker = {{Role::kCaseworker}, {Relation::kOwnBody}};
 // Of an enquiry: who asks is kReferring to it, who is asked kReceiving, and nobody else stands to it at all.
@@ -76,6 +77,10 @@ inline constexpr policy::MethodRule kUpdateOffer =
     internal::Change("UpdateOffer", {internal::kOwnSupervisor});
 inline constexpr policy::MethodRule kReportCapacity =
     internal::Change("ReportCapacity", {internal::kOwnSupervisor, internal::kOwnCaseworker});
+
+// Not a mutation in the sense of the chain: it needs no request_id, since a count that is not later changes
+// nothing.
+inline constexpr policy::MethodRule kReportPlaces = internal::ReadBy("ReportPlaces", {internal::kServices});
 
 inline constexpr policy::MethodRule kCreateProgramme =
     internal::Change("CreateProgramme", {internal::kOperator, internal::kOwnSupervisor});
@@ -153,6 +158,7 @@ inline constexpr std::array kDirectoryRules = {
     &kListOffers,
     &kUpdateOffer,
     &kReportCapacity,
+    &kReportPlaces,
     &kCreateProgramme,
     &kGetProgramme,
     &kListProgrammes,

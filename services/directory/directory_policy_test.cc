@@ -73,10 +73,11 @@ const std::set<std::string_view>& Reads() {
   return *kReads;
 }
 
-// What not everybody reads.
+// What not everybody reads; and what services report, which needs no request_id.
 const std::map<std::string_view, Expected>& GuardedReads() {
   static const auto* const kReads = new std::map<std::string_view, Expected>{
       {"ListDirectoryTasks", {{Role::kOperator}, {Role::kSupervisor, Role::kCaseworker}}},
+      {"ReportPlaces", {{Role::kService}, {}}},
       {"ListEnquiries", {{}, {Role::kSupervisor, Role::kCaseworker}}},
       {"GetEnquiry",
        {{}, {}, {Role::kSupervisor, Role::kCaseworker}, {Role::kSupervisor, Role::kCaseworker}}},

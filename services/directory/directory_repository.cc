@@ -418,7 +418,8 @@ absl::StatusOr<Stored<Resource>> Decode(std::string_view bytes) {
       record.format_version() != kFormatVersion || !Kind<Resource>::In(record)) {
     return error::DataLoss(base::Cat(Kind<Resource>::kTable, " record"));
   }
-  return Stored<Resource>{std::move(*Kind<Resource>::Mutable(record)), record.revision()};
+  return Stored<Resource>{std::move(*Kind<Resource>::Mutable(record)), record.revision(),
+                          std::move(*record.mutable_counted())};
 }
 
 template <typename Resource>
@@ -454,16 +455,24 @@ absl::Status WriteChange(Writer& writer, std::string_view resource, int64_t revi
   return absl::OkStatus();
 }
 
+// The row alone. Gives back what it has written.
 template <typename Resource>
-absl::StatusOr<Stored<Resource>> Write(Writer& writer, const std::string& key, Resource resource,
-                                       int64_t revision, absl::Time now) {
+Stored<Resource> PutRecord(Writer& writer, const std::string& key, Stored<Resource> stored) {
   records::ResourceRecord record;
   record.set_format_version(kFormatVersion);
-  record.set_revision(revision);
-  *Kind<Resource>::Mutable(record) = std::move(resource);
+  record.set_revision(stored.revision);
+  *Kind<Resource>::Mutable(record) = std::move(stored.resource);
+  *record.mutable_counted() = std::move(stored.counted);
   writer.Put(key, record.SerializeAsString());
-  Stored<Resource> stored{std::move(*Kind<Resource>::Mutable(record)), revision};
-  WAYPOST_RETURN_IF_ERROR(WriteChange(writer, stored.resource.name(), revision, now));
+  return Stored<Resource>{std::move(*Kind<Resource>::Mutable(record)), stored.revision,
+                          std::move(*record.mutable_counted())};
+}
+
+template <typename Resource>
+absl::StatusOr<Stored<Resource>> Write(Writer& writer, const std::string& key, Stored<Resource> changed,
+                                       absl::Time now) {
+  Stored<Resource> stored = PutRecord(writer, key, std::move(changed));
+  WAYPOST_RETURN_IF_ERROR(WriteChange(writer, stored.resource.name(), stored.revision, now));
   return stored;
 }
 
@@ -545,18 +554,18 @@ absl::StatusOr<Stored<Resource>> GetIndexed(const Reader& reader, std::string_vi
 
 // The records of these ids, in their order: read together, which costs less than one by one.
 template <typename Resource>
-absl::StatusOr<std::vector<Resource>> GetManyIndexed(const Reader& reader,
-                                                     const std::vector<std::string>& ids) {
+absl::StatusOr<std::vector<Stored<Resource>>> GetManyIndexed(const Reader& reader,
+                                                             const std::vector<std::string>& ids) {
   Keys keys;
   keys.reserve(ids.size());
   for (const std::string& id : ids) keys.push_back(Table(Kind<Resource>::kTable).Text(id).Take());
   WAYPOST_ASSIGN_OR_RETURN(const auto rows, reader.GetMany(keys));
-  std::vector<Resource> resources;
+  std::vector<Stored<Resource>> resources;
   resources.reserve(rows.size());
   for (const std::optional<std::string>& bytes : rows) {
     if (!bytes) return error::DataLoss(base::Cat(Kind<Resource>::kTable, " index"));
     WAYPOST_ASSIGN_OR_RETURN(Stored<Resource> stored, Decode<Resource>(*bytes));
-    resources.push_back(std::move(stored.resource));
+    resources.push_back(std::move(stored));
   }
   return resources;
 }
@@ -936,10 +945,10 @@ absl::Status Gathering::AddBodies(const std::set<std::string>& body_ids) {
   for (const std::string& id : body_ids) {
     if (!material_.bodies.contains(BodyName(id))) missing.push_back(id);
   }
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<v1::Body> bodies, GetManyIndexed<v1::Body>(reader_, missing));
-  for (v1::Body& body : bodies) {
-    std::string name = body.name();
-    material_.bodies.emplace(std::move(name), std::move(body));
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<Stored<v1::Body>> bodies, GetManyIndexed<v1::Body>(reader_, missing));
+  for (Stored<v1::Body>& body : bodies) {
+    std::string name = body.resource.name();
+    material_.bodies.emplace(std::move(name), std::move(body.resource));
   }
   return absl::OkStatus();
 }
@@ -977,10 +986,11 @@ absl::Status Gathering::Offers() {
     codes.emplace_back(code);
     ids.push_back(id);
   });
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<v1::Offer> offers, GetManyIndexed<v1::Offer>(reader_, ids));
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<Stored<v1::Offer>> offers, GetManyIndexed<v1::Offer>(reader_, ids));
   for (size_t i = 0; i < offers.size(); ++i) {
-    WAYPOST_RETURN_IF_ERROR(AddProgrammeOf(offers[i]));
-    material_.offers.push_back({std::move(offers[i]), std::move(codes[i])});
+    WAYPOST_RETURN_IF_ERROR(AddProgrammeOf(offers[i].resource));
+    material_.offers.push_back(
+        {std::move(offers[i].resource), std::move(codes[i]), std::move(offers[i].counted)});
   }
   return absl::OkStatus();
 }
@@ -1098,7 +1108,7 @@ absl::StatusOr<Stored<Resource>> DirectoryRepository::Create(Writer& writer, Res
   WriteIndex(writer, {}, IndexKeys(resource));
   WriteIndex(writer, {}, RouteKeys(resource));
   WriteIndex(writer, {}, DueKeys(resource));
-  return Write<Resource>(writer, *key, std::move(resource), 1, now);
+  return Write<Resource>(writer, *key, {std::move(resource), 1}, now);
 }
 
 template <typename Resource>
@@ -1111,7 +1121,14 @@ absl::StatusOr<Stored<Resource>> DirectoryRepository::Update(Writer& writer, con
     WriteIndex(writer, RouteKeys(before.resource), RouteKeys(after));
   }
   WriteIndex(writer, DueKeys(before.resource), DueKeys(after));
-  return Write<Resource>(writer, *key, std::move(after), before.revision + 1, now);
+  return Write<Resource>(writer, *key, {std::move(after), before.revision + 1, before.counted}, now);
+}
+
+absl::Status DirectoryRepository::UpdateCounted(Writer& writer, Stored<v1::Offer> offer) const {
+  const std::optional<std::string> key = RecordKey<v1::Offer>(offer.resource.name());
+  if (!key) return absl::InternalError("an offer has a name that is not one");
+  PutRecord(writer, *key, std::move(offer));
+  return absl::OkStatus();
 }
 
 #define WAYPOST_INSTANTIATE(Resource)                                                                        \

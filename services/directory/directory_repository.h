@@ -2,7 +2,7 @@
 //
 //   ("body", body)                               record
 //   ("unit", body, unit)                         record
-//   ("offer", offer)                             record
+//   ("offer", offer)                             record, with what is counted in its groups
 //   ("programme", programme)                     record
 //   ("agreement", agreement)                     record
 //   ("succession", succession)                   record
@@ -54,6 +54,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/store/store.h"
+#include "services/directory/counted_places.h"
 #include "services/directory/routing.h"
 #include "services/directory/succession.h"
 #include "waypost/directory/v1/directory.pb.h"
@@ -67,6 +68,8 @@ template <typename Resource>
 struct Stored {
   Resource resource;
   int64_t revision = 0;
+  // Of an offer.
+  CountedGroups counted = {};
 };
 
 // A page in index order. `next` is where the next one begins after, empty on the last page.
@@ -107,6 +110,10 @@ class DirectoryRepository {
   template <typename Resource>
   absl::StatusOr<Stored<Resource>> Update(store::Writer& writer, const Stored<Resource>& before,
                                           Resource after, absl::Time now) const;
+
+  // What is counted in the groups of an offer, with its record: no revision, no entry in the feed.
+  // REQUIRES: as for Update.
+  absl::Status UpdateCounted(store::Writer& writer, Stored<v1::Offer> offer) const;
 
   // INVALID_FIELD for everything that a resource refers to and that does not exist or does not fit. What
   // `before` referred to already is not looked at again; null for a new resource. A body that is given a

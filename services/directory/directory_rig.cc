@@ -44,6 +44,7 @@ const std::map<std::string_view, std::string>& Texts() {
       {"ListOffersRequest", "page_size: 1"},
       {"UpdateOfferRequest", "offer { name: 'offers/$' languages: 'ar' } update_mask { paths: 'languages' }"},
       {"ReportCapacityRequest", "name: 'offers/$' group_id: 'all' capacity { places: 8 free: 2 waiting: 1 }"},
+      {"ReportPlacesRequest", "reports { offer: 'offers/none' group_id: 'all' count_time { seconds: 1 } }"},
       {"CreateProgrammeRequest",
        "programme_id: 'new-$' programme { lead: 'bodies/$' period { start_date: '2026-01-01' } "
        "display_name { text { key: 'es' value: 'x' } original_language: 'es' } }"},
@@ -83,8 +84,7 @@ const std::map<std::string_view, std::string>& Texts() {
       {"GetEnquiryRequest", "name: 'enquiries/0#'"},
       {"ListEnquiriesRequest", "box: ENQUIRY_BOX_RECEIVED page_size: 1"},
       {"AnswerEnquiryRequest",
-       "name: 'enquiries/0#' "
-       "answer { verdict: ENQUIRY_VERDICT_NO reason: ENQUIRY_REASON_NO_CAPACITY }"},
+       "name: 'enquiries/0#' answer { verdict: ENQUIRY_VERDICT_NO reason: ENQUIRY_REASON_NO_CAPACITY }"},
       {"ListDirectoryTasksRequest", "body: 'bodies/$' page_size: 1"},
       {"ListChangesRequest", "page_size: 1"},
       {"WatchChangesRequest", "cursor: ''"},

@@ -838,8 +838,8 @@ bool AssuranceOverdue(const v1::Offer& offer, absl::Time now) {
   return !assured || DayOf(now) - *assured > kAssuranceDays;
 }
 
-bool IsStale(const v1::Capacity& capacity, absl::Time now) {
-  return now - api::FromTimestamp(capacity.update_time()) > kCapacityStaleAfter;
+bool IsStale(absl::Time reported, absl::Time now) {
+  return now - reported > kCapacityStaleAfter;
 }
 
 }  // namespace waypost::directory

@@ -111,8 +111,8 @@ void Show(v1::CoordinationAgreement& agreement, int64_t revision);
 
 // The last confirmation is more than kAssuranceDays old, or there is none.
 bool AssuranceOverdue(const v1::Offer& offer, absl::Time now);
-// Reported more than kCapacityStaleAfter ago.
-bool IsStale(const v1::Capacity& capacity, absl::Time now);
+// Places reported, or counted, more than kCapacityStaleAfter ago.
+bool IsStale(absl::Time reported, absl::Time now);
 
 }  // namespace waypost::directory
 

@@ -703,10 +703,8 @@ TEST(Overdue, OneYearAndNeverConfirmed) {
   EXPECT_FALSE(AssuranceOverdue(offer, kNow));
   offer.set_assured_date("2025-11-20");
   EXPECT_TRUE(AssuranceOverdue(offer, kNow));
-  v1::Capacity capacity;
-  *capacity.mutable_update_time() = api::ToTimestamp(kNow - kCapacityStaleAfter);
-  EXPECT_FALSE(IsStale(capacity, kNow));
-  EXPECT_TRUE(IsStale(capacity, kNow + absl::Seconds(1)));
+  EXPECT_FALSE(IsStale(kNow - kCapacityStaleAfter, kNow));
+  EXPECT_TRUE(IsStale(kNow - kCapacityStaleAfter, kNow + absl::Seconds(1)));
 }
 
 }  // namespace

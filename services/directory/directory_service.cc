@@ -441,6 +441,35 @@ DirectoryService::Reactor* DirectoryService::ReportCapacity(Context* context,
       });
 }
 
+DirectoryService::Reactor* DirectoryService::ReportPlaces(Context* context,
+                                                          const v1::ReportPlacesRequest* request,
+                                                          v1::ReportPlacesResponse* response) {
+  return rpc::Apply(
+      env_, context, kReportPlaces, kCheck, *request, [=, this](Mutation& mutation) -> absl::Status {
+        WAYPOST_RETURN_IF_ERROR(
+            mutation.Authorize({.name = kReportPlaces.method, .relations = {Relation::kAnyone}}).status());
+        response->Clear();
+        for (const v1::PlacesReport& report : request->reports()) {
+          WAYPOST_RETURN_IF_ERROR(
+              KeepReport(mutation.writer(), report, mutation.call().now, *response->add_results()));
+        }
+        return absl::OkStatus();
+      });
+}
+
+absl::Status DirectoryService::KeepReport(store::Writer& writer, const v1::PlacesReport& report,
+                                          absl::Time now, v1::ReportPlacesResponse::Result& result) const {
+  auto offer = repository_.Get<v1::Offer>(writer, report.offer());
+  if (absl::IsNotFound(offer.status())) {
+    result.set_outcome(v1::PLACES_OUTCOME_UNKNOWN);
+    return absl::OkStatus();
+  }
+  WAYPOST_RETURN_IF_ERROR(offer.status());
+  result = KeepCount(offer->resource, report, now, offer->counted);
+  if (result.outcome() != v1::PLACES_OUTCOME_KEPT) return absl::OkStatus();
+  return repository_.UpdateCounted(writer, *std::move(offer));
+}
+
 // --- Programmes -------------------------------------------------------------------------------------
 
 DirectoryService::Reactor* DirectoryService::CreateProgramme(Context* context,

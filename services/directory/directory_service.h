@@ -42,6 +42,7 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
   Reactor* ListOffers(Context*, const v1::ListOffersRequest*, v1::ListOffersResponse*) override;
   Reactor* UpdateOffer(Context*, const v1::UpdateOfferRequest*, v1::Offer*) override;
   Reactor* ReportCapacity(Context*, const v1::ReportCapacityRequest*, v1::Offer*) override;
+  Reactor* ReportPlaces(Context*, const v1::ReportPlacesRequest*, v1::ReportPlacesResponse*) override;
 
   Reactor* CreateProgramme(Context*, const v1::CreateProgrammeRequest*, v1::Programme*) override;
   Reactor* GetProgramme(Context*, const v1::GetProgrammeRequest*, v1::Programme*) override;
@@ -96,6 +97,10 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
   template <typename Request>
   Reactor* ChangeStatus(Context* context, const policy::MethodRule& rule, const Request& request,
                         BodyEvent event, v1::Body* response);
+
+  // One report, in the transaction of all of them.
+  absl::Status KeepReport(store::Writer& writer, const v1::PlacesReport& report, absl::Time now,
+                          v1::ReportPlacesResponse::Result& result) const;
 
   const rpc::Environment& env_;
   const DirectoryRepository repository_ = {};

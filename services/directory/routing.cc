@@ -7,7 +7,9 @@
 #include <tuple>
 #include <utility>
 
+#include "common/api/resource.h"
 #include "common/territory/territory.h"
+#include "services/directory/counted_places.h"
 #include "services/directory/directory_limits.h"
 #include "services/directory/directory_rules.h"
 #include "services/directory/eligibility.h"
@@ -49,6 +51,14 @@ void AddReason(v1::RouteCandidate& candidate, v1::RouteReasonCode code, v1::Rout
   reason.set_code(code);
   reason.set_effect(effect);
   reason.set_subject(std::string(subject));
+}
+
+void ShowPlaces(const v1::OfferGroup& group, const FreePlaces& places, v1::RouteCapacity& capacity) {
+  capacity.set_group_id(group.group_id());
+  *capacity.mutable_capacity() = group.capacity();
+  if (!places.counted) return;
+  capacity.mutable_counted()->set_free(places.free);
+  *capacity.mutable_counted()->mutable_count_time() = api::ToTimestamp(places.count_time);
 }
 
 // True when nothing but the end of the body itself speaks against it.
@@ -97,12 +107,12 @@ class Ranking {
   void BodyState(const v1::Body& body, bool by_offer, Ranked& ranked) const;
   void OfferState(const v1::Offer& offer, Ranked& ranked) const;
   void Eligibility(const v1::Offer& offer, Ranked& ranked) const;
-  void Places(const v1::Offer& offer, Ranked& ranked) const;
+  void Places(const FoundOffer& found, Ranked& ranked) const;
   void Language(const google::protobuf::RepeatedPtrField<std::string>& served, Ranked& ranked) const;
   void Finish(Ranked ranked);
 
   bool IsOpen(const v1::Offer& offer, const v1::OfferGroup& group) const;
-  int PlacesRank(const v1::OfferGroup& group) const;
+  int PlacesRank(const v1::OfferGroup& group, const CountedGroups& counted) const;
   bool ProgrammeRuns(const std::string& name) const;
   void Explain(v1::ResolveRouteResponse& response) const;
 
@@ -279,40 +289,46 @@ bool Ranking::IsOpen(const v1::Offer& offer, const v1::OfferGroup& group) const 
 }
 
 // 0 free places, 1 not known, 2 stale, 3 full.
-int Ranking::PlacesRank(const v1::OfferGroup& group) const {
+int Ranking::PlacesRank(const v1::OfferGroup& group, const CountedGroups& counted) const {
   if (!group.has_capacity()) return 1;
-  if (IsStale(group.capacity(), now_)) return 2;
-  return group.capacity().free() > 0 ? 0 : 3;
+  const FreePlaces places = FreePlacesOf(group, counted);
+  if (IsStale(places.time, now_)) return 2;
+  return places.free > 0 ? 0 : 3;
 }
 
-void Ranking::Places(const v1::Offer& offer, Ranked& ranked) const {
+void Ranking::Places(const FoundOffer& found, Ranked& ranked) const {
   const v1::OfferGroup* best = nullptr;
-  for (const v1::OfferGroup& group : offer.groups()) {
-    if (!IsOpen(offer, group)) continue;
-    if (best == nullptr || PlacesRank(group) < PlacesRank(*best)) best = &group;
+  for (const v1::OfferGroup& group : found.offer.groups()) {
+    if (!IsOpen(found.offer, group)) continue;
+    if (best == nullptr || PlacesRank(group, found.counted) < PlacesRank(*best, found.counted)) best = &group;
   }
   v1::RouteCandidate& candidate = ranked.candidate;
   ranked.capacity = 1;
-  if (best == nullptr && !offer.groups().empty()) {
+  if (best == nullptr && !found.offer.groups().empty()) {
     return AddReason(candidate, v1::ROUTE_REASON_CODE_NO_OPEN_GROUP, v1::ROUTE_EFFECT_EXCLUDES);
   }
   if (best == nullptr || !best->has_capacity()) {
     return AddReason(candidate, v1::ROUTE_REASON_CODE_CAPACITY_UNKNOWN, v1::ROUTE_EFFECT_CAUTION);
   }
-  v1::RouteCapacity& capacity = *candidate.mutable_capacity();
-  capacity.set_group_id(best->group_id());
-  *capacity.mutable_capacity() = best->capacity();
-  capacity.set_stale(PlacesRank(*best) == 2);
-  switch (PlacesRank(*best)) {
+  const int rank = PlacesRank(*best, found.counted);
+  const FreePlaces places = FreePlacesOf(*best, found.counted);
+  ShowPlaces(*best, places, *candidate.mutable_capacity());
+  candidate.mutable_capacity()->set_stale(rank == 2);
+  const std::string& group_id = best->group_id();
+  switch (rank) {
     case 0:
       ranked.capacity = 0;
-      return AddReason(candidate, v1::ROUTE_REASON_CODE_PLACES_FREE, v1::ROUTE_EFFECT_FOR, best->group_id());
+      return AddReason(
+          candidate,
+          places.counted ? v1::ROUTE_REASON_CODE_PLACES_FREE_COUNTED : v1::ROUTE_REASON_CODE_PLACES_FREE,
+          v1::ROUTE_EFFECT_FOR, group_id);
     case 2:
-      return AddReason(candidate, v1::ROUTE_REASON_CODE_CAPACITY_STALE, v1::ROUTE_EFFECT_CAUTION,
-                       best->group_id());
+      return AddReason(candidate, v1::ROUTE_REASON_CODE_CAPACITY_STALE, v1::ROUTE_EFFECT_CAUTION, group_id);
     default:
       ranked.capacity = 2;
-      return AddReason(candidate, v1::ROUTE_REASON_CODE_FULL, v1::ROUTE_EFFECT_CAUTION, best->group_id());
+      return AddReason(candidate,
+                       places.counted ? v1::ROUTE_REASON_CODE_FULL_COUNTED : v1::ROUTE_REASON_CODE_FULL,
+                       v1::ROUTE_EFFECT_CAUTION, group_id);
   }
 }
 
@@ -355,7 +371,7 @@ void Ranking::AddOffers() {
     BodyState(body, /*by_offer=*/true, ranked);
     OfferState(found.offer, ranked);
     Eligibility(found.offer, ranked);
-    Places(found.offer, ranked);
+    Places(found, ranked);
     Language(found.offer.languages().empty() ? body.languages() : found.offer.languages(), ranked);
     if (!has_place && SuccessorOf(body.name())->whole && IsExcludedByItsBodyAlone(ranked.candidate)) {
       std::string& territory = orphaned_[body.name()];

@@ -7,7 +7,7 @@
 //   3. the narrowest covering territory first
 //   4. a recorded competence before an offer alone
 //   5. eligible, then not known, then not eligible
-//   6. free places, then not known or stale, then full
+//   6. free places, then not known or stale, then full: as reported or as counted (counted_places.h)
 //   7. the language the person puts first, then the next, then none
 //   8. the names of the body and the offer
 //
@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "services/directory/counted_places.h"
 #include "services/directory/succession.h"
 #include "waypost/directory/v1/directory.pb.h"
 #include "waypost/directory/v1/requests.pb.h"
@@ -34,6 +35,7 @@ namespace waypost::directory {
 struct FoundOffer {
   v1::Offer offer;
   std::string territory;  // the one of its territories that covers it
+  CountedGroups counted = {};
 };
 
 // What is recorded for one theme and one territory. Every offer's provider, and programme if it has one, is

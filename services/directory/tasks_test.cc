@@ -88,8 +88,9 @@ TEST(Tasks, PlacesAreToBeReportedOnceTheReportIsStaleTheWholeDay) {
   EXPECT_THAT(Words(TasksOf(offer)),
               ElementsAre("OFFER_ASSURANCE_OVERDUE 2027-03-02", "CAPACITY_STALE 2026-04-10 all",
                           "CAPACITY_STALE 2026-04-10 soon"));
-  EXPECT_TRUE(IsStale(offer.groups(1).capacity(), At(absl::CivilDay(2026, 4, 10))));
-  EXPECT_FALSE(IsStale(offer.groups(1).capacity(), At(absl::CivilDay(2026, 4, 9))));
+  const absl::Time reported = api::FromTimestamp(offer.groups(1).capacity().update_time());
+  EXPECT_TRUE(IsStale(reported, At(absl::CivilDay(2026, 4, 10))));
+  EXPECT_FALSE(IsStale(reported, At(absl::CivilDay(2026, 4, 9))));
 }
 
 TEST(Tasks, OnlyWhatPeopleCanBeReferredToIsKeptUpToDate) {

@@ -16,6 +16,7 @@ namespace {
 absl::Status Count(store::Writer& writer, const GroupKey& group, int64_t change) {
   WAYPOST_ASSIGN_OR_RETURN(storage::v1::GroupCountRecord count, rows::GetGroupCount(writer, group));
   count.set_enrolled(count.enrolled() + change);
+  if (change != 0) rows::NoteTaken(writer, group, count);
   return rows::PutGroupCount(writer, group, count);
 }
 

@@ -127,6 +127,7 @@ absl::StatusOr<v1::OutOfOrderReason> CarryGroups(store::Writer& writer, const Re
   const Standing is(decision.next);
   for (const GroupKey& group : GroupsOf(was, is)) {
     WAYPOST_ASSIGN_OR_RETURN(GroupCountRecord count, rows::GetGroupCount(writer, group));
+    const int64_t taken = rows::TakenOf(count);
     const int64_t change = is.Places(group) - was.Places(group) - At(decision.taking.enrolled, group);
     if (change > 0) {
       WAYPOST_ASSIGN_OR_RETURN(const v1::OutOfOrderReason reason, CheckOrder(writer, decision, group));
@@ -136,6 +137,7 @@ absl::StatusOr<v1::OutOfOrderReason> CarryGroups(store::Writer& writer, const Re
     // Those of enrolments are counted where these are written.
     count.set_held(count.held() + At(is.held, group) - At(was.held, group));
     WAYPOST_RETURN_IF_ERROR(CarryWaiting(writer, group, was, is, count));
+    if (rows::TakenOf(count) != taken) rows::NoteTaken(writer, group, count);
     WAYPOST_RETURN_IF_ERROR(rows::PutGroupCount(writer, group, count));
   }
   return out_of_order;
@@ -168,7 +170,7 @@ absl::Status CheckPlaceFree(const store::Reader& reader, std::string_view name, 
                             std::optional<int> places, int64_t wanted) {
   if (!places.has_value()) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const GroupCountRecord count, rows::GetGroupCount(reader, group));
-  const int64_t taken = count.held() + count.enrolled();
+  const int64_t taken = rows::TakenOf(count);
   if (taken + wanted <= *places) return absl::OkStatus();
   return NoPlaceFree(name, GroupName(group), *places, taken, wanted);
 }

@@ -20,6 +20,25 @@ std::string KeyOf(std::string_view kind, const GroupKey& group) {
   return KeyBuilder().Text(kind).Text(group.offer).Text(group.group_id).Take();
 }
 
+constexpr std::string_view kUntold = "gtell";
+
+std::string PrefixOf(std::string_view kind) {
+  return KeyBuilder().Text(kind).Take();
+}
+
+std::string FirstTellingKey() {
+  return KeyBuilder().Text("gtell.first").Take();
+}
+
+// In a key that begins with `prefix`.
+absl::StatusOr<GroupKey> GroupOf(std::string_view key, const std::string& prefix) {
+  store::KeyParser parser(key.substr(prefix.size()));
+  GroupKey group;
+  WAYPOST_ASSIGN_OR_RETURN(group.offer, parser.Text());
+  WAYPOST_ASSIGN_OR_RETURN(group.group_id, parser.Text());
+  return group;
+}
+
 std::string WaitingKey(const GroupKey& group, const Criteria& criteria, const WaitingRecord& waiting) {
   KeyBuilder key(KeyOf("gwait", group));
   for (const int64_t element : OrderOf(criteria, waiting)) key.Int(element);
@@ -69,6 +88,60 @@ absl::Status PutGroupCount(store::Writer& writer, const GroupKey& group, const G
   record.set_format_version(1);
   writer.Put(KeyOf("gcount", group), record.SerializeAsString());
   return absl::OkStatus();
+}
+
+int64_t TakenOf(const GroupCountRecord& count) {
+  return count.held() + count.enrolled();
+}
+
+void NoteTaken(store::Writer& writer, const GroupKey& group, GroupCountRecord& count) {
+  count.set_revision(count.revision() + 1);
+  writer.Put(KeyOf(kUntold, group), "");
+}
+
+absl::StatusOr<std::vector<GroupKey>> ListUntold(const store::Reader& reader,
+                                                 const std::optional<GroupKey>& after, int limit) {
+  const std::string prefix = PrefixOf(kUntold);
+  std::vector<GroupKey> groups;
+  const auto at = reader.Scan(after.has_value() ? store::PrefixRangeAfter(prefix, KeyOf(kUntold, *after))
+                                                : store::PrefixRange(prefix));
+  for (; at->Valid() && static_cast<int>(groups.size()) < limit; at->Next()) {
+    WAYPOST_ASSIGN_OR_RETURN(groups.emplace_back(), GroupOf(at->key(), prefix));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return groups;
+}
+
+void DeleteUntold(store::Writer& writer, const GroupKey& group) {
+  writer.Delete(KeyOf(kUntold, group));
+}
+
+absl::StatusOr<std::optional<FirstTelling>> NextFirstTelling(const store::Reader& reader, int limit) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> from, reader.Get(FirstTellingKey()));
+  if (from.has_value() && from->empty()) return std::nullopt;
+  const std::string prefix = PrefixOf("gcount");
+  const auto at =
+      reader.Scan(from.has_value() ? store::PrefixRangeAfter(prefix, *from) : store::PrefixRange(prefix));
+  FirstTelling telling;
+  int looked_at = 0;
+  for (; at->Valid() && looked_at < limit; at->Next()) {
+    GroupCountRecord count;
+    if (!count.ParseFromArray(at->value().data(), static_cast<int>(at->value().size()))) {
+      return error::DataLoss("counts of a group");
+    }
+    ++looked_at;
+    telling.position = std::string(at->key());
+    if (TakenOf(count) == 0 || count.revision() > 0) continue;
+    WAYPOST_ASSIGN_OR_RETURN(telling.groups.emplace_back(), GroupOf(at->key(), prefix));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  if (looked_at < limit) telling.position.clear();
+  return telling;
+}
+
+void PutFirstTelling(store::Writer& writer, const FirstTelling& telling) {
+  for (const GroupKey& group : telling.groups) writer.Put(KeyOf(kUntold, group), "");
+  writer.Put(FirstTellingKey(), telling.position);
 }
 
 absl::StatusOr<WaitingListRecord> GetWaitingList(const store::Reader& reader, const GroupKey& group) {

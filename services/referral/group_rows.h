@@ -4,10 +4,13 @@
 //   ("gcount", offer, group)                    GroupCountRecord
 //   ("glist", offer, group)                     WaitingListRecord
 //   ("gwait", offer, group, order…, referral)   WaitingRecord
+//   ("gtell", offer, group)                     empty: the directory is yet to be told how many are taken
+//   ("gtell.first")                             how far the first walk over all counts is; empty at its end
 #ifndef WAYPOST_SERVICES_REFERRAL_GROUP_ROWS_H_
 #define WAYPOST_SERVICES_REFERRAL_GROUP_ROWS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +28,26 @@ absl::StatusOr<storage::v1::GroupCountRecord> GetGroupCount(const store::Reader&
 // DATA_LOSS, and nothing is written, where a count is below zero.
 absl::Status PutGroupCount(store::Writer& writer, const GroupKey& group,
                            const storage::v1::GroupCountRecord& count);
+
+// How many places are taken, whoever has them.
+int64_t TakenOf(const storage::v1::GroupCountRecord& count);
+// To be called where that changes, before the count is put: raises its revision, and has the directory told.
+void NoteTaken(store::Writer& writer, const GroupKey& group, storage::v1::GroupCountRecord& count);
+// The groups of which the directory is yet to be told, in order of their keys, after `after` (empty: from the
+// first): at most `limit`.
+absl::StatusOr<std::vector<GroupKey>> ListUntold(const store::Reader& reader,
+                                                 const std::optional<GroupKey>& after, int limit);
+// The directory has it, or wants to know nothing of it.
+void DeleteUntold(store::Writer& writer, const GroupKey& group);
+// One batch of the walk over all counts, for those of before there were such rows.
+struct FirstTelling {
+  std::vector<GroupKey> groups;
+  std::string position;  // where it goes on after; empty at the end
+};
+// Looks at no more than `limit` rows. Nothing once the walk has ended.
+absl::StatusOr<std::optional<FirstTelling>> NextFirstTelling(const store::Reader& reader, int limit);
+// Has the directory told of them, and remembers how far the walk is. Done twice it changes nothing.
+void PutFirstTelling(store::Writer& writer, const FirstTelling& telling);
 
 // Revision 0 and the default criteria where none were set.
 absl::StatusOr<storage::v1::WaitingListRecord> GetWaitingList(const store::Reader& reader,

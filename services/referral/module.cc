@@ -16,6 +16,7 @@
 #include "services/referral/intake_service.h"
 #include "services/referral/key_renewal.h"
 #include "services/referral/path_service.h"
+#include "services/referral/places_keeper.h"
 #include "services/referral/programme_keeper.h"
 #include "services/referral/receipt_signature.h"
 #include "services/referral/referral_sealing.h"
@@ -116,10 +117,14 @@ class ReferralModule final : public runtime::Module {
     retention_.Start();
     mover_.Start();
     programmes_.Start();
+    places_sink_ = MakePlacesSink(peers.directory, peers.token);
+    places_.emplace(outbox_->env(), *places_sink_);
+    places_->Start();
     return absl::OkStatus();
   }
 
   void Stop() override {
+    if (places_.has_value()) places_->Stop();
     programmes_.Stop();
     mover_.Stop();
     retention_.Stop();
@@ -170,6 +175,8 @@ class ReferralModule final : public runtime::Module {
   SuccessionMover mover_;
   ProgrammeKeeper programmes_;
   std::optional<DirectoryFollower> follower_;
+  std::unique_ptr<PlacesSink> places_sink_;
+  std::optional<PlacesKeeper> places_;
 };
 
 }  // namespace

@@ -285,6 +285,29 @@ TEST(AppTest, ExplainsARoute) {
                                     "     stands in: Front desk, desk@a.example\n"));
 }
 
+TEST(AppTest, SaysOfPlacesWhoseWordItIs) {
+  FakeServer server;
+  auto& declared = *server.directory.route.add_candidates();
+  declared.set_matches(true);
+  declared.mutable_capacity()->mutable_capacity()->set_places(8);
+  declared.mutable_capacity()->mutable_capacity()->set_free(2);
+  declared.mutable_capacity()->mutable_capacity()->mutable_update_time()->set_seconds(1'767'225'600);
+  auto& counted = *server.directory.route.add_candidates();
+  counted = declared;
+  counted.mutable_capacity()->mutable_counted()->set_free(0);
+  counted.mutable_capacity()->mutable_counted()->mutable_count_time()->set_seconds(1'767'229'200);
+  auto& reason = *counted.add_reasons();
+  reason.set_code(dir::ROUTE_REASON_CODE_FULL_COUNTED);
+  reason.set_effect(dir::ROUTE_EFFECT_CAUTION);
+  const RunResult result = Runner().Run({"route", "housing", "ES300", "--utc", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_THAT(result.out,
+              HasSubstr("     places: 2 of 8 free, declared by the provider at 2026-01-01T00:00:00Z\n"));
+  EXPECT_THAT(result.out,
+              HasSubstr("     places: 0 of 8 free, counted by Waypost at 2026-01-01T01:00:00Z\n"));
+  EXPECT_THAT(result.out, HasSubstr("! no place is free, as Waypost counts: expect a waiting list\n"));
+}
+
 TEST(AppTest, ExplainsAnEmptyRoute) {
   FakeServer server;
   server.directory.route.set_empty_reason(dir::ROUTE_EMPTY_REASON_ALL_EXCLUDED);

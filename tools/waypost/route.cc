@@ -70,7 +70,17 @@ void ShowContact(const pb::Contact& contact, std::ostream& out) {
   for (const pb::ContactPoint& deputy : contact.deputies()) ShowContactPoint("stands in", deputy, out);
 }
 
-void ShowCandidate(const pb::RouteCandidate& candidate, std::ostream& out) {
+// "places: 2 of 8 free, counted by Waypost at 2026-05-04T10:00:00Z"
+void ShowPlaces(const pb::RouteCapacity& places, absl::TimeZone zone, std::ostream& out) {
+  const bool counted = places.has_counted();
+  const auto& time = counted ? places.counted().count_time() : places.capacity().update_time();
+  out << "     places: " << (counted ? places.counted().free() : places.capacity().free()) << " of "
+      << places.capacity().places() << " free, "
+      << (counted ? "counted by Waypost at " : "declared by the provider at ") << ShowTime(time, zone)
+      << '\n';
+}
+
+void ShowCandidate(const pb::RouteCandidate& candidate, absl::TimeZone zone, std::ostream& out) {
   out << (candidate.matches() ? "  " : "x ") << candidate.rank() << ". " << Printable(candidate.body())
       << "  " << Printable(Original(candidate.body_display_name())) << " (" << EnumWords(candidate.level())
       << ")\n";
@@ -87,6 +97,7 @@ void ShowCandidate(const pb::RouteCandidate& candidate, std::ostream& out) {
     out << "       eligibility: " << (condition.inverted() ? "not " : "")
         << Printable(condition.description()) << ": " << EnumWords(condition.outcome()) << '\n';
   }
+  if (candidate.has_capacity()) ShowPlaces(candidate.capacity(), zone, out);
   ShowContact(candidate.contact(), out);
 }
 
@@ -103,7 +114,9 @@ absl::Status ShowRoute(Session& session, const Message& message) {
   const auto& response = static_cast<const pb::ResolveRouteResponse&>(message);
   std::ostream& out = session.env().out;
   ShowEmpty(response, out);
-  for (const pb::RouteCandidate& candidate : response.candidates()) ShowCandidate(candidate, out);
+  for (const pb::RouteCandidate& candidate : response.candidates()) {
+    ShowCandidate(candidate, session.zone(), out);
+  }
   if (!response.coordinating_body().empty()) {
     out << "Coordinated here by " << Printable(response.coordinating_body()) << '\n';
   }

@@ -54,6 +54,10 @@ std::string_view ServiceWords(pb::RouteReasonCode code) {
       return "it reported free places lately";
     case pb::ROUTE_REASON_CODE_FULL:
       return "it reported no free place: expect a waiting list";
+    case pb::ROUTE_REASON_CODE_PLACES_FREE_COUNTED:
+      return "places are free, as Waypost has counted since the provider's report";
+    case pb::ROUTE_REASON_CODE_FULL_COUNTED:
+      return "no place is free, as Waypost counts: expect a waiting list";
     case pb::ROUTE_REASON_CODE_CAPACITY_UNKNOWN:
       return "it never reported its places";
     case pb::ROUTE_REASON_CODE_CAPACITY_STALE:

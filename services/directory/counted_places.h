@@ -1,0 +1,47 @@
+// Places of a group of an offer: what its provider reported, and what the referral service counts beside it.
+// Neither is ever written over the other. Pure; thread-safe.
+//
+// The later of the two decides. A count knows nothing of places that were taken otherwise than through
+// Waypost, and a report does: so a count that is later than the report is the report, less what was taken
+// since. And nobody is let in whom the referral service would refuse: a free place is never more than what
+// it has left of all places.
+#ifndef WAYPOST_SERVICES_DIRECTORY_COUNTED_PLACES_H_
+#define WAYPOST_SERVICES_DIRECTORY_COUNTED_PLACES_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "google/protobuf/repeated_ptr_field.h"
+#include "waypost/directory/storage/v1/directory_storage.pb.h"
+#include "waypost/directory/v1/directory.pb.h"
+#include "waypost/directory/v1/requests.pb.h"
+
+namespace waypost::directory {
+
+// One entry a group.
+using CountedGroups = google::protobuf::RepeatedPtrField<storage::v1::CountedGroup>;
+
+// OK, or INVALID_FIELD with every violation.
+absl::Status Check(const v1::ReportPlacesRequest& request);
+
+// What becomes of a report about this offer, whose counts are `counted`: kept there, or nothing. Counts of
+// groups that the offer has no more go when another one is kept. REQUIRES: the request passed its check.
+v1::ReportPlacesResponse::Result KeepCount(const v1::Offer& offer, const v1::PlacesReport& report,
+                                           absl::Time now, CountedGroups& counted);
+
+struct FreePlaces {
+  int32_t free = 0;
+  // Of what was reported or counted last.
+  absl::Time time = absl::InfinitePast();
+  // It is the count that decides.
+  bool counted = false;
+  absl::Time count_time = absl::InfinitePast();
+};
+// By the report of a group and what was counted in it.
+FreePlaces FreePlacesOf(const v1::OfferGroup& group, const CountedGroups& counted);
+
+}  // namespace waypost::directory
+
+#endif  // WAYPOST_SERVICES_DIRECTORY_COUNTED_PLACES_H_
