@@ -3,6 +3,7 @@
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -36,7 +37,8 @@ absl::StatusOr<Response> Call(AnyStub& stub, const std::string& token,
 // little.
 int WeightOf(std::string_view event) {
   for (const std::string_view rare :
-       {"REPORT_MISDIRECTED", "ERASE", "NOTE", "ASSIGN", "CHANGE_PRIORITY", "DETACH"}) {
+       {"REPORT_MISDIRECTED", "ERASE", "NOTE", "ASSIGN", "CLAIM", "CHANGE_PRIORITY", "PROPOSE_DATE", "REMIND",
+        "RECORD_APPOINTMENT", "DETACH"}) {
     if (event == rare) return 1;
   }
   for (const std::string_view end :
@@ -47,6 +49,30 @@ int WeightOf(std::string_view event) {
 }
 
 constexpr std::string_view kLaw = "es/ley-40-2015/art-14";
+
+// Who withdraws does so twice as often.
+struct PlayedRight {
+  v1::RightKind kind;
+  std::string_view event;
+};
+constexpr auto kRights = std::to_array<PlayedRight>({{v1::RIGHT_KIND_WITHDRAWAL, "WITHDRAW"},
+                                                     {v1::RIGHT_KIND_WITHDRAWAL, "WITHDRAW"},
+                                                     {v1::RIGHT_KIND_OBJECTION, "OBJECT"},
+                                                     {v1::RIGHT_KIND_RESTRICTION, "RESTRICT"}});
+
+// A long list of appointments is no play.
+constexpr int kMostAppointments = 10;
+
+bool IsStopped(const v1::Referral& seen, uint32_t person) {
+  return std::any_of(
+      seen.right_marks().begin(), seen.right_marks().end(),
+      [person](const v1::RightMark& mark) { return mark.person() == person && mark.stops_disclosure(); });
+}
+
+bool Allows(const v1::Referral& seen, std::string_view event) {
+  const auto& all = seen.allowed_actions();
+  return std::find(all.begin(), all.end(), event) != all.end();
+}
 
 }  // namespace
 
@@ -92,6 +118,7 @@ Request Play::ToBody(const v1::Referral& seen, const std::string& body) {
   auto request = On<Request>(seen);
   request.set_body(body);
   for (const v1::Person& person : seen.persons()) {
+    if (IsStopped(seen, person.number())) continue;
     v1::PersonDisclosure& disclosure = *request.add_disclosures();
     disclosure = NewDisclosures()[0];
     disclosure.set_person(person.number());
@@ -183,6 +210,7 @@ std::optional<Deed> Play::Choose(const std::string& referral) {
 std::optional<Deed> Play::Make(const Player& by, const v1::Referral& seen, std::string_view event) {
   if (auto deed = MakeAnswer(by, seen, event); deed.has_value()) return deed;
   if (auto deed = MakeWork(by, seen, event); deed.has_value()) return deed;
+  if (auto deed = MakeAside(by, seen, event); deed.has_value()) return deed;
   if (auto deed = MakeMove(by, seen, event); deed.has_value()) return deed;
   return MakeEnd(by, seen, event);
 }
@@ -263,6 +291,118 @@ std::optional<Deed> Play::MakeWork(const Player& by, const v1::Referral& seen, s
   request.set_visibility(v1::NOTE_VISIBILITY_BOTH_SIDES);
   request.set_text("Was called.");
   return Sending(by, event, &Stub::AddNote, std::move(request));
+}
+
+std::optional<Deed> Play::MakeAside(const Player& by, const v1::Referral& seen, std::string_view event) {
+  if (event == "CLAIM") return Sending(by, event, &Stub::ClaimReferral, On<v1::ClaimReferralRequest>(seen));
+  if (event == "REMIND") {
+    return Sending(by, event, &Stub::RemindReferral, On<v1::RemindReferralRequest>(seen));
+  }
+  if (event == "ASSIGN") {
+    auto request = On<v1::AssignReferralRequest>(seen);
+    if (Below(2) == 0) request.set_assignee("p-olga");  // or back to where others may claim it
+    return Sending(by, event, &Stub::AssignReferral, std::move(request));
+  }
+  if (event == "CHANGE_PRIORITY") {
+    // An emergency is another play: each step of it needs a duty desk.
+    if (seen.priority() != v1::PRIORITY_NORMAL) return std::nullopt;
+    auto request = On<v1::ChangePriorityRequest>(seen);
+    request.set_priority(v1::PRIORITY_URGENT);
+    request.set_text("Loses the room next week.");
+    return Sending(by, event, &Stub::ChangePriority, std::move(request));
+  }
+  if (event == "RECORD_APPOINTMENT") return MakeAppointment(by, seen);
+  return MakeDate(by, seen, event);
+}
+
+std::optional<Deed> Play::MakeDate(const Player& by, const v1::Referral& seen, std::string_view event) {
+  if (event == "PROPOSE_DATE") {
+    // How long a place is kept for somebody is not put off and on: when it lapses, others get it.
+    if (seen.state() == kOffered) return std::nullopt;
+    auto request = On<v1::ProposeDateRequest>(seen);
+    *request.mutable_time() = api::ToTimestamp(options_.now() + options_.date_ahead);
+    return Sending(by, event, &Stub::ProposeDate, std::move(request));
+  }
+  if (event != "AGREE_DATE" && event != "REFUSE_DATE") return std::nullopt;
+  const bool agrees = event == "AGREE_DATE";
+  if (agrees && api::FromTimestamp(seen.date_proposal().time()) <= options_.now()) return std::nullopt;
+  auto request = On<v1::AnswerDateRequest>(seen);
+  request.set_answer(agrees ? v1::AnswerDateRequest::ANSWER_AGREE : v1::AnswerDateRequest::ANSWER_REFUSE);
+  return Sending(by, event, &Stub::AnswerDate, std::move(request));
+}
+
+// A first one; what became of one that was; or another time for one that is still to come.
+std::optional<Deed> Play::MakeAppointment(const Player& by, const v1::Referral& seen) {
+  const auto& all = seen.appointments();
+  const auto open = std::find_if(all.begin(), all.end(), [](const v1::Appointment& each) {
+    return each.status() == v1::APPOINTMENT_STATUS_SCHEDULED;
+  });
+  auto request = On<v1::RecordAppointmentRequest>(seen);
+  if (open != all.end()) request.set_number(open->number());
+  if (open != all.end() && api::FromTimestamp(open->time()) <= options_.now()) {
+    request.set_status(Below(2) == 0 ? v1::APPOINTMENT_STATUS_ATTENDED : v1::APPOINTMENT_STATUS_MISSED);
+    return Sending(by, "RECORD_APPOINTMENT", &Stub::RecordAppointment, std::move(request));
+  }
+  if (all.size() >= kMostAppointments) return std::nullopt;
+  request.set_status(open != all.end() ? v1::APPOINTMENT_STATUS_MOVED : v1::APPOINTMENT_STATUS_SCHEDULED);
+  *request.mutable_time() = api::ToTimestamp(options_.now() + options_.date_ahead);
+  request.set_zone("Europe/Madrid");
+  return Sending(by, "RECORD_APPOINTMENT", &Stub::RecordAppointment, std::move(request));
+}
+
+std::optional<RightsDeed> Play::ChooseRight(const std::string& referral) {
+  const int count = static_cast<int>(options_.players.size());
+  const int first = Below(count);
+  v1::GetReferralRequest look;
+  look.set_name(referral);
+  for (int i = 0; i < count; ++i) {
+    const Player& by = options_.players[static_cast<size_t>((first + i) % count)];
+    const auto seen = Call(stub_, by.token, &Stub::GetReferral, look);
+    if (!seen.ok()) continue;
+    if (Below(3) == 0 && Allows(*seen, "ANSWER_RIGHT")) {
+      if (auto deed = MakeRightAnswer(by, *seen); deed.has_value()) return deed;
+    }
+    if (Allows(*seen, "WITHDRAW")) return MakeRight(by, *seen);
+  }
+  return std::nullopt;
+}
+
+RightsDeed Play::MakeRight(const Player& by, const v1::Referral& seen) {
+  const PlayedRight& right = kRights[static_cast<size_t>(Below(static_cast<int>(kRights.size())))];
+  auto request = On<v1::RecordRightsRequestRequest>(seen);
+  request.set_kind(right.kind);
+  request.set_person(1 + static_cast<uint32_t>(Below(options_.persons)));
+  *request.mutable_ask_time() = api::ToTimestamp(options_.now() - absl::Hours(1));
+  request.set_asked_how(v1::ASKED_HOW_BY_TELEPHONE);
+  return {.referral = seen.name(),
+          .event = std::string(right.event),
+          .body = by.body,
+          .person = request.person(),
+          .answer = v1::RIGHT_ANSWER_UNSPECIFIED,
+          .send = [token = by.token, request](Stub& stub) {
+            return Call(stub, token, &Stub::RecordRightsRequest, request);
+          }};
+}
+
+// Of what its body owes, the first.
+std::optional<RightsDeed> Play::MakeRightAnswer(const Player& by, const v1::Referral& seen) {
+  const auto& all = seen.right_marks();
+  const auto owed =
+      std::find_if(all.begin(), all.end(), [](const v1::RightMark& mark) { return mark.answer_pending(); });
+  if (owed == all.end()) return std::nullopt;
+  auto request = On<v1::AnswerRightsRequestRequest>(seen);
+  request.set_name(owed->request());
+  request.set_referral(seen.name());
+  request.set_answer(owed->kind() == v1::RIGHT_KIND_RESTRICTION ? v1::RIGHT_ANSWER_RESTRICTED
+                                                                : v1::RIGHT_ANSWER_STOPPED_ERASED);
+  return RightsDeed{.referral = seen.name(),
+                    .event = "ANSWER_RIGHT",
+                    .body = by.body,
+                    .person = owed->person(),
+                    .answer = request.answer(),
+                    .send = [token = by.token, request](Stub& stub) {
+                      return Call(stub, token, &Stub::AnswerRightsRequest, request);
+                    }};
 }
 
 std::optional<EnrolmentDeed> Play::ChooseEnrolment(v1::EnrolmentService::Stub& enrolments) {

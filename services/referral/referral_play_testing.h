@@ -3,6 +3,7 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_REFERRAL_PLAY_TESTING_H_
 #define WAYPOST_SERVICES_REFERRAL_REFERRAL_PLAY_TESTING_H_
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <random>
@@ -40,6 +41,16 @@ struct EnrolmentDeed {
   std::function<absl::StatusOr<v1::Enrolment>(v1::EnrolmentService::Stub&)> send;
 };
 
+// The same about a right that a person in a referral uses.
+struct RightsDeed {
+  std::string referral;
+  std::string event;  // "WITHDRAW", "OBJECT", "RESTRICT", or "ANSWER_RIGHT"
+  std::string body;
+  uint32_t person = 0;
+  v1::RightAnswer answer = v1::RIGHT_ANSWER_UNSPECIFIED;  // none where it is recorded
+  std::function<absl::StatusOr<v1::RightsRequest>(v1::ReferralService::Stub&)> send;
+};
+
 // An offer whose groups people wait for and get places in.
 struct PlayedOffer {
   std::string body;  // that delivers it
@@ -63,6 +74,8 @@ class Play {
     // What its referrals are about, and where, each by chance; empty: as CompleteReferral has it.
     std::vector<type::v1::Theme> themes = {};
     std::vector<std::string> territories = {};
+    // How far ahead the dates and appointments are on which its people agree.
+    absl::Duration date_ahead = absl::Hours(24 * 7);
   };
   // `stub` must outlive this.
   Play(v1::ReferralService::Stub& stub, Options options);
@@ -77,6 +90,9 @@ class Play {
   // What the provider of one of the played offers may do with one of its enrolments, chosen by chance;
   // nothing where there is none.
   std::optional<EnrolmentDeed> ChooseEnrolment(v1::EnrolmentService::Stub& enrolments);
+  // A person in this one withdraws, objects or has use restricted, at whoever may record it; or a body of it
+  // answers somebody who did: it erases what it has of her, or restricts its use. Nothing where nobody may.
+  std::optional<RightsDeed> ChooseRight(const std::string& referral);
 
   // A number from 0 to end - 1.
   int Below(int end);
@@ -87,6 +103,12 @@ class Play {
   std::optional<Deed> Make(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeAnswer(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeWork(const Player& by, const v1::Referral& seen, std::string_view event);
+  // What changes no state: who has it, how urgent it is, and when what is due is to be.
+  std::optional<Deed> MakeAside(const Player& by, const v1::Referral& seen, std::string_view event);
+  std::optional<Deed> MakeDate(const Player& by, const v1::Referral& seen, std::string_view event);
+  std::optional<Deed> MakeAppointment(const Player& by, const v1::Referral& seen);
+  RightsDeed MakeRight(const Player& by, const v1::Referral& seen);
+  std::optional<RightsDeed> MakeRightAnswer(const Player& by, const v1::Referral& seen);
   std::optional<Deed> MakeMove(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeEnd(const Player& by, const v1::Referral& seen, std::string_view event);
   // With what becomes of each part; nothing where the listing does not tell which of them are open.
@@ -103,6 +125,7 @@ class Play {
 
   template <typename Request, typename Resource>
   Request On(const Resource& seen);
+  // With a disclosure of each person of whom nothing forbids it.
   template <typename Request>
   Request ToBody(const v1::Referral& seen, const std::string& body);
   template <typename Request, typename Method>

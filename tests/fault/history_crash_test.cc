@@ -2,7 +2,9 @@
 // node is killed in the middle, again and again. Whatever was acknowledged is in the history once; of each
 // case one body has it at every revision, whoever looks; each section of each person is read by whom the
 // course of the case gives it to, and by nobody else; no clock rings twice for one thing; and what is counted
-// of the places in two offers' groups is what referrals and enrolments say.
+// of the places in two offers' groups is what referrals and enrolments say. Of two people in a case one is
+// referred by consent; either withdraws, objects, has use restricted or is erased in the middle of it, and
+// that reaches every referral of the case or none.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -39,6 +41,7 @@ using referral::testing::EnrolmentDeed;
 using referral::testing::Play;
 using referral::testing::PlayedOffer;
 using referral::testing::Player;
+using referral::testing::RightsDeed;
 using EnrolmentStub = pb::EnrolmentService::Stub;
 
 constexpr int kPlayers = 6;
@@ -60,9 +63,15 @@ struct EnrolmentDone {
   absl::StatusOr<pb::Enrolment> answer;
 };
 
+struct RightsDone {
+  RightsDeed deed;
+  absl::StatusOr<pb::RightsRequest> answer;
+};
+
 // What the players did until the node was killed.
 struct Played {
   std::vector<Done> deeds;
+  std::vector<RightsDone> of_rights;
   std::vector<EnrolmentDone> of_enrolments;
 };
 
@@ -135,21 +144,57 @@ struct Access {
   friend bool operator==(const Access&, const Access&) = default;
 };
 
-// What the bases of every person here give to the receiving body, by what has happened: the screening with
-// the request, the rest with the acceptance, and nothing after an end that is no completion, or its own
-// erasure.
-Access GivenToReceiver(const Course& course, const std::string& receiving) {
+// The rights that people in a referral have used, oldest first. Each is one entry of its history.
+using Marks = google::protobuf::RepeatedPtrField<pb::RightMark>;
+
+bool IsUseOfRight(const pb::HistoryEntry& entry) {
+  return entry.event() == "WITHDRAW" || entry.event() == "OBJECT" || entry.event() == "RESTRICT";
+}
+
+// A case is opened with the second one by consent; what goes on elsewhere rests on what was given there.
+bool IsByConsent(const pb::Referral& referral, uint32_t person) {
+  return referral.forwarded_from().empty() && person % 2 == 0;
+}
+
+// Those of whom the body that sees it so has erased what it had.
+std::set<uint32_t> ErasedIn(const pb::Referral& seen) {
+  std::set<uint32_t> erased;
+  for (const pb::RightMark& mark : seen.right_marks()) {
+    if (mark.answer() == pb::RIGHT_ANSWER_STOPPED_ERASED) erased.insert(mark.person());
+  }
+  return erased;
+}
+
+// Those who are in it, or were taken out.
+std::set<uint32_t> PersonsIn(const pb::Referral& seen) {
+  std::set<uint32_t> persons(seen.withdrawn_persons().begin(), seen.withdrawn_persons().end());
+  for (const pb::Person& person : seen.persons()) persons.insert(person.number());
+  return persons;
+}
+
+// What the bases of a person give to the receiving body, by what has happened: the screening with the
+// request, the rest with the acceptance, and nothing after an end that is no completion, or its own erasure.
+// Once she has used a right nothing further is given. Who withdraws a consent while the case is open is taken
+// out, or ends it.
+Access GivenToReceiver(const Course& course, const pb::Referral& referral, uint32_t person) {
   Access given;
+  bool stopped = false;
+  int used = 0;
   pb::ReferralState state = pb::REFERRAL_STATE_UNSPECIFIED;
   for (const pb::HistoryEntry& entry : course) {
+    const bool hers = IsUseOfRight(entry) && used < referral.right_marks_size() &&
+                      referral.right_marks(used++).person() == person;
+    stopped = stopped || hers;
+    const bool withdrawn =
+        hers && entry.event() == "WITHDRAW" && IsByConsent(referral, person) && !HasEnded(state);
     const bool sent =
         entry.event() == "SUBMIT" || entry.event() == "OPEN_LINKED" || entry.event() == "REOPEN";
-    const bool erased = entry.event() == "ERASE" && entry.body() == receiving;
-    if (erased || (HasEnded(entry.state()) && entry.state() != pb::REFERRAL_STATE_COMPLETED)) {
+    const bool erased = entry.event() == "ERASE" && entry.body() == referral.receiving().body();
+    if (withdrawn || erased || (HasEnded(entry.state()) && entry.state() != pb::REFERRAL_STATE_COMPLETED)) {
       given = {};
     } else if (sent && entry.state() == pb::REFERRAL_STATE_REQUESTED) {
-      given = {.screening = true, .details = false};
-    } else if (entry.state() == pb::REFERRAL_STATE_ACCEPTED && state != entry.state()) {
+      given = {.screening = !stopped, .details = false};
+    } else if (entry.state() == pb::REFERRAL_STATE_ACCEPTED && state != entry.state() && !stopped) {
       given = {.screening = true, .details = true};
     }
     state = entry.state();
@@ -284,15 +329,21 @@ class HistoryCrashTest : public ::testing::Test {
                               .run = base::Cat("crash-history-", ++plays_),
                               .persons = static_cast<int>(kPersons),
                               .every_second_consents = true,
-                              .offers = Offers()});
+                              .offers = Offers(),
+                              .date_ahead = absl::Seconds(2)});
   }
 
   Played PlayAndKill(int players);
+  // One deed of somebody; false when the node is gone.
+  bool PlayOnce(Play& play, absl::Mutex& mutex, Played& all);
   // Whether the node still answers.
   bool Answers();
-  // Whether clocks have rung and places were taken.
+  // Whether clocks have rung, places were taken, and somebody withdrew a consent in the middle of a case.
   bool ProvesAnything();
   void CheckEnrolmentsDone(const std::vector<EnrolmentDone>& all);
+  void CheckRightsDone(const std::vector<RightsDone>& all);
+  void CheckMarked(const RightsDeed& deed, const std::string& request);
+  void CheckRightsReached(const std::vector<std::string>& members);
   void CheckPlaces();
   void CheckDone(const std::vector<Done>& all);
   void CheckDoubtful(const Done& done);
@@ -306,7 +357,11 @@ class HistoryCrashTest : public ::testing::Test {
   void CheckReaders(const pb::Referral& referral);
   // Whoever reads what they should not, or not what they should.
   std::string WrongReaders(const pb::Referral& referral, const Course& course);
-  Access AccessOf(const std::string& body, const pb::Referral& referral, uint32_t person);
+  // As the history and the rights used give it, by person.
+  std::map<uint32_t, Access> AccessGivenTo(const std::string& body, const pb::Referral& referral,
+                                           const Course& course);
+  Access AccessOf(const std::string& body, const pb::Referral& referral, uint32_t person,
+                  pb::Purpose purpose);
   void CheckClocks(const pb::Referral& referral);
   void AwaitRing(const pb::Referral& referral);
   std::vector<std::vector<std::string>> Cases();
@@ -337,36 +392,39 @@ bool HistoryCrashTest::Answers() {
   return answer.ok() || !error::ReasonOf(answer.status()).empty();
 }
 
+bool HistoryCrashTest::PlayOnce(Play& play, absl::Mutex& mutex, Played& all) {
+  const auto keep = [&mutex](auto& list, auto deed, auto answer) {
+    const bool alive = answer.ok() || !error::ReasonOf(answer.status()).empty();
+    const absl::MutexLock lock(&mutex);
+    list.push_back({std::move(deed), std::move(answer)});
+    return alive;
+  };
+  if (play.Below(6) == 0) {
+    if (const auto deed = play.ChooseEnrolment(*enrolments_); deed.has_value()) {
+      return keep(all.of_enrolments, *deed, deed->send(*enrolments_));
+    }
+  }
+  if (play.Below(15) == 0) {
+    if (const auto deed = play.ChooseRight(names_.Any(play)); deed.has_value()) {
+      return keep(all.of_rights, *deed, deed->send(*referrals_));
+    }
+  }
+  const std::optional<Deed> deed = play.Below(15) == 0 ? play.Open() : play.Choose(names_.Any(play));
+  // None of these bodies may do anything with it, or the node is gone.
+  if (!deed.has_value()) return Answers();
+  auto answer = deed->send(*referrals_);
+  if (answer.ok()) names_.Add(answer->name());
+  if (answer.ok()) names_.Add(answer->forwarded_to());
+  return keep(all.deeds, *deed, std::move(answer));
+}
+
 Played HistoryCrashTest::PlayAndKill(int players) {
   absl::Mutex mutex;
   Played all;
   std::vector<std::thread> threads;
   for (int i = 0; i < kPlayers; ++i) {
     threads.emplace_back([&, play = PlayOf(static_cast<unsigned>(random_()), players)]() mutable {
-      for (bool alive = true; alive;) {
-        if (play.Below(6) == 0) {
-          std::optional<EnrolmentDeed> deed = play.ChooseEnrolment(*enrolments_);
-          if (deed.has_value()) {
-            auto answer = deed->send(*enrolments_);
-            alive = answer.ok() || !error::ReasonOf(answer.status()).empty();
-            const absl::MutexLock lock(&mutex);
-            all.of_enrolments.push_back({std::move(*deed), std::move(answer)});
-            continue;
-          }
-        }
-        std::optional<Deed> deed = play.Below(15) == 0 ? play.Open() : play.Choose(names_.Any(play));
-        if (!deed.has_value()) {
-          // None of these bodies may do anything with it, or the node is gone.
-          alive = Answers();
-          continue;
-        }
-        auto answer = deed->send(*referrals_);
-        if (answer.ok()) names_.Add(answer->name());
-        if (answer.ok()) names_.Add(answer->forwarded_to());
-        alive = answer.ok() || !error::ReasonOf(answer.status()).empty();
-        const absl::MutexLock lock(&mutex);
-        all.deeds.push_back({std::move(*deed), std::move(answer)});
-      }
+      while (PlayOnce(play, mutex, all)) continue;
     });
   }
   const absl::Duration time = absl::Milliseconds(std::uniform_int_distribution(700, 2500)(random_));
@@ -442,6 +500,80 @@ void HistoryCrashTest::CheckEnrolmentsDone(const std::vector<EnrolmentDone>& all
     if (once.ok()) {
       EXPECT_EQ(once->revision(), twice->revision()) << done.deed.event;
     }
+  }
+}
+
+// It stands in the referral in which it was used or answered, where that body still sees it.
+void HistoryCrashTest::CheckMarked(const RightsDeed& deed, const std::string& request) {
+  pb::GetReferralRequest look;
+  look.set_name(deed.referral);
+  const auto seen = Ask(*referrals_, &ReferralStub::GetReferral, TokenOf(deed.body), look);
+  if (!seen.ok()) return;
+  const auto& marks = seen->right_marks();
+  const auto mark = std::find_if(marks.begin(), marks.end(),
+                                 [&request](const pb::RightMark& each) { return each.request() == request; });
+  ASSERT_NE(mark, marks.end()) << deed.event << " was acknowledged: " << seen->ShortDebugString();
+  EXPECT_EQ(mark->person(), deed.person) << seen->ShortDebugString();
+  if (deed.answer != pb::RIGHT_ANSWER_UNSPECIFIED) {
+    EXPECT_EQ(mark->answer(), deed.answer) << seen->ShortDebugString();
+  }
+}
+
+// What was acknowledged was done, and is not done again; what was not is one or the other for good.
+void HistoryCrashTest::CheckRightsDone(const std::vector<RightsDone>& all) {
+  for (const RightsDone& done : all) {
+    const bool refused = !done.answer.ok() && !error::ReasonOf(done.answer.status()).empty();
+    if (refused) continue;
+    const auto once = done.deed.send(*referrals_);
+    const auto twice = done.deed.send(*referrals_);
+    ASSERT_EQ(once.status().code(), twice.status().code()) << done.deed.event << ": " << twice.status();
+    if (once.ok()) {
+      EXPECT_EQ(once->name(), twice->name()) << done.deed.event;
+      EXPECT_EQ(once->revision(), twice->revision()) << done.deed.event;
+      ASSERT_NO_FATAL_FAILURE(CheckMarked(done.deed, once->name()));
+    }
+    if (!done.answer.ok()) continue;
+    ++acknowledged_[done.deed.event];
+    // To a body that was reached by mistake nothing is said any more, not even what it did.
+    if (absl::IsNotFound(once.status()) || absl::IsPermissionDenied(once.status())) continue;
+    ASSERT_TRUE(once.ok()) << done.deed.event << ": " << once.status();
+    EXPECT_EQ(once->name(), done.answer->name()) << "it was done again: " << done.deed.event;
+    EXPECT_EQ(once->revision(), done.answer->revision()) << "it was done again: " << done.deed.event;
+  }
+}
+
+// A right that was used anywhere in a case stands in each of its referrals that the person is in, and where
+// she withdrew the consent that an open one rests on, she is in it no longer.
+void HistoryCrashTest::CheckRightsReached(const std::vector<std::string>& members) {
+  std::map<std::string, uint32_t> used;  // by the name of the request
+  for (const std::string& name : members) {
+    for (const pb::RightMark& mark : as_seen_by_referring_.at(name).right_marks()) {
+      used[mark.request()] = mark.person();
+    }
+  }
+  for (const std::string& name : members) {
+    const pb::Referral& referral = as_seen_by_referring_.at(name);
+    const Marks& marks = referral.right_marks();
+    const std::set<uint32_t> persons = PersonsIn(referral);
+    for (const auto& [request, person] : used) {
+      const bool reached = std::any_of(marks.begin(), marks.end(),
+                                       [&](const pb::RightMark& mark) { return mark.request() == request; });
+      EXPECT_TRUE(reached || !persons.contains(person))
+          << request << " did not reach " << referral.ShortDebugString();
+    }
+    for (const pb::RightMark& mark : marks) {
+      const bool leaves = mark.kind() == pb::RIGHT_KIND_WITHDRAWAL && !HasEnded(referral.state()) &&
+                          IsByConsent(referral, mark.person());
+      const bool is_in =
+          std::any_of(referral.persons().begin(), referral.persons().end(),
+                      [&mark](const pb::Person& each) { return each.number() == mark.person(); });
+      if (!leaves || !is_in) continue;
+      // After an end it was marked alone; what is reopened since goes on with the others in it.
+      const auto course = CourseFor(referral.referring().body(), name);
+      EXPECT_TRUE(course.has_value() && Has(*course, "REOPEN"))
+          << "withdrew, and goes on: " << referral.ShortDebugString();
+    }
+    acknowledged_["TAKEN OUT"] += referral.withdrawn_persons_size();
   }
 }
 
@@ -612,13 +744,14 @@ void HistoryCrashTest::CheckBothSides(const pb::Referral& referral) {
       << referral.name();
 }
 
-Access HistoryCrashTest::AccessOf(const std::string& body, const pb::Referral& referral, uint32_t person) {
+Access HistoryCrashTest::AccessOf(const std::string& body, const pb::Referral& referral, uint32_t person,
+                                  pb::Purpose purpose) {
   const auto opens = [&](pb::SectionKind kind) {
     pb::DiscloseReferralRequest request;
     request.set_name(referral.name());
     request.add_persons(person);
     request.add_sections(kind);
-    request.set_purpose(pb::PURPOSE_DELIVER_SERVICE);
+    request.set_purpose(purpose);
     const auto opened = Ask(*referrals_, &ReferralStub::DiscloseReferral, TokenOf(body), request);
     if (!opened.ok()) return false;
     return std::any_of(opened->sections().begin(), opened->sections().end(), [&](const auto& sections) {
@@ -629,17 +762,51 @@ Access HistoryCrashTest::AccessOf(const std::string& body, const pb::Referral& r
   return {.screening = opens(pb::SECTION_KIND_SCREENING), .details = opens(pb::SECTION_KIND_DETAILS)};
 }
 
+// Of somebody who is not in what a case went on with nobody has anything there.
+std::map<uint32_t, Access> HistoryCrashTest::AccessGivenTo(const std::string& body,
+                                                           const pb::Referral& referral,
+                                                           const Course& course) {
+  const bool referring = body == referral.referring().body();
+  if (!referring && body != referral.receiving().body()) return {};
+  std::set<uint32_t> persons = PersonsIn(referral);
+  std::set<uint32_t> erased = ErasedIn(referral);
+  pb::GetReferralRequest request;
+  request.set_name(referral.name());
+  const auto there =
+      Ask(*referrals_, &ReferralStub::GetReferral, TokenOf(referral.receiving().body()), request);
+  if (there.ok()) persons.merge(PersonsIn(*there));
+  if (!referring) erased = there.ok() ? ErasedIn(*there) : std::set<uint32_t>();
+  for (uint32_t person = 1; referral.forwarded_from().empty() && person <= kPersons; ++person) {
+    persons.insert(person);
+  }
+  std::map<uint32_t, Access> given;
+  for (const uint32_t person : persons) {
+    if (erased.contains(person)) continue;
+    given[person] = referring ? LeftToReferrer(course, body) : GivenToReceiver(course, referral, person);
+  }
+  return given;
+}
+
 std::string HistoryCrashTest::WrongReaders(const pb::Referral& referral, const Course& course) {
   std::string wrong;
   for (const Player& player : players_) {
-    Access expected;
-    if (player.body == referral.receiving().body()) expected = GivenToReceiver(course, player.body);
-    if (player.body == referral.referring().body()) expected = LeftToReferrer(course, player.body);
+    std::map<uint32_t, Access> given = AccessGivenTo(player.body, referral, course);
     for (uint32_t person = 1; person <= kPersons; ++person) {
-      const Access found = AccessOf(player.body, referral, person);
-      if (found == expected) continue;
-      wrong += base::Cat(player.body, " opens of person ", person, ": screening ", found.screening ? 1 : 0,
-                         ", details ", found.details ? 1 : 0, "; ");
+      const auto expect = [&](pb::Purpose purpose, const Access& expected) {
+        const Access found = AccessOf(player.body, referral, person, purpose);
+        if (found == expected) return;
+        wrong +=
+            base::Cat(player.body, " opens of person ", person, " for ", pb::Purpose_Name(purpose),
+                      ": screening ", found.screening ? 1 : 0, ", details ", found.details ? 1 : 0, "; ");
+      };
+      const Marks& marks = referral.right_marks();
+      const bool restricted = player.body == referral.receiving().body() &&
+                              std::any_of(marks.begin(), marks.end(), [person](const pb::RightMark& mark) {
+                                return mark.person() == person && mark.kind() == pb::RIGHT_KIND_RESTRICTION;
+                              });
+      expect(pb::PURPOSE_DELIVER_SERVICE, restricted ? Access{} : given[person]);
+      // Article 18(2) of the GDPR.
+      if (restricted) expect(pb::PURPOSE_PROTECT_PERSON, given[person]);
     }
   }
   return wrong;
@@ -650,6 +817,9 @@ void HistoryCrashTest::CheckReaders(const pb::Referral& referral) {
   const std::string& body = referral.referring().body();
   auto course = CourseFor(body, referral.name());
   while (course.has_value()) {
+    ASSERT_EQ(std::count_if(course->begin(), course->end(), IsUseOfRight), referral.right_marks_size())
+        << "a right is told and not marked, or marked and not told: " << referral.ShortDebugString()
+        << " after " << TextOf(*course);
     const std::string wrong = WrongReaders(referral, *course);
     auto after = CourseFor(body, referral.name());
     ASSERT_TRUE(after.has_value()) << referral.name();
@@ -671,7 +841,8 @@ bool LeavesClocks(const pb::HistoryEntry& entry) {
   static constexpr std::array kEvents = {
       "NOTE",        "ASSIGN",     "CLAIM",  "APPROVE",         "PROPOSE_DATE",
       "REFUSE_DATE", "VOID_ENTRY", "REMIND", "PROPOSE_FORWARD", "RECORD_APPOINTMENT"};
-  return Rings(entry) || std::find(kEvents.begin(), kEvents.end(), entry.event()) != kEvents.end();
+  return Rings(entry) || IsUseOfRight(entry) || entry.event() == "ANSWER_RIGHT" ||
+         std::find(kEvents.begin(), kEvents.end(), entry.event()) != kEvents.end();
 }
 
 // That of the start runs beside that of the review there.
@@ -725,13 +896,14 @@ void HistoryCrashTest::CheckClocks(const pb::Referral& referral) {
 }
 
 bool HistoryCrashTest::ProvesAnything() {
-  return acknowledged_["ESCALATE"] > 0 && acknowledged_["PLACES"] > 0;
+  return acknowledged_["ESCALATE"] > 0 && acknowledged_["PLACES"] > 0 && acknowledged_["TAKEN OUT"] > 0;
 }
 
 void HistoryCrashTest::CheckCases() {
   const auto cases = Cases();
   for (const auto& members : cases) {
     CheckCase(members);
+    CheckRightsReached(members);
     if (HasFailure()) return;
   }
 }
@@ -750,6 +922,7 @@ TEST_F(HistoryCrashTest, OneBodyHasEachCaseAndEachClockRingsOnce) {
     const Played all = PlayAndKill(2 + (seed + 2 * kills) % 5);
     ASSERT_NO_FATAL_FAILURE(StartNode());
     ASSERT_NO_FATAL_FAILURE(CheckDone(all.deeds));
+    ASSERT_NO_FATAL_FAILURE(CheckRightsDone(all.of_rights));
     ASSERT_NO_FATAL_FAILURE(CheckEnrolmentsDone(all.of_enrolments));
     ASSERT_NO_FATAL_FAILURE(CheckCases());
     ASSERT_NO_FATAL_FAILURE(CheckPlaces());
@@ -757,6 +930,7 @@ TEST_F(HistoryCrashTest, OneBodyHasEachCaseAndEachClockRingsOnce) {
   }
   EXPECT_GT(acknowledged_["ESCALATE"], 0) << "clocks that never ring prove nothing";
   EXPECT_GT(acknowledged_["PLACES"], 0) << "places that nobody takes prove nothing";
+  EXPECT_GT(acknowledged_["TAKEN OUT"], 0) << "consents that nobody withdraws prove nothing";
   EXPECT_GT(acknowledged_.size(), 15U) << ::testing::PrintToString(acknowledged_);
   std::printf("%d kills, %zu referrals; %s\n", kills, names_.all().size(),
               ::testing::PrintToString(acknowledged_).c_str());
