@@ -1,7 +1,9 @@
 // Every state × event × relation × basis, against a model that is written in the words of the domain and of
-// the law, and shares nothing with the rules but the protos.
+// the law, and shares nothing with the rules but the protos and the names of states, events and sides:
+// whether it may be done, what the referral is then, and who reads what of the person.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
@@ -13,7 +15,10 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "services/referral/referral_basis.h"
+#include "services/referral/referral_domain_testing.h"
+#include "services/referral/referral_rights.h"
 #include "services/referral/referral_testing.h"
+#include "services/referral/referral_view.h"
 
 namespace waypost::referral {
 namespace {
@@ -309,11 +314,10 @@ const std::vector<Standing>& Standings() {
   return *standings;
 }
 
-// The table of the domain is checked in referral_machine_test.cc; here it says who may at all.
+// Who of them may do that then, by the table of the domain.
 std::optional<Actor> ActorFor(State state, Event event, const Standing& standing) {
   for (const Actor actor : standing.actors) {
-    const Transition* row = Find(state, event, actor);
-    if (row != nullptr) return actor;
+    if (testing::InDomain(state, event, actor) != nullptr) return actor;
   }
   return std::nullopt;
 }
@@ -363,6 +367,164 @@ std::string ReasonOf(const absl::StatusOr<Decision>& decision) {
   return std::string(error::ReasonOf(decision.status()));
 }
 
+// --- 3. What it is then, and who reads what of the person --------------------------------------------------
+
+enum class Extent : uint8_t { kNothing, kScreening, kAll };
+
+// Of each side: what its keys open, and what it may open with them to deliver the service.
+struct Readers {
+  Extent referring = Extent::kAll;
+  Extent receiving = Extent::kNothing;
+  friend bool operator==(const Readers&, const Readers&) = default;
+};
+
+std::string Show(const Readers& readers) {
+  return Cat("referring ", static_cast<int>(readers.referring), ", receiving ",
+             static_cast<int>(readers.receiving));
+}
+
+// Asked, it knows what it needs to decide; once it has said yes, the rest; and after an end only what it did.
+Readers ReadersIn(State state) {
+  switch (state) {
+    case kRequested:
+    case kAcknowledged:
+    case kNeedsInfo:
+    case kWaitlisted:
+    case kOffered:
+      return {.receiving = Extent::kScreening};
+    case kAccepted:
+    case kInProgress:
+    case kOnHold:
+    case kCancelRequested:  // by events of testing::RecordIn, after it was begun
+    case kCompleted:
+      return {.receiving = Extent::kAll};
+    default:
+      return {};
+  }
+}
+
+bool HasEnded(State state) {
+  return state == kDeclined || state == kForwarded || state == kCompleted || state == kEndedWithoutResult ||
+         state == kCancelled || state == kLapsed;
+}
+
+// A consent that is withdrawn ends what rests on it alone.
+bool EndsByWithdrawal(State state, Event event, const Facts& facts) {
+  return event == Event::kWithdraw && OnConsent(facts) && state != kNothing && !HasEnded(state);
+}
+
+std::string StateAfter(State state, Event event, Actor actor, const Facts& facts) {
+  if (EndsByWithdrawal(state, event, facts)) return "CANCELLED";
+  const std::string to = *testing::InDomain(state, event, actor);
+  if (to == "=") return std::string(StateName(state));
+  // By testing::RecordIn, questions are asked of what was acknowledged, and work in progress is to end.
+  if (to == "<") return state == kNeedsInfo ? "ACKNOWLEDGED" : "IN_PROGRESS";
+  return to;
+}
+
+Readers ReadersAfter(State state, Event event, Actor actor, const Facts& facts) {
+  Readers after = ReadersIn(state);
+  const std::string to = StateAfter(state, event, actor, facts);
+  if (to == "REQUESTED" && (event == Event::kSubmit || event == Event::kReopen)) {
+    after.receiving = Extent::kScreening;
+  } else if (to == "ACCEPTED" && state != kAccepted) {
+    after.receiving = Extent::kAll;
+  } else if (to == "IN_PROGRESS" && event == Event::kReopen) {
+    after.receiving = Extent::kAll;
+  } else if (!HasEnded(state) && (to == "DECLINED" || to == "FORWARDED" || to == "ENDED_WITHOUT_RESULT" ||
+                                  to == "CANCELLED" || to == "LAPSED")) {
+    after.receiving = Extent::kNothing;
+  }
+  if (event == Event::kErase) {
+    (actor == Actor::kReferring ? after.referring : after.receiving) = Extent::kNothing;
+  }
+  return after;
+}
+
+// What the keys of the first person open after a decision is carried out as the README of this room says.
+Readers CarriedOut(Readers keys, const Decision& decision) {
+  const auto has = [](const std::vector<uint32_t>& persons) {
+    return std::find(persons.begin(), persons.end(), 1U) != persons.end();
+  };
+  const Effects& effects = decision.effects;
+  if (effects.Has(Effect::kCloseReceiver) && !has(decision.kept_persons)) keys.receiving = Extent::kNothing;
+  if (has(decision.closed_persons)) keys.receiving = Extent::kNothing;
+  if (effects.Has(Effect::kOpenScreening)) keys.receiving = Extent::kScreening;
+  if (effects.Has(Effect::kOpenAll)) keys.receiving = Extent::kAll;
+  if (effects.Has(Effect::kEraseReferringShare)) keys.referring = Extent::kNothing;
+  if (effects.Has(Effect::kEraseReceivingShare)) keys.receiving = Extent::kNothing;
+  for (const Decision::PersonErasure& erasure : decision.person_erasures) {
+    if (erasure.person != 1) continue;
+    (erasure.body == testing::kReferringBody ? keys.referring : keys.receiving) = Extent::kNothing;
+  }
+  if (effects.Has(Effect::kDropSections) || has(decision.removed_persons)) {
+    keys = {.referring = Extent::kNothing, .receiving = Extent::kNothing};
+  }
+  return keys;
+}
+
+// How much of what a side has keys to it is let open for that purpose.
+Extent Opened(const ReferralRecord& record, Extent keys, const policy::Authorized& as, v1::Purpose purpose) {
+  const auto opens = [&](v1::SectionKind kind) {
+    return CheckMayOpen(record, {kind}, as).ok() && CheckRights(record, {1}, {kind}, purpose, as).ok();
+  };
+  if (keys == Extent::kAll && opens(v1::SECTION_KIND_DETAILS)) return Extent::kAll;
+  return keys != Extent::kNothing && opens(v1::SECTION_KIND_SCREENING) ? Extent::kScreening
+                                                                       : Extent::kNothing;
+}
+
+Readers OpenedBy(const ReferralRecord& record, const Readers& keys, v1::Purpose purpose) {
+  return {.referring = Opened(record, keys.referring,
+                              testing::As(testing::Referrer(), {Relation::kReferring}), purpose),
+          .receiving = Opened(record, keys.receiving,
+                              testing::As(testing::Receiver(), {Relation::kReceiving}), purpose)};
+}
+
+// What is to be so after something that may be done was done.
+void CheckAfter(State state, Event event, Actor actor, const Facts& facts, const Decision& decided) {
+  ReferralRecord next = decided.next;
+  Readers keys = CarriedOut(ReadersIn(state), decided);
+  // As RightsChange carries it out, in the same transaction.
+  if (event == Event::kWithdraw && WithdrawalEnds(next, 1)) {
+    const auto ended =
+        DecideAsSystem(next, command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}, testing::Now());
+    ASSERT_TRUE(ended.ok()) << ended.status();
+    keys = CarriedOut(keys, *ended);
+    next = ended->next;
+  }
+  const Readers expected = ReadersAfter(state, event, actor, facts);
+  EXPECT_EQ(StateName(next.state()), StateAfter(state, event, actor, facts));
+  EXPECT_TRUE(keys == expected) << "keys: " << Show(keys) << "; expected: " << Show(expected);
+  // Of what is protected the named readers alone open anything, and there are none here.
+  if (next.has_protection()) return;
+  Readers to_deliver = expected;
+  if (event == Event::kRestrict) to_deliver.receiving = Extent::kNothing;
+  const Readers delivering = OpenedBy(next, keys, v1::PURPOSE_DELIVER_SERVICE);
+  EXPECT_TRUE(delivering == to_deliver)
+      << "to deliver: " << Show(delivering) << "; expected: " << Show(to_deliver);
+  const Readers protecting = OpenedBy(next, keys, v1::PURPOSE_PROTECT_PERSON);
+  EXPECT_TRUE(protecting == expected)
+      << "to protect: " << Show(protecting) << "; expected: " << Show(expected);
+}
+
+// Whoever has it next is asked, or has taken it: a coordinating body that assumes it.
+void CheckLinked(Event event, const ReferralRecord& linked) {
+  const bool assumed = event == Event::kAssume;
+  EXPECT_EQ(StateName(linked.state()), assumed ? "ACCEPTED" : "REQUESTED");
+  EXPECT_EQ(linked.receiver_access(),
+            assumed ? storage::v1::RECEIVER_ACCESS_FULL : storage::v1::RECEIVER_ACCESS_SCREENING);
+  // What was found lawful is what goes on, and nothing is disclosed to anybody else.
+  EXPECT_EQ(linked.persons_size(), 1);
+  for (const v1::Person& person : linked.persons()) {
+    EXPECT_EQ(person.disclosure().recipient(), linked.receiving().body());
+  }
+}
+
+bool OpensLinked(Event event) {
+  return event == Event::kConfirmForward || event == Event::kForwardByDuty || event == Event::kHandOver ||
+         event == Event::kRule || event == Event::kAssume;
+}
+
 void CheckOne(State state, Event event, const Standing& standing, const Profile& profile) {
   const std::optional<Actor> actor = ActorFor(state, event, standing);
   ReferralRecord record = testing::RecordReadyFor(state, event, actor.value_or(Actor::kReferring));
@@ -375,10 +537,13 @@ void CheckOne(State state, Event event, const Standing& standing, const Profile&
   EXPECT_EQ(ReasonOf(decision), expected)
       << StateName(state) << " " << EventName(event) << ", " << standing.name << ", " << profile.name << ": "
       << decision.status();
-  if (!decision.ok() || !decision->linked.has_value()) return;
-  // What was found lawful is what goes on, and nothing is disclosed to anybody else.
-  for (const v1::Person& person : decision->linked->persons()) {
-    EXPECT_EQ(person.disclosure().recipient(), decision->linked->receiving().body());
+  if (!decision.ok() || !actor.has_value()) return;
+  CheckAfter(state, event, *actor, profile.facts, *decision);
+  EXPECT_EQ(decision->linked.has_value(), OpensLinked(event));
+  if (decision->linked.has_value()) CheckLinked(event, *decision->linked);
+  if (::testing::Test::HasFailure()) {
+    ADD_FAILURE() << StateName(state) << " " << EventName(event) << ", " << standing.name << ", "
+                  << profile.name;
   }
 }
 
