@@ -714,7 +714,7 @@ TEST_F(ReferralServiceTest, AnOrderIsNamedWholeOrTheLookIsRefusedAndNothingIsRec
   EXPECT_EQ(refused(other), "INVALID_FIELD");
   // Nor does an order open anything to anybody who could not open it without one.
   EXPECT_EQ(ReasonOf(Do(third, &Stub::DiscloseReferral, whole)), "NOT_FOUND");
-  const std::string police = rig.TokenOf(kEnforcementBody, {Role::kSupervisor}, {}, "p-police");
+  const std::string police = rig.TokenOf(kEnforcementBody, {policy::Role::kSupervisor}, {}, "p-police");
   EXPECT_EQ(ReasonOf(Do(police, &Stub::DiscloseReferral, whole)), "NOT_FOUND");
   EXPECT_EQ(rig.Dump(), rows);
   EXPECT_EQ(ReasonOf(Do(receiver, &Stub::DiscloseReferral, UnderOrder(Disclose(Requested(), kDetailsOnly)))),
