@@ -20,7 +20,7 @@ namespace waypost::policy {
 
 // Named in every event, so that a decision can be read against the table that made it. Raise it with every
 // change of any table.
-inline constexpr std::string_view kPolicyVersion = "2026-11-9";
+inline constexpr std::string_view kPolicyVersion = "2026-11-10";
 
 enum class Role : uint8_t {
   kCaseworker,

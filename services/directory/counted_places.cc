@@ -34,16 +34,6 @@ absl::Time ReportTimeOf(const v1::OfferGroup& group) {
   return api::FromTimestamp(group.capacity().update_time());
 }
 
-// How many were taken when the provider last reported, as far as that was known here then.
-int32_t TakenAtReport(const v1::OfferGroup& group, const CountedGroup* before,
-                      const v1::PlacesReport& report) {
-  // What was counted before there were numbers was there when the provider last looked. Otherwise it is the
-  // first count of all, and none were taken before it.
-  if (before == nullptr) return report.revision() == 0 ? report.taken() : 0;
-  const bool reported_since = api::FromTimestamp(before->count_time()) <= ReportTimeOf(group);
-  return reported_since ? before->taken() : before->taken_at_report();
-}
-
 }  // namespace
 
 absl::Status Check(const v1::ReportPlacesRequest& request) {
@@ -63,7 +53,11 @@ absl::Status Check(const v1::ReportPlacesRequest& request) {
       violations.Add(base::Cat(path, ".taken"), "is not from 0 to 1 000 000");
     }
     if (report.revision() < 0) violations.Add(base::Cat(path, ".revision"), "is below zero");
-    if (!report.has_count_time()) violations.Add(base::Cat(path, ".count_time"), "is required");
+    if (!report.has_count_time()) {
+      violations.Add(base::Cat(path, ".count_time"), "is required");
+    } else {
+      CheckTime(base::Cat(path, ".count_time"), report.count_time(), violations);
+    }
   }
   return violations.ToStatus();
 }
@@ -80,6 +74,7 @@ v1::ReportPlacesResponse::Result KeepCount(const v1::Offer& offer, const v1::Pla
   if (before != nullptr && before->revision() >= report.revision()) {
     result.set_outcome(v1::PLACES_OUTCOME_OLDER);
     result.set_revision(before->revision());
+    result.set_taken(before->taken());
     return result;
   }
   CountedGroup count;
@@ -87,7 +82,6 @@ v1::ReportPlacesResponse::Result KeepCount(const v1::Offer& offer, const v1::Pla
   count.set_taken(report.taken());
   count.set_revision(report.revision());
   *count.mutable_count_time() = api::ToTimestamp(std::min(now, api::FromTimestamp(report.count_time())));
-  count.set_taken_at_report(TakenAtReport(*group, before, report));
   counted.erase(std::remove_if(counted.begin(), counted.end(),
                                [&](const CountedGroup& each) {
                                  return each.group_id() == report.group_id() ||
@@ -97,24 +91,20 @@ v1::ReportPlacesResponse::Result KeepCount(const v1::Offer& offer, const v1::Pla
   counted.Add(std::move(count));
   result.set_outcome(v1::PLACES_OUTCOME_KEPT);
   result.set_revision(report.revision());
+  result.set_taken(report.taken());
   return result;
 }
 
 FreePlaces FreePlacesOf(const v1::OfferGroup& group, const CountedGroups& counted) {
   const v1::Capacity& reported = group.capacity();
-  FreePlaces places{.free = reported.free(), .time = ReportTimeOf(group)};
+  FreePlaces places{.free = reported.free(), .report_time = ReportTimeOf(group)};
   const CountedGroup* const count = FindCount(counted, group.group_id());
   if (count == nullptr) return places;
   const int32_t left = std::max(0, reported.places() - count->taken());
+  places.none_left = left == 0;
+  places.counted = places.none_left || left < reported.free();
+  places.free = std::min(left, reported.free());
   places.count_time = api::FromTimestamp(count->count_time());
-  if (places.count_time > places.time) {
-    places.counted = true;
-    places.time = places.count_time;
-    places.free = reported.free() - (count->taken() - count->taken_at_report());
-  } else if (left < reported.free()) {
-    places.counted = true;
-  }
-  places.free = std::clamp(places.free, 0, left);
   return places;
 }
 

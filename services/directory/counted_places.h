@@ -1,10 +1,10 @@
 // Places of a group of an offer: what its provider reported, and what the referral service counts beside it.
 // Neither is ever written over the other. Pure; thread-safe.
 //
-// The later of the two decides. A count knows nothing of places that were taken otherwise than through
-// Waypost, and a report does: so a count that is later than the report is the report, less what was taken
-// since. And nobody is let in whom the referral service would refuse: a free place is never more than what
-// it has left of all places.
+// A report knows of places that others gave; a count knows what Waypost has left to give of all of them. So
+// fewer of the two are free: nobody is told of a place that the referral service would refuse. A count adds
+// nothing to a report, and takes nothing off it: whether the provider knew of it when it reported, nobody can
+// tell.
 #ifndef WAYPOST_SERVICES_DIRECTORY_COUNTED_PLACES_H_
 #define WAYPOST_SERVICES_DIRECTORY_COUNTED_PLACES_H_
 
@@ -33,10 +33,12 @@ v1::ReportPlacesResponse::Result KeepCount(const v1::Offer& offer, const v1::Pla
 
 struct FreePlaces {
   int32_t free = 0;
-  // Of what was reported or counted last.
-  absl::Time time = absl::InfinitePast();
-  // It is the count that decides.
+  // Of the report; how fresh `free` is.
+  absl::Time report_time = absl::InfinitePast();
+  // Waypost has fewer left than were reported as free, or none.
   bool counted = false;
+  // Waypost has none left, whatever was reported, and however long ago.
+  bool none_left = false;
   absl::Time count_time = absl::InfinitePast();
 };
 // By the report of a group and what was counted in it.

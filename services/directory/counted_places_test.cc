@@ -88,35 +88,46 @@ class CountedPlacesTest : public ::testing::Test, protected DirectoryRig {
   std::string services_;
 };
 
-TEST_F(CountedPlacesTest, TheLaterOfReportAndCountDecides) {
+TEST_F(CountedPlacesTest, TheFewerOfReportAndCountAreFree) {
   Declare(8, 2);
   EXPECT_EQ(Places(), "PLACES_FREE 2");
-  EXPECT_EQ(Count(1, 1), v1::PLACES_OUTCOME_KEPT);
-  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 1") << "six were taken otherwise, one since in Waypost";
+  EXPECT_EQ(Count(6, 1), v1::PLACES_OUTCOME_KEPT);
+  EXPECT_EQ(Places(), "PLACES_FREE 2") << "the report may know of them or not";
+  EXPECT_EQ(Count(7, 2), v1::PLACES_OUTCOME_KEPT);
+  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 1");
   EXPECT_EQ(api::FromTimestamp(Candidate().capacity().counted().count_time()), rig.clock().Now());
   EXPECT_EQ(Candidate().capacity().capacity().free(), 2) << "as reported, beside it";
-  EXPECT_EQ(Count(2, 2), v1::PLACES_OUTCOME_KEPT);
+  EXPECT_EQ(Count(8, 3), v1::PLACES_OUTCOME_KEPT);
   EXPECT_EQ(Places(), "FULL_COUNTED 0");
-  EXPECT_EQ(Count(3, 3), v1::PLACES_OUTCOME_KEPT);
+  EXPECT_EQ(Count(9, 4), v1::PLACES_OUTCOME_KEPT);
   EXPECT_EQ(Places(), "FULL_COUNTED 0") << "never below none";
   Declare(8, 4);
-  EXPECT_EQ(Places(), "PLACES_FREE 4") << "who reports knows of the three that were taken";
-  EXPECT_EQ(Count(2, 4), v1::PLACES_OUTCOME_KEPT);
-  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 5") << "one was given back since";
-  EXPECT_EQ(Count(4, 5), v1::PLACES_OUTCOME_KEPT);
-  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 3");
+  EXPECT_EQ(Places(), "FULL_COUNTED 0") << "none is left, however late the report";
+  EXPECT_EQ(Count(3, 5), v1::PLACES_OUTCOME_KEPT);
+  EXPECT_EQ(Places(), "PLACES_FREE 4") << "five are left, and one of them was given elsewhere";
 }
 
 TEST_F(CountedPlacesTest, NobodyIsShownAPlaceThatWaypostWouldRefuse) {
   Declare(5, 0);
   EXPECT_EQ(Count(4, 1), v1::PLACES_OUTCOME_KEPT);
-  EXPECT_EQ(Places(), "FULL_COUNTED 0");
+  EXPECT_EQ(Places(), "FULL 0");
   Declare(5, 3);
   EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 1") << "three are reported, and one is left";
   Declare(4, 3);
-  EXPECT_EQ(Places(), "FULL_COUNTED 0") << "none is left, however late the report";
+  EXPECT_EQ(Places(), "FULL_COUNTED 0");
   Declare(4, 0);
-  EXPECT_EQ(Places(), "FULL 0") << "both say so";
+  EXPECT_EQ(Places(), "FULL_COUNTED 0") << "both say so";
+}
+
+TEST_F(CountedPlacesTest, AFullGroupIsFullHoweverOldTheReport) {
+  Declare(8, 8);
+  EXPECT_EQ(Count(7, 1), v1::PLACES_OUTCOME_KEPT);
+  rig.clock().Advance(absl::Hours(24 * 31));
+  EXPECT_TRUE(Candidate().capacity().stale()) << "a count does not make a report fresh";
+  EXPECT_EQ(Places(), "CAPACITY_STALE 1");
+  EXPECT_EQ(Count(8, 2), v1::PLACES_OUTCOME_KEPT);
+  EXPECT_EQ(Places(), "FULL_COUNTED 0");
+  EXPECT_FALSE(Candidate().capacity().stale());
 }
 
 TEST_F(CountedPlacesTest, ACountAloneSaysNothing) {
@@ -126,12 +137,12 @@ TEST_F(CountedPlacesTest, ACountAloneSaysNothing) {
   EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 7");
 }
 
-TEST_F(CountedPlacesTest, CountsOfBeforeThereWereNumbersWereThereAtTheReport) {
-  Declare(8, 2);
+TEST_F(CountedPlacesTest, CountsOfBeforeThereWereNumbersAreKept) {
+  Declare(8, 4);
   EXPECT_EQ(Count(5, 0), v1::PLACES_OUTCOME_KEPT);
-  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 2");
+  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 3");
   EXPECT_EQ(Count(6, 1), v1::PLACES_OUTCOME_KEPT);
-  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 1");
+  EXPECT_EQ(Places(), "PLACES_FREE_COUNTED 2");
 }
 
 TEST_F(CountedPlacesTest, WhatIsNotLaterChangesNothing) {
@@ -215,6 +226,8 @@ TEST_F(CountedPlacesTest, WhatIsWrongIsRefusedWhole) {
   refused(request, "reports[1].revision: ");
   request.mutable_reports(1)->set_revision(1);
   request.mutable_reports(1)->clear_count_time();
+  refused(request, "reports[1].count_time: ");
+  request.mutable_reports(1)->mutable_count_time()->set_seconds(-62'135'596'801);
   refused(request, "reports[1].count_time: ");
   *request.mutable_reports(1)->mutable_count_time() = api::ToTimestamp(now);
   request.mutable_reports(1)->set_group_id("");

@@ -111,7 +111,7 @@ void Show(v1::CoordinationAgreement& agreement, int64_t revision);
 
 // The last confirmation is more than kAssuranceDays old, or there is none.
 bool AssuranceOverdue(const v1::Offer& offer, absl::Time now);
-// Places reported, or counted, more than kCapacityStaleAfter ago.
+// Places reported more than kCapacityStaleAfter ago.
 bool IsStale(absl::Time reported, absl::Time now);
 
 }  // namespace waypost::directory

@@ -90,6 +90,7 @@ std::string Describe(const v1::HouseholdCondition& household) {
   if (household.has_max_persons()) text += base::Cat(" of at most ", household.max_persons());
   if (household.minors() == v1::MINORS_REQUIREMENT_WITH) text += " with minor children";
   if (household.minors() == v1::MINORS_REQUIREMENT_WITHOUT) text += " without minor children";
+  if (!v1::MinorsRequirement_IsValid(household.minors())) text += " with minor children as is unknown here";
   return text;
 }
 
@@ -142,6 +143,12 @@ bool IsConditionKnown(const v1::EligibilityRule& rule) {
     default:
       return rule.rule_case() != v1::EligibilityRule::RULE_NOT_SET;
   }
+}
+
+bool AreConditionsKnown(const v1::EligibilityRule& rule) {
+  const v1::RuleList* const list = ListOf(rule);
+  if (list == nullptr) return IsConditionKnown(rule);
+  return std::all_of(list->rules().begin(), list->rules().end(), AreConditionsKnown);
 }
 
 // By age, whether the rule may admit somebody of it.
@@ -217,9 +224,9 @@ std::string DescribeRule(const v1::EligibilityRule& rule) {
 }
 
 bool IsRuleKnown(const v1::EligibilityRule& rule) {
-  const v1::RuleList* const list = ListOf(rule);
-  if (list == nullptr) return IsConditionKnown(rule);
-  return std::all_of(list->rules().begin(), list->rules().end(), IsRuleKnown);
+  v1::EligibilityRule without_unknown_fields = rule;
+  without_unknown_fields.DiscardUnknownFields();
+  return without_unknown_fields.ByteSizeLong() == rule.ByteSizeLong() && AreConditionsKnown(rule);
 }
 
 AgeBounds ImpliedAges(const v1::EligibilityRule& rule) {

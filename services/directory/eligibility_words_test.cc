@@ -104,5 +104,15 @@ TEST(ImpliedAges, FollowFromContrariesToo) {
   EXPECT_EQ(Ages("all_of { rules { age { min_years: 30 } } rules { age { max_years: 20 } } }"), "-");
 }
 
+// What is left of it when it is written anew would admit more people.
+TEST(EligibilityWords, ARuleWithAFieldOfALaterVersionIsNotKnown) {
+  v1::EligibilityRule rule;
+  v1::HouseholdCondition& household = *rule.mutable_all_of()->add_rules()->mutable_household();
+  household.set_min_persons(3);
+  EXPECT_TRUE(IsRuleKnown(rule));
+  household.GetReflection()->MutableUnknownFields(&household)->AddVarint(99, 1);
+  EXPECT_FALSE(IsRuleKnown(rule));
+}
+
 }  // namespace
 }  // namespace waypost::directory

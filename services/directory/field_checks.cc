@@ -1,5 +1,7 @@
 #include "services/directory/field_checks.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <algorithm>
 #include <charconv>
 #include <vector>
@@ -12,6 +14,8 @@
 
 namespace waypost::directory {
 namespace {
+
+using google::protobuf::util::TimeUtil;
 
 bool IsLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -305,6 +309,16 @@ void CheckDutyHours(std::string_view field, const google::protobuf::RepeatedPtrF
     if (other == spans.begin() + i) continue;
     violations.Add(At(field, i), base::Cat("overlaps ", At(field, static_cast<int>(other - spans.begin()))));
   }
+}
+
+bool CheckTime(std::string_view field, const google::protobuf::Timestamp& time,
+               error::FieldViolations& violations) {
+  constexpr int kNanosInSecond = 1'000'000'000;
+  const bool shown = time.seconds() >= TimeUtil::kTimestampMinSeconds &&
+                     time.seconds() <= TimeUtil::kTimestampMaxSeconds && time.nanos() >= 0 &&
+                     time.nanos() < kNanosInSecond;
+  if (!shown) violations.Add(field, "is no time of the years 1 to 9999");
+  return shown;
 }
 
 bool CheckCount(std::string_view field, int count, int max, error::FieldViolations& violations) {

@@ -13,6 +13,7 @@
 #include "common/status/errors.h"
 #include "google/protobuf/repeated_field.h"
 #include "google/protobuf/repeated_ptr_field.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "services/directory/names.h"
 #include "waypost/directory/v1/directory.pb.h"
 #include "waypost/type/v1/types.pb.h"
@@ -65,6 +66,10 @@ void CheckCalendar(std::string_view field, const v1::WorkingCalendar& calendar,
 // Spans within one day each, those of the same day apart: one may begin when another ends.
 void CheckDutyHours(std::string_view field, const google::protobuf::RepeatedPtrField<v1::DutyHours>& spans,
                     error::FieldViolations& violations);
+
+// False, with a violation, where it lies outside the years 1 to 9999, which nobody could be shown as JSON.
+bool CheckTime(std::string_view field, const google::protobuf::Timestamp& time,
+               error::FieldViolations& violations);
 
 // False, with a violation, when there are more than `max`.
 bool CheckCount(std::string_view field, int count, int max, error::FieldViolations& violations);

@@ -65,8 +65,10 @@ absl::Status CheckReported(const v1::Offer& offer, absl::Time now) {
   FieldViolations violations;
   for (int i = 0; i < offer.groups_size(); ++i) {
     const v1::Capacity& capacity = offer.groups(i).capacity();
-    if (!capacity.has_update_time() || api::FromTimestamp(capacity.update_time()) <= now) continue;
-    violations.Add(base::Cat(At("offer.groups", i), ".capacity.update_time"), "lies in the future");
+    if (!capacity.has_update_time()) continue;
+    const std::string path = base::Cat(At("offer.groups", i), ".capacity.update_time");
+    if (!CheckTime(path, capacity.update_time(), violations)) continue;
+    if (api::FromTimestamp(capacity.update_time()) > now) violations.Add(path, "lies in the future");
   }
   return violations.ToStatus();
 }

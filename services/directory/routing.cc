@@ -292,7 +292,8 @@ bool Ranking::IsOpen(const v1::Offer& offer, const v1::OfferGroup& group) const 
 int Ranking::PlacesRank(const v1::OfferGroup& group, const CountedGroups& counted) const {
   if (!group.has_capacity()) return 1;
   const FreePlaces places = FreePlacesOf(group, counted);
-  if (IsStale(places.time, now_)) return 2;
+  if (places.none_left) return 3;
+  if (IsStale(places.report_time, now_)) return 2;
   return places.free > 0 ? 0 : 3;
 }
 

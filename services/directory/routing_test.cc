@@ -382,8 +382,9 @@ TEST_F(Routing, WhatIsCountedDecidesTheOrder) {
   Add(Body("town", "LEVEL_LOCAL", Competence("ES300")));
   Add(Offer("a-full-by-count", "town", Places(9, 9)), "ES300");
   Add(Offer("b-full-by-report", "town", Places(9, 0)), "ES300");
-  Add(Offer("c-stale-counted-lately", "town", Places(9, 9, "2026-10-01")), "ES300");
+  Add(Offer("c-few-left", "town", Places(9, 9)), "ES300");
   Add(Offer("d-stale", "town", Places(9, 9, "2026-09-01")), "ES300");
+  Add(Offer("e-stale-and-full-by-count", "town", Places(9, 9, "2026-09-01")), "ES300");
   const auto count = [this](size_t offer, int32_t taken, absl::Duration ago) {
     auto& counted = *material.offers[offer].counted.Add();
     counted.set_group_id("all");
@@ -392,10 +393,11 @@ TEST_F(Routing, WhatIsCountedDecidesTheOrder) {
   };
   count(0, 9, absl::Hours(24 * 3));
   count(2, 1, absl::Hours(1));
-  count(3, 1, absl::Hours(24 * 40));
+  count(3, 1, absl::Hours(1));
+  count(4, 9, absl::Hours(24 * 40));
   const auto response = Ask();
-  EXPECT_THAT(Names(response), ElementsAre("offers/c-stale-counted-lately", "offers/d-stale",
-                                           "offers/a-full-by-count", "offers/b-full-by-report"));
+  EXPECT_THAT(Names(response), ElementsAre("offers/c-few-left", "offers/d-stale", "offers/a-full-by-count",
+                                           "offers/b-full-by-report", "offers/e-stale-and-full-by-count"));
   const auto has = [&response](int candidate, const char* reason) {
     EXPECT_THAT(Reasons(response.candidates(candidate)), ::testing::Contains(reason)) << candidate;
   };
@@ -403,6 +405,7 @@ TEST_F(Routing, WhatIsCountedDecidesTheOrder) {
   has(1, "CAPACITY_STALE");
   has(2, "FULL_COUNTED");
   has(3, "FULL");
+  has(4, "FULL_COUNTED");
   EXPECT_FALSE(response.candidates(0).capacity().stale());
   EXPECT_EQ(response.candidates(0).capacity().counted().free(), 8);
   EXPECT_TRUE(response.candidates(1).capacity().stale());

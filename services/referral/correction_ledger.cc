@@ -21,7 +21,8 @@ using storage::v1::CorrectionRecord;
 using storage::v1::ReferralRecord;
 
 // A transaction may run twice, and is to make the same id each time. Nobody can tell from the id which
-// decline it was: who knows a referral's name can at most try it.
+// decline it was: who knows a referral's name can at most try it. Nor when it was: operators of other bodies
+// see the name, and are not to learn that.
 class FromHash final : public base::Random {
  public:
   explicit FromHash(std::string seed) : seed_(std::move(seed)) {}
@@ -31,9 +32,9 @@ class FromHash final : public base::Random {
   const std::string seed_;
 };
 
-std::string NewName(const ReferralRecord& declined, absl::Time now) {
+std::string NewName(const ReferralRecord& declined) {
   FromHash random(base::Cat("correction ", declined.name(), " ", declined.revision()));
-  return rows::CorrectionNameOfId(api::NewId(now, random));
+  return rows::CorrectionNameOfId(api::NewId(absl::UnixEpoch(), random));
 }
 
 absl::Status Tell(rpc::Mutation& mutation, const Authorized& as, const CorrectionRecord& task,
@@ -92,7 +93,7 @@ absl::Status CountDecline(rpc::Mutation& mutation, const Authorized& as, const R
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<CorrectionRecord> open,
                            rows::FindCorrection(mutation.writer(), *key));
   if (!open.has_value()) {
-    const CorrectionRecord opened = NewCorrection(*key, NewName(next, now), now);
+    const CorrectionRecord opened = NewCorrection(*key, NewName(next), now);
     return WriteCorrection(mutation, as, nullptr, opened, "correction.opened");
   }
   return WriteCorrection(mutation, as, &*open, WithDecline(*open, now), "correction.counted");

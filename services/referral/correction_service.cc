@@ -106,15 +106,20 @@ grpc::ServerUnaryReactor* CorrectionService::SettleCorrectionTask(
         WAYPOST_ASSIGN_OR_RETURN(
             const CorrectionRecord current,
             rows::GetCorrection(mutation.writer(), request->name(), mutation.call().now));
-        WAYPOST_ASSIGN_OR_RETURN(const policy::Authorized as,
-                                 mutation.Authorize({.name = current.name(),
-                                                     .relations = RelationsTo(current, mutation.caller()),
-                                                     .revision = current.revision(),
-                                                     .etag = request->etag()}));
+        // The revision says how many declines there were, which is not for operators of other bodies.
+        const bool own = mutation.caller().body == current.body();
+        WAYPOST_ASSIGN_OR_RETURN(
+            const policy::Authorized as,
+            mutation.Authorize({.name = current.name(),
+                                .relations = RelationsTo(current, mutation.caller()),
+                                .revision = current.revision(),
+                                .etag = own ? std::string_view(request->etag()) : std::string_view()}));
+        if (!own && !request->etag().empty()) {
+          return error::InvalidField("etag", "is left out of a task of another body");
+        }
         WAYPOST_ASSIGN_OR_RETURN(const CorrectionRecord next,
                                  Settled(current, request->finding(), mutation.call().now));
         WAYPOST_RETURN_IF_ERROR(WriteCorrection(mutation, as, &current, next, "correction.settled"));
-        const bool own = mutation.caller().body == next.body();
         *response = own ? ToCorrectionTask(next) : ToOperatorsTask(next);
         return absl::OkStatus();
       });

@@ -98,10 +98,15 @@ absl::Status WriteEnrolment(rpc::Mutation& mutation, const policy::Authorized& a
                             const EnrolmentRecord* before, const EnrolmentDecision& decision) {
   store::Writer& writer = mutation.writer();
   const EnrolmentRecord& next = decision.next;
-  if (before != nullptr && HasPlace(before->state())) {
-    WAYPOST_RETURN_IF_ERROR(Count(writer, GroupOf(*before), -1));
+  const auto place_of = [](const EnrolmentRecord& record) {
+    return HasPlace(record.state()) ? std::optional<GroupKey>(GroupOf(record)) : std::nullopt;
+  };
+  const std::optional<GroupKey> had = before == nullptr ? std::nullopt : place_of(*before);
+  const std::optional<GroupKey> has = place_of(next);
+  if (had != has) {
+    if (had.has_value()) WAYPOST_RETURN_IF_ERROR(Count(writer, *had, -1));
+    if (has.has_value()) WAYPOST_RETURN_IF_ERROR(Count(writer, *has, 1));
   }
-  if (HasPlace(next.state())) WAYPOST_RETURN_IF_ERROR(Count(writer, GroupOf(next), 1));
   rows::PutEnrolment(writer, before, next);
   rpc::Change change{.type = EnrolmentEventType(decision.event),
                      .resource = next.name(),

@@ -26,10 +26,6 @@ std::string PrefixOf(std::string_view kind) {
   return KeyBuilder().Text(kind).Take();
 }
 
-std::string FirstTellingKey() {
-  return KeyBuilder().Text("gtell.first").Take();
-}
-
 // In a key that begins with `prefix`.
 absl::StatusOr<GroupKey> GroupOf(std::string_view key, const std::string& prefix) {
   store::KeyParser parser(key.substr(prefix.size()));
@@ -96,6 +92,10 @@ int64_t TakenOf(const GroupCountRecord& count) {
 
 void NoteTaken(store::Writer& writer, const GroupKey& group, GroupCountRecord& count) {
   count.set_revision(count.revision() + 1);
+  PutUntold(writer, group);
+}
+
+void PutUntold(store::Writer& writer, const GroupKey& group) {
   writer.Put(KeyOf(kUntold, group), "");
 }
 
@@ -116,13 +116,11 @@ void DeleteUntold(store::Writer& writer, const GroupKey& group) {
   writer.Delete(KeyOf(kUntold, group));
 }
 
-absl::StatusOr<std::optional<FirstTelling>> NextFirstTelling(const store::Reader& reader, int limit) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> from, reader.Get(FirstTellingKey()));
-  if (from.has_value() && from->empty()) return std::nullopt;
+absl::StatusOr<Counted> ListCounted(const store::Reader& reader, const std::string& position, int limit) {
   const std::string prefix = PrefixOf("gcount");
   const auto at =
-      reader.Scan(from.has_value() ? store::PrefixRangeAfter(prefix, *from) : store::PrefixRange(prefix));
-  FirstTelling telling;
+      reader.Scan(position.empty() ? store::PrefixRange(prefix) : store::PrefixRangeAfter(prefix, position));
+  Counted counted;
   int looked_at = 0;
   for (; at->Valid() && looked_at < limit; at->Next()) {
     GroupCountRecord count;
@@ -130,18 +128,13 @@ absl::StatusOr<std::optional<FirstTelling>> NextFirstTelling(const store::Reader
       return error::DataLoss("counts of a group");
     }
     ++looked_at;
-    telling.position = std::string(at->key());
-    if (TakenOf(count) == 0 || count.revision() > 0) continue;
-    WAYPOST_ASSIGN_OR_RETURN(telling.groups.emplace_back(), GroupOf(at->key(), prefix));
+    counted.position = std::string(at->key());
+    if (TakenOf(count) == 0 && count.revision() == 0) continue;
+    WAYPOST_ASSIGN_OR_RETURN(counted.groups.emplace_back(), GroupOf(at->key(), prefix));
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
-  if (looked_at < limit) telling.position.clear();
-  return telling;
-}
-
-void PutFirstTelling(store::Writer& writer, const FirstTelling& telling) {
-  for (const GroupKey& group : telling.groups) writer.Put(KeyOf(kUntold, group), "");
-  writer.Put(FirstTellingKey(), telling.position);
+  if (looked_at < limit) counted.position.clear();
+  return counted;
 }
 
 absl::StatusOr<WaitingListRecord> GetWaitingList(const store::Reader& reader, const GroupKey& group) {

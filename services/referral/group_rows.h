@@ -5,7 +5,6 @@
 //   ("glist", offer, group)                     WaitingListRecord
 //   ("gwait", offer, group, order…, referral)   WaitingRecord
 //   ("gtell", offer, group)                     empty: the directory is yet to be told how many are taken
-//   ("gtell.first")                             how far the first walk over all counts is; empty at its end
 #ifndef WAYPOST_SERVICES_REFERRAL_GROUP_ROWS_H_
 #define WAYPOST_SERVICES_REFERRAL_GROUP_ROWS_H_
 
@@ -39,15 +38,15 @@ absl::StatusOr<std::vector<GroupKey>> ListUntold(const store::Reader& reader,
                                                  const std::optional<GroupKey>& after, int limit);
 // The directory has it, or wants to know nothing of it.
 void DeleteUntold(store::Writer& writer, const GroupKey& group);
-// One batch of the walk over all counts, for those of before there were such rows.
-struct FirstTelling {
+// Has the directory told of that group once more.
+void PutUntold(store::Writer& writer, const GroupKey& group);
+// Groups with a count, in order of their keys.
+struct Counted {
   std::vector<GroupKey> groups;
   std::string position;  // where it goes on after; empty at the end
 };
-// Looks at no more than `limit` rows. Nothing once the walk has ended.
-absl::StatusOr<std::optional<FirstTelling>> NextFirstTelling(const store::Reader& reader, int limit);
-// Has the directory told of them, and remembers how far the walk is. Done twice it changes nothing.
-void PutFirstTelling(store::Writer& writer, const FirstTelling& telling);
+// Looks at no more than `limit` rows after `position` (empty: from the first).
+absl::StatusOr<Counted> ListCounted(const store::Reader& reader, const std::string& position, int limit);
 
 // Revision 0 and the default criteria where none were set.
 absl::StatusOr<storage::v1::WaitingListRecord> GetWaitingList(const store::Reader& reader,

@@ -22,9 +22,11 @@ constexpr int kWalkedInStep = 500;
 // No more than the directory takes, whatever was counted.
 constexpr int64_t kMaxTold = 1'000'000;
 
-// The directory has a later count than there is here: this store was restored. The next one goes over it.
-bool IsBehind(const ReportPlacesResponse::Result& result, const GroupCountRecord& count) {
-  return result.outcome() == directory::v1::PLACES_OUTCOME_OLDER && result.revision() > count.revision();
+// The directory has another count than there is here, of this revision or a later one: one of the two stores
+// was restored. The next report goes over it.
+bool IsBehind(const PlacesReport& report, const ReportPlacesResponse::Result& result) {
+  if (result.outcome() != directory::v1::PLACES_OUTCOME_OLDER) return false;
+  return result.revision() > report.revision() || result.taken() != report.taken();
 }
 
 }  // namespace
@@ -68,16 +70,16 @@ absl::StatusOr<PlacesStep> PlacesKeeper::Step() {
   if (walks) return PlacesStep{.more = true};
   WAYPOST_ASSIGN_OR_RETURN(const Batch batch, NextBatch(now));
   const bool from_the_first = !after_.has_value();
-  const bool full = static_cast<int>(batch.groups.size()) == options_.batch;
+  const bool full =
+      alone_ > 0 ? !batch.groups.empty() : static_cast<int>(batch.groups.size()) == options_.batch;
   if (!batch.groups.empty()) {
     absl::StatusOr<ReportPlacesResponse> told = sink_.Report(batch.request);
     absl::Status status = told.ok() ? Settle(batch, *told) : told.status();
     if (!status.ok()) {
-      failures_.Increment();
-      not_before_ = now + options_.retry_after;
-      NoteLag(now, /*all_told=*/false);
+      NoteFailure(status, batch, now);
       return status;
     }
+    alone_ = std::max(0, alone_ - 1);
   }
   after_.reset();
   if (full) after_ = batch.groups.back();
@@ -85,30 +87,44 @@ absl::StatusOr<PlacesStep> PlacesKeeper::Step() {
   return PlacesStep{.told = static_cast<int>(batch.groups.size()), .more = full || !from_the_first};
 }
 
+// One that cannot be told must not keep the others from being told.
+void PlacesKeeper::NoteFailure(const absl::Status& status, const Batch& batch, absl::Time now) {
+  failures_.Increment();
+  not_before_ = now + options_.retry_after;
+  NoteLag(now, /*all_told=*/false);
+  if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) return;
+  if (batch.groups.size() > 1) {
+    alone_ = static_cast<int>(batch.groups.size());
+  } else {
+    alone_ = std::max(0, alone_ - 1);
+    after_ = batch.groups.front();
+  }
+}
+
 // True while there is something to walk over.
 absl::StatusOr<bool> PlacesKeeper::WalkFirst() {
   if (walked_first_) return false;
-  std::optional<rows::FirstTelling> telling;
+  rows::Counted counted;
   {
     WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
-    WAYPOST_ASSIGN_OR_RETURN(telling, rows::NextFirstTelling(*reader, kWalkedInStep));
+    WAYPOST_ASSIGN_OR_RETURN(counted, rows::ListCounted(*reader, walked_to_, kWalkedInStep));
   }
-  if (!telling.has_value()) {
-    walked_first_ = true;
-    return false;
+  if (!counted.groups.empty()) {
+    WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(env_.store, [&](store::Writer& writer) {
+      for (const GroupKey& group : counted.groups) rows::PutUntold(writer, group);
+      return absl::OkStatus();
+    }));
   }
-  WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(env_.store, [&](store::Writer& writer) {
-    rows::PutFirstTelling(writer, *telling);
-    return absl::OkStatus();
-  }));
-  return true;
+  walked_to_ = counted.position;
+  walked_first_ = walked_to_.empty();
+  return !walked_first_;
 }
 
 // REQUIRES: `now` was before the snapshot, so that each count is at least as new as it says.
 absl::StatusOr<PlacesKeeper::Batch> PlacesKeeper::NextBatch(absl::Time now) const {
   WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
   Batch batch;
-  WAYPOST_ASSIGN_OR_RETURN(batch.groups, rows::ListUntold(*reader, after_, options_.batch));
+  WAYPOST_ASSIGN_OR_RETURN(batch.groups, rows::ListUntold(*reader, after_, alone_ > 0 ? 1 : options_.batch));
   for (const GroupKey& group : batch.groups) {
     WAYPOST_ASSIGN_OR_RETURN(const GroupCountRecord count, rows::GetGroupCount(*reader, group));
     PlacesReport& report = *batch.request.add_reports();
@@ -127,8 +143,8 @@ absl::Status PlacesKeeper::Settle(const Batch& batch, const ReportPlacesResponse
     for (int i = 0; i < told.results_size(); ++i) {
       const GroupKey& group = batch.groups[static_cast<size_t>(i)];
       WAYPOST_ASSIGN_OR_RETURN(GroupCountRecord count, rows::GetGroupCount(writer, group));
-      if (IsBehind(told.results(i), count)) {
-        count.set_revision(told.results(i).revision());
+      if (IsBehind(batch.request.reports(i), told.results(i))) {
+        count.set_revision(std::max(count.revision(), told.results(i).revision()));
         rows::NoteTaken(writer, group, count);
         WAYPOST_RETURN_IF_ERROR(rows::PutGroupCount(writer, group, count));
         continue;

@@ -2,7 +2,9 @@
 // place where there is none. A row says which groups the directory is yet to be told of; the transaction that
 // changes a count writes it, one for each group however often it changes. It is deleted once the directory
 // has that very count: one that has changed meanwhile stays, and what was told before a crash is told again,
-// which changes nothing. So nothing is lost while the directory is away.
+// which changes nothing. So nothing is lost while the directory is away. And at each start it is told of
+// every count: a store of before there were such rows, and one that was restored, here or there, come right
+// by that.
 //
 // Protected referrals are in no count. How many wait is told to nobody.
 #ifndef WAYPOST_SERVICES_REFERRAL_PLACES_KEEPER_H_
@@ -82,6 +84,7 @@ class PlacesKeeper {
 
   base::StepAndRest StepThenRest();
   absl::StatusOr<bool> WalkFirst();
+  void NoteFailure(const absl::Status& status, const Batch& batch, absl::Time now);
   absl::StatusOr<Batch> NextBatch(absl::Time now) const;
   absl::Status Settle(const Batch& batch, const directory::v1::ReportPlacesResponse& told);
   void NoteLag(absl::Time now, bool all_told);
@@ -93,7 +96,9 @@ class PlacesKeeper {
   prometheus::Counter& failures_;
   // The thread's own.
   bool walked_first_ = false;
+  std::string walked_to_;          // in the first walk
   std::optional<GroupKey> after_;  // the group that the next batch begins after
+  int alone_ = 0;                  // groups that are told one by one, since a report of several was refused
   absl::Time not_before_ = absl::InfinitePast();
   absl::Time all_told_at_ = absl::InfinitePast();  // InfinitePast: it has only begun
 

@@ -38,6 +38,9 @@ class FakeDirectory final : public PlacesSink {
   absl::StatusOr<ReportPlacesResponse> Report(const ReportPlacesRequest& request) override {
     ++calls;
     if (away) return absl::UnavailableError("away");
+    for (const PlacesReport& report : request.reports()) {
+      if (report.group_id() == unreadable) return absl::DataLossError("an offer there");
+    }
     ReportPlacesResponse response;
     for (const PlacesReport& report : request.reports()) Keep(report, *response.add_results());
     if (const auto once = std::exchange(while_it_answers, nullptr)) once();
@@ -48,6 +51,7 @@ class FakeDirectory final : public PlacesSink {
   bool away = false;
   bool loses_answer = false;
   bool knows_nothing = false;
+  std::string unreadable = "no group";
   std::function<void()> while_it_answers;  // once
   int calls = 0;
   std::map<std::string, PlacesReport> kept;  // by group
@@ -60,6 +64,7 @@ class FakeDirectory final : public PlacesSink {
     if (!older) kept[report.group_id()] = report;
     result.set_outcome(older ? directory::v1::PLACES_OUTCOME_OLDER : directory::v1::PLACES_OUTCOME_KEPT);
     result.set_revision(kept[report.group_id()].revision());
+    result.set_taken(kept[report.group_id()].taken());
   }
 };
 
@@ -208,7 +213,38 @@ TEST_F(PlacesKeeperTest, WhatTheDirectoryDoesNotKnowIsToldNoMore) {
   EXPECT_THAT(Untold(), IsEmpty());
 }
 
-TEST_F(PlacesKeeperTest, CountsOfBeforeThereWereRevisionsAreToldOnce) {
+// Of the same revision there and another here: this store or that one was restored.
+TEST_F(PlacesKeeperTest, ACountOfTheSameRevisionThatDiffersIsGoneOver) {
+  AcceptInto("alpha");
+  TellAll();
+  directory_.kept["alpha"].set_taken(4);
+  Restart();
+  TellAll();
+  TellAll();
+  EXPECT_EQ(Taken(), 1) << "at a start it is told of every count";
+  EXPECT_EQ(directory_.kept["alpha"].revision(), 2);
+  EXPECT_THAT(Untold(), IsEmpty());
+}
+
+TEST_F(PlacesKeeperTest, OneThatCannotBeToldKeepsNoOtherFromIt) {
+  AcceptInto("alpha");
+  AcceptInto("fle1");
+  directory_.unreadable = "alpha";
+  EXPECT_FALSE(Step().ok());
+  for (int i = 0; i < 10; ++i) {
+    rig.clock().Advance(absl::Minutes(1));
+    (void)Step();
+  }
+  EXPECT_EQ(Taken("fle1"), 1);
+  EXPECT_FALSE(directory_.kept.contains("alpha"));
+  directory_.unreadable = "no group";
+  rig.clock().Advance(absl::Minutes(1));
+  TellAll();
+  EXPECT_EQ(Taken("alpha"), 1);
+  EXPECT_THAT(Untold(), IsEmpty());
+}
+
+TEST_F(PlacesKeeperTest, CountsOfBeforeThereWereRevisionsAreTold) {
   ASSERT_TRUE(
       store::TransactAndWait(rig.store(), [](store::Writer& writer) -> absl::Status {
         storage::v1::GroupCountRecord count;
@@ -224,7 +260,8 @@ TEST_F(PlacesKeeperTest, CountsOfBeforeThereWereRevisionsAreToldOnce) {
   EXPECT_FALSE(directory_.kept.contains("fle1")) << "nothing was taken there";
   Restart();
   TellAll();
-  EXPECT_EQ(directory_.calls, 1);
+  EXPECT_EQ(directory_.calls, 2) << "once at each start";
+  EXPECT_EQ(directory_.kept["alpha"].revision(), 0) << "the same again";
 }
 
 TEST_F(PlacesKeeperTest, ManyGroupsAreToldBatchByBatch) {

@@ -300,7 +300,8 @@ std::optional<Deed> Play::MakeAside(const Player& by, const v1::Referral& seen, 
   }
   if (event == "ASSIGN") {
     auto request = On<v1::AssignReferralRequest>(seen);
-    if (Below(2) == 0) request.set_assignee("p-olga");  // or back to where others may claim it
+    if (Below(2) == 0)
+      request.set_assignee("actors/olgaxxxxxxxxxxxx");  // or back to where others may claim it
     return Sending(by, event, &Stub::AssignReferral, std::move(request));
   }
   if (event == "CHANGE_PRIORITY") {

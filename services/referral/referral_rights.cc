@@ -466,6 +466,14 @@ bool EveryoneIsStopped(const ReferralRecord& record) {
                      [&](const v1::Person& person) { return IsStopped(record, person.number()); });
 }
 
+bool AnyoneWithdrewConsent(const ReferralRecord& record) {
+  return std::any_of(record.right_marks().begin(), record.right_marks().end(),
+                     [&record](const RightMarkRecord& mark) {
+                       return mark.kind() == v1::RIGHT_KIND_WITHDRAWAL && Stops(mark) &&
+                              RestsOnConsent(record, mark.person());
+                     });
+}
+
 bool HasAnswerToGive(const ReferralRecord& record, v1::Party party) {
   return std::any_of(
       record.right_marks().begin(), record.right_marks().end(),

@@ -55,6 +55,9 @@ bool AnyoneIsStopped(const ReferralRecord& record);
 bool AwaitsRectification(const ReferralRecord& record, uint32_t person);
 // No person is left of whom anything could be disclosed further.
 bool EveryoneIsStopped(const ReferralRecord& record);
+// Somebody in it withdrew the consent that the disclosure rests on. Only of what has ended: while it is open
+// they are taken out, or it is cancelled.
+bool AnyoneWithdrewConsent(const ReferralRecord& record);
 // Is there anything for that side to answer, or to answer anew?
 bool HasAnswerToGive(const ReferralRecord& record, v1::Party party);
 

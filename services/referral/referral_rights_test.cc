@@ -31,6 +31,7 @@ const std::string kRequest(kRightsRequest);
 v1::Person OnConsent(uint32_t number) {
   v1::Person person = CompletePerson(number);
   person.mutable_disclosure()->mutable_receiving_basis()->set_article_6(v1::LEGAL_BASIS_CONSENT);
+  person.mutable_disclosure()->set_refusal_costs_nothing(true);
   return person;
 }
 
@@ -186,6 +187,31 @@ TEST(Rights, AWithdrawalOfConsentTakesOutOneOfSeveral) {
     EXPECT_THAT(Numbers(other->next.persons()), ElementsAre(1, 2, 3)) << "rests on a public task";
     EXPECT_TRUE(IsStopped(other->next, 2));
   }
+}
+
+// Who withdrew consent after the end would be back in an open case.
+TEST(Rights, WhatSomebodyWithdrewConsentInIsNotReopened) {
+  const ReferralRecord ended = WithPersons(kCompleted, {OnConsent(1), CompletePerson(2), CompletePerson(3)});
+  const auto reopened = [](const ReferralRecord& record) {
+    const std::string by_referring =
+        ReasonOf(DecideBy(Actor::kReferring, record, command::Reopen{}).status());
+    EXPECT_EQ(ReasonOf(DecideBy(Actor::kReceiving, record, command::Reopen{}).status()), by_referring);
+    return by_referring;
+  };
+  EXPECT_EQ(reopened(ended), "OK");
+  const ReferralRecord marked = Used(ended, command::Withdraw{{kRequest, 2}});
+  EXPECT_EQ(reopened(marked), "OK") << "rests on a public task: marked, and the others go on";
+  const ReferralRecord withdrew = Used(ended, command::Withdraw{{kRequest, 1}});
+  EXPECT_EQ(reopened(withdrew), "DISCLOSURE_STOPPED");
+  ReferralRecord refused = withdrew;
+  for (const Actor actor : {Actor::kReferring, Actor::kReceiving}) {
+    refused = After(actor, refused, AnswerTo(v1::RIGHT_ANSWER_REFUSED));
+  }
+  EXPECT_EQ(reopened(refused), "OK") << "every side has refused: the mark stops nothing";
+  command::Reopen names;
+  names.disclosures.emplace_back().set_person(2);
+  EXPECT_EQ(ReasonOf(DecideBy(Actor::kReferring, marked, names).status()), "DISCLOSURE_STOPPED")
+      << "nothing further is disclosed of who is marked";
 }
 
 TEST(Rights, WhoHoldsSomethingIsAsked) {

@@ -990,6 +990,9 @@ absl::Status Apply(const command::Reopen& reopen, Step& step) {
   ReferralRecord& next = step.next();
   ForgetTheEnd(next);
   SetCoordinator(reopen.coordinating_body, next);
+  for (const v1::PersonDisclosure& given : reopen.disclosures) {
+    if (IsStopped(step.current, given.person())) return DisclosureStopped(step.current.name());
+  }
   WAYPOST_RETURN_IF_ERROR(ReplaceDisclosures(reopen.disclosures, false, next));
   for (v1::Person& person : *next.mutable_persons()) {
     person.mutable_disclosure()->set_recipient(next.receiving().body());
@@ -1589,7 +1592,8 @@ Refusal ReopenRefusal(const ReferralRecord& record, absl::Time now) {
   const bool erased = record.has_referring_erase_time() || record.has_receiving_erase_time();
   if (erased || !record.person_erasures().empty()) return ShareErased;
   if (record.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT) return AccessEnded;
-  if (EveryoneIsStopped(record)) return DisclosureStopped;
+  // Who withdrew would be back in an open case. The others are referred anew.
+  if (EveryoneIsStopped(record) || AnyoneWithdrewConsent(record)) return DisclosureStopped;
   if (!record.hand_over_of().empty()) return HandOverAgain;
   if (now > TimeOf(record.end_time()) + kReopenWithin) return ReopenTooLate;
   return nullptr;

@@ -234,7 +234,15 @@ struct OrderRecord {
   std::string law = {};
   std::string recipient = {};
   std::vector<std::pair<std::string, std::string>> commitments = {};
+  // Whose keys the commitments were made with.
+  std::vector<Wrap> wraps = {};
 };
+
+// Every section that is opened has its commitment: also where a key came in between.
+absl::Status CheckKeysOfOrder(const OrderRecord& order, const std::vector<Wrap>& wraps) {
+  if (order.law.empty() || SameWraps(order.wraps, wraps)) return absl::OkStatus();
+  return error::Unavailable("the keys of this referral", "they were changed meanwhile: ask again");
+}
 
 // To whom it is disclosed is somebody whom the directory knows. Whether that body is active is not for the
 // one that has to obey.
@@ -588,7 +596,8 @@ ReferralService::Reactor* ReferralService::Open(Context* context, const policy::
         const std::string text = base::Cat(request.law(), "\n", recipient, "\n", request.order_reference());
         OrderRecord order{.law = request.law(),
                           .recipient = recipient,
-                          .commitments = OrderCommitments(text, keys, PersonsOf(request))};
+                          .commitments = OrderCommitments(text, keys, PersonsOf(request)),
+                          .wraps = look.wraps};
         return rpc::DiscloseBody(
             [body, order = std::move(order)](rpc::Mutation& mutation) { return body(mutation, order); });
       });
@@ -614,6 +623,7 @@ ReferralService::Reactor* ReferralService::DiscloseReferral(Context* context,
         Look look;
         const std::string& body = mutation.caller().body;
         WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
+        WAYPOST_RETURN_IF_ERROR(CheckKeysOfOrder(order, look.wraps));
         WAYPOST_ASSIGN_OR_RETURN(look.sections, rows::ListSections(mutation.writer(), request->name()));
         WAYPOST_RETURN_IF_ERROR(
             PublishLook(mutation, as, record, "referral.disclosed", request->purpose(), order));
@@ -660,6 +670,7 @@ ReferralService::Reactor* ReferralService::DiscloseNotes(Context* context,
         }
         const std::string& body = mutation.caller().body;
         WAYPOST_ASSIGN_OR_RETURN(look, OwnLook(mutation.writer(), request->name(), body));
+        WAYPOST_RETURN_IF_ERROR(CheckKeysOfOrder(order, look.wraps));
         look.notes = std::move(notes);
         WAYPOST_RETURN_IF_ERROR(
             PublishLook(mutation, as, record, "referral.notes_disclosed", request->purpose(), order));

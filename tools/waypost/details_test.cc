@@ -90,8 +90,8 @@ TEST(ReferralRowTest, MarksAnOverdueFollowUp) {
   *referral.mutable_due()->mutable_time() = ToTimestamp(testing::TestNow() - absl::Hours(5));
   const std::vector<std::string> row = ReferralRow(referral, testing::TestNow(), absl::UTCTimeZone());
   ASSERT_EQ(row.size(), ReferralHeadings().size());
-  EXPECT_EQ(row[7], "2026-03-01T07:00:00Z (overdue by 5 h)");
-  EXPECT_EQ(row[8], "follow up");
+  EXPECT_EQ(row[8], "2026-03-01T07:00:00Z (overdue by 5 h)");
+  EXPECT_EQ(row[9], "follow up");
 }
 
 }  // namespace

@@ -328,6 +328,15 @@ TEST(HsdsExportTest, WhatDoesNotFitTogetherIsAReport) {
   wrong["capacities"][0]["updated"] = "2026-01-01";  // at what time is not known
   EXPECT_EQ(told(wrong), "/capacities");
   wrong = right;
+  wrong["capacities"].push_back(json(wrong["capacities"][0]));
+  EXPECT_EQ(told(wrong), "/capacities");
+  wrong = right;
+  wrong["attributes"].push_back(json(Own(wrong, "original-language")));
+  EXPECT_EQ(told(wrong), "/name");
+  wrong = right;
+  wrong.erase("description");
+  EXPECT_EQ(told(wrong), "/description") << "its translation is left";
+  wrong = right;
   Own(wrong["capacities"][0], "waiting")["value"] = "many";
   EXPECT_EQ(told(wrong), "/capacities");
 }

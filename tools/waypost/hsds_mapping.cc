@@ -442,6 +442,8 @@ class ServiceMapper {
     for (const char* const field : {"service_capacities", "capacities"}) {
       for (const json* item : ItemsIn(service_.document, field)) {
         if (TextIn(*item, "id") != id) continue;
+        if (group.has_capacity())
+          return Report(field, "have a group twice: leave one of them", group.group_id());
         pb::Capacity& capacity = *group.mutable_capacity();
         const json* const free = HsdsMember(*item, "available");
         const json* const places = HsdsMember(*item, "maximum");
@@ -484,9 +486,25 @@ class ServiceMapper {
     return otherwise;
   }
 
+  // That attributes say one language of a text at most, and translate nothing that is not there.
+  void CheckLanguages(std::string_view field, std::string_view text, std::string_view code,
+                      const std::vector<HsdsAttribute>& said) {
+    const auto of = [&said, code](std::string_view type) {
+      return std::count_if(said.begin(), said.end(), [type, code](const HsdsAttribute& each) {
+        return each.link_type == type && each.code == code;
+      });
+    };
+    if (of(kHsdsOriginalLanguage) > 1)
+      Report(field, "says two languages of one text: correct its attributes");
+    if (text.empty() && of(kHsdsTranslation) > 0) {
+      Report(field, "has a translation, but no text: correct its attributes");
+    }
+  }
+
   // The text with what the attributes of its item say of it in other languages.
   void SetText(std::string_view field, std::string_view text, std::string_view code,
                const std::vector<HsdsAttribute>& said, type::v1::LocalizedText& localized) {
+    CheckLanguages(field, text, code, said);
     if (text.empty()) return;
     localized.set_original_language(OriginalLanguage(said, code, language_));
     (*localized.mutable_text())[localized.original_language()] = HsdsText(text);
@@ -526,7 +544,9 @@ class ServiceMapper {
 
   void SetWords(pb::Offer& offer) {
     SetText("name", service_.name, "display_name", said_, *offer.mutable_display_name());
-    if (!service_.description.empty()) {
+    if (service_.description.empty()) {
+      CheckLanguages("description", service_.description, "description", said_);
+    } else {
       SetText("description", service_.description, "description", said_, *offer.mutable_description());
     }
     for (const HsdsLanguage& language : service_.languages) {

@@ -107,7 +107,7 @@ TEST(ReferralActionsTest, AListSaysWhoseItIs) {
   const auto at =
       static_cast<size_t>(std::find(headings.begin(), headings.end(), "assigned here") - headings.begin());
   const auto shown = [&] {
-    const std::vector<std::string> row = ReferralRow(summary, absl::UTCTimeZone());
+    const std::vector<std::string> row = ReferralRow(summary, testing::TestNow(), absl::UTCTimeZone());
     EXPECT_EQ(row.size(), headings.size());
     return row.at(at);
   };

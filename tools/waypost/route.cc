@@ -70,14 +70,20 @@ void ShowContact(const pb::Contact& contact, std::ostream& out) {
   for (const pb::ContactPoint& deputy : contact.deputies()) ShowContactPoint("stands in", deputy, out);
 }
 
-// "places: 2 of 8 free, counted by Waypost at 2026-05-04T10:00:00Z"
+// "places: 1 of 8 free, counted by Waypost at 2026-05-04T10:00:00Z; 2 declared by the provider at
+// 2026-05-01T08:00:00Z"
 void ShowPlaces(const pb::RouteCapacity& places, absl::TimeZone zone, std::ostream& out) {
-  const bool counted = places.has_counted();
-  const auto& time = counted ? places.counted().count_time() : places.capacity().update_time();
-  out << "     places: " << (counted ? places.counted().free() : places.capacity().free()) << " of "
-      << places.capacity().places() << " free, "
-      << (counted ? "counted by Waypost at " : "declared by the provider at ") << ShowTime(time, zone)
-      << '\n';
+  const pb::Capacity& declared = places.capacity();
+  const std::string by_provider =
+      base::Cat("declared by the provider at ", ShowTime(declared.update_time(), zone));
+  if (!places.has_counted()) {
+    out << "     places: " << declared.free() << " of " << declared.places() << " free, " << by_provider
+        << '\n';
+    return;
+  }
+  out << "     places: " << places.counted().free() << " of " << declared.places()
+      << " free, counted by Waypost at " << ShowTime(places.counted().count_time(), zone) << "; "
+      << declared.free() << ' ' << by_provider << '\n';
 }
 
 void ShowCandidate(const pb::RouteCandidate& candidate, absl::TimeZone zone, std::ostream& out) {

@@ -55,7 +55,7 @@ std::string_view ServiceWords(pb::RouteReasonCode code) {
     case pb::ROUTE_REASON_CODE_FULL:
       return "it reported no free place: expect a waiting list";
     case pb::ROUTE_REASON_CODE_PLACES_FREE_COUNTED:
-      return "places are free, as Waypost has counted since the provider's report";
+      return "places are free, but fewer than it reported, as Waypost counts";
     case pb::ROUTE_REASON_CODE_FULL_COUNTED:
       return "no place is free, as Waypost counts: expect a waiting list";
     case pb::ROUTE_REASON_CODE_CAPACITY_UNKNOWN:
