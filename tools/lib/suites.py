@@ -450,11 +450,11 @@ GATE = [
     Suite("format", 20, ("install",), style, "clang-format"),
     Suite("buf", 30, ("install",), buf, "the protos: lint, and no breaking change"),
     Suite("build", 1770, ("install", "configure"), build, "everything, warnings are errors"),
-    Suite("unit", 170, _BUILT, unit, "every room's test binary"),
+    Suite("unit", 190, _BUILT, unit, "every room's test binary"),
     Suite("e2e", 80, _BUILT, e2e, "whole servers, driven through their APIs"),
-    Suite("fault", 90, _BUILT, fault, "crashes, full disks, failing peers"),
+    Suite("fault", 80, _BUILT, fault, "crashes, full disks, failing peers"),
     Suite("demo", 70, _BUILT, demo, "the story of the demonstration, every check of it"),
-    Suite("fuzz", 275, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
+    Suite("fuzz", 265, ("install",), fuzz, f"each fuzz target for {FUZZ_SECONDS} s"),
     Suite("clang-tidy", 50, _BUILT, lint_cpp, "changed files but tests, the most recent first"),
 ]
 
