@@ -67,6 +67,23 @@ class ProgrammeKeeperTest : public ::testing::Test {
     return changed;
   }
 
+  // In batches, with another process after every third: each of so many is looked at, and changed, once.
+  void WalkThroughRestarts(int batch, int count) {
+    Restart(batch);
+    int changed = 0;
+    int walked = 0;
+    for (int steps = 0; steps < 100; ++steps) {
+      const auto step = Must(Keeper().Step());
+      if (!step.more) break;
+      EXPECT_LE(step.looked_at, batch);
+      changed += step.changed;
+      walked += step.looked_at;
+      if (steps % 3 == 2) Restart(batch);
+    }
+    EXPECT_EQ(changed, count);
+    EXPECT_EQ(walked, count) << "and looks at none twice";
+  }
+
   std::string Submit(std::string_view offer = kFlats) {
     v1::SubmitReferralRequest request = r.NewReferral();
     request.mutable_referral()->set_offer(std::string(offer));
@@ -434,20 +451,7 @@ TEST_F(ProgrammeKeeperTest, FiveHundredAreWalkedInBatchesWhateverStopsIt) {
   names.reserve(500);
   for (int i = 0; i < 500; ++i) names.push_back(Submit());
   Ends("2026-05-10");
-  Restart(/*batch=*/64);
-  int changed = 0;
-  int walked = 0;
-  for (int steps = 0; steps < 100; ++steps) {
-    const auto step = Must(Keeper().Step());
-    if (!step.more) break;
-    EXPECT_LE(step.looked_at, 64);
-    changed += step.changed;
-    walked += step.looked_at;
-    // A crash after a batch: another process goes on where it was.
-    if (steps % 3 == 2) Restart(64);
-  }
-  EXPECT_EQ(changed, 500);
-  EXPECT_EQ(walked, 500) << "and looks at none twice";
+  WalkThroughRestarts(/*batch=*/64, 500);
   for (const std::string& name : names) ASSERT_TRUE(HandOverDue(name)) << name;
   // Put off in the middle of a walk: it begins anew, and none is left as it was.
   Ends("2026-06-10");
@@ -621,20 +625,7 @@ TEST_F(ProgrammeKeeperTest, EnrolmentsAreWalkedInBatchesWhateverStopsIt) {
   std::vector<std::string> names;
   for (int i = 0; i < 20; ++i) names.push_back(Attending());
   Ends("2026-05-10");
-  Restart(/*batch=*/4);
-  int changed = 0;
-  int walked = 0;
-  for (int steps = 0; steps < 100; ++steps) {
-    const auto step = Must(Keeper().Step());
-    if (!step.more) break;
-    EXPECT_LE(step.looked_at, 4);
-    changed += step.changed;
-    walked += step.looked_at;
-    // A crash after a batch: another process goes on where it was.
-    if (steps % 3 == 2) Restart(4);
-  }
-  EXPECT_EQ(changed, 20);
-  EXPECT_EQ(walked, 20) << "and looks at none twice";
+  WalkThroughRestarts(/*batch=*/4, 20);
   // Put off in the middle of a walk, in which one leaves: none is left as it was.
   Ends("2026-06-10");
   for (int steps = 0; steps < 3; ++steps) Must(Keeper().Step());

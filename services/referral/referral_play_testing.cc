@@ -190,7 +190,9 @@ std::optional<Deed> Play::OpenPart(const std::string& referral) {
   return std::nullopt;
 }
 
-std::optional<Deed> Play::Choose(const std::string& referral) {
+template <typename MakeDeed>
+auto Play::OfSomebody(const std::string& referral, const MakeDeed& make)
+    -> decltype(make(Player(), v1::Referral())) {
   const int count = static_cast<int>(options_.players.size());
   const int first = Below(count);
   v1::GetReferralRequest look;
@@ -198,13 +200,20 @@ std::optional<Deed> Play::Choose(const std::string& referral) {
   for (int i = 0; i < count; ++i) {
     const Player& by = options_.players[static_cast<size_t>((first + i) % count)];
     const auto seen = Call(stub_, by.token, &Stub::GetReferral, look);
-    if (!seen.ok() || seen->allowed_actions().empty()) continue;
-    std::vector<int> weights;
-    for (const std::string& event : seen->allowed_actions()) weights.push_back(WeightOf(event));
-    std::discrete_distribution<int> any(weights.begin(), weights.end());
-    if (auto deed = Make(by, *seen, seen->allowed_actions(any(random_))); deed.has_value()) return deed;
+    if (!seen.ok()) continue;
+    if (auto deed = make(by, *seen); deed.has_value()) return deed;
   }
   return std::nullopt;
+}
+
+std::optional<Deed> Play::Choose(const std::string& referral) {
+  return OfSomebody(referral, [this](const Player& by, const v1::Referral& seen) -> std::optional<Deed> {
+    if (seen.allowed_actions().empty()) return std::nullopt;
+    std::vector<int> weights;
+    for (const std::string& event : seen.allowed_actions()) weights.push_back(WeightOf(event));
+    std::discrete_distribution<int> any(weights.begin(), weights.end());
+    return Make(by, seen, seen.allowed_actions(any(random_)));
+  });
 }
 
 std::optional<Deed> Play::Make(const Player& by, const v1::Referral& seen, std::string_view event) {
@@ -352,20 +361,14 @@ std::optional<Deed> Play::MakeAppointment(const Player& by, const v1::Referral& 
 }
 
 std::optional<RightsDeed> Play::ChooseRight(const std::string& referral) {
-  const int count = static_cast<int>(options_.players.size());
-  const int first = Below(count);
-  v1::GetReferralRequest look;
-  look.set_name(referral);
-  for (int i = 0; i < count; ++i) {
-    const Player& by = options_.players[static_cast<size_t>((first + i) % count)];
-    const auto seen = Call(stub_, by.token, &Stub::GetReferral, look);
-    if (!seen.ok()) continue;
-    if (Below(3) == 0 && Allows(*seen, "ANSWER_RIGHT")) {
-      if (auto deed = MakeRightAnswer(by, *seen); deed.has_value()) return deed;
-    }
-    if (Allows(*seen, "WITHDRAW")) return MakeRight(by, *seen);
-  }
-  return std::nullopt;
+  return OfSomebody(referral,
+                    [this](const Player& by, const v1::Referral& seen) -> std::optional<RightsDeed> {
+                      if (Below(3) == 0 && Allows(seen, "ANSWER_RIGHT")) {
+                        if (auto deed = MakeRightAnswer(by, seen); deed.has_value()) return deed;
+                      }
+                      if (Allows(seen, "WITHDRAW")) return MakeRight(by, seen);
+                      return std::nullopt;
+                    });
 }
 
 RightsDeed Play::MakeRight(const Player& by, const v1::Referral& seen) {

@@ -99,6 +99,10 @@ class Play {
   const std::vector<Player>& players() const { return options_.players; }
 
  private:
+  // The first deed that `make` has for one of the players who see the referral, in an order by chance.
+  template <typename MakeDeed>
+  auto OfSomebody(const std::string& referral, const MakeDeed& make)
+      -> decltype(make(Player(), v1::Referral()));
   // The request for an event, ready to be sent; nothing for what this play leaves out.
   std::optional<Deed> Make(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeAnswer(const Player& by, const v1::Referral& seen, std::string_view event);
