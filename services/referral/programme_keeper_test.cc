@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -67,6 +68,19 @@ class ProgrammeKeeperTest : public ::testing::Test {
     return changed;
   }
 
+  // As a store of before there were such rows: of each of these kinds there is one.
+  void RemoveRows(const std::set<std::string>& kinds) {
+    std::vector<std::string> gone;
+    for (const auto& [key, value] : r.rig.Dump()) {
+      store::KeyParser parser(key);
+      if (kinds.contains(Must(parser.Text()))) gone.push_back(key);
+    }
+    ASSERT_EQ(gone.size(), kinds.size());
+    ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
+                  for (const std::string& key : gone) writer.Delete(key);
+                  return absl::OkStatus();
+                }).ok());
+  }
   // In batches, with another process after every third: each of so many is looked at, and changed, once.
   void WalkThroughRestarts(int batch, int count) {
     Restart(batch);
@@ -494,17 +508,7 @@ TEST_F(ProgrammeKeeperTest, BesideHandOversAndSubmissionsEveryOneIsMarkedOrSettl
 
 TEST_F(ProgrammeKeeperTest, WhatWasSentBeforeThereWereRowsIsFoundByTheFirstWalk) {
   const std::string begun = Begin();
-  std::vector<std::string> gone;
-  for (const auto& [key, value] : r.rig.Dump()) {
-    store::KeyParser parser(key);
-    const std::string kind = Must(parser.Text());
-    if (kind == "under" || kind == "prog.first") gone.push_back(key);
-  }
-  ASSERT_EQ(gone.size(), 2U);
-  ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
-                for (const std::string& key : gone) writer.Delete(key);
-                return absl::OkStatus();
-              }).ok());
+  RemoveRows({"under", "prog.first"});
   Ends("2026-05-10");
   Restart();
   EXPECT_EQ(LookAtAll(), 1);
@@ -639,17 +643,7 @@ TEST_F(ProgrammeKeeperTest, EnrolmentsAreWalkedInBatchesWhateverStopsIt) {
 TEST_F(ProgrammeKeeperTest, WhoWasEnrolledBeforeThereWereRowsIsFoundByTheFirstWalk) {
   SetCourse(kEstia);
   const std::string name = Attending();
-  std::vector<std::string> gone;
-  for (const auto& [key, value] : r.rig.Dump()) {
-    store::KeyParser parser(key);
-    const std::string kind = Must(parser.Text());
-    if (kind == "e.under" || kind == "prog.first.enrolments") gone.push_back(key);
-  }
-  ASSERT_EQ(gone.size(), 2U);
-  ASSERT_TRUE(store::TransactAndWait(r.rig.store(), [&](store::Writer& writer) {
-                for (const std::string& key : gone) writer.Delete(key);
-                return absl::OkStatus();
-              }).ok());
+  RemoveRows({"e.under", "prog.first.enrolments"});
   Ends("2026-05-10");
   Restart();
   EXPECT_EQ(LookAtAll(), 1);

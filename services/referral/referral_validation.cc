@@ -206,14 +206,14 @@ class Checker {
   template <typename Request>
   void LegalOrder(const Request& request) {
     const bool obeys = request.purpose() == v1::PURPOSE_LEGAL_OBLIGATION;
-    if (obeys != !request.law().empty())
-      Add("law", "is required with LEGAL_OBLIGATION, and for nothing else");
     Law("law", request.law());
     if (obeys) {
+      if (request.law().empty()) Add("law", "is required: the law of the order, as in es/ley-40-2015/art-14");
       RequiredText("order_reference", request.order_reference(), kMaxOrderReferenceCharacters);
       Body("recipient_body", request.recipient_body(), /*required=*/false);
       return;
     }
+    if (!request.law().empty()) Add("law", "is for LEGAL_OBLIGATION alone");
     if (!request.order_reference().empty()) Add("order_reference", "is for LEGAL_OBLIGATION alone");
     if (!request.recipient_body().empty()) Add("recipient_body", "is for LEGAL_OBLIGATION alone");
   }

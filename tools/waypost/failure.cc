@@ -49,6 +49,9 @@ std::string FailureText(const absl::Status& status, std::string_view request_id)
     details += base::Cat(details.empty() ? "" : ", ", Printable(key), " ", Printable(value));
   }
   text += details.empty() ? "\n" : base::Cat(" (", details, ")\n");
+  if (reason == "TOKEN_MISSING") {
+    text += "  give yours: set WAYPOST_TOKEN, or WAYPOST_TOKEN_FILE to the file that holds it\n";
+  }
   if (!request_id.empty()) {
     text +=
         base::Cat("  request id: ", request_id, " (the same call again: --request-id ", request_id, ")\n");

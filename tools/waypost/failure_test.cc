@@ -31,6 +31,11 @@ TEST(FailureTest, TellsReasonMetadataAndRequestId) {
   EXPECT_NE(text.find("--request-id id-12345"), std::string::npos) << text;
 }
 
+TEST(FailureTest, SaysWhereATokenIsGiven) {
+  EXPECT_NE(FailureText(error::TokenMissing(), "").find("set WAYPOST_TOKEN,"), std::string::npos);
+  EXPECT_EQ(FailureText(absl::UnavailableError("away"), "").find("WAYPOST_TOKEN"), std::string::npos);
+}
+
 TEST(FailureTest, FallsBackToTheCode) {
   EXPECT_EQ(FailureText(absl::UnavailableError("connection refused"), ""),
             "waypost: connection refused\n  reason: UNAVAILABLE\n");
