@@ -8,6 +8,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools", "lib"))
 
+import bench_import  # noqa: E402
 import bench_report  # noqa: E402
 import bench_stages  # noqa: E402
 from bench_report import Figure  # noqa: E402
@@ -30,6 +31,13 @@ class FigureTest(unittest.TestCase):
         self.assertFalse(figure.met)
         self.assertEqual(figure.row()["conditions"], {"relay keeps up": False})
         self.assertIn("not: relay keeps up", bench_report.line(figure))
+
+    def test_the_worst_is_judged_of_what_must_hold_each_time(self):
+        figure = Figure("p99", "ms", [20, 30, 51], ceiling=50, worst=True)
+        self.assertEqual((figure.value, figure.judged, figure.met), (30, 51, False))
+        self.assertIn("NOT MET, 51 at the worst", bench_report.line(figure))
+        self.assertTrue(Figure("p99", "ms", [20, 30, 50], ceiling=50, worst=True).met)
+        self.assertFalse(Figure("submit", "/s", [49, 90, 90], [100, 100, 100], floor=0.5, worst=True).met)
 
     def test_a_row_names_what_was_measured_on(self):
         report = bench_report.Report({"cores": 2})
@@ -62,6 +70,43 @@ class LagTest(unittest.TestCase):
     def test_without_samples_nothing_is_shown(self):
         self.assertTrue(bench_report.lag_grows([], self.RATE))
         self.assertTrue(bench_report.lag_grows([(0.0, 0.0)], self.RATE))
+
+
+class P99Test(unittest.TestCase):
+    CALLS = [(10 + i / 100, 40.0 if 100 <= i < 300 else 2.0) for i in range(600)]  # busy from 11 to 13
+
+    def test_what_is_quiet_afterwards_does_not_thin_it_out(self):
+        slow = [(due, 90.0 if 11 <= due < 11.05 else ms) for due, ms in self.CALLS]  # 5 of 200, of 600
+        self.assertEqual(bench_report.p99_between(slow, 10, 16), 40)
+        self.assertEqual(bench_report.p99_between(slow, 11, 13), 90)
+
+    def test_without_calls_nothing_is_shown(self):
+        self.assertEqual(bench_report.p99_between(self.CALLS, 20, 30), float("inf"))
+        self.assertEqual(bench_report.p99_between(self.CALLS, 13, float("inf")), 2)
+
+
+class ImportTest(unittest.TestCase):
+    def told(self, *sent, of=300_000):
+        lines = "".join(f"{count} services checked, 0 failed\n" for count in range(0, of, 10_000))
+        lines += "".join(f"{count} of {of} services sent, 0 failed\n" for count in sent)
+        return bench_import.sent_counts(lines + f"{of} of {of} are there\n")
+
+    def test_progress_is_counts_that_rise_until_all_are_sent(self):
+        rising = range(10_000, 300_001, 10_000)
+        self.assertEqual(self.told(100, 200, of=1000), [(100, 1000), (200, 1000)])
+        self.assertTrue(bench_import.tells_progress(self.told(100, *rising), 300_000))
+        self.assertFalse(bench_import.tells_progress(self.told(*rising[:-1]), 300_000))
+        self.assertFalse(bench_import.tells_progress(self.told(20_000, *rising), 300_000))
+        self.assertFalse(bench_import.tells_progress(self.told(*rising), 400_000))
+
+    def test_a_line_or_two_are_no_progress(self):
+        self.assertFalse(bench_import.tells_progress([], 300_000))
+        self.assertFalse(bench_import.tells_progress([], 300))
+        self.assertFalse(bench_import.tells_progress(self.told(300_000), 300_000))
+        self.assertFalse(bench_import.tells_progress(self.told(*range(220_000, 300_001, 10_000)), 300_000))
+        quick = self.told(100, 10_000, 20_000, 30_000, of=30_000)
+        self.assertTrue(bench_import.tells_progress(quick, 30_000))
+        self.assertFalse(bench_import.tells_progress(self.told(30_000, of=30_000), 30_000))
 
 
 class StagesTest(unittest.TestCase):

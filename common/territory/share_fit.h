@@ -30,6 +30,13 @@ std::optional<std::pair<int, bool>> FitOf(const Share& share, Theme theme, std::
   return std::nullopt;
 }
 
+// One other body takes everything: one share, of no theme and no territory in particular.
+template <typename Succession>
+bool TakesEverything(const Succession& succession) {
+  return succession.shares_size() == 1 && succession.shares(0).territories_size() == 0 &&
+         succession.shares(0).themes_size() == 0;
+}
+
 }  // namespace waypost::territory
 
 #endif  // WAYPOST_COMMON_TERRITORY_SHARE_FIT_H_

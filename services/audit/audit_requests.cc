@@ -5,6 +5,7 @@
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/base/time_range.h"
 #include "common/status/errors.h"
 #include "services/audit/audit_errors.h"
 #include "services/audit/audit_limits.h"
@@ -65,8 +66,9 @@ absl::StatusOr<ListQuery> CheckListEntries(const v1::ListEntriesRequest& request
   query.body = request.body().empty() ? caller.body : request.body();
   check.Required("body", query.body, kMaxNameBytes);
   ReadFilter(request, query, check);
-  if (request.has_start_time() && !IsTime(request.start_time())) check.Add("start_time", "is no valid time");
-  if (request.has_end_time() && !IsTime(request.end_time())) check.Add("end_time", "is no valid time");
+  if (request.has_start_time() && !base::IsTime(request.start_time()))
+    check.Add("start_time", "is no valid time");
+  if (request.has_end_time() && !base::IsTime(request.end_time())) check.Add("end_time", "is no valid time");
   query.start = TimeOr(request.has_start_time(), request.start_time(), absl::InfinitePast());
   query.end = TimeOr(request.has_end_time(), request.end_time(), absl::InfiniteFuture());
   if (query.end < query.start) check.Add("end_time", "is before start_time");

@@ -5,6 +5,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/base/time_range.h"
 #include "common/status/errors.h"
 #include "services/audit/audit_limits.h"
 #include "services/audit/leaf.h"
@@ -27,7 +28,8 @@ void CheckEvent(const event::v1::Event& event, TextChecker& check) {
   check.Optional("state", event.state(), kMaxWordBytes);
   check.Optional("purpose", event.purpose(), kMaxWordBytes);
   if (event.revision() < 1) check.Add("revision", "must be at least 1");
-  if (!event.has_time() || !IsTime(event.time())) check.Add("time", "must be a time of the years 1 to 9999");
+  if (!event.has_time() || !base::IsTime(event.time()))
+    check.Add("time", "must be a time of the years 1 to 9999");
   if (event.kind() != event::v1::Event::KIND_CHANGE && event.kind() != event::v1::Event::KIND_ACCESS) {
     check.Add("kind", "must be a change or an access");
   }

@@ -14,14 +14,6 @@
 
 namespace waypost::audit {
 
-// True for a timestamp in its documented range: years 1 to 9999 (google/protobuf/timestamp.proto).
-inline bool IsTime(const google::protobuf::Timestamp& time) {
-  constexpr int64_t kFirstSecond = -62'135'596'800;
-  constexpr int64_t kLastSecond = 253'402'300'799;
-  return time.seconds() >= kFirstSecond && time.seconds() <= kLastSecond && time.nanos() >= 0 &&
-         time.nanos() < 1'000'000'000;
-}
-
 // Checks the texts of one message, whose path is empty or as in "envelopes[3]". Not thread-safe.
 class TextChecker {
  public:

@@ -1,7 +1,5 @@
 #include "services/directory/field_checks.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <algorithm>
 #include <charconv>
 #include <vector>
@@ -9,13 +7,12 @@
 #include "absl/time/time.h"
 #include "common/api/names.h"
 #include "common/base/abseil.h"
+#include "common/base/time_range.h"
 #include "common/territory/territory.h"
 #include "services/directory/directory_limits.h"
 
 namespace waypost::directory {
 namespace {
-
-using google::protobuf::util::TimeUtil;
 
 bool IsLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -313,12 +310,9 @@ void CheckDutyHours(std::string_view field, const google::protobuf::RepeatedPtrF
 
 bool CheckTime(std::string_view field, const google::protobuf::Timestamp& time,
                error::FieldViolations& violations) {
-  constexpr int kNanosInSecond = 1'000'000'000;
-  const bool shown = time.seconds() >= TimeUtil::kTimestampMinSeconds &&
-                     time.seconds() <= TimeUtil::kTimestampMaxSeconds && time.nanos() >= 0 &&
-                     time.nanos() < kNanosInSecond;
-  if (!shown) violations.Add(field, "is no time of the years 1 to 9999");
-  return shown;
+  if (base::IsTime(time)) return true;
+  violations.Add(field, "is no time of the years 1 to 9999");
+  return false;
 }
 
 bool CheckCount(std::string_view field, int count, int max, error::FieldViolations& violations) {

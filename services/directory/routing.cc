@@ -299,9 +299,13 @@ int Ranking::PlacesRank(const v1::OfferGroup& group, const CountedGroups& counte
 
 void Ranking::Places(const FoundOffer& found, Ranked& ranked) const {
   const v1::OfferGroup* best = nullptr;
+  int rank = 0;
   for (const v1::OfferGroup& group : found.offer.groups()) {
     if (!IsOpen(found.offer, group)) continue;
-    if (best == nullptr || PlacesRank(group, found.counted) < PlacesRank(*best, found.counted)) best = &group;
+    const int of_group = PlacesRank(group, found.counted);
+    if (best != nullptr && of_group >= rank) continue;
+    best = &group;
+    rank = of_group;
   }
   v1::RouteCandidate& candidate = ranked.candidate;
   ranked.capacity = 1;
@@ -311,7 +315,6 @@ void Ranking::Places(const FoundOffer& found, Ranked& ranked) const {
   if (best == nullptr || !best->has_capacity()) {
     return AddReason(candidate, v1::ROUTE_REASON_CODE_CAPACITY_UNKNOWN, v1::ROUTE_EFFECT_CAUTION);
   }
-  const int rank = PlacesRank(*best, found.counted);
   const FreePlaces places = FreePlacesOf(*best, found.counted);
   ShowPlaces(*best, places, *candidate.mutable_capacity());
   candidate.mutable_capacity()->set_stale(rank == 2);

@@ -107,8 +107,7 @@ void CheckKind(const v1::Succession& succession, FieldViolations& violations) {
 
 // The body as a whole goes over to one other.
 bool IsWhole(const v1::Succession& succession) {
-  return succession.kind() == v1::SUCCESSION_KIND_MERGED && succession.shares_size() == 1 &&
-         IsForAll(succession.shares(0));
+  return succession.kind() == v1::SUCCESSION_KIND_MERGED && territory::TakesEverything(succession);
 }
 
 void CheckAccounts(const v1::Succession& succession, FieldViolations& violations) {

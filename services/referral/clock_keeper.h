@@ -32,9 +32,9 @@ struct KeeperOptions {
 
 // What one step has done.
 struct KeeperStep {
-  int looked_at = 0;
-  int fired = 0;    // that changed a referral
-  int refused = 0;  // that the rules refused, or that failed: they are tried again
+  int looked_at = 0;  // clocks, whatever came of them
+  int fired = 0;      // that changed a referral
+  int refused = 0;    // that the rules refused, or that failed: they are tried again
   bool more = false;
 };
 

@@ -86,20 +86,6 @@ absl::StatusOr<std::vector<EnrolmentRecord>> ReadOf(const store::Reader& reader,
   return records;
 }
 
-// The names in `range`, below `prefix`, after which a row has its id alone.
-absl::StatusOr<std::vector<std::string>> NamesBelow(const store::Reader& reader, const std::string& prefix,
-                                                    const store::KeyRange& range, int limit) {
-  std::vector<std::string> names;
-  const auto at = reader.Scan(range);
-  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
-    KeyParser parser(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
-    names.push_back(base::Cat("enrolments/", id));
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return names;
-}
-
 bool IsReviewed(const EnrolmentRecord& record, const EnrolmentQuery& query) {
   if (!query.review_by.has_value()) return true;
   return record.has_review_time() && api::FromTimestamp(record.review_time()) <= *query.review_by;
@@ -195,18 +181,19 @@ absl::StatusOr<std::vector<std::string>> ListEnrolmentsUnder(const store::Reader
                                                              std::string_view offer, std::string_view after,
                                                              int limit) {
   const std::string prefix = UnderPrefix(offer);
-  return NamesBelow(
+  return ReadNames(
       reader, prefix,
       after.empty() ? store::PrefixRange(prefix) : store::PrefixRangeAfter(prefix, UnderKey(offer, after)),
-      limit);
+      "enrolments/", limit);
 }
 
 absl::StatusOr<std::vector<std::string>> ListEnrolmentNames(const store::Reader& reader,
                                                             std::string_view after, int limit) {
   const std::string prefix = KeyBuilder().Text("e").Take();
-  return NamesBelow(
+  return ReadNames(
       reader, prefix,
-      after.empty() ? store::PrefixRange(prefix) : store::PrefixRangeAfter(prefix, RecordKey(after)), limit);
+      after.empty() ? store::PrefixRange(prefix) : store::PrefixRangeAfter(prefix, RecordKey(after)),
+      "enrolments/", limit);
 }
 
 void PutEnrolmentUnder(store::Writer& writer, const EnrolmentRecord& record) {

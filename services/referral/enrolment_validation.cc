@@ -7,6 +7,7 @@
 
 #include "common/api/names.h"
 #include "common/base/strings.h"
+#include "common/base/time_range.h"
 #include "common/status/errors.h"
 #include "services/referral/enrolment_rules.h"
 #include "services/referral/referral_basis.h"
@@ -41,11 +42,9 @@ void CheckGroupId(std::string_view id, error::FieldViolations& wrong) {
 
 void CheckTime(std::string_view field, bool given, const google::protobuf::Timestamp& time,
                error::FieldViolations& wrong) {
-  constexpr int64_t kMaxSeconds = 253'402'300'799;  // the year 9999
   if (!given) {
     wrong.Add(field, "is required");
-  } else if (time.seconds() < 0 || time.seconds() > kMaxSeconds || time.nanos() < 0 ||
-             time.nanos() > 999'999'999) {
+  } else if (!base::IsRecentTime(time)) {
     wrong.Add(field, "must be a time between the years 1970 and 9999");
   }
 }

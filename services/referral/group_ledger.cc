@@ -137,7 +137,9 @@ absl::StatusOr<v1::OutOfOrderReason> CarryGroups(store::Writer& writer, const Re
     // Those of enrolments are counted where these are written.
     count.set_held(count.held() + At(is.held, group) - At(was.held, group));
     WAYPOST_RETURN_IF_ERROR(CarryWaiting(writer, group, was, is, count));
-    if (rows::TakenOf(count) != taken) rows::NoteTaken(writer, group, count);
+    // What goes over to an enrolment, or comes back from one, is told where that is counted.
+    const bool moves = is.Places(group) == was.Places(group);
+    if (rows::TakenOf(count) != taken && !moves) rows::NoteTaken(writer, group, count);
     WAYPOST_RETURN_IF_ERROR(rows::PutGroupCount(writer, group, count));
   }
   return out_of_order;

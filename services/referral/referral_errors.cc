@@ -122,6 +122,13 @@ absl::Status NothingDue(std::string_view name) {
   return Refused("NOTHING_DUE", name, "has nothing due that your side could put off, escalate or settle");
 }
 
+absl::Status ClockNotRunning(std::string_view name) {
+  return Refused(
+      "NOTHING_DUE", name,
+      "does not run that clock now: leave `clock` out for what is due; `start` is for a case that waits "
+      "on a list, or is handed over before it began");
+}
+
 absl::Status NoDateProposed(std::string_view name) {
   return Refused("NO_DATE_PROPOSED", name, "has no date proposed by the other side");
 }

@@ -53,6 +53,8 @@ absl::Status ShareErased(std::string_view name);
 absl::Status AlreadyAssigned(std::string_view name);
 // NOTHING_DUE.
 absl::Status NothingDue(std::string_view name);
+// NOTHING_DUE: a clock was named that does not run.
+absl::Status ClockNotRunning(std::string_view name);
 // NO_DATE_PROPOSED, by the other side.
 absl::Status NoDateProposed(std::string_view name);
 // NOT_OVERDUE: its clock has not run out, or that was escalated.

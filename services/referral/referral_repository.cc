@@ -404,29 +404,13 @@ absl::StatusOr<std::vector<std::string>> ListNames(const store::Reader& reader, 
   const std::string prefix = KeyBuilder().Text("r").Take();
   KeyRange range = PrefixRange(prefix);
   if (!after.empty()) range = store::PrefixRangeAfter(prefix, RecordKey(after));
-  std::vector<std::string> names;
-  const auto at = reader.Scan(range);
-  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
-    KeyParser parser(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
-    names.push_back(NameOfId(id));
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return names;
+  return ReadNames(reader, prefix, range, kNamePrefix, limit);
 }
 
 absl::StatusOr<std::vector<std::string>> ListContinuations(const store::Reader& reader, std::string_view name,
                                                            int limit) {
   const std::string prefix = Prefix("next", name);
-  std::vector<std::string> names;
-  const auto at = reader.Scan(PrefixRange(prefix));
-  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
-    KeyParser parser(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
-    names.push_back(NameOfId(id));
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return names;
+  return ReadNames(reader, prefix, PrefixRange(prefix), kNamePrefix, limit);
 }
 
 absl::StatusOr<bool> Has(const store::Reader& reader, std::string_view name) {
@@ -447,16 +431,10 @@ absl::StatusOr<std::optional<ReferralRecord>> WhereItWent(const store::Reader& r
 absl::StatusOr<std::vector<std::string>> ListUnder(const store::Reader& reader, std::string_view offer,
                                                    std::string_view after, int limit) {
   const std::string prefix = UnderPrefix(offer);
-  std::vector<std::string> names;
-  const auto at = reader.Scan(after.empty() ? PrefixRange(prefix)
-                                            : store::PrefixRangeAfter(prefix, UnderKey(offer, after)));
-  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
-    KeyParser parser(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
-    names.push_back(NameOfId(id));
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return names;
+  return ReadNames(
+      reader, prefix,
+      after.empty() ? PrefixRange(prefix) : store::PrefixRangeAfter(prefix, UnderKey(offer, after)),
+      kNamePrefix, limit);
 }
 
 void PutUnder(store::Writer& writer, const ReferralRecord& record) {

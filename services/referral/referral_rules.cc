@@ -1280,7 +1280,9 @@ absl::Status Apply(const command::ProposeDate& propose, Step& step) {
   WAYPOST_RETURN_IF_ERROR(CheckAhead("time", propose.time, step.now, kMaxDateAhead));
   const bool names_one = propose.clock != v1::CLOCK_UNSPECIFIED;
   const v1::Clock clock = names_one ? propose.clock : step.current.due().clock();
-  if (!RunsNow(clock, step.current)) return NothingDue(step.current.name());
+  if (!RunsNow(clock, step.current)) {
+    return names_one ? ClockNotRunning(step.current.name()) : NothingDue(step.current.name());
+  }
   v1::DateProposal& proposal = *step.next().mutable_date_proposal();
   *proposal.mutable_time() = api::ToTimestamp(propose.time);
   proposal.set_clock(clock);

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "common/api/names.h"
 #include "common/base/strings.h"
+#include "common/base/time_range.h"
 #include "common/identity/actor.h"
 #include "common/status/errors.h"
 #include "google/protobuf/timestamp.pb.h"
@@ -57,9 +58,7 @@ struct Path {
 
 void CheckTimestamp(const Path& path, const google::protobuf::Timestamp& time,
                     error::FieldViolations& wrong) {
-  // Years 1970 to 9999; earlier ones are always mistakes here.
-  constexpr int64_t kMaxSeconds = 253'402'300'799;
-  if (time.seconds() < 0 || time.seconds() > kMaxSeconds || time.nanos() < 0 || time.nanos() > 999'999'999) {
+  if (!base::IsRecentTime(time)) {
     wrong.Add(path.Text(), "must be a time between the years 1970 and 9999");
   }
 }

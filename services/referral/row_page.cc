@@ -35,4 +35,18 @@ absl::StatusOr<RowPage> ReadRows(const store::Reader& reader, std::string_view p
   return page;
 }
 
+absl::StatusOr<std::vector<std::string>> ReadNames(const store::Reader& reader, std::string_view prefix,
+                                                   const store::KeyRange& range, std::string_view collection,
+                                                   int limit) {
+  std::vector<std::string> names;
+  const auto at = reader.Scan(range);
+  for (; at->Valid() && static_cast<int>(names.size()) < limit; at->Next()) {
+    store::KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    names.push_back(base::Cat(collection, id));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return names;
+}
+
 }  // namespace waypost::referral::rows

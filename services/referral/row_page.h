@@ -28,6 +28,12 @@ std::string Reversed(std::string_view id);
 absl::StatusOr<RowPage> ReadRows(const store::Reader& reader, std::string_view prefix,
                                  const store::KeyRange& range, int limit);
 
+// The names of rows of `range`, below `prefix`, after which a row has an id alone: at most `limit`, each of
+// the collection, as in "referrals/", and the id.
+absl::StatusOr<std::vector<std::string>> ReadNames(const store::Reader& reader, std::string_view prefix,
+                                                   const store::KeyRange& range, std::string_view collection,
+                                                   int limit);
+
 }  // namespace waypost::referral::rows
 
 #endif  // WAYPOST_SERVICES_REFERRAL_ROW_PAGE_H_

@@ -95,7 +95,7 @@ absl::StatusOr<std::string> WholeStep(const store::Reader& reader, std::string_v
   for (; at->Valid(); at->Next()) {
     WAYPOST_ASSIGN_OR_RETURN(const auto row, ParseSuccession(at->value()));
     const bool whole =
-        row.second.kind() == directory::v1::SUCCESSION_KIND_MERGED && rpc::chain::TakesEverything(row.second);
+        row.second.kind() == directory::v1::SUCCESSION_KIND_MERGED && territory::TakesEverything(row.second);
     if (whole && Counts(row.second.period(), day)) return row.second.shares(0).successor();
   }
   WAYPOST_RETURN_IF_ERROR(at->status());

@@ -49,7 +49,7 @@ absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& read
 
 // True where `body` stands on that day in the whole place of another one: by one merger of everything after
 // the other, each in force, to the end of the chain. The same successions let accounts follow
-// (rpc::chain::TakesEverything), for a time; this has no last day but theirs. False of the body itself.
+// (territory::TakesEverything), for a time; this has no last day but theirs. False of the body itself.
 absl::StatusOr<bool> StandsInWholePlace(const store::Reader& reader, std::string_view body,
                                         std::string_view predecessor, std::string_view day);
 

@@ -1,17 +1,19 @@
 // Sends one kind of call for some seconds and prints, as JSON, what came of it. tools/bench runs it beside
 // the servers it measures, on the same cores: so that it takes as little from them whatever it measures, it
-// sends bytes that were made before, and does not look into the answers.
+// sends bytes that were made before, and looks into the answers only where that is said.
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -30,6 +32,7 @@ namespace {
 using waypost::bench::BeginCall;
 using waypost::bench::MakeSubmit;
 namespace echo = waypost::bench::v1;
+namespace directory = waypost::directory::v1;
 namespace referral = waypost::referral::v1;
 
 struct Options {
@@ -41,6 +44,7 @@ struct Options {
   std::string to = "bodies/es-bench-to";
   std::string run = "r";
   std::string names_file;  // where submit writes, and disclose reads, names of referrals
+  std::string times_file;  // where any load writes when each call was due, and how long it took
   std::string port_file;   // of a server that is being started
   uint32_t reply_bytes = 0;
   uint64_t bodies = 100'000;  // in the directory that offers are dealt out in, and routes asked of
@@ -165,23 +169,51 @@ waypost::bench::LoadResult RunList(const Options& options) {
       options.load, [&](int slot, uint64_t, auto done) { caller.Call(slot, serialized, std::move(done)); });
 }
 
-// Fills a directory, or asks it for routes.
+constexpr char kDirectoryService[] = "/waypost.directory.v1.DirectoryService/";
+
+// Fills a directory with bodies or offers.
 waypost::bench::LoadResult RunDirectory(const Options& options) {
-  const bool asks = options.mode == "routes";
-  Caller caller(
-      options,
-      std::string("/waypost.directory.v1.DirectoryService/") + (asks                       ? "ResolveRoute"
-                                                                : options.mode == "bodies" ? "CreateBody"
-                                                                                           : "ImportOffers"),
-      options.token);
+  const bool is_bodies = options.mode == "bodies";
+  Caller caller(options, std::string(kDirectoryService) + (is_bodies ? "CreateBody" : "ImportOffers"),
+                options.token);
   const auto make = [&](uint64_t number) {
-    if (asks) return waypost::bench::MakeRoute(number, options.bodies).SerializeAsString();
-    if (options.mode == "bodies") return waypost::bench::MakeBody(number).SerializeAsString();
+    if (is_bodies) return waypost::bench::MakeBody(number).SerializeAsString();
     return waypost::bench::MakeOffers(number, options.bodies).SerializeAsString();
   };
   return waypost::bench::RunLoad(options.load, [&](int slot, uint64_t number, auto done) {
     caller.Call(slot, make(number), std::move(done));
   });
+}
+
+// Asks the directory for routes, and counts whom it names: an empty answer is quickly given.
+waypost::bench::LoadResult RunRoutes(const Options& options) {
+  Caller caller(options, std::string(kDirectoryService) + "ResolveRoute", options.token);
+  std::atomic<uint64_t> answers = 0;
+  std::atomic<uint64_t> answers_with_candidates = 0;
+  std::atomic<uint64_t> candidates = 0;
+  auto result = waypost::bench::RunLoad(options.load, [&](int slot, uint64_t number, auto done) {
+    caller.Call(slot, waypost::bench::MakeRoute(number, options.bodies).SerializeAsString(),
+                [&, slot, done = std::move(done)](grpc::Status status) {
+                  if (status.ok()) {
+                    const auto answer = Parse<directory::ResolveRouteResponse>(caller.response(slot));
+                    ++answers;
+                    if (answer.candidates_size() > 0) ++answers_with_candidates;
+                    candidates += static_cast<uint64_t>(answer.candidates_size());
+                  }
+                  done(std::move(status));
+                });
+  });
+  result.counted = {
+      {"answers", answers}, {"answers_with_candidates", answers_with_candidates}, {"candidates", candidates}};
+  return result;
+}
+
+// A line for each call: when it was due, in seconds by the clock that the operating system counts up since
+// its start, and how many milliseconds it took.
+void WriteTimes(const waypost::bench::LoadResult& result, const std::string& path) {
+  std::ofstream file(path);
+  file << std::fixed << std::setprecision(6);
+  for (const auto& call : result.each_call) file << call.due_at << " " << call.ms << "\n";
 }
 
 // The size of one page of the inbox, to compare an echo of as many bytes with.
@@ -244,6 +276,7 @@ int main(int argc, char** argv) {
   app.add_option("--to", options.to);
   app.add_option("--run", options.run);
   app.add_option("--names-file", options.names_file);
+  app.add_option("--times-file", options.times_file);
   app.add_option("--port-file", options.port_file);
   app.add_option("--reply-bytes", options.reply_bytes);
   app.add_option("--bodies", options.bodies);
@@ -253,6 +286,7 @@ int main(int argc, char** argv) {
   app.add_option("--warm-up", options.load.warm_up_seconds);
   app.add_option("--rate", options.load.rate);
   CLI11_PARSE(app, argc, argv);
+  options.load.keeps_each_call = !options.times_file.empty();
   if (options.mode == "page-bytes") return PrintPageBytes(options);
   if (options.mode == "serving") return PrintServingTime(options);
   if (options.mode == "request-bytes") {
@@ -263,7 +297,9 @@ int main(int argc, char** argv) {
                       : options.mode == "submit"   ? RunSubmit(options)
                       : options.mode == "disclose" ? RunDisclose(options)
                       : options.mode == "list"     ? RunList(options)
+                      : options.mode == "routes"   ? RunRoutes(options)
                                                    : RunDirectory(options);
+  if (options.load.keeps_each_call) WriteTimes(result, options.times_file);
   std::printf("%s\n", waypost::bench::ToJson(result).c_str());
   return result.errors == 0 ? 0 : 1;
 }

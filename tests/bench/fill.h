@@ -56,6 +56,8 @@ class FillModule final : public runtime::Module {
 
   // Returns once every referral is durable, or with the first error. Once, after Start.
   absl::Status Fill();
+  // When the filling began; all are due from then on where they are due at once. After Fill.
+  absl::Time began() const { return began_; }
   // How many are durable. Thread-safe.
   uint64_t done() const { return done_.load(std::memory_order_relaxed); }
   // True once the relay has taken every event out of the outbox.

@@ -21,6 +21,7 @@ double Seconds(Clock::duration duration) {
 struct Slot {
   std::vector<float> latencies_ms;
   std::vector<uint64_t> each_second;
+  std::vector<TimedCall> each_call;
   uint64_t errors = 0;
   std::string first_error;
 };
@@ -95,7 +96,9 @@ class Load {
       if (!status.ok()) {
         if (mine.errors++ == 0) mine.first_error = status.error_message();
       } else if (due >= measure_from_) {
-        mine.latencies_ms.push_back(static_cast<float>(Seconds(Clock::now() - due) * 1000));
+        const double ms = Seconds(Clock::now() - due) * 1000;
+        mine.latencies_ms.push_back(static_cast<float>(ms));
+        if (options_.keeps_each_call) mine.each_call.push_back({Seconds(due.time_since_epoch()), ms});
         const auto second = static_cast<size_t>(Seconds(due - measure_from_));
         if (mine.each_second.size() <= second) mine.each_second.resize(second + 1);
         ++mine.each_second[second];
@@ -111,6 +114,7 @@ class Load {
       all.insert(all.end(), slot.latencies_ms.begin(), slot.latencies_ms.end());
       result.each_second.resize(std::max(result.each_second.size(), slot.each_second.size()));
       for (size_t i = 0; i < slot.each_second.size(); ++i) result.each_second[i] += slot.each_second[i];
+      result.each_call.insert(result.each_call.end(), slot.each_call.begin(), slot.each_call.end());
       result.errors += slot.errors;
       if (result.first_error.empty()) result.first_error = slot.first_error;
     }
@@ -145,7 +149,8 @@ std::string ToJson(const LoadResult& result) {
   return nlohmann::json{
       {"calls", result.calls},     {"errors", result.errors},         {"first_error", result.first_error},
       {"seconds", result.seconds}, {"per_second", result.per_second}, {"p50_ms", result.p50_ms},
-      {"p99_ms", result.p99_ms},   {"max_ms", result.max_ms},         {"each_second", result.each_second}}
+      {"p99_ms", result.p99_ms},   {"max_ms", result.max_ms},         {"each_second", result.each_second},
+      {"counted", result.counted}}
       .dump();
 }
 

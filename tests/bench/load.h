@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,13 @@ struct LoadOptions {
   double rate = 0;
   // Ends after so many, however long they take; 0: after the time.
   uint64_t calls = 0;
+  // Every measured call on its own, too: LoadResult::each_call.
+  bool keeps_each_call = false;
+};
+
+struct TimedCall {
+  double due_at = 0;  // seconds, by the steady clock
+  double ms = 0;
 };
 
 struct LoadResult {
@@ -33,6 +41,10 @@ struct LoadResult {
   double max_ms = 0;
   // Calls sent in each second of the measurement: how steady it was.
   std::vector<uint64_t> each_second;
+  // In no order; those that failed are not among them.
+  std::vector<TimedCall> each_call;
+  // What whoever began the calls has counted in all their answers, by name.
+  std::map<std::string, uint64_t> counted;
 };
 
 // Begins one call and, when it is answered, calls `done` with its status. `slot` is from 0 to in_flight - 1:

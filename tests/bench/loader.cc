@@ -111,7 +111,10 @@ absl::Status Load(const Options& options) {
     absl::SleepFor(kRelayPoll);
   }
   const nlohmann::json report = {
-      {"referrals", filling->done()}, {"seconds", SecondsSince(began)}, {"seconds_without_relay", filled}};
+      {"referrals", filling->done()},
+      {"seconds", SecondsSince(began)},
+      {"seconds_without_relay", filled},
+      {"began_at", static_cast<double>(absl::ToUnixMicros(filling->began())) / 1e6}};
   node->Stop();
   std::printf("%s\n", report.dump().c_str());
   return absl::OkStatus();

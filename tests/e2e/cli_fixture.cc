@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <csignal>
 #include <sstream>
 #include <utility>
@@ -43,6 +44,23 @@ std::vector<std::string> Words(std::string_view line) {
   return words;
 }
 
+std::string CsvOf(const std::vector<std::pair<std::string, std::string>>& cases, const std::string& flags) {
+  const std::vector<std::string> words = Words(flags);
+  std::string csv = "own_reference,";
+  for (size_t i = 0; i < words.size(); i += 2) {
+    std::string column = words[i].substr(2);
+    std::replace(column.begin(), column.end(), '-', '_');
+    csv += base::Cat(column, i + 2 < words.size() ? "," : "\n");
+  }
+  for (const auto& [reference, theme] : cases) {
+    csv += base::Cat(reference, ",");
+    for (size_t i = 1; i < words.size(); i += 2) {
+      csv += base::Cat(i == 1 ? theme : words[i], i + 1 < words.size() ? "," : "\n");
+    }
+  }
+  return csv;
+}
+
 void CliTest::SetUpTestSuite() {
   StartWithBodies();
   AwaitReferrals("");
@@ -53,13 +71,22 @@ void CliTest::StartWithBodies(std::string_view config) {
   shown_.clear();
   folder_ = std::make_unique<TempFolder>();
   WriteFile(*folder_ / "node.config", std::string(config));
-  auto node = Server::Start({Program("waypost-node"), "--demo", "--data-dir", *folder_ / "data", "--key-dir",
-                             *folder_ / "keys", "--config", *folder_ / "node.config"},
-                            *folder_, "node");
-  ASSERT_TRUE(node.ok()) << node.status();
-  node_ = *std::move(node);
+  ASSERT_NO_FATAL_FAILURE(StartNode(0));
   MintTokens();
   MakeBodies();
+}
+
+void CliTest::StartNode(int port) {
+  auto node = Server::Start({Program("waypost-node"), "--demo", "--data-dir", *folder_ / "data", "--key-dir",
+                             *folder_ / "keys", "--config", *folder_ / "node.config"},
+                            *folder_, "node", port);
+  ASSERT_TRUE(node.ok()) << node.status();
+  node_ = *std::move(node);
+}
+
+void CliTest::KillNode() {
+  node_->process().Signal(SIGKILL);
+  EXPECT_EQ(node_->process().WaitForExit(absl::Seconds(10)), 128 + SIGKILL) << node_->process().Printed();
 }
 
 void CliTest::TearDownTestSuite() {

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/e2e/server_process.h"
@@ -17,6 +18,10 @@ namespace waypost::e2e {
 
 // "referral accept x --text 'a b'" as a shell takes it: parted at blanks, with single quotes.
 std::vector<std::string> Words(std::string_view line);
+
+// A file to import, a row for each case (its own reference and its theme), from the flags of a referral, of
+// which --theme is the first: so flags and columns stay the same.
+std::string CsvOf(const std::vector<std::pair<std::string, std::string>>& cases, const std::string& flags);
 
 // One node for all tests of a suite, with three bodies: bodies/es-from, which has the unit intake,
 // bodies/es-to and bodies/es-third. Who calls is one of
@@ -33,6 +38,9 @@ class CliTest : public ::testing::Test {
   // `config`: what the configuration file says besides the flags.
   static void StartWithBodies(std::string_view config = "");
   static void AwaitReferrals(std::string_view more_flags);
+  // Kills the node in the middle of whatever it does; StartAgain starts it anew at the same address.
+  static void KillNode();
+  static void StartAgain() { StartNode(node_->port()); }
   static void TearDownTestSuite();
   void SetUp() override { ASSERT_TRUE(is_ready_); }
 
@@ -65,6 +73,8 @@ class CliTest : public ::testing::Test {
   static std::unique_ptr<Server> node_;
 
  private:
+  // `port` 0: a free one.
+  static void StartNode(int port);
   static void MintTokens();
   static void MakeBodies();
 

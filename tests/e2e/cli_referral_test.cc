@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <set>
@@ -435,24 +434,6 @@ TEST_F(CliReferralTest, RequestIdUsedForOtherContentIsRefused) {
   EXPECT_EQ(Json("to", base::Cat(note, " --text one")), Json("to", base::Cat(note, " --text one")));
   ExpectFailure("to", base::Cat(note, " --text two"), 2, "REQUEST_ID_REUSED");
   EXPECT_EQ(Json("to", base::Cat("referral notes ", name)).at("notes").size(), 1u);
-}
-
-// Rows from the flags of a referral, so that both stay the same.
-std::string CsvOf(const std::vector<std::pair<std::string, std::string>>& cases, const std::string& flags) {
-  const std::vector<std::string> words = Words(flags);
-  std::string csv = "own_reference,";
-  for (size_t i = 0; i < words.size(); i += 2) {
-    std::string column = words[i].substr(2);
-    std::replace(column.begin(), column.end(), '-', '_');
-    csv += base::Cat(column, i + 2 < words.size() ? "," : "\n");
-  }
-  for (const auto& [reference, theme] : cases) {
-    csv += base::Cat(reference, ",");
-    for (size_t i = 1; i < words.size(); i += 2) {
-      csv += base::Cat(i == 1 ? theme : words[i], i + 1 < words.size() ? "," : "\n");
-    }
-  }
-  return csv;
 }
 
 TEST_F(CliReferralTest, ImportTellsTheWrongRowAndSubmitsTheOthersOnce) {

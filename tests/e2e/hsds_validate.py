@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """hsds_validate.py SCHEMA FILE: 0 when every service of FILE, an array, is valid against the JSON schema.
 
-1 with a line for each error; 77 where there is no validator (Debian's python3-jsonschema).
+1 with a line for each error, and where there is no validator (Debian's python3-jsonschema).
 """
 import json
 import sys
@@ -9,8 +9,7 @@ import sys
 try:
     import jsonschema
 except ImportError:
-    print("there is no jsonschema here")
-    sys.exit(77)
+    sys.exit("there is no jsonschema here: tools/install-dependencies installs python3-jsonschema")
 
 
 def main():

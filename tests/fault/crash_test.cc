@@ -27,14 +27,19 @@
 #include "tests/e2e/callers.h"
 #include "tests/e2e/server_process.h"
 #include "tests/fault/case_life.h"
+#include "waypost/referral/v1/intake_service.grpc.pb.h"
 
 namespace waypost::e2e {
 namespace {
 
 namespace pb = referral::v1;
+using IntakeStub = pb::IntakeService::Stub;
 
 constexpr int kInFlight = 32;
 constexpr int kCheckers = 8;
+constexpr int kBatches = 20;
+constexpr int kBatchRows = 50;
+constexpr int kBatchesInFlight = 4;
 constexpr absl::Duration kCatchUpLimit = absl::Seconds(20);
 
 // Cases that live their lives, many at once, until the node is gone. Thread-safe.
@@ -96,6 +101,9 @@ void ForEach(size_t count, const std::function<void(size_t)>& check) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Of the referrals of a batch, in the order of its rows; empty where a row was refused.
+using Names = std::vector<std::string>;
+
 class CrashTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -119,11 +127,15 @@ class CrashTest : public ::testing::Test {
     const auto channel = server_->Connect();
     directory_ = directory::v1::DirectoryService::NewStub(channel);
     referrals_ = pb::ReferralService::NewStub(channel);
+    intake_ = pb::IntakeService::NewStub(channel);
     audit_ = audit::v1::AuditService::NewStub(channel);
   }
 
   Caseworkers Workers() { return {*referrals_, tokens_}; }
   std::vector<Case> LoadAndKill();
+  std::vector<Names> SendBatchesAndKill();
+  // What became of each row of a batch.
+  absl::StatusOr<Names> SendBatch(int batch);
   void CheckOnce(const Case& one);
   void CheckRound(std::vector<Case> cases);
   void CheckAgain();
@@ -142,6 +154,7 @@ class CrashTest : public ::testing::Test {
   Tokens tokens_;
   std::unique_ptr<DirectoryStub> directory_;
   std::unique_ptr<ReferralStub> referrals_;
+  std::unique_ptr<IntakeStub> intake_;
   std::unique_ptr<AuditStub> audit_;
   std::mt19937 random_{std::random_device{}()};
   uint64_t next_number_ = 1;
@@ -172,6 +185,47 @@ std::vector<Case> CrashTest::LoadAndKill() {
   next_number_ = load.next();
   EXPECT_EQ(load.surprises(), std::vector<std::string>());
   return cases;
+}
+
+absl::StatusOr<Names> CrashTest::SendBatch(int batch) {
+  pb::BatchSubmitReferralsRequest request;
+  for (int row = 0; row < kBatchRows; ++row) {
+    *request.add_requests() = SubmitOf(kCrashRun, static_cast<uint64_t>(1 + batch * kBatchRows + row));
+  }
+  const auto answer = Ask(*intake_, &IntakeStub::BatchSubmitReferrals, tokens_.from, request);
+  if (!answer.ok()) return answer.status();
+  EXPECT_EQ(answer->results_size(), kBatchRows);
+  Names names;
+  for (const pb::BatchSubmitResult& result : answer->results()) names.push_back(result.referral().name());
+  return names;
+}
+
+// What was acknowledged of each batch; empty where the node was killed before it answered.
+std::vector<Names> CrashTest::SendBatchesAndKill() {
+  std::vector<Names> answered(kBatches);
+  std::atomic<int> next{0};
+  std::atomic<int> done{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kBatchesInFlight; ++i) {
+    threads.emplace_back([&] {
+      for (int batch = next++; batch < kBatches; batch = next++) {
+        absl::StatusOr<Names> names = SendBatch(batch);
+        if (!names.ok()) return;
+        answered[static_cast<size_t>(batch)] = *std::move(names);
+        ++done;
+      }
+    });
+  }
+  const absl::Time until = absl::Now() + absl::Seconds(20);
+  while (done == 0 && absl::Now() < until) {
+    if (server_->process().WaitForExit(absl::Milliseconds(1)).has_value()) break;
+  }
+  server_->process().Signal(SIGKILL);
+  EXPECT_EQ(server_->process().WaitForExit(absl::Seconds(10)), 128 + SIGKILL);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(done, 0);
+  EXPECT_LT(done, kBatches) << "it was killed too late to prove anything";
+  return answered;
 }
 
 void CrashTest::CheckOnce(const Case& one) {
@@ -413,6 +467,30 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingHappensTwice) {
   RecordProperty("kills", kills);
   RecordProperty("referrals", static_cast<int>(known_.size()));
   std::printf("%d kills, %zu referrals, %zu tree heads\n", kills, known_.size(), heads_.size());
+}
+
+TEST_F(CrashTest, BatchesThatWereCutOffAreSentAgainAndNoRowIsSentTwice) {
+  const std::vector<Names> answered = SendBatchesAndKill();
+  ASSERT_NO_FATAL_FAILURE(StartNode());
+  for (int batch = 0; batch < kBatches; ++batch) {
+    const auto once = SendBatch(batch);
+    const auto twice = SendBatch(batch);
+    ASSERT_TRUE(once.ok()) << once.status();
+    ASSERT_TRUE(twice.ok()) << twice.status();
+    EXPECT_EQ(*once, *twice) << batch;
+    const Names& before = answered[static_cast<size_t>(batch)];
+    for (size_t row = 0; row < once->size(); ++row) {
+      const uint64_t number = next_number_++;
+      if (!before.empty() && !before[row].empty()) {
+        EXPECT_EQ((*once)[row], before[row]) << number << " was acknowledged";
+      }
+      known_[number] = {.number = number, .name = (*once)[row], .done = 1};
+    }
+  }
+  ASSERT_NO_FATAL_FAILURE(SubmitLast());
+  CheckBox(pb::BOX_OUTBOX, tokens_.from);
+  CheckBox(pb::BOX_INBOX, tokens_.to);
+  CheckAuditLog();
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ import bench_report
 import bench_servers
 import bench_stages
 from bench_report import Figure
-from bench_servers import FROM, TO
+from bench_servers import FROM, SMALL, TO
 
 SUBMIT = "SubmitReferral"
 LAG_EVERY_SECONDS = 2
@@ -26,8 +26,10 @@ DUE_AT_ONCE = 10_000
 DUE_IN_SECONDS = 60
 DUE_ROUNDS = 3
 RING_SECONDS = 6  # in which they ring, at the longest, and one more
-WARM_UP_SECONDS = 2
+AHEAD_SECONDS = 2  # the submissions begin so long before; they are measured after the first of them
 SMALL_INBOX = 100  # referrals of a body that has few
+INBOX_TURNS = 10  # even, so that of two inboxes each is read first as often
+INBOX_WARM_UP_SECONDS = 0.25
 
 
 class Bench:
@@ -99,14 +101,16 @@ class Bench:
             echo = self.echo(64)
             package, mapping = bench_import.write_package(self.folder, self.plan.services)
             for name, outcome in (("import_offers", "created"), ("import_offers_again", "unchanged")):
-                seconds, counts = bench_import.run(node, package, mapping)
+                seconds, counts, told = bench_import.run(node, package, mapping)
+                sent = bench_import.sent_counts(told)
                 every = counts[outcome] == self.plan.services and counts["failed"] == 0
                 self.report.add(Figure(
                     name, "s", [seconds], ceiling=60 * self.plan.services / 300_000,
-                    needs=[(f"every row is {outcome}", every)],
+                    needs=[(f"every row is {outcome}", every),
+                           ("progress told", bench_import.tells_progress(sent, self.plan.services))],
                     conditions=self.once(services=self.plan.services, bytes=package.stat().st_size,
                                          per_second=round(self.plan.services / seconds),
-                                         echo_64_per_second=round(echo), progress="told",
+                                         echo_64_per_second=round(echo), progress_lines=len(sent),
                                          passes="checked, then sent, 100 a call")))
 
     def start_and_memory(self):
@@ -198,12 +202,10 @@ class Bench:
                 result, echo, page = self.list_inbox(node)
                 pages.append(result["per_second"])
                 echoes.append(echo)
-        self.empty["inbox_page_of_50"] = (statistics.median(pages), statistics.median(echoes))
-        if self.wanted("inbox"):
-            self.report.add(Figure("inbox_page_of_50", "/s", pages, echoes, floor=0.5,
-                                   conditions=self.conditions(
-                                       in_flight=64, rows=page["rows"], bytes=page["bytes"],
-                                       inbox=SMALL_INBOX, reference="echo that answers with as many bytes")))
+        self.report.add(Figure("inbox_page_of_50", "/s", pages, echoes, floor=0.5,
+                               conditions=self.conditions(
+                                   in_flight=64, rows=page["rows"], bytes=page["bytes"], inbox=SMALL_INBOX,
+                                   reference="echo that answers with as many bytes")))
 
     def sustained(self, in_flight, floor):
         with self.empty_node() as node:
@@ -291,6 +293,16 @@ class Bench:
                 client_p50_ms=round(statistics.median(r["p50_ms"] for r in runs), 2),
                 client_p99_ms=round(statistics.median(r["p99_ms"] for r in runs), 2),
                 echo_per_second=round(statistics.median(echoes)))))
+        counted = [run["counted"] for run in runs]
+        self.report.add(Figure(
+            "route_with_candidates", "of 1",
+            [each["answers_with_candidates"] / max(1, each["answers"]) for each in counted],
+            floor=self.plan.answered, worst=True,
+            conditions=self.conditions(
+                bodies=self.plan.bodies, offers=self.plan.services, in_flight=1,
+                what="share of those answers that name a candidate",
+                candidates_in_an_answer=round(statistics.median(
+                    each["candidates"] / max(1, each["answers"]) for each in counted), 1))))
 
     # --- clocks
 
@@ -319,46 +331,52 @@ class Bench:
         self.report.add(Figure("clocks_idle", "of a core", [idle], ceiling=0.01, conditions={
             **conditions, "runs": 1, "seconds": self.plan.seconds,
             "what": "the clocks' own thread, while none is due, beside submissions"}))
-        self.report.add(Figure("clocks_10000_due", "s", [rung for rung, _ in rounds], ceiling=5, conditions={
-            **conditions, "from": "all are due, at the earliest", "to": "all have rung"}))
-        self.report.add(Figure("submit_p99_beside_clocks", "ms", [p99 for _, p99 in rounds], ceiling=50,
-                               conditions={**conditions, "of": "the seconds in which they ring"}))
+        self.report.add(Figure(
+            "clocks_10000_due", "s", [rung for rung, _ in rounds], ceiling=5, worst=True,
+            conditions={**conditions, "from": "all are due", "to": "all have rung"}))
+        self.report.add(Figure(
+            "submit_p99_beside_clocks", "ms", [p99 for _, p99 in rounds], ceiling=50, worst=True,
+            conditions={**conditions, "of": "calls that were due after the clocks were, until all had rung"}))
 
     def ring_at_once(self, node, rate):
-        """(seconds until all have rung, p99 in ms of the submissions meanwhile)"""
+        """(seconds until all have rung, p99 in ms of the submissions that were due meanwhile)"""
         node.stop()
-        due = time.monotonic() + DUE_IN_SECONDS  # the loader takes the time a moment later
-        node.load(DUE_AT_ONCE, due_in_seconds=DUE_IN_SECONDS)
+        loading = node.load(DUE_AT_ONCE, due_in_seconds=DUE_IN_SECONDS)
+        due = loading["began_at"] + DUE_IN_SECONDS - time.time() + time.monotonic()
         node.start()
         node.mint_tokens()
         node.drain()
-        time.sleep(max(0.0, due - WARM_UP_SECONDS - time.monotonic()))
-        before = node.clocks_fired()
-        seen = []
-        busy = self.client.run_watched(
-            "submit", 0.1, lambda at: seen.append((time.monotonic(), node.clocks_fired() - before)),
-            **self.submit_options(node, 256, seconds=RING_SECONDS, warm_up=WARM_UP_SECONDS, rate=rate))
-        rung = next((at for at, fired in seen if fired >= DUE_AT_ONCE), float("inf"))
-        return max(0.0, rung - due), busy["p99_ms"]
+        time.sleep(max(0.0, due - AHEAD_SECONDS - time.monotonic()))
+        before, times = node.clocks_fired(), node.folder / "times"
+        seen = []  # (how many had rung, by when)
+        self.client.run_watched(
+            "submit", 0.1, lambda _: seen.append((node.clocks_fired() - before, time.monotonic())),
+            **self.submit_options(node, 256, seconds=RING_SECONDS + AHEAD_SECONDS - 1, warm_up=1, rate=rate,
+                                  times_file=times))
+        rung = next((at for fired, at in seen if fired >= DUE_AT_ONCE), float("inf"))
+        calls = [tuple(map(float, line.split())) for line in times.read_text().splitlines()]
+        return max(0.0, rung - due), bench_report.p99_between(calls, due, rung)
 
     # --- with a million referrals
 
     def loaded(self):
-        """Each figure once. Its reference is the one of the empty node, corrected by how fast the echo was
-        beside each: the two are minutes apart."""
+        """Each figure once. The reference of a burst is the one of the empty node, corrected by how fast the
+        echo was beside each: the two are minutes apart."""
         node = self.node("loaded")
+        node.bodies = (FROM, TO, SMALL)
         node.start()
         node.prepare_bodies()
         node.stop()
-        loading = node.load(self.plan.rows)
+        # The first pages of both come from one time, and lie alike in the store: only what follows differs.
+        node.load(2 * SMALL_INBOX, to=(TO, SMALL))
+        loading = node.load(self.plan.rows - SMALL_INBOX)
         self.report.add(Figure("load", "s", [loading["seconds"]], conditions={
-            "referrals": loading["referrals"], "from": "one body", "to": "one body",
+            "referrals": loading["referrals"], "from": "one body", "to": "one body, after a few to two",
             "seconds_without_relay": round(loading["seconds_without_relay"], 1)}))
         restarts = [node.start()]
         node.mint_tokens()
         node.settle()
-        result, echo, page = self.list_inbox(node)
-        self.add_loaded("inbox_page_of_50", result, echo, in_flight=64, rows=page["rows"])
+        self.inbox_loaded(node)
         peak = node.memory_mb("VmHWM")
         for in_flight in (64, 256):
             echo = self.echo(in_flight)
@@ -381,6 +399,24 @@ class Bench:
                         "value": "the slowest", "after": "the load, bursts, a kill after them",
                         "page_cache": "warm"}))
 
+    def inbox_loaded(self, node):
+        """The inbox with all of it and one with a hundred, in one node, read in short turns."""
+        seconds = self.plan.seconds / INBOX_TURNS
+        rates = {TO: [], SMALL: []}
+        for turn in range(INBOX_TURNS):
+            for body in ((TO, SMALL), (SMALL, TO))[turn % 2]:
+                rates[body].append(self.client.run(
+                    "list", port=node.port, token=node.tokens[body], in_flight=64, seconds=seconds,
+                    warm_up=INBOX_WARM_UP_SECONDS)["per_second"])
+        pages = [self.client.run("page-bytes", port=node.port, token=node.tokens[body]) for body in rates]
+        self.report.add(Figure(
+            "inbox_page_of_50_loaded", "/s", rates[TO], rates[SMALL], floor=0.95,
+            needs=[("both pages are of 50", all(page["rows"] == 50 for page in pages))],
+            conditions={**self.conditions(in_flight=64, inbox=self.plan.rows, bytes=pages[0]["bytes"],
+                                          reference="the inbox of another body of the same node, in turns",
+                                          reference_inbox=SMALL_INBOX, reference_bytes=pages[1]["bytes"]),
+                        "runs": INBOX_TURNS, "seconds": seconds}))
+
     def add_loaded(self, name, result, echo, **conditions):
         value, echo_then = self.empty[name]
         self.report.add(Figure(
@@ -397,7 +433,7 @@ class Bench:
             self.rounds_256()
         if self.wanted("burst") or self.wanted("loaded"):
             self.burst_64()
-        if self.wanted("inbox") or self.wanted("loaded"):
+        if self.wanted("inbox"):
             self.inbox()
         if self.wanted("sustained"):
             self.sustained(256, 0.28)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from bench_servers import FROM, OPERATOR, TO
 _SYSTEM = "https://services.example.org"
 # One service in so many is of another body, term and area.
 _TERMS, _AREAS = 8, 50
+# The tool tells the progress once for so many services; of so many lines at least it is progress.
+_SERVICES_PER_LINE, _LINES = 10_000, 10
 _WORDS = ("Advice and support for people who have arrived lately and look for a home, a course or work. "
           "Ask at the reception; bring what papers you have. An interpreter can be called. ") * 3
 
@@ -57,7 +60,8 @@ def write_package(folder, services):
 
 
 def run(node, package, mapping):
-    """Imports the package with the command line tool; returns (seconds, what it says of the rows)."""
+    """Imports the package with the command line tool; returns (seconds, what it says of the rows, what it
+    told meanwhile)."""
     began = time.monotonic()
     done = subprocess.run(
         [node.programs / "waypost", "--server", f"127.0.0.1:{node.port}", "--output", "json", "offers",
@@ -65,9 +69,24 @@ def run(node, package, mapping):
         env={**os.environ, "WAYPOST_TOKEN": node.mint(OPERATOR, "operator")}, capture_output=True, text=True,
         check=False)
     seconds = time.monotonic() - began
-    if done.returncode != 0 or " of " not in done.stderr:
-        sys.exit(f"the import failed or told no progress: {done.stderr[-2000:]}")
-    return seconds, json.loads(done.stdout.splitlines()[-1])
+    if done.returncode != 0:
+        sys.exit(f"the import failed: {done.stderr[-2000:]}")
+    return seconds, json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+def sent_counts(told):
+    """[(how many were sent, of how many)], as they were told one after the other."""
+    lines = re.findall(r"^(\d+) of (\d+) services sent", told, re.MULTILINE)
+    return [(int(sent), int(of)) for sent, of in lines]
+
+
+def tells_progress(counts, services):
+    """Whether counts rise, line by line, until all are sent, in ten lines at least, or of a small package in
+    as many as it has ten thousands."""
+    sent = [count for count, _ in counts]
+    return (len(sent) >= min(_LINES, max(1, services // _SERVICES_PER_LINE)) and
+            all(before < after for before, after in zip(sent, sent[1:])) and
+            all(of == services for _, of in counts) and sent[-1] == services)
 
 
 # --- referrals

@@ -24,13 +24,15 @@ def machine(folder):
 @dataclasses.dataclass
 class Figure:
     """One figure. Its value is the median of `values`; with `references`, measured beside each value, what is
-    judged is the median of the ratios. `needs` are (what, whether) that must hold for it to count."""
+    judged is the median of the ratios. Where `worst`, the worst of them is judged instead: it must hold each
+    time. `needs` are (what, whether) that must hold for it to count."""
     name: str
     unit: str
     values: list
     references: list = None
     floor: float = None
     ceiling: float = None
+    worst: bool = False
     spread: list = None  # of a figure that is measured once: of its parts
     needs: list = dataclasses.field(default_factory=list)
     conditions: dict = dataclasses.field(default_factory=dict)
@@ -45,18 +47,27 @@ class Figure:
 
     @property
     def ratio(self):
-        if not self.references:
-            return None
-        return statistics.median(v / r for v, r in zip(self.values, self.references))
+        return statistics.median(self._ratios()) if self.references else None
+
+    def _ratios(self):
+        return [v / r for v, r in zip(self.values, self.references)]
+
+    @property
+    def judged(self):
+        """What is held against floor and ceiling."""
+        runs = self._ratios() if self.references else self.values
+        if not self.worst:
+            return statistics.median(runs)
+        return max(runs) if self.floor is None else min(runs)
 
     @property
     def met(self):
         """None where nothing is asked."""
         if self.floor is None and self.ceiling is None and not self.needs:
             return None
-        judged = self.value if self.ratio is None else self.ratio
-        return ((self.floor is None or judged >= self.floor) and
-                (self.ceiling is None or judged <= self.ceiling) and all(held for _, held in self.needs))
+        return ((self.floor is None or self.judged >= self.floor) and
+                (self.ceiling is None or self.judged <= self.ceiling) and
+                all(held for _, held in self.needs))
 
     def row(self):
         low, high = (min(self.spread or self.values), max(self.spread or self.values))
@@ -65,8 +76,8 @@ class Figure:
             conditions[what] = held
         return {"name": self.name, "value": _short(self.value), "unit": self.unit,
                 "spread": [_short(low), _short(high)], "reference": _short(self.reference),
-                "ratio": _short(self.ratio), "floor": self.floor, "ceiling": self.ceiling, "met": self.met,
-                "conditions": conditions}
+                "ratio": _short(self.ratio), "judged": _short(self.judged), "floor": self.floor,
+                "ceiling": self.ceiling, "met": self.met, "conditions": conditions}
 
 
 def _short(number):
@@ -84,6 +95,8 @@ def line(figure):
     """A figure as a line of the table."""
     ratio = "" if figure.ratio is None else f"{figure.ratio:.3f}"
     mark = {None: "", True: "met", False: "NOT MET"}[figure.met]
+    if figure.worst:
+        mark += f", {_short(figure.judged):g} at the worst"
     failed = "; ".join(f"not: {what}" for what, held in figure.needs if not held)
     low, high = figure.row()["spread"]
     spread = "" if low == high else f"{low:g} to {high:g}"
@@ -124,6 +137,13 @@ class Report:
 
 
 # --- judging what is sampled over time ----------------------------------------------------------------
+
+def p99_between(calls, begin, end):
+    """Of calls, (when each was due, milliseconds), over those that were due from `begin` until `end`. Without
+    any, nothing shows that it is short: infinite."""
+    taken = sorted(ms for due, ms in calls if begin <= due <= end)
+    return taken[len(taken) * 99 // 100] if taken else float("inf")
+
 
 def parts(each_second, most=5):
     """Calls a second in equal parts of a measurement: how steady it was."""

@@ -15,6 +15,7 @@ import bench_stages
 import processes
 
 FROM, TO, OPERATOR = "bodies/es-bench-from", "bodies/es-bench-to", "bodies/es-bench-operator"
+SMALL = "bodies/es-bench-sm"  # receives little; its name is as long as TO, so that a page has as many bytes
 # One body makes all the load here; what a body may ask for in a second is not what is measured.
 _CONFIG = "limits { body_rate: 1000000 }\n"
 _START_SECONDS = 120
@@ -98,6 +99,7 @@ class Node:
         self.config = self.folder / "config.textproto"
         self.config.write_text(_CONFIG)
         self.process = None
+        self.bodies = (FROM, TO)
         self.tokens = {}
 
     @property
@@ -153,19 +155,19 @@ class Node:
             sys.exit(f"{method}: {done.stderr}")
 
     def mint_tokens(self):
-        self.tokens = {body: self.mint(body, "supervisor") for body in (FROM, TO)}
+        self.tokens = {body: self.mint(body, "supervisor") for body in self.bodies}
 
     def prepare_bodies(self):
-        """Makes the two bodies and their intake units; waits until the referral service has heard of them."""
+        """Makes the bodies and their intake units; waits until the referral service has heard of them."""
         operator = self.mint(OPERATOR, "operator")
-        for body in (FROM, TO):
+        for body in self.bodies:
             self._call(operator, "waypost.directory.v1.DirectoryService/CreateBody", {
                 "requestId": f"bench-{body.split('/')[1]}", "bodyId": body.split("/")[1],
                 "body": {"displayName": {"text": {"en": body}, "originalLanguage": "en"},
                          "kind": "BODY_KIND_MUNICIPALITY", "level": "LEVEL_LOCAL", "territories": ["ES300"],
                          "languages": ["es"]}})
         self.mint_tokens()
-        for body in (FROM, TO):
+        for body in reversed(self.bodies):  # that of FROM last: who submits has heard of all
             self._call(self.tokens[body], "waypost.directory.v1.DirectoryService/CreateUnit", {
                 "requestId": f"bench-intake-{body.split('/')[1]}", "parent": body, "unitId": "intake",
                 "unit": {"displayName": {"text": {"en": "Intake"}, "originalLanguage": "en"},
@@ -234,11 +236,12 @@ class Node:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(rf"{which}:\s+(\d+)", status)[1]) / 1024
 
-    def load(self, referrals, due_in_seconds=0):
-        """Fills the folder with referrals while the node is stopped, all due so many seconds after that
-        began (0: each after the usual time). Returns what the loader reports."""
+    def load(self, referrals, due_in_seconds=0, to=(TO,)):
+        """Fills the folder with referrals while the node is stopped, to these bodies in turns, all due so
+        many seconds after that began (0: each after the usual time). Returns what the loader reports."""
         done = subprocess.run([self.programs / "waypost-bench-loader", "--data-dir", self.folder / "data",
-                               "--key-dir", self.folder / "keys", "--from", FROM, "--to", TO,
+                               "--key-dir", self.folder / "keys", "--from", FROM,
+                               *(word for body in to for word in ("--to", body)),
                                "--referrals", str(referrals), "--run", self.client.new_run(),
                                "--due-in-seconds", str(due_in_seconds)],
                               stdout=subprocess.PIPE, text=True, check=False,

@@ -302,9 +302,9 @@ TEST(AppTest, SaysOfPlacesWhoseWordItIs) {
   const RunResult result = Runner().Run({"route", "housing", "ES300", "--utc", "--server", server.address()});
   ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
   EXPECT_THAT(result.out,
-              HasSubstr("     places: 2 of 8 free, declared by the provider at 2026-01-01T00:00:00Z\n"));
+              HasSubstr("     places: 2 of 8 free, reported by the provider at 2026-01-01T00:00:00Z\n"));
   EXPECT_THAT(result.out, HasSubstr("     places: 0 of 8 free, counted by Waypost at 2026-01-01T01:00:00Z; 2 "
-                                    "declared by the provider at "
+                                    "reported by the provider at "
                                     "2026-01-01T00:00:00Z\n"));
   EXPECT_THAT(result.out, HasSubstr("! no place is free, as Waypost counts: expect a waiting list\n"));
 }

@@ -28,11 +28,6 @@ constexpr std::array<Kind, 5> kKinds = {
     Kind{kHsdsWaiting, "How many people wait for these places"},
 };
 
-std::string TextIn(const json& object, const char* name) {
-  const json* const value = HsdsMember(object, name);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : "";
-}
-
 }  // namespace
 
 json MakeHsdsAttribute(std::string_view owner, std::string_view entity, const HsdsAttribute& attribute) {
@@ -56,10 +51,11 @@ json MakeHsdsAttribute(std::string_view owner, std::string_view entity, const Hs
 std::optional<HsdsAttribute> ReadHsdsAttribute(const json& attribute) {
   if (!attribute.is_object()) return std::nullopt;
   const json* const term = HsdsMember(attribute, "taxonomy_term");
-  if (term == nullptr || !term->is_object() || TextIn(*term, "taxonomy") != kTaxonomy) return std::nullopt;
-  HsdsAttribute read = {.link_type = TextIn(attribute, "link_type"),
-                        .code = TextIn(*term, "code"),
-                        .language = TextIn(*term, "language"),
+  if (term == nullptr || !term->is_object() || HsdsTextIn(*term, "taxonomy") != kTaxonomy)
+    return std::nullopt;
+  HsdsAttribute read = {.link_type = HsdsTextIn(attribute, "link_type"),
+                        .code = HsdsTextIn(*term, "code"),
+                        .language = HsdsTextIn(*term, "language"),
                         .value = std::nullopt};
   const bool is_known = std::any_of(kKinds.begin(), kKinds.end(),
                                     [&](const Kind& kind) { return kind.link_type == read.link_type; });

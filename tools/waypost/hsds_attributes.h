@@ -27,6 +27,12 @@ inline constexpr std::string_view kHsdsGroup = "group";
 // Of places: how many people wait.
 inline constexpr std::string_view kHsdsWaiting = "waiting";
 
+// The texts that an original language and translations are of, as their code.
+inline constexpr char kHsdsNameCode[] = "display_name";
+inline constexpr char kHsdsDescriptionCode[] = "description";
+inline constexpr char kHsdsDocumentCode[] = "document";
+inline constexpr char kHsdsScheduleCode[] = "schedule";
+
 struct HsdsAttribute {
   std::string link_type;
   // Which text or group.

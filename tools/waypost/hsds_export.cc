@@ -11,6 +11,7 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "tools/waypost/hsds_attributes.h"
+#include "tools/waypost/hsds_json.h"
 #include "tools/waypost/hsds_mapping.h"
 #include "tools/waypost/hsds_package.h"
 #include "tools/waypost/json_text.h"
@@ -40,11 +41,6 @@ std::string_view StatusOf(pb::OfferStatus status) {
   }
 }
 
-std::string TextIn(const json& item, const char* name) {
-  return item.is_object() && item.contains(name) && item[name].is_string() ? item[name].get<std::string>()
-                                                                           : "";
-}
-
 // The list `field` of the record, brought to `wanted`: what is still wanted stays as it was, what is not
 // goes, what is new is added. `key_of` gives what an item of the record stands for; empty: it stays in any
 // case.
@@ -69,19 +65,13 @@ void BringTo(json& service, const char* field, const std::vector<std::string>& w
 void SetWords(const pb::Offer& offer, json& service) {
   service["name"] = OriginalOf(offer.display_name());
   const std::string description = OriginalOf(offer.description());
-  if (HsdsText(TextIn(service, "description")) != description) {
+  if (HsdsText(HsdsTextIn(service, "description")) != description) {
     service.erase("description");
     if (!description.empty()) service["description"] = description;
   }
   service["status"] = StatusOf(offer.status());
   if (!offer.assured_date().empty()) service["assured_date"] = offer.assured_date();
 }
-
-// Texts that an offer has, with what tells them apart.
-constexpr char kName[] = "display_name";
-constexpr char kDescription[] = "description";
-constexpr char kDocument[] = "document";
-constexpr char kSchedule[] = "schedule";
 
 // What an item says of one text: its other languages, and the one it was written in where that is to be said.
 void AddLanguages(const type::v1::LocalizedText& text, std::string_view owner, std::string_view entity,
@@ -120,9 +110,9 @@ bool SaysLanguage(const pb::Offer& offer, const json& service) {
 
 void AddServiceLanguages(const pb::Offer& offer, const json& service, const std::string& id,
                          std::vector<json>& attributes) {
-  AddLanguages(offer.display_name(), id, "service", kName, SaysLanguage(offer, service), attributes);
+  AddLanguages(offer.display_name(), id, "service", kHsdsNameCode, SaysLanguage(offer, service), attributes);
   const bool is_other = offer.description().original_language() != offer.display_name().original_language();
-  AddLanguages(offer.description(), id, "service", kDescription, is_other, attributes);
+  AddLanguages(offer.description(), id, "service", kHsdsDescriptionCode, is_other, attributes);
 }
 
 void SetDocumentLanguages(const pb::Offer& offer, json& service) {
@@ -130,14 +120,14 @@ void SetDocumentLanguages(const pb::Offer& offer, json& service) {
   std::vector<const type::v1::LocalizedText*> left;
   for (const auto& document : offer.required_documents()) left.push_back(&document);
   for (json& item : service["required_documents"]) {
-    const std::string text = HsdsText(TextIn(item, "document"));
+    const std::string text = HsdsText(HsdsTextIn(item, "document"));
     const auto found = std::find_if(left.begin(), left.end(),
                                     [&text](const auto* document) { return OriginalOf(*document) == text; });
     if (found == left.end()) continue;
     const bool is_other = (*found)->original_language() != offer.display_name().original_language();
     std::vector<json> attributes;
-    AddLanguages(**found, base::Cat(TextIn(service, "id"), "\n", text), "required_document", kDocument,
-                 is_other, attributes);
+    AddLanguages(**found, base::Cat(HsdsTextIn(service, "id"), "\n", text), "required_document",
+                 kHsdsDocumentCode, is_other, attributes);
     SetHsdsAttributes(item, attributes);
     left.erase(found);
   }
@@ -147,9 +137,9 @@ void SetDocumentLanguages(const pb::Offer& offer, json& service) {
 void AddSchedule(const pb::Offer& offer, const std::string& id, json& service) {
   const std::string text = OriginalOf(offer.schedule());
   if (text.empty()) return;
-  json item = {{"id", HsdsUuid(id, kSchedule)}, {"description", text}};
+  json item = {{"id", HsdsUuid(id, "schedule")}, {"description", text}};
   std::vector<json> attributes;
-  AddLanguages(offer.schedule(), TextIn(item, "id"), kSchedule, kSchedule, true, attributes);
+  AddLanguages(offer.schedule(), HsdsTextIn(item, "id"), "schedule", kHsdsScheduleCode, true, attributes);
   SetHsdsAttributes(item, attributes);
   service["schedules"].push_back(std::move(item));
 }
@@ -164,7 +154,7 @@ void SetEligibility(const pb::Offer& offer, const std::string& id, json& service
   if (ages.min_years.has_value()) service["minimum_age"] = *ages.min_years;
   if (ages.max_years.has_value()) service["maximum_age"] = *ages.max_years;
   if (rule.has_age()) return;
-  const std::string own = TextIn(service, "eligibility_description");
+  const std::string own = HsdsTextIn(service, "eligibility_description");
   const std::string words = HsdsEligibilityWords(rule);
   service["eligibility_description"] = own.empty() ? words : base::Cat(own, "\n\n", words);
   HsdsAttribute attribute = {
@@ -193,7 +183,7 @@ json PlacesOf(const pb::OfferGroup& group, const std::string& id) {
                {"description", base::Cat("Places of ", name)},
                {"updated", google::protobuf::util::TimeUtil::ToString(capacity.update_time())}};
   if (capacity.waiting() > 0) {
-    SetHsdsAttributes(item, {MakeHsdsAttribute(TextIn(item, "id"), "service_capacity",
+    SetHsdsAttributes(item, {MakeHsdsAttribute(HsdsTextIn(item, "id"), "service_capacity",
                                                {.link_type = std::string(kHsdsWaiting),
                                                 .code = "people",
                                                 .language = {},
@@ -222,7 +212,7 @@ void AddGroups(const pb::Offer& offer, const std::string& id, json& service, std
 void SetLists(const pb::Offer& offer, json& service) {
   BringTo(
       service, "languages", {offer.languages().begin(), offer.languages().end()},
-      [](const json& item) { return HsdsLanguageTag(TextIn(item, "code")); },
+      [](const json& item) { return HsdsLanguageTag(HsdsTextIn(item, "code")); },
       [&offer](const std::string& tag) {
         return json{{"id", HsdsUuid(offer.name(), base::Cat("language ", tag))}, {"code", tag}};
       });
@@ -230,7 +220,7 @@ void SetLists(const pb::Offer& offer, json& service) {
   for (const auto& document : offer.required_documents()) documents.push_back(OriginalOf(document));
   BringTo(
       service, "required_documents", documents,
-      [](const json& item) { return HsdsText(TextIn(item, "document")); },
+      [](const json& item) { return HsdsText(HsdsTextIn(item, "document")); },
       [&offer](const std::string& text) {
         return json{{"id", HsdsUuid(offer.name(), base::Cat("document ", text))}, {"document", text}};
       });

@@ -127,6 +127,12 @@ const json* HsdsMember(const json& object, const char* name) {
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
+std::string HsdsTextIn(const json& value, const char* name) {
+  if (!value.is_object()) return "";
+  const json* const member = HsdsMember(value, name);
+  return member != nullptr && member->is_string() ? member->get<std::string>() : "";
+}
+
 std::string HsdsValueText(const json* value) {
   if (value == nullptr || value->is_structured() || value->is_null()) return "";
   std::string text = value->dump(-1, ' ', false, json::error_handler_t::replace);

@@ -25,6 +25,9 @@ HsdsJson ReadHsdsJson(std::string_view content);
 // The member of an object; nullptr when there is none, or it is null, which says as much.
 const nlohmann::json* HsdsMember(const nlohmann::json& object, const char* name);
 
+// The text that a member is; empty where it is none, or `value` is no object.
+std::string HsdsTextIn(const nlohmann::json& value, const char* name);
+
 // A single value as JSON, cut between characters to kMaxHsdsValueBytes; empty for nothing, an object or an
 // array.
 std::string HsdsValueText(const nlohmann::json* value);

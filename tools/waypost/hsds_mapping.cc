@@ -212,12 +212,6 @@ void LeaveOut(const std::set<std::string>& names, json& value) {
   for (auto& [key, member] : value.items()) LeaveOut(names, member);
 }
 
-std::string TextIn(const json& object, const char* name) {
-  if (!object.is_object()) return "";
-  const json* const value = HsdsMember(object, name);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : "";
-}
-
 // The items of a list that is one.
 std::vector<const json*> ItemsIn(const json& object, const char* name) {
   std::vector<const json*> items;
@@ -240,7 +234,7 @@ class ServiceMapper {
       : service_(service),
         mapping_(mapping),
         said_(HsdsAttributesOf(service.document)),
-        language_(OriginalLanguage(said_, "display_name", mapping.language)) {
+        language_(OriginalLanguage(said_, kHsdsNameCode, mapping.language)) {
     Consider(mapping.services, service.id, /*is_own=*/true);
     Consider(mapping.organizations, service.organization.id, /*is_own=*/false);
   }
@@ -316,8 +310,8 @@ class ServiceMapper {
       if (ReadHsdsAttribute(*attribute).has_value()) continue;
       const json* const term = attribute->is_object() ? HsdsMember(*attribute, "taxonomy_term") : nullptr;
       for (const std::string& key :
-           {TextIn(*attribute, "taxonomy_term_id"), term == nullptr ? "" : TextIn(*term, "id"),
-            term == nullptr ? "" : TextIn(*term, "code")}) {
+           {HsdsTextIn(*attribute, "taxonomy_term_id"), term == nullptr ? "" : HsdsTextIn(*term, "id"),
+            term == nullptr ? "" : HsdsTextIn(*term, "code")}) {
         if (key.empty()) continue;
         terms.push_back(key);
         if (const auto found = mapping_.themes.find(key); found != mapping_.themes.end()) {
@@ -372,12 +366,13 @@ class ServiceMapper {
     if (codes.empty()) {
       std::vector<std::vector<std::string>> areas;
       for (const json* area : ItemsIn(service_.document, "service_areas")) {
-        areas.push_back({TextIn(*area, "id"), TextIn(*area, "uri"), TextIn(*area, "name")});
+        areas.push_back({HsdsTextIn(*area, "id"), HsdsTextIn(*area, "uri"), HsdsTextIn(*area, "name")});
       }
       std::vector<std::vector<std::string>> locations;
       for (const json* at : ItemsIn(service_.document, "service_at_locations")) {
         const json* const location = at->is_object() ? HsdsMember(*at, "location") : nullptr;
-        locations.push_back({TextIn(*at, "location_id"), location == nullptr ? "" : TextIn(*location, "id")});
+        locations.push_back(
+            {HsdsTextIn(*at, "location_id"), location == nullptr ? "" : HsdsTextIn(*location, "id")});
       }
       const size_t reports = mapped_.reports.size();
       if (!AddPlaces("service_areas", areas, /*must=*/true, codes) &&
@@ -441,14 +436,14 @@ class ServiceMapper {
     const std::string id = HsdsCapacityId(service_.id, group.group_id());
     for (const char* const field : {"service_capacities", "capacities"}) {
       for (const json* item : ItemsIn(service_.document, field)) {
-        if (TextIn(*item, "id") != id) continue;
+        if (HsdsTextIn(*item, "id") != id) continue;
         if (group.has_capacity())
           return Report(field, "have a group twice: leave one of them", group.group_id());
         pb::Capacity& capacity = *group.mutable_capacity();
         const json* const free = HsdsMember(*item, "available");
         const json* const places = HsdsMember(*item, "maximum");
         // Numbers that are there were checked.
-        const bool has_time = google::protobuf::util::TimeUtil::FromString(TextIn(*item, "updated"),
+        const bool has_time = google::protobuf::util::TimeUtil::FromString(HsdsTextIn(*item, "updated"),
                                                                            capacity.mutable_update_time());
         if (free == nullptr || places == nullptr || !has_time) {
           return Report(field, "have a group without maximum or the time of updated: give both",
@@ -522,9 +517,9 @@ class ServiceMapper {
 
   void SetDocuments(pb::Offer& offer) {
     for (const json* item : ItemsIn(service_.document, "required_documents")) {
-      const std::string text = TextIn(*item, "document");
+      const std::string text = HsdsTextIn(*item, "document");
       if (text.empty()) continue;
-      SetText("required_documents", text, "document", HsdsAttributesOf(*item),
+      SetText("required_documents", text, kHsdsDocumentCode, HsdsAttributesOf(*item),
               *offer.add_required_documents());
     }
   }
@@ -533,21 +528,22 @@ class ServiceMapper {
   void SetSchedule(pb::Offer& offer) {
     for (const json* item : ItemsIn(service_.document, "schedules")) {
       if (offer.has_schedule() || !IsOwnSchedule(*item)) continue;
-      SetText("schedules", TextIn(*item, "description"), "schedule", HsdsAttributesOf(*item),
+      SetText("schedules", HsdsTextIn(*item, "description"), kHsdsScheduleCode, HsdsAttributesOf(*item),
               *offer.mutable_schedule());
     }
   }
 
   bool IsOwnSchedule(const json& item) const {
-    return TextIn(item, "id") == HsdsUuid(service_.id, "schedule") && !TextIn(item, "description").empty();
+    return HsdsTextIn(item, "id") == HsdsUuid(service_.id, "schedule") &&
+           !HsdsTextIn(item, "description").empty();
   }
 
   void SetWords(pb::Offer& offer) {
-    SetText("name", service_.name, "display_name", said_, *offer.mutable_display_name());
+    SetText("name", service_.name, kHsdsNameCode, said_, *offer.mutable_display_name());
     if (service_.description.empty()) {
-      CheckLanguages("description", service_.description, "description", said_);
+      CheckLanguages("description", service_.description, kHsdsDescriptionCode, said_);
     } else {
-      SetText("description", service_.description, "description", said_, *offer.mutable_description());
+      SetText("description", service_.description, kHsdsDescriptionCode, said_, *offer.mutable_description());
     }
     for (const HsdsLanguage& language : service_.languages) {
       const std::string tag = HsdsLanguageTag(language.code);
@@ -591,11 +587,15 @@ class ServiceMapper {
         offer.mutable_eligibility()->mutable_age()->set_max_years(*ages.max_years);
       return;
     }
-    if (std::count_if(said_.begin(), said_.end(), is_rule) > 1 ||
-        !ReadMessage(rule->value, *offer.mutable_eligibility()) ||
+    if (std::count_if(said_.begin(), said_.end(), is_rule) > 1) {
+      return Report("attributes", "have two rules of eligibility: give the one that counts");
+    }
+    if (!ReadMessage(rule->value, *offer.mutable_eligibility()) ||
         !directory::IsRuleKnown(offer.eligibility())) {
-      return Report("attributes",
-                    "have a rule of eligibility that cannot be read here, or two: give the one that counts");
+      return Report(
+          "attributes",
+          "have a rule of eligibility with a part that this version cannot read: import with a newer "
+          "waypost, or take the attribute out, and only ages are read");
     }
     if (ages == HsdsAges(offer.eligibility())) return;
     Report("minimum_age",
@@ -615,7 +615,7 @@ class ServiceMapper {
     if (!offer.has_eligibility() || offer.eligibility().has_age()) return;
     const std::string words = HsdsEligibilityWords(offer.eligibility());
     const std::string after = base::Cat("\n\n", words);
-    const std::string text = TextIn(content, "eligibility_description");
+    const std::string text = HsdsTextIn(content, "eligibility_description");
     if (text == words) {
       content.erase("eligibility_description");
     } else if (text.ends_with(after)) {
@@ -650,7 +650,7 @@ class ServiceMapper {
     LeaveOutItems(content, "schedules", [this](const json& item) { return IsOwnSchedule(item); });
     for (const char* const field : {"service_capacities", "capacities"}) {
       LeaveOutItems(content, field,
-                    [this](const json& item) { return taken_capacities_.contains(TextIn(item, "id")); });
+                    [this](const json& item) { return taken_capacities_.contains(HsdsTextIn(item, "id")); });
     }
     if (ItemsIn(content, "required_documents").empty()) return;
     for (json& document : content["required_documents"]) SetHsdsAttributes(document, {});

@@ -16,12 +16,6 @@ absl::Time ToTime(const google::protobuf::Timestamp& stamp) {
   return absl::FromUnixSeconds(stamp.seconds()) + absl::Nanoseconds(stamp.nanos());
 }
 
-std::string Joined(const google::protobuf::RepeatedPtrField<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + Printable(name);
-  return text;
-}
-
 // Of each person the documents that are not stated as held, and what the other side asks for or misses.
 void ShowDocuments(const pb::Referral& referral, std::ostream& out) {
   const auto names = [&referral](const google::protobuf::RepeatedField<uint32_t>& numbers) {

@@ -70,12 +70,12 @@ void ShowContact(const pb::Contact& contact, std::ostream& out) {
   for (const pb::ContactPoint& deputy : contact.deputies()) ShowContactPoint("stands in", deputy, out);
 }
 
-// "places: 1 of 8 free, counted by Waypost at 2026-05-04T10:00:00Z; 2 declared by the provider at
+// "places: 1 of 8 free, counted by Waypost at 2026-05-04T10:00:00Z; 2 reported by the provider at
 // 2026-05-01T08:00:00Z"
 void ShowPlaces(const pb::RouteCapacity& places, absl::TimeZone zone, std::ostream& out) {
   const pb::Capacity& declared = places.capacity();
   const std::string by_provider =
-      base::Cat("declared by the provider at ", ShowTime(declared.update_time(), zone));
+      base::Cat("reported by the provider at ", ShowTime(declared.update_time(), zone));
   if (!places.has_counted()) {
     out << "     places: " << declared.free() << " of " << declared.places() << " free, " << by_provider
         << '\n';

@@ -17,6 +17,14 @@ size_t DisplayWidth(std::string_view text);
 // characters that turn the direction of writing become U+FFFD. Line breaks stay with `keep_lines`.
 std::string Printable(std::string_view text, bool keep_lines = false);
 
+// Texts of a list, printable, with commas between them.
+template <typename Texts>
+std::string Joined(const Texts& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + Printable(text);
+  return joined;
+}
+
 // Rows of cells under headings. Cells are made printable. Not thread-safe.
 class Table {
  public:

@@ -14,9 +14,7 @@ namespace {
 
 namespace pb = referral::v1;
 
-std::string Joined(const google::protobuf::RepeatedPtrField<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + Printable(word);
+std::string OrNone(std::string text) {
   return text.empty() ? "none" : text;
 }
 
@@ -39,8 +37,8 @@ absl::Status ShowMyself(Session& session) {
   out << Printable(myself.actor()) << '\n'
       << "  to say:  " << Printable(Spelt(myself.actor())) << '\n'
       << "  body:    " << Printable(myself.body()) << '\n'
-      << "  roles:   " << Joined(myself.roles()) << '\n'
-      << "  units:   " << Joined(myself.units()) << '\n';
+      << "  roles:   " << OrNone(Joined(myself.roles())) << '\n'
+      << "  units:   " << OrNone(Joined(myself.units())) << '\n';
   if (myself.has_expire_time())
     out << "  until:   " << ShowTime(myself.expire_time(), session.zone()) << '\n';
   return absl::OkStatus();

@@ -19,6 +19,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/policy/policy.h"
+#include "common/territory/share_fit.h"
 
 namespace waypost::rpc::chain {
 
@@ -35,18 +36,11 @@ struct AccountSuccession {
   std::map<std::string, std::string, std::less<>> units;
 };
 
-// By it one other body takes everything: one share, of no theme and no territory in particular.
-template <typename Succession>
-bool TakesEverything(const Succession& succession) {
-  return succession.shares_size() == 1 && succession.shares(0).territories_size() == 0 &&
-         succession.shares(0).themes_size() == 0;
-}
-
 // Of a directory's Succession, at that revision; nullopt where no account follows by it: no day is recorded,
 // or it is not one share of everything. What is malformed lets nobody follow.
 template <typename Succession>
 std::optional<AccountSuccession> AccountSuccessionOf(const Succession& succession, int64_t revision) {
-  if (succession.accounts_until().empty() || !TakesEverything(succession)) return std::nullopt;
+  if (succession.accounts_until().empty() || !territory::TakesEverything(succession)) return std::nullopt;
   const auto& share = succession.shares(0);
   AccountSuccession made{.name = succession.name(),
                          .revision = revision,
