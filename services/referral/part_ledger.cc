@@ -1,5 +1,6 @@
 #include "services/referral/part_ledger.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_view.h"
+#include "services/referral/rights_repository.h"
 
 namespace waypost::referral {
 namespace {
@@ -101,6 +103,31 @@ absl::Status DetachFromEnded(const store::Reader& reader, const ReferralRecord& 
   return absl::OkStatus();
 }
 
+std::vector<uint32_t> CasePersonsOf(const ReferralRecord& part) {
+  return {part.case_persons().begin(), part.case_persons().end()};
+}
+
+bool SameCasePersons(const ReferralRecord& before, const ReferralRecord& next) {
+  return before.part_of() == next.part_of() && CasePersonsOf(before) == CasePersonsOf(next);
+}
+
+// By what a right goes from a case to its parts. What has been sent keeps it, whatever it is a part of: who
+// got a part has it.
+absl::Status CarryCasePersons(store::Writer& writer, const ReferralRecord& before,
+                              const ReferralRecord& next) {
+  if (IsProtected(next)) {
+    return IsProtected(before) ? absl::OkStatus() : rows::ForgetSamePersons(writer, next.name());
+  }
+  if (SameCasePersons(before, next)) return absl::OkStatus();
+  if (before.state() == kDraft && !before.part_of().empty()) {
+    rows::DeleteSamePersons(writer, before.part_of(), before.name(), CasePersonsOf(before));
+  }
+  if (!next.part_of().empty()) {
+    rows::PutSamePersons(writer, next.part_of(), next.name(), CasePersonsOf(next));
+  }
+  return absl::OkStatus();
+}
+
 // The change of a referral, as that of a part.
 absl::Status CarryAsPart(store::Writer& writer, const ReferralRecord& before, Decision& decision) {
   const ReferralRecord& next = decision.next;
@@ -155,7 +182,12 @@ absl::Status CheckLink(const store::Reader& reader, const policy::Caller& caller
                        const ReferralRecord& before, const Decision& decision) {
   const ReferralRecord& next = decision.next;
   const bool sends = decision.event == Event::kSubmit;
-  if (next.part_of().empty() || (!sends && next.part_of() == before.part_of())) return absl::OkStatus();
+  if (next.part_of().empty()) {
+    if (next.case_persons().empty()) return absl::OkStatus();
+    return error::InvalidField("referral.case_persons", "belongs with part_of");
+  }
+  const bool same = SameCasePersons(before, next);
+  if (!sends && same) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord parent, rows::Get(reader, next.part_of()));
   if (!policy::Authorize(kGetReferral, caller, RelationsOf(parent, caller), parent.name()).ok()) {
     return error::NotFound(parent.name());
@@ -163,7 +195,10 @@ absl::Status CheckLink(const store::Reader& reader, const policy::Caller& caller
   ParentFacts facts{.parent = parent, .is_new_link = next.part_of() != before.part_of()};
   WAYPOST_ASSIGN_OR_RETURN(facts.linked, LinkedBy(reader, parent.name(), caller.body));
   WAYPOST_ASSIGN_OR_RETURN(facts.parts_of_part, rows::CountParts(reader, next.name()));
-  return CheckPart(facts, next, caller.body);
+  WAYPOST_RETURN_IF_ERROR(CheckPart(facts, next, caller.body));
+  if (same || next.case_persons().empty()) return absl::OkStatus();
+  // A right must reach all that hangs together.
+  return rows::Chain(reader, parent.name(), rows::kAnybody, kMaxReachOfPaths).status();
 }
 
 absl::Status CarryOutParts(rpc::Mutation& mutation, const Clockwork& by, const ReferralRecord& before,
@@ -193,6 +228,7 @@ absl::Status CountOpenParts(const store::Reader& reader, const ReferralRecord& b
 }
 
 absl::Status CarryParts(store::Writer& writer, const ReferralRecord& before, Decision& decision) {
+  WAYPOST_RETURN_IF_ERROR(CarryCasePersons(writer, before, decision.next));
   WAYPOST_RETURN_IF_ERROR(CarryAsPart(writer, before, decision));
   WAYPOST_RETURN_IF_ERROR(CarryAsHandedOver(writer, before, decision));
   if (!IsEnd(decision.next.state()) || IsEnd(before.state())) return absl::OkStatus();

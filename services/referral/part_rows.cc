@@ -1,6 +1,7 @@
 #include "services/referral/part_rows.h"
 
 #include <optional>
+#include <utility>
 
 #include "common/base/status_macros.h"
 #include "common/status/errors.h"
@@ -24,6 +25,33 @@ std::string PartKey(std::string_view parent, std::string_view part) {
 
 std::string CountKey(std::string_view parent) {
   return KeyBuilder().Text("part.count").Text(IdOfName(parent)).Take();
+}
+
+std::string PersonsPrefix(std::string_view name) {
+  return KeyBuilder().Text("part.person").Text(IdOfName(name)).Take();
+}
+
+std::string PersonKey(std::string_view name, uint32_t person, std::string_view other) {
+  return KeyBuilder(PersonsPrefix(name)).Uint(person).Text(IdOfName(other)).Take();
+}
+
+struct SamePerson {
+  uint32_t person = 0;
+  std::string other;
+};
+
+absl::StatusOr<std::vector<SamePerson>> SamePersonsOf(const store::Reader& reader, std::string_view name) {
+  const std::string prefix = PersonsPrefix(name);
+  std::vector<SamePerson> found;
+  const auto at = reader.Scan(RowsAfter(prefix, {}));
+  for (; at->Valid(); at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t person, parser.Uint());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    found.push_back({.person = static_cast<uint32_t>(person), .other = NameOfId(id)});
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return found;
 }
 
 // A count below zero is never written.
@@ -71,6 +99,38 @@ absl::StatusOr<std::vector<std::string>> ListParts(const store::Reader& reader, 
     names.push_back(NameOfId(id));
   }
   WAYPOST_RETURN_IF_ERROR(at->status());
+  return names;
+}
+
+void PutSamePersons(store::Writer& writer, std::string_view one, std::string_view other,
+                    const std::vector<uint32_t>& persons) {
+  for (const uint32_t person : persons) {
+    writer.Put(PersonKey(one, person, other), "");
+    writer.Put(PersonKey(other, person, one), "");
+  }
+}
+
+void DeleteSamePersons(store::Writer& writer, std::string_view one, std::string_view other,
+                       const std::vector<uint32_t>& persons) {
+  for (const uint32_t person : persons) {
+    writer.Delete(PersonKey(one, person, other));
+    writer.Delete(PersonKey(other, person, one));
+  }
+}
+
+absl::Status ForgetSamePersons(store::Writer& writer, std::string_view name) {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<SamePerson> found, SamePersonsOf(writer, name));
+  for (const SamePerson& same : found) DeleteSamePersons(writer, name, same.other, {same.person});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> WithSamePerson(const store::Reader& reader, std::string_view name,
+                                                        uint32_t person) {
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<SamePerson> found, SamePersonsOf(reader, name));
+  std::vector<std::string> names;
+  for (SamePerson& same : found) {
+    if (person == kAnybody || same.person == person) names.push_back(std::move(same.other));
+  }
   return names;
 }
 

@@ -13,6 +13,7 @@
 #include "common/api/names.h"
 #include "common/api/resource.h"
 #include "common/store/store.h"
+#include "services/referral/part_rows.h"
 #include "services/referral/path_policy.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/referral_limits.h"
@@ -163,7 +164,7 @@ class PathTest : public ::testing::Test, protected ReferralRig {
   }
   std::set<std::string> ChainOf(std::string_view name) {
     std::set<std::string> names;
-    for (const auto& record : Must(rows::Chain(**rig.store().Snapshot(), name, kMaxReach))) {
+    for (const auto& record : Must(rows::Chain(**rig.store().Snapshot(), name, rows::kAnybody, kMaxReach))) {
       names.insert(record.name());
     }
     return names;

@@ -1,12 +1,16 @@
 #include "services/referral/referral_parts.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <set>
 
 #include "common/base/strings.h"
 #include "common/status/errors.h"
+#include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
+#include "services/referral/referral_rights.h"
 
 namespace waypost::referral {
 namespace {
@@ -23,6 +27,25 @@ const PartAtHand* Find(const std::vector<PartAtHand>& parts, std::string_view na
 bool IsDecided(const std::vector<v1::PartDecision>& decisions, const PartAtHand& part) {
   return std::any_of(decisions.begin(), decisions.end(),
                      [&part](const v1::PartDecision& decision) { return decision.referral() == part.name; });
+}
+
+// Do the people who are said to be people of the case fit, and may more be disclosed of them?
+absl::Status CheckCasePersons(const ReferralRecord& parent, const ReferralRecord& part) {
+  error::FieldViolations wrong;
+  std::set<uint32_t> seen;
+  for (int i = 0; i < part.case_persons_size(); ++i) {
+    const uint32_t person = part.case_persons(i);
+    const std::string field = Cat("referral.case_persons[", i, "]");
+    if (!seen.insert(person).second) wrong.Add(field, "is named twice");
+    if (FindPerson(part, person) == nullptr) wrong.Add(field, "is no person of this referral");
+    if (FindPerson(parent, person) == nullptr) {
+      wrong.Add(field, "is no person of the case: who is in both has the same number in both");
+    }
+  }
+  if (!wrong.empty()) return wrong.ToStatus();
+  const bool stopped =
+      std::any_of(seen.begin(), seen.end(), [&](uint32_t person) { return IsStopped(parent, person); });
+  return stopped ? DisclosureStopped(parent.name()) : absl::OkStatus();
 }
 
 }  // namespace
@@ -43,7 +66,7 @@ absl::Status CheckPart(const ParentFacts& facts, const ReferralRecord& part, std
   if (facts.is_new_link && facts.linked >= kMaxParts) {
     return error::LimitExceeded("parts that one body makes of a referral", kMaxParts, facts.linked + 1);
   }
-  return absl::OkStatus();
+  return CheckCasePersons(parent, part);
 }
 
 absl::Status CheckPartDecisions(std::string_view name, const std::vector<v1::PartDecision>& decisions,

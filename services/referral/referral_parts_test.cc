@@ -106,6 +106,23 @@ TEST(Parts, AreFiftyAtMostAndNoneIsAPartOfItself) {
   EXPECT_EQ(Reason(CheckPart({.parent = parent}, parent, kReferringBody)), "INVALID_FIELD");
 }
 
+TEST(Parts, SayOnlyOfPeopleOfBothThatTheyAreTheSame) {
+  const ReferralRecord parent = RecordIn(kRequested);
+  ReferralRecord part = NewPart();
+  const auto check = [&] { return Reason(CheckPart({.parent = parent}, part, kReferringBody)); };
+  part.add_case_persons(1);
+  EXPECT_EQ(check(), "OK");
+  part.add_case_persons(1);
+  EXPECT_EQ(check(), "INVALID_FIELD") << "twice";
+  part.set_case_persons(1, 2);
+  EXPECT_EQ(check(), "INVALID_FIELD") << "in neither";
+  *part.add_persons() = part.persons(0);
+  part.mutable_persons(1)->set_number(2);
+  EXPECT_EQ(check(), "INVALID_FIELD") << "not in the case";
+  part.clear_case_persons();
+  EXPECT_EQ(check(), "OK") << "nobody has to say it";
+}
+
 TEST(Parts, AreNamedWithADraftAndByMask) {
   command::Create create = CreateCommand();
   create.referral.set_part_of(std::string(kParentName));
@@ -119,6 +136,16 @@ TEST(Parts, AreNamedWithADraftAndByMask) {
   EXPECT_EQ(After(Actor::kReferring, draft, command::Update{input, {}, {"part_of"}}).part_of(),
             input.part_of());
   EXPECT_EQ(After(Actor::kReferring, draft, command::Update{{}, {}, {"part_of"}}).part_of(), "");
+  v1::Referral same;
+  same.set_part_of(std::string(kParentName));
+  same.add_case_persons(1);
+  const ReferralRecord said = After(Actor::kReferring, draft, command::Update{same, {}, {"case_persons"}});
+  EXPECT_THAT(said.case_persons(), ElementsAre(1));
+  EXPECT_THAT(After(Actor::kReferring, said, command::Update{same, {}, {"part_of"}}).case_persons(),
+              ElementsAre(1));
+  EXPECT_THAT(After(Actor::kReferring, said, command::Update{input, {}, {"part_of"}}).case_persons(),
+              IsEmpty())
+      << "of another case it has to be said anew";
   EXPECT_EQ(After(Actor::kReferring, draft, CommandFor(Event::kSubmit)).part_of(), kParentName);
 }
 
@@ -185,19 +212,25 @@ TEST(Parts, GoOnInWhatTheyAreForwardedTo) {
         std::pair(Event::kAssume, Actor::kCoordinating)}) {
     ReferralRecord record = RecordReadyFor(kAcknowledged, event, actor);
     record.set_part_of(std::string(kParentName));
+    record.add_case_persons(1);
     const auto decision = DecideBy(actor, record, CommandFor(event, actor));
     ASSERT_TRUE(decision.ok()) << EventName(event) << decision.status();
     EXPECT_EQ(decision->linked->part_of(), kParentName);
     EXPECT_EQ(decision->linked->referring().body(), kReferringBody) << "who knows of it";
     EXPECT_EQ(decision->next.part_of(), "") << "one of the two is the part";
+    EXPECT_THAT(decision->linked->case_persons(), ElementsAre(1));
+    EXPECT_THAT(decision->next.case_persons(), IsEmpty());
   }
 }
 
 TEST(Parts, AreNotToldToWhomACaseIsHandedOver) {
   ReferralRecord record = RecordIn(kInProgress);
   record.set_part_of(std::string(kParentName));
+  record.add_case_persons(1);
   const auto asked = DecideBy(Actor::kReceiving, record, command::HandOver{ToThird()});
   ASSERT_TRUE(asked.ok());
+  EXPECT_THAT(asked->linked->case_persons(), IsEmpty());
+  EXPECT_THAT(asked->next.case_persons(), ElementsAre(1));
   EXPECT_EQ(asked->linked->part_of(), "") << "its referring body is the one that must not know";
   EXPECT_EQ(asked->next.part_of(), kParentName);
   const ReferralRecord taken =
@@ -269,16 +302,20 @@ TEST(Parts, AreShownToTheirReferringBodyAndCountedForWhoHoldsTheCase) {
   for (const State state : kStates) {
     ReferralRecord record = RecordIn(state);
     record.set_part_of(std::string(kParentName));
+    record.add_case_persons(1);
     record.set_open_part_count(3);
     const bool held_there = record.case_holding_body() == kReceivingBody;
     const v1::Referral referring = ToReferral(record, As(Referrer(), {Relation::kReferring}), Now());
     EXPECT_EQ(referring.part_of(), kParentName) << StateName(state);
+    EXPECT_THAT(referring.case_persons(), ElementsAre(1));
     EXPECT_EQ(referring.open_part_count(), held_there ? 0 : 3);
     const v1::Referral receiving = ToReferral(record, As(Receiver(), {Relation::kReceiving}), Now());
     EXPECT_EQ(receiving.part_of(), "");
+    EXPECT_THAT(receiving.case_persons(), IsEmpty());
     EXPECT_EQ(receiving.open_part_count(), held_there ? 3 : 0);
     const v1::Referral coordinating = ToReferral(record, As(Coordinator(), {Relation::kCoordinating}), Now());
     EXPECT_EQ(coordinating.part_of(), "");
+    EXPECT_THAT(coordinating.case_persons(), IsEmpty());
     EXPECT_EQ(coordinating.open_part_count(), 0);
   }
 }

@@ -104,6 +104,7 @@ absl::Status CheckUnknownToOthers(const ReferralRecord& record, v1::Party party)
 void ForgetLinksOfOther(v1::Party party, ReferralRecord& next) {
   if (!Sent(next, party)) {
     next.clear_part_of();
+    next.clear_case_persons();
     next.clear_path();
   }
   if (!MadeItsParts(next, party)) next.clear_open_part_count();

@@ -239,6 +239,7 @@ absl::Status MakeDraft(const command::Create& create, Step& step) {
   next.set_offer(input.offer());
   next.set_territory(input.territory());
   next.set_part_of(input.part_of());
+  *next.mutable_case_persons() = input.case_persons();
   if (input.has_telephone_handover()) *next.mutable_telephone_handover() = input.telephone_handover();
   *next.mutable_create_time() = api::ToTimestamp(step.now);
   next.set_receiver_access(storage::v1::RECEIVER_ACCESS_NONE);
@@ -295,7 +296,11 @@ absl::Status Apply(const command::Update& update, Step& step) {
   }
   if (Contains(update.paths, "offer")) next.set_offer(input.offer());
   if (Contains(update.paths, "territory")) next.set_territory(input.territory());
-  if (Contains(update.paths, "part_of")) next.set_part_of(input.part_of());
+  if (Contains(update.paths, "part_of")) {
+    if (input.part_of() != next.part_of()) next.clear_case_persons();
+    next.set_part_of(input.part_of());
+  }
+  if (Contains(update.paths, "case_persons")) *next.mutable_case_persons() = input.case_persons();
   if (Contains(update.paths, "telephone_handover")) {
     *next.mutable_telephone_handover() = input.telephone_handover();
     if (!input.has_telephone_handover()) next.clear_telephone_handover();
@@ -638,7 +643,9 @@ void SendLinked(const HopBy& by, ReferralRecord linked, Step& step) {
   // The same body refers it on. Whoever hands a case over is not told that it is a part.
   if (!hand_over) {
     linked.set_part_of(step.current.part_of());
+    *linked.mutable_case_persons() = step.current.case_persons();
     step.next().clear_part_of();
+    step.next().clear_case_persons();
   }
   *linked.mutable_create_time() = api::ToTimestamp(step.now);
   const std::string name = linked.name();
@@ -890,6 +897,7 @@ absl::Status Apply(const command::Cancel& cancel, Step& step) {
 
 absl::Status Apply(const command::Detach&, Step& step) {
   step.next().clear_part_of();
+  step.next().clear_case_persons();
   return absl::OkStatus();
 }
 

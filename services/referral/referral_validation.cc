@@ -341,6 +341,7 @@ void Checker::Referral(const v1::Referral& referral) {
   if (referral.has_telephone_handover())
     Telephone("referral.telephone_handover", referral.telephone_handover());
   if (!referral.part_of().empty()) Name("referral.part_of", referral.part_of());
+  Count("referral.case_persons", referral.case_persons_size(), kMaxPersons);
   Persons("referral", referral);
   if (referral.has_protection()) Protection("referral.protection", referral.protection());
 }
@@ -509,8 +510,8 @@ void CheckNewRecipient(const Request& request, Checker& check) {
 }
 
 constexpr std::string_view kUpdatable[] = {
-    "theme",   "priority",           "referring.unit", "receiving",     "offer",  "territory",
-    "persons", "telephone_handover", "sections",       "own_reference", "part_of"};
+    "theme",   "priority",           "referring.unit", "receiving",     "offer",   "territory",
+    "persons", "telephone_handover", "sections",       "own_reference", "part_of", "case_persons"};
 
 }  // namespace
 

@@ -190,7 +190,10 @@ void CopyCourse(const ReferralRecord& record, const policy::Authorized& as, v1::
   if (IsProtected(record)) knows_next = hand_over != as.Is(Relation::kReferring);
   if (KnowsWhence(record, as)) view.set_forwarded_from(record.forwarded_from());
   if (knows_next) view.set_forwarded_to(record.forwarded_to());
-  if (as.Is(Relation::kReferring)) view.set_part_of(record.part_of());
+  if (as.Is(Relation::kReferring)) {
+    view.set_part_of(record.part_of());
+    *view.mutable_case_persons() = record.case_persons();
+  }
   if (record.case_holding_body() == as.caller().body) view.set_open_part_count(record.open_part_count());
   view.set_place_taken(record.place_taken());
   if (record.has_waiting()) *view.mutable_waiting() = record.waiting();

@@ -8,7 +8,9 @@
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/hash.h"
+#include "common/rpc/system_change.h"
 #include "common/status/errors.h"
+#include "services/referral/part_rows.h"
 #include "services/referral/path_ledger.h"
 #include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
@@ -95,6 +97,41 @@ std::vector<FollowUp> EndedBy(const std::vector<ReferralRecord>& chain, uint32_t
     follow_ups.push_back({record.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}});
   }
   return follow_ups;
+}
+
+// Does a right of that person go from one of these to a part of it, or to the case that it is a part of?
+absl::StatusOr<bool> GoesAlongParts(const store::Reader& reader, const std::vector<ReferralRecord>& chain,
+                                    uint32_t person) {
+  for (const ReferralRecord& referral : chain) {
+    WAYPOST_ASSIGN_OR_RETURN(const auto others, rows::WithSamePerson(reader, referral.name(), person));
+    if (!others.empty()) return true;
+  }
+  return false;
+}
+
+bool IsSide(const ReferralRecord& referral, std::string_view body) {
+  return referral.referring().body() == body || referral.receiving().body() == body;
+}
+
+// What comes to `body` in referrals of which it is no side is told as done by the system: who recorded the
+// right would say what is a part of what.
+void HideWhoAsked(const std::vector<ReferralRecord>& chain, std::string_view body,
+                  std::vector<FollowUp>& follow_ups) {
+  for (FollowUp& follow_up : follow_ups) {
+    const auto at = std::find_if(chain.begin(), chain.end(), [&follow_up](const ReferralRecord& referral) {
+      return referral.name() == follow_up.referral;
+    });
+    if (at != chain.end() && !IsSide(*at, body)) follow_up.by_system = true;
+  }
+}
+
+// Is there anybody in this part of whom nobody has said who they are in the case?
+bool HasUnsaid(const ReferralRecord& record) {
+  return record.persons_size() + record.withdrawn_persons_size() > record.case_persons_size();
+}
+
+bool Reads(const policy::Caller& caller, const ReferralRecord& record) {
+  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
 }
 
 // The holder entry of a body in a referral; null when there is none.
@@ -199,6 +236,31 @@ absl::StatusOr<Unread> UnreadBy(const store::Reader& reader, const RightsRequest
   return unread;
 }
 
+absl::Status FillNotReached(const store::Reader& reader, const RightsRequestRecord& record,
+                            const policy::Caller& caller, v1::RightsRequest& view) {
+  std::set<std::string> reached = {record.referral()};
+  for (const RightsHolderRecord& held : record.holders()) reached.insert(held.holder().referral());
+  std::set<std::string> missed;
+  for (const std::string& name : reached) {
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, name));
+    WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> parts, rows::ListParts(reader, name));
+    for (const std::string& each : parts) {
+      WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord part, rows::Get(reader, each));
+      const bool known = part.referring().body() == caller.body && Reads(caller, part);
+      if (known && HasUnsaid(part) && !reached.contains(each)) missed.insert(each);
+    }
+    // Its referring body alone is told what it is a part of.
+    const bool told = !referral.part_of().empty() && referral.referring().body() == caller.body;
+    if (!told || !HasUnsaid(referral) || reached.contains(referral.part_of())) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord parent, rows::Get(reader, referral.part_of()));
+    if (Reads(caller, referral) && Reads(caller, parent)) missed.insert(parent.name());
+  }
+  for (const std::string& name : missed) {
+    if (view.not_reached_size() < kMaxReach) view.add_not_reached(name);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRightsRequestRequest& request,
                                   const std::string& name, const Asked& asked, const Prepared& prepared,
                                   v1::RightsRequest& response) {
@@ -213,28 +275,44 @@ absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRight
     return error::InvalidField("ask_time", "must not be in the future");
   }
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<ReferralRecord> chain,
-                           rows::Chain(writer, request.name(), kMaxReach));
+                           rows::Chain(writer, request.name(), request.person(), kMaxReach));
   RightsRequestRecord record = NewRequest(request, name, chain, mutation.caller().body, mutation.call().now);
+  WAYPOST_ASSIGN_OR_RETURN(const bool along_parts, GoesAlongParts(writer, chain, request.person()));
+  record.set_goes_along_parts(along_parts);
   if (prepared.note.has_value()) record.set_text_commitment(prepared.note->commitment());
 
   v1::Referral changed;
   WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, asked, prepared, changed));
   // All referrals are on this node today. One that lived on another would get the request as a signed event
   // instead, and answer it there; this transaction would do the same for the part that is here.
+  WAYPOST_RETURN_IF_ERROR(Reach(mutation, as, request, asked, along_parts, chain));
+  rows::PutRightsRequest(writer, nullptr, record);
+  WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(writer, record, mutation.caller()));
+  response = ToRightsRequest(record, mutation.caller().body, unread);
+  return FillNotReached(writer, record, mutation.caller(), response);
+}
+
+absl::Status RightsChange::Reach(rpc::Mutation& mutation, const Authorized& as,
+                                 const v1::RecordRightsRequestRequest& request, const Asked& asked,
+                                 bool along_parts, const std::vector<ReferralRecord>& chain) {
+  const std::string& body = mutation.caller().body;
   std::vector<FollowUp> reached;
   for (const ReferralRecord& other : chain) {
     const bool concerned = other.name() != request.name() && Concerns(other, request.person());
     if (concerned) reached.push_back({other.name(), asked.command});
   }
+  if (along_parts) HideWhoAsked(chain, body, reached);
   WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), reached));
-  if (request.kind() == v1::RIGHT_KIND_WITHDRAWAL) {
-    WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), EndedBy(chain, request.person())));
-    WAYPOST_RETURN_IF_ERROR(EndPathsOf(mutation, as, chain, request.person()));
-  }
-  rows::PutRightsRequest(writer, nullptr, record);
-  WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(writer, record, mutation.caller()));
-  response = ToRightsRequest(record, mutation.caller().body, unread);
-  return absl::OkStatus();
+  if (request.kind() != v1::RIGHT_KIND_WITHDRAWAL) return absl::OkStatus();
+  std::vector<FollowUp> ended = EndedBy(chain, request.person());
+  if (along_parts) HideWhoAsked(chain, body, ended);
+  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ended));
+  if (!along_parts) return EndPathsOf(mutation, as, chain, request.person());
+  const auto system = rpc::SystemCaller();
+  WAYPOST_ASSIGN_OR_RETURN(
+      const Authorized by_system,
+      policy::Authorize(kSealedConsequences, *system, {policy::Relation::kAnyone}, request.name()));
+  return EndPathsOf(mutation, by_system, chain, request.person());
 }
 
 absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRightsRequestRequest& request,

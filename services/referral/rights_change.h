@@ -3,6 +3,7 @@
 #define WAYPOST_SERVICES_REFERRAL_RIGHTS_CHANGE_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/rpc/mutation.h"
@@ -29,6 +30,10 @@ absl::StatusOr<policy::Relations> RelationsOf(const store::Reader& reader,
 absl::StatusOr<Unread> UnreadBy(const store::Reader& reader, const storage::v1::RightsRequestRecord& record,
                                 const policy::Caller& caller);
 
+// What it did not reach of parts and cases, as far as the caller may know of it: RightsRequest.not_reached.
+absl::Status FillNotReached(const store::Reader& reader, const storage::v1::RightsRequestRecord& record,
+                            const policy::Caller& caller, v1::RightsRequest& view);
+
 // Both run within the transaction. Thread-safe.
 class RightsChange {
  public:
@@ -42,6 +47,11 @@ class RightsChange {
                       const Asked& asked, const Prepared& prepared, v1::RightsRequest& response);
 
  private:
+  // In every other referral of the chain; what a withdrawal ends, ends.
+  absl::Status Reach(rpc::Mutation& mutation, const policy::Authorized& as,
+                     const v1::RecordRightsRequestRequest& request, const Asked& asked, bool along_parts,
+                     const std::vector<storage::v1::ReferralRecord>& chain);
+
   ReferralChange& change_;
   const ReceiptSigner& signer_;
 };

@@ -171,7 +171,7 @@ ReferralService::Reactor* ReferralService::GetRightsRequest(Context* context,
                       WAYPOST_RETURN_IF_ERROR(call.Authorize(relations, request->name()).status());
                       WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(reader, record, *call.caller));
                       *response = ToRightsRequest(record, call.caller->body, unread);
-                      return absl::OkStatus();
+                      return FillNotReached(reader, record, *call.caller, *response);
                     });
 }
 

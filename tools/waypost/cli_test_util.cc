@@ -290,6 +290,7 @@ grpc::Status FakeReferrals::RecordRightsRequest(grpc::ServerContext*,
   response->set_name("rightsRequests/01je");
   response->set_kind(request->kind());
   response->add_holders()->set_body("bodies/es-madrid");
+  if (request->kind() == referral::v1::RIGHT_KIND_WITHDRAWAL) response->add_not_reached("referrals/01jf");
   return grpc::Status::OK;
 }
 

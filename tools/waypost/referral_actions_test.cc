@@ -298,6 +298,22 @@ TEST(ReferralActionsTest, SaysWhatBecomesOfEachPart) {
   EXPECT_THAT(result.out, HasSubstr("open parts: 1"));
 }
 
+TEST(ReferralActionsTest, SaysWhoOfAPartIsWhoOfTheCase) {
+  FakeServer server;
+  Runner runner;
+  const RunResult sent =
+      runner.Run({"referral", "submit", "--part-of", "01jd", "--case-person", "3", "--theme", "housing",
+                  "--age-band", "25-to-39", "--given-name", "Olha", "--server", server.address()});
+  ASSERT_EQ(sent.code, ExitCode::kOk) << sent.err;
+  const pb::SubmitReferralRequest request = server.referrals.received().submitted[0];
+  ASSERT_EQ(request.referral().case_persons_size(), 1);
+  EXPECT_EQ(request.referral().case_persons(0), 3u);
+  ASSERT_EQ(request.referral().persons_size(), 1);
+  EXPECT_EQ(request.referral().persons(0).number(), 3u) << "the same in both";
+  ASSERT_EQ(request.sections_size(), 1);
+  EXPECT_EQ(request.sections(0).person(), 3u);
+}
+
 TEST(ReferralActionsTest, MakesPartsAndListsThem) {
   FakeServer server;
   Runner runner;

@@ -99,6 +99,11 @@ absl::Status ShowChange(Session& session, const google::protobuf::Message& messa
         << Printable(referral.programme_end().end_date()) << '\n';
   }
   if (!referral.part_of().empty()) out << "  part of: " << Printable(referral.part_of()) << '\n';
+  if (!referral.case_persons().empty()) {
+    out << "  people of the case:";
+    for (const uint32_t person : referral.case_persons()) out << ' ' << person;
+    out << '\n';
+  }
   if (referral.open_part_count() > 0) out << "  open parts: " << referral.open_part_count() << '\n';
   if (referral.has_protection()) out << "  protected: for its named readers alone\n";
   if (!referral.forwarded_to().empty()) out << "  goes on as: " << Printable(referral.forwarded_to()) << '\n';

@@ -33,6 +33,18 @@ FlagOptions FlagsOf(ColumnOf of) {
   return options;
 }
 
+// Of the referral itself. Who of its people are people of the case has no column: a row of a file is a person
+// that nobody has a number for yet.
+FlagOptions ReferralFlagOptions() {
+  FlagOptions options = FlagsOf(ColumnOf::kReferral);
+  options.only.insert("case_persons");
+  options.rename.insert({"case_persons", "case-person"});
+  options.help.insert({"case_persons",
+                       "with --part-of: the number of a person of the case who is in this part too, with the "
+                       "same number; their rights go from one to the other"});
+  return options;
+}
+
 // A new referral that is for named readers alone.
 FlagOptions ProtectionFlags() {
   FlagOptions options;
@@ -58,7 +70,7 @@ class ReferralFlags {
   ReferralFlags(CLI::App& leaf, bool with_person)
       : file_(std::make_shared<std::string>()),
         own_reference_(std::make_shared<std::string>()),
-        referral_(leaf, *pb::Referral::descriptor(), FlagsOf(ColumnOf::kReferral)) {
+        referral_(leaf, *pb::Referral::descriptor(), ReferralFlagOptions()) {
     leaf.add_option(
             "--file", *file_,
             "the request as JSON, as in {\"referral\":{…},\"sections\":[…]}; - for standard input; flags go "
@@ -107,11 +119,13 @@ class ReferralFlags {
     }
     pb::Person& person = *referral.add_persons();
     WAYPOST_RETURN_IF_ERROR(person_->Fill(person, session.values()));
-    person.set_number(1);
+    // Who is in a case has the same number there.
+    const uint32_t number = referral.case_persons_size() == 1 ? referral.case_persons(0) : 1;
+    person.set_number(number);
     if (sections_->Given().empty()) return absl::OkStatus();
     pb::PersonSections& opened = *sections.Add();
     WAYPOST_RETURN_IF_ERROR(sections_->Fill(opened, session.values()));
-    opened.set_person(1);
+    opened.set_person(number);
     return absl::OkStatus();
   }
 

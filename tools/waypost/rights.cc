@@ -26,7 +26,7 @@ std::string AnswerWords(pb::RightAnswer answer) {
   return answer == pb::RIGHT_ANSWER_UNSPECIFIED ? "pending" : EnumWords(answer);
 }
 
-// The request, then a line for each holder.
+// The request, a line for each holder, and what it did not reach.
 absl::Status ShowRequest(Session& session, const Message& message) {
   if (session.json()) return session.ShowJson(message);
   pb::RightsRequest request = static_cast<const pb::RightsRequest&>(message);
@@ -36,8 +36,14 @@ absl::Status ShowRequest(Session& session, const Message& message) {
                  holder.law(), holder.retained_until(), EnumWords(holder.refusal_ground()),
                  ShowTime(holder.answer_time(), session.zone())});
   }
+  const auto missed = request.not_reached();
   request.clear_holders();
-  session.env().out << Details(request, session.zone()) << '\n' << holders.ToText(session.colour());
+  request.clear_not_reached();
+  std::ostream& out = session.env().out;
+  out << Details(request, session.zone()) << '\n' << holders.ToText(session.colour());
+  if (missed.empty()) return absl::OkStatus();
+  out << "\nNot reached, since nobody in them is said to be this person. If she is, record it there too:\n";
+  for (const std::string& name : missed) out << "  " << Printable(name) << '\n';
   return absl::OkStatus();
 }
 

@@ -39,6 +39,18 @@ TEST(RightsTest, RecordsAUseOfARight) {
   EXPECT_THAT(result.out, HasSubstr("rightsRequests/01je"));
   EXPECT_THAT(result.out, HasSubstr("bodies/es-madrid"));
   EXPECT_THAT(result.out, HasSubstr("pending"));
+  EXPECT_THAT(result.out, HasSubstr("Not reached"));
+  EXPECT_THAT(result.out, HasSubstr("referrals/01jf"));
+}
+
+TEST(RightsTest, SaysNothingOfWhatWasNotReachedWhereThereIsNone) {
+  FakeServer server;
+  Runner runner;
+  const RunResult result =
+      runner.Run({"rights", "record", "01jd", "--kind", "objection", "--person", "2", "--ask-time",
+                  "2026-03-01 09:00", "--asked-how", "by-telephone", "--server", server.address()});
+  ASSERT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_THAT(result.out, Not(HasSubstr("Not reached")));
 }
 
 TEST(RightsTest, RefusesARecordThatSaysTooLittle) {
