@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "common/crypto/hash.h"
@@ -23,10 +24,12 @@ namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace): the rig and the referrals of this room
 using google::protobuf::FieldDescriptor;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -328,6 +331,119 @@ TEST_F(RightsReceiptsTest, OfWhatIsProtectedItsReadersAloneSeeReceipts) {
     EXPECT_THAT(event.SerializeAsString(), Not(HasSubstr(std::string(rows::IdOfName(name))))) << event.type();
   }
 }
+
+// --- Along a chain of three bodies
+
+// What each side answers here. Of a withdrawal the one keeps its file by law, and the other erases.
+v1::RightAnswer AnswerTo(v1::RightKind kind, v1::Party party) {
+  switch (kind) {
+    case v1::RIGHT_KIND_WITHDRAWAL:
+      return party == v1::PARTY_REFERRING ? v1::RIGHT_ANSWER_RETAINED : v1::RIGHT_ANSWER_STOPPED_ERASED;
+    case v1::RIGHT_KIND_RECTIFICATION:
+      return v1::RIGHT_ANSWER_RECTIFIED;
+    case v1::RIGHT_KIND_ACCESS:
+      return v1::RIGHT_ANSWER_PROVIDED;
+    default:
+      return v1::RIGHT_ANSWER_RESTRICTED;
+  }
+}
+
+std::string Held(const std::string& name, std::string_view body) {
+  return base::Cat(name, " ", body);
+}
+
+std::vector<std::string> HoldersOf(const v1::RightsRequest& right) {
+  std::vector<std::string> holders;
+  for (const v1::RightsHolder& each : right.holders()) holders.push_back(Held(each.referral(), each.body()));
+  return holders;
+}
+
+// Which right; whether the last body recorded it, or the first; whether the case was handed over, or
+// forwarded.
+class RightsAlongAChainTest : public RightsReceiptsTest,
+                              public ::testing::WithParamInterface<std::tuple<v1::RightKind, bool, bool>> {
+ protected:
+  // What it goes on as: at the third body, which has taken it.
+  std::string SentOn(const std::string& first, bool handed_over) {
+    if (handed_over) {
+      Must(Do(receiver, &Stub::HandOverReferral, ToBody<v1::HandOverReferralRequest>(first, kThirdBody)));
+    } else {
+      auto forward = ToBody<v1::ForwardByDutyRequest>(first, kThirdBody);
+      forward.set_law("es/ley-40-2015/art-14");
+      Must(Do(receiver, &Stub::ForwardByDuty, forward));
+    }
+    const std::string second = Record(first).forwarded_to();
+    return Must(Do(third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(second))).name();
+  }
+  const std::string& TokenAt(std::string_view body) const {
+    if (body == kReferringBody) return referrer;
+    return body == kReceivingBody ? receiver : third;
+  }
+  // For which referrals that body owes an answer, or has given one.
+  std::vector<std::string> TasksOf(std::string_view body, bool answered) {
+    v1::ListRightsRequestsRequest request;
+    request.set_answered(answered);
+    std::vector<std::string> referrals;
+    const auto page = Must(Do(TokenAt(body), &Stub::ListRightsRequests, request));
+    for (const v1::RightsTask& task : page.tasks()) referrals.push_back(task.referral());
+    return referrals;
+  }
+  void AnswerAs(const v1::RightsHolder& holder, const v1::RightsRequest& right) {
+    auto request = Receipt(right.name(), holder.referral(), AnswerTo(right.kind(), holder.party()));
+    if (request.answer() == v1::RIGHT_ANSWER_RETAINED) request.set_retained_until("2031-12-31");
+    // Of each referral the referring side puts it right, and the other one says that it is.
+    if (request.answer() == v1::RIGHT_ANSWER_RECTIFIED && holder.party() == v1::PARTY_REFERRING) {
+      request.mutable_corrected()->set_person(1);
+      request.mutable_corrected()->mutable_screening()->set_text("mornings only");
+    }
+    const auto answered = Do(TokenAt(holder.body()), &Stub::AnswerRightsRequest, request);
+    ASSERT_EQ(ReasonOf(answered), "OK") << Held(holder.referral(), holder.body());
+  }
+};
+
+TEST_P(RightsAlongAChainTest, EveryHolderIsAskedAndAnswersAndWhoReferredFirstSeesEveryReceipt) {
+  const auto& [kind, at_last, handed_over] = GetParam();
+  const std::string first = handed_over ? Accepted() : Requested();
+  const std::string second = SentOn(first, handed_over);
+  const std::string recorded =
+      Must(Do(at_last ? third : referrer, &Stub::RecordRightsRequest, Right(at_last ? second : first, kind)))
+          .name();
+  // Who hands a case over refers it itself; what is forwarded stays the first body's.
+  const std::string_view second_referrer = handed_over ? kReceivingBody : kReferringBody;
+  const v1::RightsRequest asked = Shown(referrer, recorded);
+  ASSERT_THAT(HoldersOf(asked),
+              UnorderedElementsAre(Held(first, kReferringBody), Held(first, kReceivingBody),
+                                   Held(second, second_referrer), Held(second, kThirdBody)));
+  EXPECT_EQ(asked.holder_count(), 4);
+  EXPECT_EQ(asked.answered_count(), 0);
+  for (const v1::RightsHolder& holder : asked.holders()) {
+    SCOPED_TRACE(Held(holder.referral(), holder.body()));
+    EXPECT_THAT(TasksOf(holder.body(), /*answered=*/false), Contains(holder.referral()));
+    EXPECT_THAT(holder.receipts(), IsEmpty());
+  }
+  for (const v1::RightsHolder& holder : asked.holders()) AnswerAs(holder, asked);
+  const v1::RightsRequest done = Shown(referrer, recorded);
+  EXPECT_EQ(done.answered_count(), 4);
+  ASSERT_THAT(HoldersOf(done), ::testing::ElementsAreArray(HoldersOf(asked)));
+  for (const v1::RightsHolder& holder : done.holders()) {
+    SCOPED_TRACE(Held(holder.referral(), holder.body()));
+    EXPECT_EQ(holder.answer(), AnswerTo(kind, holder.party()));
+    ExpectSigned(done, holder, 1);
+    ASSERT_THAT(holder.receipts(), SizeIs(1));
+    EXPECT_EQ(holder.receipts(0).body(), holder.body());
+    EXPECT_EQ(holder.receipts(0).party(), holder.party());
+    EXPECT_EQ(holder.receipts(0).answer(), holder.answer());
+    EXPECT_THAT(TasksOf(holder.body(), /*answered=*/false), IsEmpty());
+    EXPECT_THAT(TasksOf(holder.body(), /*answered=*/true), Contains(holder.referral()));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RightsAlongAChainTest,
+    ::testing::Combine(::testing::Values(v1::RIGHT_KIND_WITHDRAWAL, v1::RIGHT_KIND_OBJECTION,
+                                         v1::RIGHT_KIND_RECTIFICATION, v1::RIGHT_KIND_RESTRICTION,
+                                         v1::RIGHT_KIND_ACCESS),
+                       ::testing::Bool(), ::testing::Bool()));
 
 }  // namespace
 }  // namespace waypost::referral
