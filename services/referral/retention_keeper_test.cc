@@ -4,7 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "common/api/resource.h"
 #include "services/referral/enrolment_repository.h"
@@ -18,6 +24,8 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+using ::testing::UnorderedElementsAreArray;
 
 constexpr absl::Duration kDay = absl::Hours(24);
 constexpr int kFiveYears = 1826;
@@ -326,6 +334,111 @@ TEST_F(RetentionKeeperTest, ThePreviewIsPagedAndEndsWithItsDay) {
   request.set_until("tomorrow");
   EXPECT_EQ(r.Do(r.referrer, &Stub::ListRetention, request).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+// --- What is told beforehand is what happens
+
+class RetentionPreviewTest : public RetentionKeeperTest {
+ protected:
+  // A case that has ended, of as many people as rules are given.
+  std::string CompletedUnder(const std::vector<std::string>& rules) {
+    const int persons = static_cast<int>(rules.size());
+    auto request = r.NewReferral(persons);
+    for (int i = 0; i < persons; ++i) {
+      v1::Person& person = *request.mutable_referral()->mutable_persons(i);
+      person.mutable_disclosure()->set_retention_rule(rules[static_cast<size_t>(i)]);
+    }
+    const std::string name = Must(r.Do(r.referrer, &Stub::SubmitReferral, request)).name();
+    Must(r.Do(r.receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(name)));
+    return Must(r.Do(r.receiver, &Stub::CompleteReferral, r.Complete(name, persons))).name();
+  }
+  static std::string Line(const std::string& name, v1::Party party, const std::set<uint32_t>& persons,
+                          bool whole) {
+    std::string line = base::Cat(name, party == v1::PARTY_REFERRING ? " referring" : " receiving");
+    for (const uint32_t person : persons) line += base::Cat(" ", person);
+    return line + (whole ? " whole" : "");
+  }
+  // What both bodies are told that is kept until that day or less.
+  std::vector<std::string> Told(const std::string& until) {
+    std::vector<std::string> lines;
+    for (const std::string& token : {r.referrer, r.receiver}) {
+      for (const v1::RetentionEntry& entry : Preview(token, until).entries()) {
+        EXPECT_LE(entry.kept_until(), until);
+        EXPECT_EQ(entry.held_back(), v1::HELD_BACK_REASON_UNSPECIFIED);
+        lines.push_back(Line(entry.referral(), entry.party(),
+                             {entry.persons().begin(), entry.persons().end()}, entry.whole_share()));
+      }
+    }
+    return lines;
+  }
+  // Whom a side opens with its own keys, and whether its share has been erased.
+  struct Share {
+    std::set<uint32_t> persons;
+    bool erased = false;
+  };
+  using Shares = std::map<std::pair<std::string, v1::Party>, Share>;
+  Shares Stored(const std::vector<std::string>& names) {
+    Shares shares;
+    for (const std::string& name : names) {
+      const auto record = r.Record(name);
+      for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
+        const bool referring = party == v1::PARTY_REFERRING;
+        Share& share = shares[{name, party}];
+        for (const auto& opened : r.OpenableBy(name, referring ? kReferringBody : kReceivingBody)) {
+          share.persons.insert(opened.person());
+        }
+        share.erased = referring ? record.has_referring_erase_time() : record.has_receiving_erase_time();
+      }
+    }
+    return shares;
+  }
+  static std::vector<std::string> Gone(const Shares& before, const Shares& after) {
+    std::vector<std::string> lines;
+    for (const auto& [side, had] : before) {
+      const Share& has = after.at(side);
+      std::set<uint32_t> gone;
+      std::set_difference(had.persons.begin(), had.persons.end(), has.persons.begin(), has.persons.end(),
+                          std::inserter(gone, gone.end()));
+      const bool whole = has.erased && !had.erased;
+      if (whole || !gone.empty()) lines.push_back(Line(side.first, side.second, gone, whole));
+    }
+    return lines;
+  }
+};
+
+TEST_F(RetentionPreviewTest, WritesNothingAndNamesExactlyWhatTheJobThenErases) {
+  const std::string kept(kRule);
+  const std::string brief = "es/short";
+  clocks.retention.by_code[brief] = {.days = 10};
+  Restart();
+  const std::string one = CompletedUnder({brief});
+  const std::string both = CompletedUnder({brief, brief});
+  const std::string in_part = CompletedUnder({kept, brief});
+  const std::string held = CompletedUnder({brief});
+  ASSERT_EQ(Hold(r.receiver, held), "OK");
+  const std::string later = CompletedUnder({kept});
+  Pass(1);
+  const std::string next_day = CompletedUnder({brief});
+  ASSERT_EQ(Run(), 0) << "all are dated, and nothing is due";
+  Pass(9);
+  const std::string last_day = r.Today();
+  Pass(1);
+  const auto before = r.rig.Dump();
+  const std::vector<std::string> told = Told(last_day);
+  const int64_t due = Reports(r.referrer).due_count() + Reports(r.receiver).due_count();
+  EXPECT_TRUE(r.rig.Dump() == before) << "to look ahead changes nothing";
+  EXPECT_THAT(
+      told, UnorderedElementsAre(
+                Line(one, v1::PARTY_REFERRING, {1}, true), Line(one, v1::PARTY_RECEIVING, {1}, true),
+                Line(both, v1::PARTY_REFERRING, {1, 2}, true), Line(both, v1::PARTY_RECEIVING, {1, 2}, true),
+                Line(in_part, v1::PARTY_REFERRING, {2}, false),
+                Line(in_part, v1::PARTY_RECEIVING, {2}, false), Line(held, v1::PARTY_REFERRING, {1}, true)));
+  EXPECT_EQ(due, static_cast<int64_t>(told.size()));
+  const std::vector<std::string> names = {one, both, in_part, held, later, next_day};
+  const Shares stored = Stored(names);
+  EXPECT_EQ(Run(), static_cast<int>(told.size()));
+  EXPECT_THAT(Gone(stored, Stored(names)), UnorderedElementsAreArray(told));
+  EXPECT_THAT(Told(last_day), IsEmpty());
 }
 
 // --- Enrolments
