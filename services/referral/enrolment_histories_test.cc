@@ -551,7 +551,13 @@ TEST_P(EnrolmentHistoriesTest, AlsoWhenTwoPlayAtOnce) {
   for (int look = 0; look < 25; ++look) r.Check();
   for (std::thread& thread : threads) thread.join();
   r.Check();
-  for (const Hand& hand : hands) CheckOutcomes(hand.outcomes());
+  int accepted = 0;
+  for (const Hand& hand : hands) {
+    CheckOutcomes(hand.outcomes());
+    const auto ok = hand.outcomes().find("OK");
+    if (ok != hand.outcomes().end()) accepted += ok->second;
+  }
+  EXPECT_GT(accepted, 30) << "of 220, or the histories test little";
 }
 
 INSTANTIATE_TEST_SUITE_P(Chance, EnrolmentHistoriesTest, ::testing::Range(1U, 7U));
