@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <latch>
 #include <map>
 #include <optional>
 #include <string>
@@ -59,6 +60,12 @@ class SuccessionMoverTest : public ::testing::Test {
   void Record(const directory::v1::Succession& succession) { r.SetSuccession(succession); }
   void NextDay() {
     r.rig.clock().Advance(kDay);
+    r.Refresh();
+  }
+  // Of the day before kSuccession begins, and over it: a replica is relied on for a minute.
+  static constexpr absl::Duration kOverMidnight = absl::Seconds(30);
+  void ShortlyBeforeMidnight() {
+    r.rig.clock().Advance(absl::Hours(14) - kOverMidnight / 2);
     r.Refresh();
   }
   storage::v1::SuccessionMoveRecord Move() {
@@ -387,35 +394,74 @@ TEST_F(SuccessionMoverTest, ACallFromBeforeMidnightIsMetByTheMoveOrRefused) {
   EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral())), "BODY_SUCCEEDED");
 }
 
-TEST_F(SuccessionMoverTest, OfAMergerAndASubmitWhicheverCommitsFirstDecides) {
+TEST_F(SuccessionMoverTest, ASubmitThatIsPreparedBeforeMidnightIsRefusedOnceTheMoveIsDone) {
+  const std::string before = r.Requested();
   Record(Merged(kReceivingBody, kThirdBody));
-  r.rig.clock().Advance(absl::Hours(13));
-  r.Refresh();
-  std::vector<std::string> sent;
-  std::vector<std::string> refusals;
-  std::thread sender([&] {
-    for (int i = 0; i < 60; ++i) {
-      const auto answer = r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral());
-      if (answer.ok()) sent.push_back(answer->name());
-      if (!answer.ok()) refusals.push_back(ReasonOf(answer));
-      if (i != 20) continue;
-      r.rig.clock().Advance(absl::Hours(12));
-      r.Refresh();
-    }
+  ShortlyBeforeMidnight();
+  // Prepared, and not yet committed: midnight passes, and everything moves.
+  r.rig.store().BeforeNext([&] {
+    r.rig.clock().Advance(kOverMidnight);
+    r.RunMover();
   });
-  while (true) {
-    const auto step = Mover().Step();
-    ASSERT_TRUE(step.ok()) << step.status();
-    if (rows::GetMove(**r.rig.store().Snapshot(), kSuccession)->has_value() && Move().has_end_time()) break;
+  EXPECT_EQ(ReasonOf(r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral())), "BODY_SUCCEEDED");
+  EXPECT_TRUE(Move().has_end_time());
+  EXPECT_EQ(r.Record(before).receiving().body(), kThirdBody);
+  EXPECT_THAT(Must(rows::ListNames(**r.rig.store().Snapshot(), {}, 10)), ElementsAre(before))
+      << "nothing of it is stored";
+}
+
+TEST_F(SuccessionMoverTest, ASubmitFromBeforeMidnightThatCommitsBeforeTheMoveBeginsMovesToo) {
+  Record(Merged(kReceivingBody, kThirdBody));
+  ShortlyBeforeMidnight();
+  r.rig.clock().Advance(kOverMidnight);
+  // The mover has seen that the day has come, and has written nothing.
+  std::string sent;
+  r.rig.store().BeforeNext([&] {
+    r.rig.clock().Advance(-kOverMidnight);
+    sent = Must(r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral())).name();
+    r.rig.clock().Advance(kOverMidnight);
+  });
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(sent).receiving().body(), kThirdBody);
+  EXPECT_THAT(r.Wraps(sent, kReceivingBody), IsEmpty());
+}
+
+TEST_F(SuccessionMoverTest, OfAMergerAndManySubmitsWhicheverCommitsFirstDecides) {
+  constexpr size_t kSenders = 6;
+  Record(Merged(kReceivingBody, kThirdBody));
+  ShortlyBeforeMidnight();
+  std::vector<std::vector<std::string>> sent(kSenders);
+  std::vector<std::string> refused(kSenders);
+  std::latch begun(kSenders);
+  std::vector<std::thread> senders;
+  for (size_t i = 0; i < kSenders; ++i) {
+    // Each goes on until it is refused, so that calls from before midnight are on their way when the move
+    // begins.
+    senders.emplace_back([&, i] {
+      for (int n = 0; n < 2000 && refused[i].empty(); ++n) {
+        const auto answer = r.Do(r.referrer, &Stub::SubmitReferral, r.NewReferral());
+        if (answer.ok()) sent[i].push_back(answer->name());
+        if (!answer.ok()) refused[i] = ReasonOf(answer);
+        if (n == 0) begun.count_down();
+      }
+    });
   }
-  sender.join();
-  EXPECT_THAT(sent, Not(IsEmpty()));
-  EXPECT_THAT(refusals, Not(IsEmpty()));
-  for (const std::string& reason : refusals) EXPECT_EQ(reason, "BODY_SUCCEEDED");
-  for (const std::string& name : sent) {
-    EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
-    EXPECT_THAT(r.Wraps(name, kReceivingBody), IsEmpty());
+  begun.wait();
+  r.rig.clock().Advance(kOverMidnight);
+  const int moved = MoveAll();
+  for (std::thread& sender : senders) sender.join();
+  int all = 0;
+  for (size_t i = 0; i < kSenders; ++i) {
+    EXPECT_EQ(refused[i], "BODY_SUCCEEDED");
+    EXPECT_THAT(sent[i], Not(IsEmpty()));
+    all += static_cast<int>(sent[i].size());
+    for (const std::string& name : sent[i]) {
+      EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+      EXPECT_THAT(r.Wraps(name, kReceivingBody), IsEmpty());
+    }
   }
+  EXPECT_EQ(moved, all) << "each once";
+  EXPECT_TRUE(Move().has_end_time());
 }
 
 TEST_F(SuccessionMoverTest, BegunAgainAnywhereItGoesOnAndDoesNothingTwice) {
