@@ -3,7 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_replace.h"
 #include "common/api/resource.h"
+#include "common/base/strings.h"
 #include "common/rpc/mutation.h"
 #include "common/store/keys.h"
 #include "services/referral/breach_rules.h"
@@ -18,6 +24,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+
+constexpr std::string_view kUnknownBreach = "breaches/01jd000000000000000000zzzz";
 
 class BreachTest : public ::testing::Test {
  protected:
@@ -73,11 +81,26 @@ class BreachTest : public ::testing::Test {
   absl::StatusOr<v1::Breach> Close(const std::string& token, std::string_view name) {
     return r.Do(token, &BreachStub::CloseBreach, On<v1::CloseBreachRequest>(name));
   }
-  // The reason of each method that is about one breach, and of getting it.
+  // The answer of each method that is about one breach, and of getting it.
+  std::vector<absl::StatusOr<v1::Breach>> AnswersOfAll(const std::string& token, std::string_view name) {
+    return {Get(token, name),     Assess(token, name, v1::BREACH_RISK_RISK),
+            Notify(token, name),  Tell(token, name),
+            Confirm(token, name), Close(token, name)};
+  }
+  // The reason of each.
   std::vector<std::string> ReasonsOfAll(const std::string& token, std::string_view name) {
-    return {ReasonOf(Get(token, name)),     ReasonOf(Assess(token, name, v1::BREACH_RISK_RISK)),
-            ReasonOf(Notify(token, name)),  ReasonOf(Tell(token, name)),
-            ReasonOf(Confirm(token, name)), ReasonOf(Close(token, name))};
+    std::vector<std::string> reasons;
+    for (const auto& answer : AnswersOfAll(token, name)) reasons.push_back(ReasonOf(answer));
+    return reasons;
+  }
+  // The whole text of each, but for the name that was asked.
+  std::vector<std::string> TextsOfAll(const std::string& token, std::string_view name) {
+    std::vector<std::string> texts;
+    for (const auto& answer : AnswersOfAll(token, name)) {
+      EXPECT_FALSE(answer.ok());
+      texts.push_back(absl::StrReplaceAll(answer.status().ToString(), {{base::ToAbsl(name), "NAME"}}));
+    }
+    return texts;
   }
   bool FollowUpIsOwed(std::string_view referral) { return r.Record(referral).has_due(); }
 
@@ -252,6 +275,17 @@ TEST_F(BreachTest, OfAProtectedReferralItIsForItsReadersAlone) {
   for (const std::string& token :
        {r.referrer, r.receiver, r.receiving_caseworker, r.referring_safeguarding, r.third, r.coordinator}) {
     for (const std::string& reason : ReasonsOfAll(token, breach)) EXPECT_EQ(reason, "NOT_FOUND");
+  }
+  // Nor does the wording tell anybody, in any role at any body.
+  for (const std::string_view body : {kReferringBody, kReceivingBody, kCoordinatingBody, kFourthBody}) {
+    for (int i = 0; i < policy::kRoleCount; ++i) {
+      const Role role = static_cast<Role>(i);
+      const std::string token =
+          r.rig.TokenOf(body, {role}, {std::string(kReferringUnit), std::string(kReceivingUnit)},
+                        "actors/otherxxxxxxxxxxx");
+      EXPECT_EQ(TextsOfAll(token, breach), TextsOfAll(token, kUnknownBreach))
+          << policy::RoleName(role) << " of " << body;
+    }
   }
   EXPECT_THAT(Listed(r.referrer, true), IsEmpty());
   EXPECT_THAT(Listed(r.referring_safeguarding, true), IsEmpty());

@@ -10,8 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_replace.h"
 #include "common/api/names.h"
 #include "common/api/resource.h"
+#include "common/base/strings.h"
 #include "common/store/store.h"
 #include "services/referral/part_rows.h"
 #include "services/referral/path_policy.h"
@@ -35,6 +37,7 @@ using ::testing::UnorderedElementsAre;
 
 constexpr std::string_view kLanguageOffer = "offers/getafe-language";
 constexpr std::string_view kUnknownPath = "paths/01jd000000000000000000zzzz";
+constexpr std::string_view kUnknownReferral = "referrals/01jd000000000000000000zzzz";
 
 // Led by the receiving body, to which the referring one had referred the person.
 class PathTest : public ::testing::Test, protected ReferralRig {
@@ -1194,6 +1197,21 @@ TEST_F(PathTest, WhatIsProtectedHasNoPathAndWhatHasOneIsNotProtected) {
             "PROTECTED_IS_UNLINKED");
   EXPECT_EQ(Do(referrer, &PathStub::CreatePath, NewPath(hidden)).status().code(),
             absl::StatusCode::kNotFound);
+  // Whoever does not read it is told in any role what she is told of a name that nobody has.
+  const auto said = [this](const std::string& token, std::string_view name) {
+    const auto answer = Do(token, &PathStub::CreatePath, NewPath(name));
+    return absl::StrReplaceAll(answer.status().ToString(), {{base::ToAbsl(name), "NAME"}});
+  };
+  for (const std::string_view body : {kReferringBody, kReceivingBody, kCoordinatingBody, kFourthBody}) {
+    for (int i = 0; i < policy::kRoleCount; ++i) {
+      const Role role = static_cast<Role>(i);
+      const std::string token =
+          rig.TokenOf(body, {role}, {std::string(kReferringUnit), std::string(kReceivingUnit)},
+                      "actors/otherxxxxxxxxxxx");
+      EXPECT_EQ(said(token, hidden), said(token, kUnknownReferral))
+          << policy::RoleName(role) << " of " << body;
+    }
+  }
 
   const std::string began = Accepted();
   const std::string path = Led(began);

@@ -46,6 +46,22 @@ constexpr std::string_view kGroupOffer = "offers/asl";
 constexpr std::string_view kFamilyName = "Koval";
 constexpr std::string_view kBirthDate = "1990-03-04";
 
+// Every table of statistics that a body may ask for of one period.
+std::vector<v1::ListStatisticsRequest> TablesOf(std::string_view period) {
+  std::vector<v1::ListStatisticsRequest> tables;
+  for (const v1::StatisticsSide side :
+       {v1::STATISTICS_SIDE_REFERRING, v1::STATISTICS_SIDE_RECEIVING, v1::STATISTICS_SIDE_COORDINATING}) {
+    for (const v1::StatisticsBreakdown breakdown :
+         {v1::STATISTICS_BREAKDOWN_THEME, v1::STATISTICS_BREAKDOWN_COUNTER_BODY}) {
+      v1::ListStatisticsRequest& table = tables.emplace_back();
+      table.set_side(side);
+      table.set_period(std::string(period));
+      table.set_breakdown(breakdown);
+    }
+  }
+  return tables;
+}
+
 class ProtectedTest : public ::testing::Test, protected ReferralRig {
  protected:
   ProtectedTest() : ReferralRig(ReferralOptions(/*on_disk=*/false)) {
@@ -238,12 +254,8 @@ void ProtectedTest::AddFigures(std::map<std::string, Channel>& channels) {
   // A count that is 0 is shown as 0, and one that is small is not shown: any count more would be seen.
   channels["ListStatistics"] = [this](const std::string& token) {
     std::string shown;
-    for (const v1::StatisticsSide side : {v1::STATISTICS_SIDE_REFERRING, v1::STATISTICS_SIDE_RECEIVING}) {
-      v1::ListStatisticsRequest request;
-      request.set_side(side);
-      request.set_period("2026-05");
-      request.set_breakdown(v1::STATISTICS_BREAKDOWN_THEME);
-      shown += Answer(token, &StatisticsStub::ListStatistics, request);
+    for (const v1::ListStatisticsRequest& table : TablesOf("2026-05")) {
+      shown += Answer(token, &StatisticsStub::ListStatistics, table);
     }
     return shown;
   };
@@ -412,12 +424,9 @@ TEST_F(ProtectedTest, NoFigureOfAMonthThatIsOverHasIt) {
   const auto figures = [](ReferralRig& of, std::string_view body, Role role, std::string_view period) {
     const std::string token = of.rig.TokenOf(body, {role}, {}, "actors/otherxxxxxxxxxxx");
     std::string shown;
-    for (const v1::StatisticsSide side : {v1::STATISTICS_SIDE_REFERRING, v1::STATISTICS_SIDE_RECEIVING}) {
-      v1::ListStatisticsRequest request;
-      request.set_side(side);
-      request.set_period(std::string(period));
-      request.set_breakdown(v1::STATISTICS_BREAKDOWN_THEME);
-      const auto answer = of.Do(token, &StatisticsStub::ListStatistics, request);
+    for (const v1::ListStatisticsRequest& table : TablesOf(period)) {
+      const auto answer = of.Do(token, &StatisticsStub::ListStatistics, table);
+      EXPECT_TRUE(role != Role::kSupervisor || answer.ok()) << answer.status();
       EXPECT_TRUE(!answer.ok() || answer->closed()) << period;
       shown += answer.ok() ? std::string(answer->DebugString()) : ReasonOf(answer);
     }
@@ -434,8 +443,11 @@ TEST_F(ProtectedTest, NoFigureOfAMonthThatIsOverHasIt) {
   // One that is not protected is in them.
   Requested();
   pass_a_month();
-  EXPECT_NE(figures(*this, kReferringBody, Role::kSupervisor, "2026-06"),
-            figures(without, kReferringBody, Role::kSupervisor, "2026-06"));
+  for (const std::string_view body : {kReferringBody, kReceivingBody, kCoordinatingBody}) {
+    EXPECT_NE(figures(*this, body, Role::kSupervisor, "2026-06"),
+              figures(without, body, Role::kSupervisor, "2026-06"))
+        << body;
+  }
 }
 
 TEST_F(ProtectedTest, NoRowOfTheStoreNamesItButItsOwnAndItsReaders) {
