@@ -135,7 +135,7 @@ bool IsShownAsDuplicate(const ReferralRecord& record, const rpc::Call& call) {
   if (record.has_end_time() && call.now > api::FromTimestamp(record.end_time()) + kDuplicateWithin) {
     return false;
   }
-  return policy::Authorize(kGetReferral, *call.caller, RelationsOf(record, *call.caller), record.name()).ok();
+  return MayRead(record, *call.caller);
 }
 
 absl::Status RecordFound(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& record) {

@@ -56,10 +56,6 @@ absl::StatusOr<Group> FindGroup(const BodyRegistry& bodies, const store::Reader&
   return Group{.key = *key, .provider = offer.provider, .places = group->places};
 }
 
-bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
-  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
-}
-
 // The first on the list that the caller may read; empty when there is none. A list has a limit.
 absl::StatusOr<std::string> FirstReadable(const store::Reader& reader, const GroupKey& group,
                                           const policy::Caller& caller) {

@@ -19,7 +19,7 @@
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_repository.h"
 #include "services/referral/referral_view.h"
-#include "services/referral/rights_repository.h"
+#include "services/referral/rights_reach.h"
 
 namespace waypost::referral {
 namespace {
@@ -189,16 +189,14 @@ absl::Status CheckLink(const store::Reader& reader, const policy::Caller& caller
   const bool same = SameCasePersons(before, next);
   if (!sends && same) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord parent, rows::Get(reader, next.part_of()));
-  if (!policy::Authorize(kGetReferral, caller, RelationsOf(parent, caller), parent.name()).ok()) {
-    return error::NotFound(parent.name());
-  }
+  if (!MayRead(parent, caller)) return error::NotFound(parent.name());
   ParentFacts facts{.parent = parent, .is_new_link = next.part_of() != before.part_of()};
   WAYPOST_ASSIGN_OR_RETURN(facts.linked, LinkedBy(reader, parent.name(), caller.body));
   WAYPOST_ASSIGN_OR_RETURN(facts.parts_of_part, rows::CountParts(reader, next.name()));
   WAYPOST_RETURN_IF_ERROR(CheckPart(facts, next, caller.body));
   if (same || next.case_persons().empty()) return absl::OkStatus();
   // A right must reach all that hangs together.
-  return rows::Chain(reader, parent.name(), rows::kAnybody, kMaxReachOfPaths).status();
+  return ChainsReached(reader, parent.name(), rows::kAnybody, kMaxReachOfParts).status();
 }
 
 absl::Status CarryOutParts(rpc::Mutation& mutation, const Clockwork& by, const ReferralRecord& before,

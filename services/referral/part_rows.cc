@@ -35,24 +35,8 @@ std::string PersonKey(std::string_view name, uint32_t person, std::string_view o
   return KeyBuilder(PersonsPrefix(name)).Uint(person).Text(IdOfName(other)).Take();
 }
 
-struct SamePerson {
-  uint32_t person = 0;
-  std::string other;
-};
-
-absl::StatusOr<std::vector<SamePerson>> SamePersonsOf(const store::Reader& reader, std::string_view name) {
-  const std::string prefix = PersonsPrefix(name);
-  std::vector<SamePerson> found;
-  const auto at = reader.Scan(RowsAfter(prefix, {}));
-  for (; at->Valid(); at->Next()) {
-    KeyParser parser(at->key().substr(prefix.size()));
-    WAYPOST_ASSIGN_OR_RETURN(const uint64_t person, parser.Uint());
-    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
-    found.push_back({.person = static_cast<uint32_t>(person), .other = NameOfId(id)});
-  }
-  WAYPOST_RETURN_IF_ERROR(at->status());
-  return found;
-}
+constexpr std::string_view kToPart = "part";
+constexpr std::string_view kToCase = "case";
 
 // A count below zero is never written.
 absl::Status AddToCount(store::Writer& writer, std::string_view parent, int change) {
@@ -102,36 +86,44 @@ absl::StatusOr<std::vector<std::string>> ListParts(const store::Reader& reader, 
   return names;
 }
 
-void PutSamePersons(store::Writer& writer, std::string_view one, std::string_view other,
+void PutSamePersons(store::Writer& writer, std::string_view parent, std::string_view part,
                     const std::vector<uint32_t>& persons) {
   for (const uint32_t person : persons) {
-    writer.Put(PersonKey(one, person, other), "");
-    writer.Put(PersonKey(other, person, one), "");
+    writer.Put(PersonKey(parent, person, part), kToPart);
+    writer.Put(PersonKey(part, person, parent), kToCase);
   }
 }
 
-void DeleteSamePersons(store::Writer& writer, std::string_view one, std::string_view other,
+void DeleteSamePersons(store::Writer& writer, std::string_view parent, std::string_view part,
                        const std::vector<uint32_t>& persons) {
   for (const uint32_t person : persons) {
-    writer.Delete(PersonKey(one, person, other));
-    writer.Delete(PersonKey(other, person, one));
+    writer.Delete(PersonKey(parent, person, part));
+    writer.Delete(PersonKey(part, person, parent));
   }
 }
 
 absl::Status ForgetSamePersons(store::Writer& writer, std::string_view name) {
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<SamePerson> found, SamePersonsOf(writer, name));
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<SamePerson> found, WithSamePerson(writer, name, kAnybody));
   for (const SamePerson& same : found) DeleteSamePersons(writer, name, same.other, {same.person});
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> WithSamePerson(const store::Reader& reader, std::string_view name,
-                                                        uint32_t person) {
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<SamePerson> found, SamePersonsOf(reader, name));
-  std::vector<std::string> names;
-  for (SamePerson& same : found) {
-    if (person == kAnybody || same.person == person) names.push_back(std::move(same.other));
+absl::StatusOr<std::vector<SamePerson>> WithSamePerson(const store::Reader& reader, std::string_view name,
+                                                       uint32_t person) {
+  const std::string prefix = PersonsPrefix(name);
+  std::vector<SamePerson> found;
+  const auto at = reader.Scan(RowsAfter(prefix, {}));
+  for (; at->Valid(); at->Next()) {
+    KeyParser parser(at->key().substr(prefix.size()));
+    WAYPOST_ASSIGN_OR_RETURN(const uint64_t each, parser.Uint());
+    WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
+    if (person != kAnybody && each != person) continue;
+    found.push_back({.person = static_cast<uint32_t>(each),
+                     .other = NameOfId(id),
+                     .other_is_part = at->value() == kToPart});
   }
-  return names;
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  return found;
 }
 
 }  // namespace waypost::referral::rows

@@ -2,8 +2,9 @@
 //
 //   ("part", id of the parent, id of the part)  empty: a part, a draft and an ended one included
 //   ("part.count", id of the parent)            how many rows those are
-//   ("part.person", id, person, id of another)  empty: that person of a case is in a part of it, or the other
-//                                               way round; each is written from both
+//   ("part.person", id, person, id of another)  "part": that person is in the other one too, which is a part
+//   of
+//                                               this one; "case": the other way round
 //
 // The last stay when a part is detached: a right goes along them. They go when either is protected.
 #ifndef WAYPOST_SERVICES_REFERRAL_PART_ROWS_H_
@@ -32,21 +33,25 @@ absl::StatusOr<int> CountParts(const store::Reader& reader, std::string_view par
 absl::StatusOr<std::vector<std::string>> ListParts(const store::Reader& reader, std::string_view parent,
                                                    std::string_view after = {});
 
-// Those people are in both: the case and the part.
-void PutSamePersons(store::Writer& writer, std::string_view one, std::string_view other,
+// Those people are in both.
+void PutSamePersons(store::Writer& writer, std::string_view parent, std::string_view part,
                     const std::vector<uint32_t>& persons);
-void DeleteSamePersons(store::Writer& writer, std::string_view one, std::string_view other,
+void DeleteSamePersons(store::Writer& writer, std::string_view parent, std::string_view part,
                        const std::vector<uint32_t>& persons);
 // Of `name` none is said to be in any other.
 absl::Status ForgetSamePersons(store::Writer& writer, std::string_view name);
 
-// In place of a person's number: whoever it is, and nobody. Persons have the numbers from 1 to kMaxPersons.
+// A part of a referral in which a person of that is too, or the case of which it is a part with them.
+struct SamePerson {
+  uint32_t person = 0;
+  std::string other;
+  bool other_is_part = false;
+};
+// In place of a person's number: whoever it is. Persons have the numbers from 1 to kMaxPersons.
 inline constexpr uint32_t kAnybody = 0;
-inline constexpr uint32_t kNobody = UINT32_MAX;
-// Names of the parts of `name` that this person of it is in, and of the cases of which it is a part with that
-// person; one may be named twice for kAnybody.
-absl::StatusOr<std::vector<std::string>> WithSamePerson(const store::Reader& reader, std::string_view name,
-                                                        uint32_t person);
+// By person, then by name.
+absl::StatusOr<std::vector<SamePerson>> WithSamePerson(const store::Reader& reader, std::string_view name,
+                                                       uint32_t person);
 
 }  // namespace waypost::referral::rows
 

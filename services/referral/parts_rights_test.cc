@@ -13,6 +13,7 @@
 #include "common/rpc/system_change.h"
 #include "services/referral/part_rows.h"
 #include "services/referral/referral_rig.h"
+#include "services/referral/rights_reach.h"
 
 namespace waypost::referral {
 namespace {
@@ -82,7 +83,16 @@ class PartsRightsTest : public ::testing::Test, protected PartsRig {
                        [person](const auto& mark) { return mark.person() == person; });
   }
   std::vector<std::string> LinkedFor(const std::string& name, uint32_t person = rows::kAnybody) {
-    return Must(rows::WithSamePerson(**rig.store().Snapshot(), name, person));
+    std::vector<std::string> names;
+    for (const auto& same : Must(rows::WithSamePerson(**rig.store().Snapshot(), name, person))) {
+      names.push_back(same.other);
+    }
+    return names;
+  }
+  // The request with which a right came to that referral last.
+  std::string RightAt(const std::string& name) {
+    const auto record = Record(name);
+    return record.right_marks().empty() ? "" : record.right_marks().rbegin()->request();
   }
   std::vector<std::string> Course(const std::string& name) {
     std::vector<std::string> events;
@@ -108,6 +118,10 @@ std::vector<std::string> NotReached(const v1::RightsRequest& right) {
   return {right.not_reached().begin(), right.not_reached().end()};
 }
 
+std::vector<std::string> Linked(const v1::RightsRequest& right) {
+  return {right.linked_requests().begin(), right.linked_requests().end()};
+}
+
 // --- Up and down -----------------------------------------------------------------------------------------
 
 TEST_F(PartsRightsTest, EachRightReachesTheCaseAndItsPartsFromWhereverItIsRecordedAndEachAnswers) {
@@ -123,18 +137,28 @@ TEST_F(PartsRightsTest, EachRightReachesTheCaseAndItsPartsFromWhereverItIsRecord
                                             : Use(third, first, kind).name();
       for (const std::string& name : {parent, first, second}) EXPECT_TRUE(Marked(name)) << what;
       EXPECT_FALSE(Marked(unlinked)) << what;
+      EXPECT_EQ(right, RightAt(from == 0 ? parent : first)) << what;
 
-      EXPECT_EQ(Answered(referrer, right, parent, answer), "OK") << what;
-      EXPECT_EQ(Answered(receiver, right, parent, answer), "OK") << what;
-      EXPECT_EQ(Answered(receiver, right, first, answer), "OK") << what;
-      EXPECT_EQ(Answered(third, right, first, answer), "OK") << what;
-      EXPECT_EQ(Answered(receiver, right, second, answer), "OK") << what;
-      EXPECT_EQ(Answered(fourth, right, second, answer), "OK") << what;
-      const v1::RightsRequest all = Seen(receiver, right);
-      EXPECT_EQ(all.holder_count(), 6) << what;
-      EXPECT_EQ(all.answered_count(), 6) << what;
-      for (const v1::RightsHolder& holder : all.holders()) EXPECT_EQ(holder.receipts_size(), 1) << what;
-      EXPECT_THAT(NotReached(all), ElementsAre(unlinked)) << what;
+      struct Side {
+        std::string token;
+        std::string referral;
+      };
+      for (const auto& [token, name] : {Side{referrer, parent}, Side{receiver, parent}, Side{receiver, first},
+                                        Side{third, first}, Side{receiver, second}, Side{fourth, second}}) {
+        EXPECT_EQ(Answered(token, RightAt(name), name, answer), "OK") << what;
+      }
+      for (const std::string& name : {parent, first, second}) {
+        const v1::RightsRequest one = Seen(receiver, RightAt(name));
+        EXPECT_EQ(one.holder_count(), 2) << what;
+        EXPECT_EQ(one.answered_count(), 2) << what;
+        for (const v1::RightsHolder& holder : one.holders()) EXPECT_EQ(holder.receipts_size(), 1) << what;
+      }
+      const v1::RightsRequest of_case = Seen(receiver, RightAt(parent));
+      EXPECT_THAT(NotReached(of_case), ElementsAre(unlinked)) << what;
+      EXPECT_THAT(Linked(of_case), UnorderedElementsAre(RightAt(first), RightAt(second))) << what;
+      EXPECT_THAT(Linked(Seen(receiver, RightAt(first))), ElementsAre(RightAt(parent))) << what;
+      EXPECT_THAT(Linked(Seen(third, RightAt(first))), IsEmpty()) << what;
+      EXPECT_THAT(Linked(Seen(referrer, RightAt(parent))), IsEmpty()) << what;
     }
   }
 }
@@ -169,11 +193,23 @@ TEST_F(PartsRightsTest, ItGoesAlongForThosePeopleAloneWhoAreInBoth) {
   EXPECT_FALSE(Marked(of_second, 1));
   EXPECT_THAT(NotReached(Seen(referrer, of_one.name())), ElementsAre(with_two))
       << "of the other one everybody is known";
-  const std::string of_two = Use(third, with_two, v1::RIGHT_KIND_OBJECTION, 2).name();
+  Use(third, with_two, v1::RIGHT_KIND_OBJECTION, 2);
   EXPECT_TRUE(Marked(parent, 2));
   EXPECT_TRUE(Marked(of_second, 2));
-  EXPECT_EQ(Seen(fourth, of_two).person(), 2u);
-  EXPECT_EQ(Seen(referrer, of_two).holder_count(), 6) << "where it made all of them it sees all of them";
+  EXPECT_EQ(Seen(fourth, RightAt(of_second)).person(), 2u);
+}
+
+TEST_F(PartsRightsTest, WhoIsSaidToBeInBothDoesNotStandForWhoIsNot) {
+  const std::string parent = Requested(2);
+  v1::SubmitReferralRequest two = AsPart(NewReferral(2), parent, kThirdBody);
+  two.mutable_referral()->add_case_persons(1);
+  const std::string part = Sent(referrer, two);
+  const std::string right = Use(third, part, v1::RIGHT_KIND_OBJECTION, 1).name();
+  for (const std::string& token : {referrer, third}) {
+    ASSERT_EQ(Answered(token, right, part, v1::RIGHT_ANSWER_STOPPED_ERASED), "OK");
+  }
+  ASSERT_EQ(Record(part).persons_size(), 1);
+  EXPECT_THAT(NotReached(Use(referrer, parent, v1::RIGHT_KIND_ACCESS, 2)), ElementsAre(part));
 }
 
 TEST_F(PartsRightsTest, WhatAPartWasForwardedToIsReachedAndOneThatWasDetachedToo) {
@@ -218,14 +254,35 @@ TEST_F(PartsRightsTest, AWithdrawalFromACaseOnConsentEndsItsPartsInsteadOfDetach
   const std::string parent = Sent(referrer, OnConsent(NewReferral()));
   const std::string part = Sent(referrer, OnConsent(NewLinked(parent)));
   const std::string unlinked = Sent(referrer, OnConsent(NewPart(parent)));
-  Use(receiver, parent, v1::RIGHT_KIND_WITHDRAWAL);
+  const std::string right = Use(referrer, parent, v1::RIGHT_KIND_WITHDRAWAL).name();
   EXPECT_EQ(Record(parent).state(), kCancelled);
+  EXPECT_THAT(NotReached(Seen(referrer, right)), ElementsAre(unlinked)) << "though it is a part no longer";
   EXPECT_EQ(Record(part).state(), kCancelled);
   EXPECT_EQ(Record(part).part_of(), parent);
   EXPECT_THAT(Course(part), Not(Contains("DETACH")));
   EXPECT_EQ(Course(unlinked).back(), "DETACH") << "of whom nobody has said that she is in it";
   EXPECT_EQ(Record(unlinked).state(), kRequested);
   EXPECT_EQ(Record(parent).open_part_count(), 0);
+}
+
+TEST(InOrderOfEnding, EachEndsAfterItsPartsAndWhatContinuesIt) {
+  const auto referral = [](std::string name, std::string part_of, std::string forwarded_from) {
+    ReferralRecord record;
+    record.set_name(std::move(name));
+    record.set_part_of(std::move(part_of));
+    record.set_forwarded_from(std::move(forwarded_from));
+    return record;
+  };
+  const ReachedChain of_case = {.entry = "case",
+                                .referrals = {referral("case-on", "", "case"), referral("case", "", "")}};
+  const ReachedChain of_part = {
+      .entry = "part", .referrals = {referral("part-on", "", "part"), referral("part", "case-on", "")}};
+  const ReachedChain of_both = {.entry = "of-part", .referrals = {referral("of-part", "part-on", "")}};
+  std::vector<std::string> order;
+  for (const ReferralRecord& each : InOrderOfEnding({of_case, of_part, of_both})) {
+    order.push_back(each.name());
+  }
+  EXPECT_THAT(order, ElementsAre("of-part", "part-on", "part", "case-on", "case"));
 }
 
 // --- Who learns of it ------------------------------------------------------------------------------------
@@ -242,16 +299,59 @@ TEST_F(PartsRightsTest, NobodyLearnsByItThatThereAreParts) {
   EXPECT_EQ(by_third.holder_count(), 2);
   EXPECT_THAT(HoldersOf(by_third),
               UnorderedElementsAre(Cat(first, " ", kReceivingBody), Cat(first, " ", kThirdBody)));
-  const v1::RightsRequest by_referrer = Seen(referrer, right);
+  const v1::RightsRequest by_referrer = Seen(referrer, RightAt(parent));
   EXPECT_EQ(by_referrer.holder_count(), 2);
   EXPECT_THAT(HoldersOf(by_referrer),
               UnorderedElementsAre(Cat(parent, " ", kReferringBody), Cat(parent, " ", kReceivingBody)));
-  EXPECT_EQ(by_referrer.referral(), "");
+  EXPECT_EQ(by_referrer.referral(), parent);
   EXPECT_EQ(by_referrer.recorded_by(), "");
-  EXPECT_EQ(Seen(fourth, right).holder_count(), 2);
+  EXPECT_EQ(Seen(fourth, RightAt(second)).holder_count(), 2);
   EXPECT_EQ(WithdrawnBy(first), kThirdBody);
   for (const std::string& name : {parent, second}) {
     EXPECT_EQ(WithdrawnBy(name), rpc::kServiceBody) << "by whom would say what is a part of what";
+    // One has not what the other has.
+    for (const std::string& token : {third, name == parent ? fourth : referrer}) {
+      EXPECT_EQ(ReasonOf(Do(token, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(RightAt(name)))),
+                "NOT_FOUND");
+    }
+  }
+}
+
+TEST_F(PartsRightsTest, AnAnswerInOneChainChangesNothingInAnother) {
+  const std::string parent = InProgress();
+  const std::string part = Sent(receiver, NewLinked(parent));
+  const std::string of_case = Use(referrer, parent, v1::RIGHT_KIND_OBJECTION).name();
+  const v1::RightsRequest before = Seen(third, RightAt(part));
+  rig.clock().Advance(absl::Hours(1));
+  EXPECT_EQ(Answered(referrer, of_case, parent, v1::RIGHT_ANSWER_RESTRICTED), "OK");
+  EXPECT_EQ(Answered(receiver, of_case, parent, v1::RIGHT_ANSWER_RESTRICTED), "OK");
+  EXPECT_EQ(Seen(third, RightAt(part)).DebugString(), before.DebugString());
+}
+
+TEST_F(PartsRightsTest, WhoMadeThePartIsNamedAsTheRecorderThereAndNobodyIsElsewhere) {
+  const std::string parent = InProgress();
+  const std::string part = Sent(receiver, NewLinked(parent));
+  Use(receiver, parent, v1::RIGHT_KIND_WITHDRAWAL);
+  EXPECT_EQ(Seen(third, RightAt(part)).recorded_by(), kReceivingBody);
+  EXPECT_EQ(Seen(third, RightAt(part)).referral(), part);
+  EXPECT_EQ(WithdrawnBy(part), kReceivingBody);
+}
+
+TEST_F(PartsRightsTest, WhoReferredFirstSeesTheWholeChainWithAndWithoutParts) {
+  for (const bool with_part : {false, true}) {
+    const std::string first = Requested();
+    const std::string next = Must(Do(receiver, &Stub::ForwardByDuty,
+                                     [&] {
+                                       auto forward = ToBody<v1::ForwardByDutyRequest>(first, kThirdBody);
+                                       forward.set_law("es/ley-40-2015/art-14");
+                                       return forward;
+                                     }()))
+                                 .forwarded_to();
+    if (with_part) Sent(referrer, NewLinked(first, kFourthBody));
+    const v1::RightsRequest seen = Use(third, next, v1::RIGHT_KIND_ACCESS);
+    EXPECT_EQ(Seen(referrer, seen.name()).holder_count(), seen.holder_count());
+    EXPECT_EQ(seen.holder_count(), Seen(third, seen.name()).holder_count()) << with_part;
+    EXPECT_EQ(Seen(referrer, seen.name()).holders_size(), seen.holder_count()) << "it tells the person";
   }
 }
 
@@ -298,7 +398,6 @@ TEST_F(PartsRightsTest, OfADraftItCanBeChangedAndWithAnotherCaseIsSaidAnew) {
   EXPECT_THAT(LinkedFor(draft, 1), ElementsAre(parent));
   EXPECT_THAT(LinkedFor(parent, 1), ElementsAre(draft));
   EXPECT_THAT(LinkedFor(parent, 2), IsEmpty());
-  EXPECT_THAT(LinkedFor(parent, rows::kNobody), IsEmpty());
 
   v1::UpdateReferralRequest move;
   move.mutable_referral()->set_name(draft);
@@ -318,6 +417,36 @@ TEST_F(PartsRightsTest, OfWhomNothingFurtherIsDisclosedNoPartIsMade) {
   Use(referrer, parent, v1::RIGHT_KIND_OBJECTION);
   EXPECT_EQ(ReasonOf(Do(receiver, &Stub::SubmitReferral, NewLinked(parent))), "DISCLOSURE_STOPPED");
   EXPECT_THAT(LinkedFor(parent), IsEmpty());
+}
+
+TEST_F(PartsRightsTest, WhatIsToBePutRightIsSentOnceThatIsAnswered) {
+  const std::string parent = InProgress();
+  const std::string draft = DraftPart(receiver, parent);
+  v1::UpdateReferralRequest update;
+  update.mutable_referral()->set_name(draft);
+  update.mutable_referral()->add_case_persons(1);
+  update.mutable_update_mask()->add_paths("case_persons");
+  Must(Do(receiver, &Stub::UpdateReferral, update));
+  const std::string right = Use(referrer, parent, v1::RIGHT_KIND_RECTIFICATION).name();
+  EXPECT_TRUE(Marked(draft)) << "a draft is reached too";
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::SubmitReferral, NewLinked(parent))), "RECTIFICATION_PENDING");
+  const auto send = [&] {
+    return ReasonOf(Do(receiver, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(draft)));
+  };
+  EXPECT_EQ(send(), "RECTIFICATION_PENDING");
+  for (const std::string& token : {referrer, receiver}) {
+    EXPECT_EQ(Answered(token, right, parent, v1::RIGHT_ANSWER_REFUSED), "OK");
+  }
+  EXPECT_EQ(send(), "RECTIFICATION_PENDING") << "its own is to be answered too";
+  EXPECT_EQ(Answered(receiver, RightAt(draft), draft, v1::RIGHT_ANSWER_REFUSED), "OK");
+  EXPECT_EQ(send(), "OK");
+}
+
+TEST_F(PartsRightsTest, WhoWasTakenOutOfTheCaseIsInNoNewPart) {
+  const std::string parent = Sent(referrer, OnConsent(NewReferral(2)));
+  Use(referrer, parent, v1::RIGHT_KIND_WITHDRAWAL, 1);
+  ASSERT_EQ(Record(parent).withdrawn_persons_size(), 1);
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, NewLinked(parent))), "DISCLOSURE_STOPPED");
 }
 
 TEST_F(PartsRightsTest, OfAPartAndARightAtOnceThePartIsReachedOrRefused) {

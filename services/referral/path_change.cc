@@ -9,7 +9,6 @@
 #include "common/base/strings.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
-#include "services/referral/part_rows.h"
 #include "services/referral/path_ledger.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/path_validation.h"
@@ -48,7 +47,7 @@ absl::Status CheckOffers(const BodyRegistry& bodies, const store::Reader& reader
 // other side are not its to know of.
 absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, const ReferralRecord& referral,
                           uint32_t person) {
-  WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::Chain(reader, referral.name(), person, kMaxReachOfPaths));
+  WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::Chain(reader, referral.name(), kMaxReachOfPaths));
   WAYPOST_ASSIGN_OR_RETURN(const auto open, OpenPathsOf(reader, body, chain));
   const auto other = open.find(person);
   if (other != open.end()) return PathOpen(referral.name(), other->second);
@@ -64,7 +63,7 @@ absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, co
 
 // A right must reach all that hangs together.
 absl::Status CheckReach(const store::Reader& reader, std::string_view referral) {
-  return rows::Chain(reader, referral, rows::kAnybody, kMaxReachOfPaths).status();
+  return rows::Chain(reader, referral, kMaxReachOfPaths).status();
 }
 
 const PathStepRecord* FindStep(const PathRecord& path, uint32_t number) {

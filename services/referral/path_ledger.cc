@@ -9,7 +9,6 @@
 
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
-#include "services/referral/part_rows.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/referral_basis.h"
 #include "services/referral/referral_errors.h"
@@ -249,9 +248,8 @@ absl::Status MovePaths(rpc::Mutation& mutation, const Authorized& as, const Body
   std::map<uint32_t, std::string> led;  // by the successor
   if (!std::all_of(paths.begin(), paths.end(), HasEnded)) {
     // Where more hang together than a right reaches, those count that were read: whoever takes work over
-    // cannot wait for fewer. In parts others may have the numbers of these people.
-    WAYPOST_ASSIGN_OR_RETURN(const auto chain,
-                             rows::ChainUpTo(writer, referral.name(), rows::kNobody, kMaxReach));
+    // cannot wait for fewer.
+    WAYPOST_ASSIGN_OR_RETURN(const auto chain, rows::ChainUpTo(writer, referral.name(), kMaxReach));
     WAYPOST_ASSIGN_OR_RETURN(led, OpenPathsOf(writer, move.to, chain));
   }
   for (PathRecord& path : paths) {

@@ -15,7 +15,6 @@
 #include "common/api/resource.h"
 #include "common/base/strings.h"
 #include "common/store/store.h"
-#include "services/referral/part_rows.h"
 #include "services/referral/path_policy.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/referral_limits.h"
@@ -167,7 +166,7 @@ class PathTest : public ::testing::Test, protected ReferralRig {
   }
   std::set<std::string> ChainOf(std::string_view name) {
     std::set<std::string> names;
-    for (const auto& record : Must(rows::Chain(**rig.store().Snapshot(), name, rows::kAnybody, kMaxReach))) {
+    for (const auto& record : Must(rows::Chain(**rig.store().Snapshot(), name, kMaxReach))) {
       names.insert(record.name());
     }
     return names;

@@ -319,11 +319,11 @@ absl::Status DraftOfAStep(std::string_view draft) {
       "is the draft of a step of a path, which is sent as it is: cancel it, and take the step anew");
 }
 
-absl::Status RectificationPending(std::string_view path) {
-  return Refused("RECTIFICATION_PENDING", path,
+absl::Status RectificationPending(std::string_view name) {
+  return Refused("RECTIFICATION_PENDING", name,
                  "has a person who asked to have put right what would be sent, and it has neither been put "
                  "right nor refused: answer that with AnswerRightsRequest, or wait for who is to answer it, "
-                 "and take the step then; ListRightsRequests names what your body owes");
+                 "and send it then; ListRightsRequests names what your body owes");
 }
 
 absl::Status DisclosureStopped(std::string_view name) {

@@ -129,8 +129,8 @@ absl::Status StepToBeApproved(std::string_view path, uint32_t step, std::string_
 absl::Status StepOutdated(std::string_view draft);
 // DRAFT_OF_A_STEP: it is sent as it is, or not at all.
 absl::Status DraftOfAStep(std::string_view draft);
-// RECTIFICATION_PENDING: what a step of `path` would send is to be put right first.
-absl::Status RectificationPending(std::string_view path);
+// RECTIFICATION_PENDING: what a step of a path, or a part of a case, would send is to be put right first.
+absl::Status RectificationPending(std::string_view name);
 
 // --- Of rights that travel
 // DISCLOSURE_STOPPED: nothing further is disclosed of a person who withdrew, objected or had it restricted.

@@ -37,15 +37,20 @@ absl::Status CheckCasePersons(const ReferralRecord& parent, const ReferralRecord
     const uint32_t person = part.case_persons(i);
     const std::string field = Cat("referral.case_persons[", i, "]");
     if (!seen.insert(person).second) wrong.Add(field, "is named twice");
-    if (FindPerson(part, person) == nullptr) wrong.Add(field, "is no person of this referral");
-    if (FindPerson(parent, person) == nullptr) {
+    if (!Concerns(part, person)) wrong.Add(field, "is no person of this referral");
+    if (!Concerns(parent, person)) {
       wrong.Add(field, "is no person of the case: who is in both has the same number in both");
     }
   }
   if (!wrong.empty()) return wrong.ToStatus();
   const bool stopped =
       std::any_of(seen.begin(), seen.end(), [&](uint32_t person) { return IsStopped(parent, person); });
-  return stopped ? DisclosureStopped(parent.name()) : absl::OkStatus();
+  if (stopped) return DisclosureStopped(parent.name());
+  // What may be wrong there is not sent here: who got it would not be asked to put it right.
+  const bool awaits = std::any_of(seen.begin(), seen.end(), [&](uint32_t person) {
+    return AwaitsRectification(parent, person) || AwaitsRectification(part, person);
+  });
+  return awaits ? RectificationPending(parent.name()) : absl::OkStatus();
 }
 
 }  // namespace

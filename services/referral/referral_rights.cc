@@ -858,11 +858,8 @@ v1::RightsRequest ToRightsRequest(const RightsRequestRecord& record, std::string
     const bool hidden = unread.contains(holder.referral());
     if (hidden ? held.uncounted() : HasLeft(held)) continue;
     const bool own = holder.body() == body;
-    const bool known = own || held.other_body() == body || origin;
-    const bool shown = !hidden && known;
+    const bool shown = !hidden && (own || held.other_body() == body || origin);
     if (record.is_protected() && !shown) continue;
-    // Nobody learns of a part, or of its case, by how many there are.
-    if (record.goes_along_parts() && !known) continue;
     const bool answered = hidden ? held.answered_before() : holder.answer() != v1::RIGHT_ANSWER_UNSPECIFIED;
     view.set_holder_count(view.holder_count() + 1);
     if (answered) view.set_answered_count(view.answered_count() + 1);

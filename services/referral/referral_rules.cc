@@ -643,7 +643,9 @@ void SendLinked(const HopBy& by, ReferralRecord linked, Step& step) {
   // The same body refers it on. Whoever hands a case over is not told that it is a part.
   if (!hand_over) {
     linked.set_part_of(step.current.part_of());
-    *linked.mutable_case_persons() = step.current.case_persons();
+    for (const uint32_t person : step.current.case_persons()) {
+      if (FindPerson(linked, person) != nullptr) linked.add_case_persons(person);
+    }
     step.next().clear_part_of();
     step.next().clear_case_persons();
   }

@@ -132,11 +132,6 @@ bool KnowsPersons(const Authorized& as) {
   return as.Is(Relation::kReferring) || as.Is(Relation::kReceiving);
 }
 
-// May this caller read the referral at all? Listings and watches show only these.
-bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
-  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
-}
-
 // What was named to a body once may have become protected since.
 absl::StatusOr<bool> MayBeNamed(const store::Reader& reader, std::string_view name,
                                 const policy::Caller& caller) {

@@ -248,6 +248,10 @@ policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller
   return relations;
 }
 
+bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
+  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
+}
+
 policy::Relations RelationsToNew(std::string_view unit, bool is_protected, const policy::Caller& caller) {
   policy::Relations relations = {Relation::kReferring};
   if (is_protected) relations.Add(Relation::kReader);

@@ -21,6 +21,8 @@ namespace waypost::referral {
 // exist. The receiving and the coordinating body have part in it once it was sent, and the receiving body no
 // longer once it was reported as misdirected.
 policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller& caller);
+// May this caller read the referral at all? Listings and watches show only these.
+bool MayRead(const ReferralRecord& record, const policy::Caller& caller);
 
 // How `caller` stands to a referral it is about to make, in that unit of its body (empty: in none, so that it
 // is assigned to its maker). Of a protected one the maker is a reader.

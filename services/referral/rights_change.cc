@@ -1,6 +1,8 @@
 #include "services/referral/rights_change.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -10,13 +12,13 @@
 #include "common/crypto/hash.h"
 #include "common/rpc/system_change.h"
 #include "common/status/errors.h"
-#include "services/referral/part_rows.h"
 #include "services/referral/path_ledger.h"
 #include "services/referral/receipt_rows.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_rights.h"
 #include "services/referral/referral_view.h"
+#include "services/referral/rights_reach.h"
 #include "services/referral/rights_receipts.h"
 #include "services/referral/rights_repository.h"
 #include "services/referral/succession_rules.h"
@@ -26,6 +28,7 @@ namespace {
 
 using policy::Authorized;
 using storage::v1::RightsHolderRecord;
+using storage::v1::RightsPartLinkRecord;
 using storage::v1::RightsRequestRecord;
 
 constexpr uint32_t kRightsFormat = 1;
@@ -54,24 +57,36 @@ std::string OriginOf(const std::vector<ReferralRecord>& chain) {
   return chain.front().origin_body();
 }
 
+bool IsSide(const ReferralRecord& referral, std::string_view body) {
+  return referral.referring().body() == body || referral.receiving().body() == body;
+}
+
+// Whoever records a right is known in those chains alone where its body is a side of the referral at which
+// the right comes in: elsewhere it would say what is a part of what.
+bool IsRecordedBy(const ReachedChain& chain, std::string_view body) {
+  const auto entry =
+      std::find_if(chain.referrals.begin(), chain.referrals.end(),
+                   [&chain](const ReferralRecord& referral) { return referral.name() == chain.entry; });
+  return entry != chain.referrals.end() && IsSide(*entry, body);
+}
+
 RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, const std::string& name,
-                               const std::vector<ReferralRecord>& chain, std::string_view recorded_by,
-                               absl::Time now) {
+                               const ReachedChain& chain, std::string_view body, absl::Time now) {
   RightsRequestRecord record;
   record.set_format_version(kRightsFormat);
   record.set_name(name);
   record.set_revision(1);
   record.set_kind(request.kind());
-  record.set_referral(request.name());
+  record.set_referral(chain.entry);
   record.set_person(request.person());
-  record.set_recorded_by(std::string(recorded_by));
+  if (IsRecordedBy(chain, body)) record.set_recorded_by(std::string(body));
   *record.mutable_ask_time() = request.ask_time();
   record.set_asked_how(request.asked_how());
   *record.mutable_create_time() = api::ToTimestamp(now);
   *record.mutable_due_time() = api::ToTimestamp(AnswerDue(api::FromTimestamp(request.ask_time())));
   *record.mutable_update_time() = api::ToTimestamp(now);
-  record.set_origin_body(OriginOf(chain));
-  for (const ReferralRecord& referral : chain) {
+  record.set_origin_body(OriginOf(chain.referrals));
+  for (const ReferralRecord& referral : chain.referrals) {
     record.set_is_protected(IsProtected(referral));
     for (const v1::Party party : {v1::PARTY_REFERRING, v1::PARTY_RECEIVING}) {
       // Where both sides are one body it is asked once.
@@ -82,56 +97,88 @@ RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, co
   return record;
 }
 
+// The use of a right, with one request for each chain that it reaches; the first is that at which it is
+// recorded.
+struct Use {
+  std::vector<ReachedChain> chains;
+  std::vector<RightsRequestRecord> requests;
+};
+
+Use UseOf(const v1::RecordRightsRequestRequest& request, const std::vector<std::string>& names,
+          std::vector<ReachedChain> chains, std::string_view body, absl::Time now) {
+  Use use{.chains = std::move(chains), .requests = {}};
+  std::map<std::string, std::string> request_of;  // by referral
+  for (size_t i = 0; i < use.chains.size(); ++i) {
+    use.requests.push_back(NewRequest(request, names[i], use.chains[i], body, now));
+    for (const ReferralRecord& referral : use.chains[i].referrals) request_of[referral.name()] = names[i];
+  }
+  for (size_t i = 0; i < use.chains.size(); ++i) {
+    for (RightsPartLinkRecord& link : use.chains[i].links) {
+      if (use.requests[i].part_links_size() == kMaxReach) break;
+      if (!link.missed()) link.set_request(request_of[link.other()]);
+      *use.requests[i].add_part_links() = link;
+    }
+  }
+  return use;
+}
+
+// Told as done by whoever records it, or by the system.
+bool IsBySystem(const Use& use, std::string_view referral) {
+  for (size_t i = 0; i < use.chains.size(); ++i) {
+    const auto& chain = use.chains[i].referrals;
+    const bool here = std::any_of(chain.begin(), chain.end(),
+                                  [referral](const ReferralRecord& each) { return each.name() == referral; });
+    if (here) return use.requests[i].recorded_by().empty();
+  }
+  return true;
+}
+
 // The referrals that a withdrawal ends, in the order in which they have to: those further down the chain
 // first, so that a case that was to be handed over is back before it ends itself. A hand-over that is still
 // asked for ends with the case that it was to take over.
-std::vector<FollowUp> EndedBy(const std::vector<ReferralRecord>& chain, uint32_t person) {
+std::vector<FollowUp> EndedBy(const Use& use, uint32_t person) {
+  const std::vector<ReferralRecord> reached = InOrderOfEnding(use.chains);
   std::set<std::string> ended;
-  for (const ReferralRecord& record : chain) {
+  for (const ReferralRecord& record : reached) {
     if (WithdrawalEnds(record, person)) ended.insert(record.name());
   }
   std::vector<FollowUp> follow_ups;
-  for (const ReferralRecord& record : chain) {
+  for (const ReferralRecord& record : reached) {
     const bool with_the_case = IsOpen(record.state()) && ended.contains(record.hand_over_of());
     if (!with_the_case && !ended.contains(record.name())) continue;
-    follow_ups.push_back({record.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}});
+    follow_ups.push_back(
+        {record.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}, IsBySystem(use, record.name())});
   }
   return follow_ups;
 }
 
-// Does a right of that person go from one of these to a part of it, or to the case that it is a part of?
-absl::StatusOr<bool> GoesAlongParts(const store::Reader& reader, const std::vector<ReferralRecord>& chain,
-                                    uint32_t person) {
-  for (const ReferralRecord& referral : chain) {
-    WAYPOST_ASSIGN_OR_RETURN(const auto others, rows::WithSamePerson(reader, referral.name(), person));
-    if (!others.empty()) return true;
+// In every referral but the one where it is recorded.
+std::vector<FollowUp> ReachedBy(const Use& use, const v1::RecordRightsRequestRequest& request) {
+  std::vector<FollowUp> reached;
+  for (size_t i = 0; i < use.chains.size(); ++i) {
+    const RightsRequestRecord& record = use.requests[i];
+    for (const ReferralRecord& other : use.chains[i].referrals) {
+      if (other.name() == request.name() || !Concerns(other, request.person())) continue;
+      reached.push_back({other.name(),
+                         CommandOf(request.kind(), {.request = record.name(), .person = request.person()}),
+                         record.recorded_by().empty()});
+    }
   }
-  return false;
+  return reached;
 }
 
-bool IsSide(const ReferralRecord& referral, std::string_view body) {
-  return referral.referring().body() == body || referral.receiving().body() == body;
-}
-
-// What comes to `body` in referrals of which it is no side is told as done by the system: who recorded the
-// right would say what is a part of what.
-void HideWhoAsked(const std::vector<ReferralRecord>& chain, std::string_view body,
-                  std::vector<FollowUp>& follow_ups) {
-  for (FollowUp& follow_up : follow_ups) {
-    const auto at = std::find_if(chain.begin(), chain.end(), [&follow_up](const ReferralRecord& referral) {
-      return referral.name() == follow_up.referral;
-    });
-    if (at != chain.end() && !IsSide(*at, body)) follow_up.by_system = true;
+absl::Status EndPaths(rpc::Mutation& mutation, const Authorized& as, const Use& use, uint32_t person) {
+  const auto system = rpc::SystemCaller();
+  for (size_t i = 0; i < use.chains.size(); ++i) {
+    const ReachedChain& chain = use.chains[i];
+    Authorized doer = as;
+    if (use.requests[i].recorded_by().empty()) {
+      WAYPOST_ASSIGN_OR_RETURN(
+          doer, policy::Authorize(kSealedConsequences, *system, {policy::Relation::kAnyone}, chain.entry));
+    }
+    WAYPOST_RETURN_IF_ERROR(EndPathsOf(mutation, doer, chain.referrals, person));
   }
-}
-
-// Is there anybody in this part of whom nobody has said who they are in the case?
-bool HasUnsaid(const ReferralRecord& record) {
-  return record.persons_size() + record.withdrawn_persons_size() > record.case_persons_size();
-}
-
-bool Reads(const policy::Caller& caller, const ReferralRecord& record) {
-  return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
+  return absl::OkStatus();
 }
 
 // The holder entry of a body in a referral; null when there is none.
@@ -236,34 +283,9 @@ absl::StatusOr<Unread> UnreadBy(const store::Reader& reader, const RightsRequest
   return unread;
 }
 
-absl::Status FillNotReached(const store::Reader& reader, const RightsRequestRecord& record,
-                            const policy::Caller& caller, v1::RightsRequest& view) {
-  std::set<std::string> reached = {record.referral()};
-  for (const RightsHolderRecord& held : record.holders()) reached.insert(held.holder().referral());
-  std::set<std::string> missed;
-  for (const std::string& name : reached) {
-    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord referral, rows::Get(reader, name));
-    WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> parts, rows::ListParts(reader, name));
-    for (const std::string& each : parts) {
-      WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord part, rows::Get(reader, each));
-      const bool known = part.referring().body() == caller.body && Reads(caller, part);
-      if (known && HasUnsaid(part) && !reached.contains(each)) missed.insert(each);
-    }
-    // Its referring body alone is told what it is a part of.
-    const bool told = !referral.part_of().empty() && referral.referring().body() == caller.body;
-    if (!told || !HasUnsaid(referral) || reached.contains(referral.part_of())) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord parent, rows::Get(reader, referral.part_of()));
-    if (Reads(caller, referral) && Reads(caller, parent)) missed.insert(parent.name());
-  }
-  for (const std::string& name : missed) {
-    if (view.not_reached_size() < kMaxReach) view.add_not_reached(name);
-  }
-  return absl::OkStatus();
-}
-
 absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRightsRequestRequest& request,
-                                  const std::string& name, const Asked& asked, const Prepared& prepared,
-                                  v1::RightsRequest& response) {
+                                  const std::string& name, absl::FunctionRef<std::string()> new_name,
+                                  const Asked& asked, const Prepared& prepared, v1::RightsRequest& response) {
   store::Writer& writer = mutation.writer();
   WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord current, rows::Get(writer, request.name()));
   WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
@@ -274,45 +296,27 @@ absl::Status RightsChange::Record(rpc::Mutation& mutation, const v1::RecordRight
   if (api::FromTimestamp(request.ask_time()) > mutation.call().now) {
     return error::InvalidField("ask_time", "must not be in the future");
   }
-  WAYPOST_ASSIGN_OR_RETURN(const std::vector<ReferralRecord> chain,
-                           rows::Chain(writer, request.name(), request.person(), kMaxReach));
-  RightsRequestRecord record = NewRequest(request, name, chain, mutation.caller().body, mutation.call().now);
-  WAYPOST_ASSIGN_OR_RETURN(const bool along_parts, GoesAlongParts(writer, chain, request.person()));
-  record.set_goes_along_parts(along_parts);
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<ReachedChain> chains,
+                           ChainsReached(writer, request.name(), request.person(), kMaxReach));
+  std::vector<std::string> names = {name};
+  while (names.size() < chains.size()) names.push_back(new_name());
+  Use use = UseOf(request, names, std::move(chains), mutation.caller().body, mutation.call().now);
+  RightsRequestRecord& record = use.requests.front();
   if (prepared.note.has_value()) record.set_text_commitment(prepared.note->commitment());
 
   v1::Referral changed;
   WAYPOST_RETURN_IF_ERROR(change_.Run(mutation, asked, prepared, changed));
   // All referrals are on this node today. One that lived on another would get the request as a signed event
   // instead, and answer it there; this transaction would do the same for the part that is here.
-  WAYPOST_RETURN_IF_ERROR(Reach(mutation, as, request, asked, along_parts, chain));
-  rows::PutRightsRequest(writer, nullptr, record);
+  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ReachedBy(use, request)));
+  if (request.kind() == v1::RIGHT_KIND_WITHDRAWAL) {
+    WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), EndedBy(use, request.person())));
+    WAYPOST_RETURN_IF_ERROR(EndPaths(mutation, as, use, request.person()));
+  }
+  for (const RightsRequestRecord& each : use.requests) rows::PutRightsRequest(writer, nullptr, each);
   WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(writer, record, mutation.caller()));
   response = ToRightsRequest(record, mutation.caller().body, unread);
-  return FillNotReached(writer, record, mutation.caller(), response);
-}
-
-absl::Status RightsChange::Reach(rpc::Mutation& mutation, const Authorized& as,
-                                 const v1::RecordRightsRequestRequest& request, const Asked& asked,
-                                 bool along_parts, const std::vector<ReferralRecord>& chain) {
-  const std::string& body = mutation.caller().body;
-  std::vector<FollowUp> reached;
-  for (const ReferralRecord& other : chain) {
-    const bool concerned = other.name() != request.name() && Concerns(other, request.person());
-    if (concerned) reached.push_back({other.name(), asked.command});
-  }
-  if (along_parts) HideWhoAsked(chain, body, reached);
-  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), reached));
-  if (request.kind() != v1::RIGHT_KIND_WITHDRAWAL) return absl::OkStatus();
-  std::vector<FollowUp> ended = EndedBy(chain, request.person());
-  if (along_parts) HideWhoAsked(chain, body, ended);
-  WAYPOST_RETURN_IF_ERROR(CarryOut(mutation, as, change_.clockwork(), ended));
-  if (!along_parts) return EndPathsOf(mutation, as, chain, request.person());
-  const auto system = rpc::SystemCaller();
-  WAYPOST_ASSIGN_OR_RETURN(
-      const Authorized by_system,
-      policy::Authorize(kSealedConsequences, *system, {policy::Relation::kAnyone}, request.name()));
-  return EndPathsOf(mutation, by_system, chain, request.person());
+  return FillPartLinks(writer, record, mutation.caller(), response);
 }
 
 absl::Status RightsChange::Answer(rpc::Mutation& mutation, const v1::AnswerRightsRequestRequest& request,

@@ -3,8 +3,8 @@
 #define WAYPOST_SERVICES_REFERRAL_RIGHTS_CHANGE_H_
 
 #include <string>
-#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "common/rpc/mutation.h"
 #include "services/referral/receipt_signature.h"
@@ -30,28 +30,20 @@ absl::StatusOr<policy::Relations> RelationsOf(const store::Reader& reader,
 absl::StatusOr<Unread> UnreadBy(const store::Reader& reader, const storage::v1::RightsRequestRecord& record,
                                 const policy::Caller& caller);
 
-// What it did not reach of parts and cases, as far as the caller may know of it: RightsRequest.not_reached.
-absl::Status FillNotReached(const store::Reader& reader, const storage::v1::RightsRequestRecord& record,
-                            const policy::Caller& caller, v1::RightsRequest& view);
-
 // Both run within the transaction. Thread-safe.
 class RightsChange {
  public:
   // Both must outlive this.
   RightsChange(ReferralChange& change, const ReceiptSigner& signer) : change_(change), signer_(signer) {}
 
+  // `new_name` makes the names of the requests with which it goes on to parts and cases.
   absl::Status Record(rpc::Mutation& mutation, const v1::RecordRightsRequestRequest& request,
-                      const std::string& name, const Asked& asked, const Prepared& prepared,
-                      v1::RightsRequest& response);
+                      const std::string& name, absl::FunctionRef<std::string()> new_name, const Asked& asked,
+                      const Prepared& prepared, v1::RightsRequest& response);
   absl::Status Answer(rpc::Mutation& mutation, const v1::AnswerRightsRequestRequest& request,
                       const Asked& asked, const Prepared& prepared, v1::RightsRequest& response);
 
  private:
-  // In every other referral of the chain; what a withdrawal ends, ends.
-  absl::Status Reach(rpc::Mutation& mutation, const policy::Authorized& as,
-                     const v1::RecordRightsRequestRequest& request, const Asked& asked, bool along_parts,
-                     const std::vector<storage::v1::ReferralRecord>& chain);
-
   ReferralChange& change_;
   const ReceiptSigner& signer_;
 };

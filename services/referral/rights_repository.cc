@@ -11,7 +11,6 @@
 #include "common/base/strings.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
-#include "services/referral/part_rows.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/referral_protection.h"
 #include "services/referral/referral_repository.h"
@@ -53,22 +52,8 @@ struct Walked {
   int64_t known = 0;                  // of how many the walk knows; more than the limit: it is not all
 };
 
-// What hangs together with `record` for that person, next to it.
-absl::StatusOr<std::vector<std::string>> Around(const store::Reader& reader, const ReferralRecord& record,
-                                                uint32_t person, int limit) {
-  const std::string& name = record.name();
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, ListContinuations(reader, name, limit + 1));
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> along, AlongPaths(reader, name));
-  std::move(along.begin(), along.end(), std::back_inserter(around));
-  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> parts, WithSamePerson(reader, name, person));
-  std::move(parts.begin(), parts.end(), std::back_inserter(around));
-  around.push_back(record.forwarded_from());
-  around.push_back(record.forwarded_to());
-  return around;
-}
-
 // Along the chain, from `name` on, until as many are known as the limit says.
-absl::StatusOr<Walked> Walk(const store::Reader& reader, std::string_view name, uint32_t person, int limit) {
+absl::StatusOr<Walked> Walk(const store::Reader& reader, std::string_view name, int limit) {
   std::vector<ReferralRecord> chain;
   std::set<std::string, std::less<>> seen = {std::string(name)};
   std::vector<std::string> to_visit = {std::string(name)};
@@ -77,7 +62,11 @@ absl::StatusOr<Walked> Walk(const store::Reader& reader, std::string_view name, 
     to_visit.pop_back();
     WAYPOST_ASSIGN_OR_RETURN(ReferralRecord record, Get(reader, next));
     if (!chain.empty() && IsProtected(record) != IsProtected(chain.front())) continue;
-    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, Around(reader, record, person, limit));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> around, ListContinuations(reader, next, limit + 1));
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> along, AlongPaths(reader, next));
+    std::move(along.begin(), along.end(), std::back_inserter(around));
+    around.push_back(record.forwarded_from());
+    around.push_back(record.forwarded_to());
     for (std::string& other : around) {
       if (!other.empty() && seen.insert(other).second) to_visit.push_back(std::move(other));
     }
@@ -85,7 +74,6 @@ absl::StatusOr<Walked> Walk(const store::Reader& reader, std::string_view name, 
   }
   std::sort(chain.begin(), chain.end(), [](const ReferralRecord& a, const ReferralRecord& b) {
     if (a.hops_size() != b.hops_size()) return a.hops_size() > b.hops_size();
-    if (a.part_of().empty() != b.part_of().empty()) return b.part_of().empty();
     return a.name() < b.name();
   });
   return Walked{.chain = std::move(chain), .known = static_cast<int64_t>(seen.size())};
@@ -154,8 +142,8 @@ absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::strin
 }
 
 absl::StatusOr<std::vector<ReferralRecord>> Chain(const store::Reader& reader, std::string_view name,
-                                                  uint32_t person, int limit) {
-  WAYPOST_ASSIGN_OR_RETURN(Walked walked, Walk(reader, name, person, limit));
+                                                  int limit) {
+  WAYPOST_ASSIGN_OR_RETURN(Walked walked, Walk(reader, name, limit));
   if (walked.known > limit) {
     return error::LimitExceeded("referrals that hang together with one", limit, walked.known);
   }
@@ -163,8 +151,8 @@ absl::StatusOr<std::vector<ReferralRecord>> Chain(const store::Reader& reader, s
 }
 
 absl::StatusOr<std::vector<ReferralRecord>> ChainUpTo(const store::Reader& reader, std::string_view name,
-                                                      uint32_t person, int limit) {
-  WAYPOST_ASSIGN_OR_RETURN(Walked walked, Walk(reader, name, person, limit));
+                                                      int limit) {
+  WAYPOST_ASSIGN_OR_RETURN(Walked walked, Walk(reader, name, limit));
   return std::move(walked.chain);
 }
 

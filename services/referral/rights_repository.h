@@ -6,7 +6,6 @@
 #ifndef WAYPOST_SERVICES_REFERRAL_RIGHTS_REPOSITORY_H_
 #define WAYPOST_SERVICES_REFERRAL_RIGHTS_REPOSITORY_H_
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,19 +50,16 @@ absl::StatusOr<TaskPage> ListRightsTasks(const store::Reader& reader, std::strin
                                          std::string_view position, int limit);
 
 // Every referral that hangs together with this one, itself included: what it continues, what continues it,
-// the hand-overs that were not taken, along a path what it began from and its steps, and the parts and cases
-// that this person is said to be in too (kAnybody: whoever is; kNobody: none). Each once, those furthest down
-// the chain first, and parts before their cases. LIMIT_EXCEEDED beyond `limit`. Of protected ones it holds
-// none but from another protected one, and then those alone.
+// the hand-overs that were not taken, and along a path what it began from and its steps. Each once, those
+// furthest down the chain first. LIMIT_EXCEEDED beyond `limit`. Of protected ones it holds none but from
+// another protected one, and then those alone.
 absl::StatusOr<std::vector<storage::v1::ReferralRecord>> Chain(const store::Reader& reader,
-                                                               std::string_view name, uint32_t person,
-                                                               int limit);
+                                                               std::string_view name, int limit);
 
 // The same for what must go on where there are more than `limit`: those alone that were read until that many
 // were known. The referral itself is always among them.
 absl::StatusOr<std::vector<storage::v1::ReferralRecord>> ChainUpTo(const store::Reader& reader,
-                                                                   std::string_view name, uint32_t person,
-                                                                   int limit);
+                                                                   std::string_view name, int limit);
 
 }  // namespace waypost::referral::rows
 

@@ -23,6 +23,7 @@
 #include "services/referral/referral_validation.h"
 #include "services/referral/referral_view.h"
 #include "services/referral/rights_change.h"
+#include "services/referral/rights_reach.h"
 #include "services/referral/rights_repository.h"
 
 namespace waypost::referral {
@@ -141,7 +142,10 @@ ReferralService::Reactor* ReferralService::RecordRightsRequest(Context* context,
                                                                const v1::RecordRightsRequestRequest* request,
                                                                v1::RightsRequest* response) {
   auto asked = std::make_shared<Asked>();
-  const std::string name = rows::RightsNameOfId(api::NewId(env_.node.clock.Now(), env_.node.random));
+  const auto new_name = [this] {
+    return rows::RightsNameOfId(api::NewId(env_.node.clock.Now(), env_.node.random));
+  };
+  const std::string name = new_name();
   const auto validate = [asked, name](const v1::RecordRightsRequestRequest& checked) -> absl::Status {
     WAYPOST_RETURN_IF_ERROR(Validate(checked));
     *asked = AskedOf(checked, name);
@@ -149,12 +153,13 @@ ReferralService::Reactor* ReferralService::RecordRightsRequest(Context* context,
   };
   return rpc::MutatePrepared(
       env_, context, kRecordRightsRequest, validate, *request, response,
-      [this, request, response, asked, name](
+      [this, request, response, asked, name, new_name](
           const Call& call, const store::Reader& reader) -> absl::StatusOr<rpc::MutationBody> {
         WAYPOST_ASSIGN_OR_RETURN(Prepared prepared, change_.Prepare(call, reader, *asked));
-        return rpc::MutationBody([this, request, response, asked, name,
+        return rpc::MutationBody([this, request, response, asked, name, new_name,
                                   prepared = std::move(prepared)](rpc::Mutation& mutation) {
-          return RightsChange(change_, signer_).Record(mutation, *request, name, *asked, prepared, *response);
+          return RightsChange(change_, signer_)
+              .Record(mutation, *request, name, new_name, *asked, prepared, *response);
         });
       });
 }
@@ -171,7 +176,7 @@ ReferralService::Reactor* ReferralService::GetRightsRequest(Context* context,
                       WAYPOST_RETURN_IF_ERROR(call.Authorize(relations, request->name()).status());
                       WAYPOST_ASSIGN_OR_RETURN(const Unread unread, UnreadBy(reader, record, *call.caller));
                       *response = ToRightsRequest(record, call.caller->body, unread);
-                      return FillNotReached(reader, record, *call.caller, *response);
+                      return FillPartLinks(reader, record, *call.caller, *response);
                     });
 }
 

@@ -692,10 +692,10 @@ TEST_F(RightsServiceTest, TheWalkAlongAChainIsBounded) {
   const std::string first = Requested();
   Forwarded(first, kThirdBody);
   const auto reader = Must(rig.store().Snapshot());
-  EXPECT_THAT(Must(rows::Chain(*reader, first, 1, 2)), SizeIs(2));
-  EXPECT_EQ(ReasonOf(rows::Chain(*reader, first, 1, 1)), "LIMIT_EXCEEDED");
-  EXPECT_THAT(Must(rows::ChainUpTo(*reader, first, 1, 2)), SizeIs(2));
-  const auto some = Must(rows::ChainUpTo(*reader, first, 1, 1));
+  EXPECT_THAT(Must(rows::Chain(*reader, first, 2)), SizeIs(2));
+  EXPECT_EQ(ReasonOf(rows::Chain(*reader, first, 1)), "LIMIT_EXCEEDED");
+  EXPECT_THAT(Must(rows::ChainUpTo(*reader, first, 2)), SizeIs(2));
+  const auto some = Must(rows::ChainUpTo(*reader, first, 1));
   ASSERT_THAT(some, SizeIs(1));
   EXPECT_EQ(some[0].name(), first);
 }

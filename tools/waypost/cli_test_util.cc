@@ -290,7 +290,10 @@ grpc::Status FakeReferrals::RecordRightsRequest(grpc::ServerContext*,
   response->set_name("rightsRequests/01je");
   response->set_kind(request->kind());
   response->add_holders()->set_body("bodies/es-madrid");
-  if (request->kind() == referral::v1::RIGHT_KIND_WITHDRAWAL) response->add_not_reached("referrals/01jf");
+  if (request->kind() == referral::v1::RIGHT_KIND_WITHDRAWAL) {
+    response->add_not_reached("referrals/01jf");
+    response->add_linked_requests("rightsRequests/01jg");
+  }
   return grpc::Status::OK;
 }
 

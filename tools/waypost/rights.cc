@@ -26,7 +26,14 @@ std::string AnswerWords(pb::RightAnswer answer) {
   return answer == pb::RIGHT_ANSWER_UNSPECIFIED ? "pending" : EnumWords(answer);
 }
 
-// The request, a line for each holder, and what it did not reach.
+void ShowNames(std::ostream& out, std::string_view what,
+               const google::protobuf::RepeatedPtrField<std::string>& names) {
+  if (names.empty()) return;
+  out << '\n' << what << '\n';
+  for (const std::string& name : names) out << "  " << Printable(name) << '\n';
+}
+
+// The request, a line for each holder, and where else it went or did not go.
 absl::Status ShowRequest(Session& session, const Message& message) {
   if (session.json()) return session.ShowJson(message);
   pb::RightsRequest request = static_cast<const pb::RightsRequest&>(message);
@@ -36,14 +43,17 @@ absl::Status ShowRequest(Session& session, const Message& message) {
                  holder.law(), holder.retained_until(), EnumWords(holder.refusal_ground()),
                  ShowTime(holder.answer_time(), session.zone())});
   }
+  const auto linked = request.linked_requests();
   const auto missed = request.not_reached();
   request.clear_holders();
+  request.clear_linked_requests();
   request.clear_not_reached();
   std::ostream& out = session.env().out;
   out << Details(request, session.zone()) << '\n' << holders.ToText(session.colour());
-  if (missed.empty()) return absl::OkStatus();
-  out << "\nNot reached, since nobody in them is said to be this person. If she is, record it there too:\n";
-  for (const std::string& name : missed) out << "  " << Printable(name) << '\n';
+  ShowNames(out, "In parts and their case it goes on as:", linked);
+  ShowNames(out,
+            "Not reached, since nobody said who is who there. If this person is in one, record it there too:",
+            missed);
   return absl::OkStatus();
 }
 

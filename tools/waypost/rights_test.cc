@@ -41,6 +41,7 @@ TEST(RightsTest, RecordsAUseOfARight) {
   EXPECT_THAT(result.out, HasSubstr("pending"));
   EXPECT_THAT(result.out, HasSubstr("Not reached"));
   EXPECT_THAT(result.out, HasSubstr("referrals/01jf"));
+  EXPECT_THAT(result.out, HasSubstr("goes on as:\n  rightsRequests/01jg"));
 }
 
 TEST(RightsTest, SaysNothingOfWhatWasNotReachedWhereThereIsNone) {
