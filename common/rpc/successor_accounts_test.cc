@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/base/strings.h"
@@ -16,6 +19,7 @@ namespace {
 
 using policy::Role;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 // From the first day of 2027 to the last of March.
 AccountSuccession Merger(std::string_view from, std::string_view to) {
@@ -43,10 +47,29 @@ absl::Time At(int year, int month, int day, int hour = 12, int minute = 0, int s
   return absl::FromCivil(absl::CivilSecond(year, month, day, hour, minute, second), absl::UTCTimeZone());
 }
 
+std::string Unit(std::string_view body, std::string_view unit) {
+  return base::Cat("bodies/", body, "/units/", unit);
+}
+
+// Of units alone, in the same time.
+AccountSuccession OfUnits(std::string_view name, std::string_view from,
+                          std::multimap<std::string, std::string, std::less<>> units) {
+  AccountSuccession made = Merger(from, "");
+  made.name = base::Cat("successions/", name);
+  made.successor.clear();
+  made.units = std::move(units);
+  return made;
+}
+
 class SuccessorAccountsTest : public ::testing::Test {
  protected:
   std::string BodyOf(std::string_view body, absl::Time now = At(2027, 2, 1)) const {
     return accounts_.ActingCaller(Of(body), now)->body;
+  }
+  // Of a caseworker of "a", unless told otherwise.
+  std::shared_ptr<const policy::Caller> InUnits(std::vector<std::string> units,
+                                                absl::Time now = At(2027, 2, 1)) const {
+    return accounts_.ActingCaller(Of("a", std::move(units), {Role::kCaseworker}), now);
   }
 
   SuccessorAccounts accounts_;
@@ -150,6 +173,108 @@ TEST_F(SuccessorAccountsTest, ADayBeforeTheFirstLetsNobodyFollow) {
 TEST_F(SuccessorAccountsTest, ServicesOfTheNodeActForNobodyElse) {
   accounts_.Record({Merger("a", "b")});
   EXPECT_EQ(accounts_.ActingCaller(Of("a", {}, {Role::kService}), At(2027, 2, 1))->body, "bodies/a");
+}
+
+TEST_F(SuccessorAccountsTest, WhoseUnitsAllWentToOneBodyFollowsThem) {
+  accounts_.Record({OfUnits("split", "a",
+                            {{Unit("a", "x"), Unit("b", "social")},
+                             {Unit("a", "y"), Unit("b", "social")},
+                             {Unit("a", "two"), Unit("b", "north")},
+                             {Unit("a", "two"), Unit("b", "south")},
+                             {Unit("a", "z"), Unit("c", "z")},
+                             {Unit("a", "both"), Unit("b", "both")},
+                             {Unit("a", "both"), Unit("c", "both")}})});
+  const std::vector<std::string> units = {"x", "y", "two", "z", "both", "unnamed"};
+  // Each of them, or not.
+  for (unsigned set = 0; set < 1U << units.size(); ++set) {
+    std::vector<std::string> members;
+    std::string of;
+    for (size_t i = 0; i < units.size(); ++i) {
+      if ((set >> i & 1U) == 0) continue;
+      members.push_back(Unit("a", units[i]));
+      of += base::Cat(" ", units[i]);
+    }
+    const bool to_b = (set & 0b000111U) != 0;
+    const bool to_c = (set & 0b001000U) != 0;
+    const bool stays = (set & 0b110000U) != 0 || to_b == to_c;
+    EXPECT_EQ(InUnits(members)->body, stays ? "bodies/a" : to_b ? "bodies/b" : "bodies/c") << of;
+    if (!stays) continue;
+    EXPECT_EQ(InUnits(members)->units, members) << of;
+  }
+  EXPECT_THAT(InUnits({Unit("a", "y"), Unit("a", "two"), Unit("a", "x")})->units,
+              ElementsAre(Unit("b", "social"), Unit("b", "north"), Unit("b", "south")));
+  const auto acting = InUnits({Unit("a", "z")});
+  EXPECT_EQ(acting->actor, "actors/ana");
+  EXPECT_TRUE(acting->roles == policy::Roles{Role::kCaseworker});
+  EXPECT_EQ(acting->expires, At(2027, 4, 1, 0));
+  EXPECT_THAT(acting->units, ElementsAre(Unit("c", "z")));
+}
+
+TEST_F(SuccessorAccountsTest, WhoActsForTheWholeBodyFollowsNoUnit) {
+  accounts_.Record({OfUnits("split", "a", {{Unit("a", "x"), Unit("b", "x")}})});
+  for (int role = 0; role < policy::kRoleCount; ++role) {
+    const auto as = static_cast<Role>(role);
+    const policy::Roles alone = {as};
+    const policy::Roles with = {Role::kCaseworker, as};
+    const std::string_view body = as == Role::kCaseworker ? "bodies/b" : "bodies/a";
+    for (const policy::Roles roles : {alone, with}) {
+      const auto before = Of("a", {Unit("a", "x")}, roles);
+      EXPECT_EQ(accounts_.ActingCaller(before, At(2027, 2, 1))->body, body) << policy::RoleName(as);
+    }
+  }
+}
+
+TEST_F(SuccessorAccountsTest, AllThatMovedFromABodyIsLookedAt) {
+  AccountSuccession youth =
+      OfUnits("youth", "a", {{Unit("a", "x"), Unit("b", "x")}, {Unit("a", "both"), Unit("b", "both")}});
+  AccountSuccession housing =
+      OfUnits("housing", "a", {{Unit("a", "y"), Unit("b", "y")}, {Unit("a", "both"), Unit("c", "both")}});
+  youth.last = absl::CivilDay(2027, 2, 10);
+  accounts_.Record({youth, housing});
+  const auto one = InUnits({Unit("a", "x"), Unit("a", "y")});
+  EXPECT_EQ(one->body, "bodies/b");
+  EXPECT_THAT(one->units, ElementsAre(Unit("b", "x"), Unit("b", "y")));
+  EXPECT_EQ(one->expires, At(2027, 2, 11, 0)) << "the sooner of both last days";
+  EXPECT_EQ(InUnits({Unit("a", "y")})->expires, At(2027, 4, 1, 0)) << "the other one was not used";
+  EXPECT_EQ(InUnits({Unit("a", "both")})->body, "bodies/a");
+  // Of the first one it is the day after the last.
+  EXPECT_EQ(InUnits({Unit("a", "x"), Unit("a", "y")}, At(2027, 2, 11))->body, "bodies/a");
+  EXPECT_EQ(InUnits({Unit("a", "both")}, At(2027, 2, 11))->body, "bodies/c");
+  EXPECT_EQ(InUnits({Unit("a", "y")}, At(2026, 12, 31, 23, 59, 59))->body, "bodies/a");
+  EXPECT_EQ(InUnits({Unit("a", "y")}, At(2027, 1, 1, 0))->body, "bodies/b");
+}
+
+TEST_F(SuccessorAccountsTest, AMergerIsLookedAtBeforeUnits) {
+  AccountSuccession merger = Merger("a", "b");
+  merger.first = absl::CivilDay(2027, 2, 1);
+  accounts_.Record({OfUnits("moved", "a", {{Unit("a", "x"), Unit("c", "x")}}), merger});
+  EXPECT_EQ(InUnits({Unit("a", "x")}, At(2027, 1, 31))->body, "bodies/c");
+  const auto merged = InUnits({Unit("a", "x")}, At(2027, 2, 1));
+  EXPECT_EQ(merged->body, "bodies/b");
+  EXPECT_THAT(merged->units, IsEmpty()) << "it names no unit";
+}
+
+TEST_F(SuccessorAccountsTest, AChainHasStepsOfBothKinds) {
+  AccountSuccession merger = Merger("b", "c");
+  merger.units = {{Unit("b", "x"), Unit("c", "x")}, {Unit("b", "y"), Unit("c", "y")}};
+  accounts_.Record(
+      {OfUnits("split", "a", {{Unit("a", "x"), Unit("b", "x")}, {Unit("a", "y"), Unit("b", "y")}}), merger,
+       OfUnits("moved", "c", {{Unit("c", "x"), Unit("d", "x")}})});
+  const auto last = InUnits({Unit("a", "x")});
+  EXPECT_EQ(last->body, "bodies/d");
+  EXPECT_THAT(last->units, ElementsAre(Unit("d", "x")));
+  const auto between = InUnits({Unit("a", "x"), Unit("a", "y")});
+  EXPECT_EQ(between->body, "bodies/c");
+  EXPECT_THAT(between->units, ElementsAre(Unit("c", "x"), Unit("c", "y")));
+  EXPECT_EQ(BodyOf("b"), "bodies/c") << "a supervisor, as far as mergers go";
+}
+
+TEST_F(SuccessorAccountsTest, UnitsThatLeadBackLeadOneStepOnly) {
+  accounts_.Record({OfUnits("youth", "a", {{Unit("a", "x"), Unit("b", "x")}}),
+                    OfUnits("housing", "b", {{Unit("b", "x"), Unit("a", "x")}})});
+  EXPECT_EQ(InUnits({Unit("a", "x")})->body, "bodies/b");
+  EXPECT_EQ(accounts_.ActingCaller(Of("b", {Unit("b", "x")}, {Role::kCaseworker}), At(2027, 2, 1))->body,
+            "bodies/a");
 }
 
 // Whoever calls while successions are told of is of the one body or the other, never of a mixture.

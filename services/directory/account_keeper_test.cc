@@ -1,4 +1,4 @@
-// Accounts that follow a merger, through gRPC: for whom a token is good before, in and after their time.
+// Accounts that follow a succession, through gRPC: for whom a token is good before, in and after their time.
 #include "services/directory/account_keeper.h"
 
 #include <gmock/gmock.h>
@@ -62,6 +62,28 @@ TEST(AccountSuccessionOf, IsOfOneShareOfEverythingThatSaysUntilWhen) {
   EXPECT_FALSE(AccountSuccessionOf(before, 1).has_value()) << "recorded before there was such a day";
 }
 
+TEST(AccountSuccessionOf, OrOfUnitsThatSharesName) {
+  const std::string_view b =
+      "shares { successor: 'bodies/b' themes: THEME_YOUTH units { unit: 'bodies/a/units/x' "
+      "successor_unit: 'bodies/b/units/x' } } ";
+  const std::string_view c =
+      "shares { successor: 'bodies/c' units { unit: 'bodies/a/units/x' "
+      "successor_unit: 'bodies/c/units/y' } } ";
+  const auto made = AccountSuccessionOf(Parse(base::Cat(kWhole, b, c)), 7);
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->successor, "");
+  EXPECT_EQ(made->first, absl::CivilDay(2027, 1, 15));
+  EXPECT_EQ(made->last, absl::CivilDay(2027, 4, 15));
+  EXPECT_THAT(made->units, ElementsAre(Pair("bodies/a/units/x", "bodies/b/units/x"),
+                                       Pair("bodies/a/units/x", "bodies/c/units/y")));
+  v1::Succession without = Parse(base::Cat(kWhole, b, c));
+  without.clear_accounts_until();
+  EXPECT_FALSE(AccountSuccessionOf(without, 1).has_value());
+  v1::Succession strange = Parse(base::Cat(kWhole, b, c));
+  strange.mutable_shares(1)->set_successor("bodies/d");
+  EXPECT_FALSE(AccountSuccessionOf(strange, 1).has_value()) << "a unit of another body";
+}
+
 TEST(AccountSuccessionOf, EndsWithTheSuccession) {
   v1::Succession ended = Parse(base::Cat(kWhole, "shares { successor: 'bodies/b' }"));
   ended.mutable_period()->set_end_date("2027-01-31");
@@ -95,6 +117,16 @@ class AccountKeeperTest : public ::testing::Test, protected DirectoryRig {
     request.set_unit_id(base::Cat("new-", ++units_));
     const auto made = Do(old_account_, &Stub::CreateUnit, request);
     return made.ok() ? "OK" : error::ReasonOf(made.status());
+  }
+  // The body that a caseworker of a unit of "11" acts for.
+  std::string CaseworkerActsFor(std::string_view unit = "bodies/11/units/11") {
+    policy::Caller caller;
+    caller.body = "bodies/11";
+    caller.roles = {Role::kCaseworker};
+    caller.units = {std::string(unit)};
+    return rig.accounts()
+        .ActingCaller(std::make_shared<const policy::Caller>(std::move(caller)), rig.clock().Now())
+        ->body;
   }
   void NextDay(int days = 1) { rig.clock().Advance(days * absl::Hours(24)); }
 
@@ -161,6 +193,51 @@ TEST_F(AccountKeeperTest, NotWhereACompetenceMoved) {
   EXPECT_EQ(AddsAUnitTo("22"), "NOT_ALLOWED");
 }
 
+constexpr std::string_view kWithUnit =
+    "shares { successor: 'bodies/22' themes: THEME_HOUSING "
+    "units { unit: 'bodies/11/units/11' successor_unit: 'bodies/22/units/22' } } ";
+
+TEST_F(AccountKeeperTest, ThoseOfAUnitFollowItInASplit) {
+  Make("33");
+  const v1::Succession split =
+      Must(Record(base::Cat("kind: SUCCESSION_KIND_SPLIT period { start_date: '2027-01-16' } ", kWithUnit,
+                            "shares { successor: 'bodies/33' themes: THEME_YOUTH territories: 'ES300' } ")));
+  EXPECT_EQ(split.accounts_until(), "2027-04-16") << "ninety days, unless told otherwise";
+  EXPECT_EQ(CaseworkerActsFor(), "bodies/11");
+  NextDay();
+  EXPECT_EQ(CaseworkerActsFor(), "bodies/22");
+  EXPECT_EQ(CaseworkerActsFor("bodies/11/units/other"), "bodies/11");
+  EXPECT_EQ(AddsAUnitTo("22"), "NOT_ALLOWED") << "a supervisor acts for the whole body";
+  auto end = Valid<v1::EndSuccessionRequest>("decree");
+  end.set_end_date("2027-01-16");
+  Must(Do(node_operator, &Stub::EndSuccession, end));
+  NextDay();
+  EXPECT_EQ(CaseworkerActsFor(), "bodies/11");
+}
+
+TEST_F(AccountKeeperTest, ThoseOfAUnitFollowAMovedCompetenceWhereItIsSaid) {
+  const std::string moved =
+      base::Cat("kind: SUCCESSION_KIND_COMPETENCE_MOVED period { start_date: '2027-01-15' } ", kWithUnit);
+  EXPECT_EQ(Must(Record(moved)).accounts_until(), "");
+  EXPECT_EQ(CaseworkerActsFor(), "bodies/11") << "the unit may have work that stays";
+  auto end = Valid<v1::EndSuccessionRequest>("decree");
+  end.set_end_date("2027-01-15");
+  Must(Do(node_operator, &Stub::EndSuccession, end));
+  NextDay();
+  v1::CreateSuccessionRequest said;
+  said.set_succession_id("said");
+  Merge(base::Cat("succession { predecessor: 'bodies/11' reference: 'Decreto' accounts_until: '2027-01-17' "
+                  "kind: SUCCESSION_KIND_COMPETENCE_MOVED period { start_date: '2027-01-16' } ",
+                  kWithUnit, " }"),
+        said);
+  Must(Do(node_operator, &Stub::CreateSuccession, said));
+  EXPECT_EQ(CaseworkerActsFor(), "bodies/22");
+  NextDay();
+  EXPECT_EQ(CaseworkerActsFor(), "bodies/22");
+  NextDay();
+  EXPECT_EQ(CaseworkerActsFor(), "bodies/11");
+}
+
 // They would come to read cases.
 TEST_F(AccountKeeperTest, NotThoseOfAnEnforcementBody) {
   auto police = Valid<v1::CreateBodyRequest>("");
@@ -180,6 +257,29 @@ TEST_F(AccountKeeperTest, NotThoseOfAnEnforcementBody) {
   Must(Do(node_operator, &Stub::CreateSuccession, request));
   old_account_ = rig.TokenOf("bodies/police", {Role::kSupervisor});
   EXPECT_EQ(AddsAUnitTo("22"), "NOT_ALLOWED");
+}
+
+TEST_F(AccountKeeperTest, NorThoseOfItsUnits) {
+  auto police = Valid<v1::CreateBodyRequest>("");
+  police.set_body_id("police");
+  police.mutable_body()->set_enforcement(true);
+  Must(Do(node_operator, &Stub::CreateBody, police));
+  auto unit = Valid<v1::CreateUnitRequest>("police");
+  unit.set_unit_id("aliens");
+  Must(Do(rig.TokenOf("bodies/police", {Role::kSupervisor}), &Stub::CreateUnit, unit));
+  v1::CreateSuccessionRequest request;
+  request.set_succession_id("decree");
+  Merge(
+      "succession { predecessor: 'bodies/police' kind: SUCCESSION_KIND_SPLIT reference: 'Decreto' "
+      "shares { successor: 'bodies/22' units { unit: 'bodies/police/units/aliens' "
+      "successor_unit: 'bodies/22/units/22' } } "
+      "shares { successor: 'bodies/es-other' themes: THEME_YOUTH } period { start_date: '2027-01-15' } }",
+      request);
+  EXPECT_THAT(
+      error::ViolationsOf(Do(node_operator, &Stub::CreateSuccession, request).status()),
+      ElementsAre(::testing::StartsWith("succession.accounts_until: the predecessor is an enforcement")));
+  request.mutable_succession()->set_accounts_until("2027-01-14");
+  Must(Do(node_operator, &Stub::CreateSuccession, request));
 }
 
 TEST_F(AccountKeeperTest, IsToldAtTheStartOfAProcessOfWhatIsInTheStore) {

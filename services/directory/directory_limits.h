@@ -81,8 +81,8 @@ inline constexpr int kMaxSuccessionsOfBody = 100;
 inline constexpr int kMaxSuccessionSteps = 8;
 // Looked at on both sides of a new one, so that none leads back to its beginning or too far.
 inline constexpr int kMaxSuccessionsAround = 1'000;
-// Days after its first one for which the accounts of a body that went over as a whole follow: unless the
-// request says, and at most.
+// Days after its first one for which accounts follow a succession: unless the request says, where a body went
+// over as a whole or was split; and at most.
 inline constexpr int kAccountsFollowDays = 90;
 inline constexpr int kMaxAccountsFollowDays = 365;
 

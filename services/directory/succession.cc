@@ -110,15 +110,20 @@ bool IsWhole(const v1::Succession& succession) {
   return succession.kind() == v1::SUCCESSION_KIND_MERGED && territory::TakesEverything(succession);
 }
 
+bool NamesUnits(const v1::Succession& succession) {
+  return std::any_of(succession.shares().begin(), succession.shares().end(),
+                     [](const v1::SuccessionShare& share) { return !share.units().empty(); });
+}
+
 void CheckAccounts(const v1::Succession& succession, FieldViolations& violations) {
   const std::string field = "succession.accounts_until";
   CheckDate(field, succession.accounts_until(), /*required=*/false, violations);
   if (succession.accounts_until().empty()) return;
-  if (!IsWhole(succession)) {
+  if (!IsWhole(succession) && !NamesUnits(succession)) {
     violations.Add(
         field,
-        "must be empty unless a body merged into one other: where bodies split or a competence moves, "
-        "the identity provider says who works where");
+        "must be empty where no share names a unit: where bodies split or a competence moves, an account "
+        "follows its units. Name in the shares which unit has the work of which");
     return;
   }
   const auto start = ParseDate(succession.period().start_date());
@@ -128,10 +133,13 @@ void CheckAccounts(const v1::Succession& succession, FieldViolations& violations
   }
 }
 
-// What is left unsaid. Empty where nobody's accounts follow.
+// What is left unsaid. Empty where nobody's accounts follow. Where a competence moved, a unit that is named
+// may also have work that stays: only the request says that its people go.
 std::string DefaultAccountsUntil(const v1::Succession& succession) {
   const auto start = ParseDate(succession.period().start_date());
-  if (!IsWhole(succession) || !start) return "";
+  const bool follow =
+      IsWhole(succession) || (succession.kind() == v1::SUCCESSION_KIND_SPLIT && NamesUnits(succession));
+  if (!follow || !start) return "";
   constexpr absl::CivilDay kLastDate(9999, 12, 31);
   return absl::FormatCivilTime(std::min(*start + kAccountsFollowDays, kLastDate));
 }

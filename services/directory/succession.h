@@ -37,7 +37,7 @@ v1::Succession NewSuccession(const v1::CreateSuccessionRequest& request, absl::T
 absl::StatusOr<v1::Succession> EndedSuccession(const v1::Succession& current,
                                                const v1::EndSuccessionRequest& request, absl::Time now);
 void Show(v1::Succession& succession, int64_t revision);
-// True where the predecessor's accounts act for the successor on some day.
+// True where accounts of the predecessor, all or those of its units, act for a successor on some day.
 bool AccountsFollow(const v1::Succession& succession);
 
 // --- Following ------------------------------------------------------------------------------------------

@@ -113,6 +113,22 @@ TEST(CheckSuccession, AccountsFollowAWholeBodyForAYearAtMost) {
               ElementsAre("succession.accounts_until"));
 }
 
+constexpr std::string_view kUnits =
+    "themes: THEME_YOUTH units { unit: 'bodies/aa/units/x' successor_unit: 'bodies/bb/units/x' } ";
+
+TEST(CheckSuccession, AccountsFollowUnitsThatAShareNames) {
+  const auto until = [](std::string_view kind, std::string_view day) {
+    const std::string other = kind == "SPLIT" ? Share("cc") : "";
+    return Fields(Request(kind, base::Cat(Share("bb", kUnits), other, "accounts_until: '", day, "'")));
+  };
+  for (const std::string_view kind : {"SPLIT", "COMPETENCE_MOVED"}) {
+    EXPECT_THAT(until(kind, "2026-06-30"), IsEmpty()) << kind;
+    EXPECT_THAT(until(kind, "2025-12-31"), IsEmpty()) << kind;
+    EXPECT_THAT(until(kind, "2027-01-01"), IsEmpty()) << kind;
+    EXPECT_THAT(until(kind, "2027-01-02"), ElementsAre("succession.accounts_until")) << kind;
+  }
+}
+
 TEST(Succession, SaysUntilWhenAccountsFollowWhereTheRequestDoesNot) {
   const auto until = [](std::string_view kind, std::string_view rest) {
     return NewSuccession(Request(kind, rest), kNow).accounts_until();
@@ -122,6 +138,10 @@ TEST(Succession, SaysUntilWhenAccountsFollowWhereTheRequestDoesNot) {
   EXPECT_EQ(until("MERGED", Share("bb") + "accounts_until: '2025-12-31'"), "2025-12-31");
   EXPECT_EQ(until("SPLIT", Share("bb") + Share("cc", "themes: THEME_YOUTH")), "");
   EXPECT_EQ(until("COMPETENCE_MOVED", Share("bb", "themes: THEME_YOUTH")), "");
+  EXPECT_EQ(until("SPLIT", Share("bb", kUnits) + Share("cc")), "2026-04-01");
+  EXPECT_EQ(until("SPLIT", Share("bb", kUnits) + Share("cc") + "accounts_until: '2025-12-31'"), "2025-12-31");
+  EXPECT_EQ(until("COMPETENCE_MOVED", Share("bb", kUnits)), "");
+  EXPECT_EQ(until("COMPETENCE_MOVED", Share("bb", kUnits) + "accounts_until: '2026-02-28'"), "2026-02-28");
   auto last = Request("MERGED", Share("bb"));
   last.mutable_succession()->mutable_period()->set_start_date("9999-12-01");
   EXPECT_EQ(NewSuccession(last, kNow).accounts_until(), "9999-12-31") << "there is no later day";

@@ -88,6 +88,12 @@ class SuccessionMoverTest : public ::testing::Test {
                                                     v1::SectionKind section) {
     return r.Do(token, &Stub::DiscloseReferral, r.Disclose(name, {section}));
   }
+  // Whatever a body has keys of, as text.
+  std::vector<std::string> Opened(const std::string& name, std::string_view body) {
+    std::vector<std::string> opened;
+    for (const auto& sections : r.OpenableBy(name, body)) opened.push_back(sections.SerializeAsString());
+    return opened;
+  }
   std::vector<std::string> FindOwn(const std::string& token) {
     v1::FindByOwnReferenceRequest request;
     request.set_own_reference(std::string(kOwnReference));
@@ -159,6 +165,68 @@ TEST_F(SuccessionMoverTest, TheOldAccountsFollowTheWork) {
   NextDay();
   EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND") << "their time is over";
   EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+}
+
+// Of the receiving body's language work, with the unit that has it.
+directory::v1::SuccessionShare LanguageShare() {
+  directory::v1::SuccessionShare share;
+  share.set_successor(std::string(kThirdBody));
+  share.add_themes(type::v1::THEME_LANGUAGE);
+  share.add_units()->set_unit(std::string(kReceivingUnit));
+  share.mutable_units(0)->set_successor_unit(std::string(kThirdDesk));
+  return share;
+}
+
+TEST_F(SuccessionMoverTest, TheAccountsOfAUnitFollowItsWorkInASplit) {
+  const std::string name = r.InProgress();
+  directory::v1::Succession split = Merged(kReceivingBody, kFourthBody);
+  split.set_kind(directory::v1::SUCCESSION_KIND_SPLIT);
+  *split.add_shares() = LanguageShare();
+  split.set_accounts_until("2026-05-06");
+  r.SetUnit(kThirdDesk, directory::v1::UNIT_STATUS_ACTIVE);
+  const std::string of_two_units = r.rig.TokenOf(
+      kReceivingBody, {policy::Role::kCaseworker},
+      {std::string(kReceivingUnit), std::string(kOtherReceivingUnit)}, "actors/twoxxxxxxxxxxxxx");
+  const std::string of_one_that_stays =
+      r.rig.TokenOf(kReceivingBody, {policy::Role::kCaseworker}, {std::string(kOtherReceivingUnit)},
+                    "actors/otherxxxxxxxxxxx");
+  Record(split);
+  Must(r.Get(r.receiving_caseworker, name));
+  Must(r.Get(of_two_units, name));
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(r.Record(name).receiving().unit(), kThirdDesk);
+  Must(r.Get(r.receiving_caseworker, name));
+  Must(Open(r.receiving_caseworker, name, v1::SECTION_KIND_DETAILS));
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND") << "a supervisor acts for the whole body";
+  EXPECT_EQ(ReasonOf(r.Get(of_two_units, name)), "NOT_FOUND") << "the other unit is named nowhere";
+  EXPECT_EQ(ReasonOf(r.Get(of_one_that_stays, name)), "NOT_FOUND");
+  NextDay();
+  Must(r.Do(r.receiving_caseworker, &Stub::CompleteReferral, r.Complete(name)));
+  EXPECT_EQ(r.EventsOf(name).back().body(), kThirdBody);
+  NextDay();
+  EXPECT_EQ(ReasonOf(r.Get(r.receiving_caseworker, name)), "NOT_FOUND") << "their time is over";
+}
+
+TEST_F(SuccessionMoverTest, TheAccountsOfAUnitFollowAMovedCompetenceWhereItIsSaid) {
+  const std::string name = r.InProgress();
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  *moved.mutable_shares(0) = LanguageShare();
+  r.SetUnit(kThirdDesk, directory::v1::UNIT_STATUS_ACTIVE);
+  const std::vector<std::string> opened = Opened(name, kReceivingBody);
+  Record(moved);
+  NextDay();
+  EXPECT_EQ(MoveAll(), 1);
+  EXPECT_EQ(Opened(name, kThirdBody), opened);
+  EXPECT_THAT(Opened(name, kReceivingBody), IsEmpty());
+  EXPECT_EQ(ReasonOf(r.Get(r.receiving_caseworker, name)), "NOT_FOUND")
+      << "the unit may have work that stays";
+  moved.set_accounts_until("2026-05-05");
+  Record(moved);
+  Must(r.Get(r.receiving_caseworker, name));
+  Must(Open(r.receiving_caseworker, name, v1::SECTION_KIND_DETAILS));
+  EXPECT_EQ(ReasonOf(r.Get(r.receiver, name)), "NOT_FOUND");
 }
 
 TEST_F(SuccessionMoverTest, NobodysAccountFollowsWhatWasRecordedWithoutADay) {
@@ -309,9 +377,17 @@ TEST_F(SuccessionMoverTest, ASplitGivesToEachWhatItTookOver) {
   split.mutable_shares(0)->mutable_units(0)->set_successor_unit(std::string(kThirdDesk));
   split.add_shares()->set_successor(std::string(kFourthBody));
   split.mutable_shares(1)->add_themes(type::v1::THEME_HOUSING);
+  const std::map<std::string, std::vector<std::string>> opened = {
+      {language, Opened(language, kReceivingBody)}, {housing, Opened(housing, kReceivingBody)}};
   Record(split);
   NextDay();
   EXPECT_EQ(MoveAll(), 2);
+  EXPECT_THAT(opened.at(language), Not(IsEmpty()));
+  EXPECT_EQ(Opened(language, kThirdBody), opened.at(language));
+  EXPECT_EQ(Opened(housing, kFourthBody), opened.at(housing));
+  for (const std::string& name : {language, housing}) EXPECT_THAT(Opened(name, kReceivingBody), IsEmpty());
+  EXPECT_THAT(Opened(language, kFourthBody), IsEmpty());
+  EXPECT_THAT(Opened(housing, kThirdBody), IsEmpty());
   EXPECT_EQ(r.Record(language).receiving().body(), kThirdBody);
   EXPECT_EQ(r.Record(language).receiving().unit(), kThirdDesk);
   EXPECT_EQ(r.Record(housing).receiving().body(), kFourthBody);

@@ -81,8 +81,11 @@ void AddSuccessionCommands(CLI::App& root, Session& session) {
       {"shares", R"(who took what, as {"successor":"bodies/b","themes":["THEME_YOUTH"]})"},
       {"reference", "the act it rests on"},
       {"accounts_until",
-       "of a merger: the last day on which the predecessor's accounts act for the successor, "
-       "YYYY-MM-DD; 90 days after the first one unless given, before the first one for none"}};
+       "the last day on which the predecessor's accounts act for the successor, YYYY-MM-DD: of a merger all "
+       "of "
+       "them, otherwise those of caseworkers whose units the shares all give to one successor; 90 days after "
+       "the "
+       "first one unless given, and none where a competence moved; before the first one for none"}};
   AddCreate(successions, session, std::move(create));
   CallCommand end = {
       .name = "end",

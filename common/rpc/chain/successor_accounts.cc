@@ -14,19 +14,16 @@ absl::CivilDay DayOf(absl::Time time) {
   return absl::ToCivilDay(time, absl::UTCTimeZone());
 }
 
-// The caller after one step.
-void Follow(const AccountSuccession& step, policy::Caller& caller) {
-  std::vector<std::string> units;
-  for (const std::string& unit : caller.units) {
-    const auto found = step.units.find(unit);
-    if (found == step.units.end()) continue;
-    // Two units may have become one.
-    if (std::find(units.begin(), units.end(), found->second) == units.end()) units.push_back(found->second);
-  }
-  caller.body = step.successor;
-  // Nor does a stream outlast the last day.
-  caller.expires = std::min(caller.expires, absl::FromCivil(step.last + 1, absl::UTCTimeZone()));
-  caller.units = std::move(units);
+// Acts within its units alone. Every other role acts for the whole of a body.
+constexpr policy::Roles kOfUnits = {policy::Role::kCaseworker};
+
+bool InForce(const AccountSuccession& succession, absl::CivilDay day) {
+  return succession.first <= day && day <= succession.last;
+}
+
+// Two units may have become one.
+void AddOnce(const std::string& unit, std::vector<std::string>& units) {
+  if (std::find(units.begin(), units.end(), unit) == units.end()) units.push_back(unit);
 }
 
 }  // namespace
@@ -53,14 +50,48 @@ void SuccessorAccounts::Record(const std::vector<AccountSuccession>& successions
   last_day_.store(last_day, std::memory_order_release);
 }
 
-const AccountSuccession* SuccessorAccounts::InForce(const std::string& body, absl::CivilDay day) const {
-  const auto known = by_predecessor_.find(body);
-  if (known == by_predecessor_.end()) return nullptr;
+SuccessorAccounts::Step SuccessorAccounts::WithTheBody(const AccountSuccession& succession,
+                                                       const policy::Caller& caller) {
+  Step step{.successor = succession.successor, .last = succession.last, .units = {}, .whole = true};
+  for (const std::string& unit : caller.units) {
+    const auto [begin, end] = succession.units.equal_range(unit);
+    for (auto at = begin; at != end; ++at) AddOnce(at->second, step.units);
+  }
+  return step;
+}
+
+std::optional<SuccessorAccounts::Step> SuccessorAccounts::WithItsUnits(
+    const std::vector<AccountSuccession>& successions, const policy::Caller& caller, absl::CivilDay day) {
+  if (caller.units.empty() || caller.roles.Intersection(kOfUnits) != caller.roles) return std::nullopt;
+  Step step{.successor = {}, .last = absl::CivilDay::max(), .units = {}};
+  for (const std::string& unit : caller.units) {
+    bool named = false;
+    for (const AccountSuccession& each : successions) {
+      if (!InForce(each, day)) continue;
+      const auto [begin, end] = each.units.equal_range(unit);
+      for (auto at = begin; at != end; ++at) {
+        const std::string_view body = BodyOfUnit(at->second);
+        if (step.successor.empty()) step.successor = std::string(body);
+        if (step.successor != body) return std::nullopt;
+        AddOnce(at->second, step.units);
+        step.last = std::min(step.last, each.last);
+        named = true;
+      }
+    }
+    if (!named) return std::nullopt;
+  }
+  return step;
+}
+
+std::optional<SuccessorAccounts::Step> SuccessorAccounts::Next(const policy::Caller& caller,
+                                                               absl::CivilDay day) const {
+  const auto known = by_predecessor_.find(caller.body);
+  if (known == by_predecessor_.end()) return std::nullopt;
   // The directory lets no two of one predecessor take everything on one day: at most one is in force.
   for (const AccountSuccession& each : known->second) {
-    if (each.first <= day && day <= each.last) return &each;
+    if (!each.successor.empty() && InForce(each, day)) return WithTheBody(each, caller);
   }
-  return nullptr;
+  return WithItsUnits(known->second, caller, day);
 }
 
 std::shared_ptr<const policy::Caller> SuccessorAccounts::ActingCaller(
@@ -71,12 +102,21 @@ std::shared_ptr<const policy::Caller> SuccessorAccounts::ActingCaller(
   if (NumberOf(day) > last_day) return caller;
   if (caller->roles.Has(policy::Role::kService)) return caller;
   const absl::ReaderMutexLock lock(&mutex_);
-  const AccountSuccession* step = InForce(caller->body, day);
-  if (step == nullptr) return caller;
+  std::optional<Step> step = Next(*caller, day);
+  if (!step.has_value()) return caller;
   auto acting = std::make_shared<policy::Caller>(*caller);
-  for (int steps = 0; step != nullptr && steps < kMaxSteps; ++steps) {
-    Follow(*step, *acting);
-    step = InForce(acting->body, day);
+  std::vector<std::string> been;
+  for (int steps = 0; step.has_value() && steps < kMaxSteps; ++steps) {
+    been.push_back(std::move(acting->body));
+    acting->body = std::move(step->successor);
+    // Nor does a stream outlast the last day.
+    acting->expires = std::min(acting->expires, absl::FromCivil(step->last + 1, absl::UTCTimeZone()));
+    acting->units = std::move(step->units);
+    step = Next(*acting, day);
+    // Of two bodies that took over from each other, each has its own themes, but may have the other's unit.
+    const bool back = step.has_value() && !step->whole &&
+                      std::find(been.begin(), been.end(), step->successor) != been.end();
+    if (back) break;
   }
   return acting;
 }

@@ -1,6 +1,6 @@
-// A link of the chain: for whom an account acts whose body went over to another one as a whole. A merger
-// gives the people of both no new accounts overnight; for a time those of the body that is no more act for
-// whoever stands in its place.
+// A link of the chain: for whom an account acts whose body went over to another one as a whole, or all of
+// whose units did. A merger or a split gives the people of a body no new accounts overnight; for a time those
+// that they have act for whoever stands in its place.
 #ifndef WAYPOST_COMMON_RPC_CHAIN_SUCCESSOR_ACCOUNTS_H_
 #define WAYPOST_COMMON_RPC_CHAIN_SUCCESSOR_ACCOUNTS_H_
 
@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -23,32 +24,45 @@
 
 namespace waypost::rpc::chain {
 
-// One succession by which a body's accounts follow.
+// One succession by which accounts follow.
 struct AccountSuccession {
   std::string name;      // "successions/es-villaverde"
   int64_t revision = 0;  // of the succession: the highest one counts
   std::string predecessor;
+  // Whom every account follows, where the body went over as a whole. Empty: an account follows its units.
   std::string successor;
   // The first and the last day, in UTC. None where the last is before the first.
   absl::CivilDay first;
   absl::CivilDay last;
-  // Units of the predecessor, each with that of the successor.
-  std::map<std::string, std::string, std::less<>> units;
+  // Units of the predecessor, each with those units of successors that have its work.
+  std::multimap<std::string, std::string, std::less<>> units;
 };
 
+// The body of a unit, by its name.
+inline std::string_view BodyOfUnit(std::string_view unit) {
+  return unit.substr(0, unit.find("/units/"));
+}
+
 // Of a directory's Succession, at that revision; nullopt where no account follows by it: no day is recorded,
-// or it is not one share of everything. What is malformed lets nobody follow.
+// or it is neither one share of everything nor names a unit. What is malformed lets nobody follow.
 template <typename Succession>
 std::optional<AccountSuccession> AccountSuccessionOf(const Succession& succession, int64_t revision) {
-  if (succession.accounts_until().empty() || !territory::TakesEverything(succession)) return std::nullopt;
-  const auto& share = succession.shares(0);
+  if (succession.accounts_until().empty()) return std::nullopt;
   AccountSuccession made{.name = succession.name(),
                          .revision = revision,
                          .predecessor = succession.predecessor(),
-                         .successor = share.successor(),
+                         .successor = {},
                          .first = {},
                          .last = {},
                          .units = {}};
+  if (territory::TakesEverything(succession)) made.successor = succession.shares(0).successor();
+  for (const auto& share : succession.shares()) {
+    for (const auto& unit : share.units()) {
+      if (BodyOfUnit(unit.successor_unit()) != share.successor()) return std::nullopt;
+      made.units.emplace(unit.unit(), unit.successor_unit());
+    }
+  }
+  if (made.successor.empty() && made.units.empty()) return std::nullopt;
   const std::string& end = succession.period().end_date();
   absl::CivilDay ended = absl::CivilDay::max();
   if (!absl::ParseCivilTime(succession.period().start_date(), &made.first) ||
@@ -57,7 +71,6 @@ std::optional<AccountSuccession> AccountSuccessionOf(const Succession& successio
     return std::nullopt;
   }
   if (ended < made.last) made.last = ended;
-  for (const auto& unit : share.units()) made.units.emplace(unit.unit(), unit.successor_unit());
   return made;
 }
 
@@ -74,15 +87,30 @@ class SuccessorAccounts {
 
   // Who is to be the caller at `now`: `caller` itself, or the same person with the same roles, and no
   // later end than the last day of each step, as a caller of whoever stands in the body's place, in those
-  // units alone which the successions name. Each step must be in force on that day. A new caller is made for
-  // such a one alone. Waypost's own services act for nobody else.
+  // units alone which the successions name. Each step is by what is in force on that day:
+  // - by a succession of the whole body, whatever the caller's units and roles are; or else
+  // - by the caller's units, where there is one at least, every one of them is named, all for one successor,
+  // and
+  //   the caller has no role but that of a caseworker: whoever acts for the whole of a body stays where they
+  //   are. Such a step never leads back to a body of the chain.
+  // A new caller is made for such a one alone. Waypost's own services act for nobody else.
   std::shared_ptr<const policy::Caller> ActingCaller(std::shared_ptr<const policy::Caller> caller,
                                                      absl::Time now) const;
 
  private:
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::min();
 
-  const AccountSuccession* InForce(const std::string& body, absl::CivilDay day) const
+  struct Step {
+    std::string successor;
+    absl::CivilDay last;  // of all successions that it is by
+    std::vector<std::string> units;
+    bool whole = false;
+  };
+
+  static Step WithTheBody(const AccountSuccession& succession, const policy::Caller& caller);
+  static std::optional<Step> WithItsUnits(const std::vector<AccountSuccession>& successions,
+                                          const policy::Caller& caller, absl::CivilDay day);
+  std::optional<Step> Next(const policy::Caller& caller, absl::CivilDay day) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
