@@ -360,9 +360,9 @@ std::string OpenSuccessionKey(const v1::Succession& succession) {
 Keys DueKeys(const v1::Succession& succession) {
   const std::string_view id = IdIn(ResourceKind::kSuccession, succession.name());
   Keys keys = {KeyBuilder(DueSuccessionsPrefix()).Text(succession.period().start_date()).Text(id).Take()};
-  // The offers of a body that is no more are to be handed on.
-  if (succession.kind() == v1::SUCCESSION_KIND_COMPETENCE_MOVED) return keys;
-  keys.push_back(OpenSuccessionKey(succession));
+  // The offers are to be handed on of a body that is no more, or where they go with a competence.
+  if (succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED || succession.offers_follow())
+    keys.push_back(OpenSuccessionKey(succession));
   return keys;
 }
 template <typename Resource>
@@ -914,6 +914,18 @@ absl::StatusOr<std::string> CoordinatingBodyOf(const Reader& reader,
 }
 
 // Fills a RouteMaterial. Lives for one question.
+// As DirectoryRepository::HeirOf.
+absl::StatusOr<std::string> HeirOf(const Reader& reader, const v1::Offer& offer, absl::CivilDay day) {
+  const std::string_view territory =
+      offer.territories().empty() ? std::string_view() : std::string_view(offer.territories(0));
+  WAYPOST_ASSIGN_OR_RETURN(
+      std::optional<Successor> successor,
+      FindSuccessor(offer.provider(), offer.theme(), territory, day, [&reader](std::string_view each) {
+        return SuccessionsUnder(reader, SuccessionsFromPrefix(each), kMaxSuccessionsOfBody);
+      }));
+  return successor && successor->HasOffers() ? std::move(successor->body) : std::string();
+}
+
 class Gathering {
  public:
   Gathering(const Reader& reader, const v1::ResolveRouteRequest& request, absl::CivilDay today)
@@ -929,6 +941,8 @@ class Gathering {
   absl::Status AddProgrammeOf(const v1::Offer& offer);
   // Of the bodies that are there.
   absl::Status Successions();
+  // Whose offers those are by now of a body that goes on. REQUIRES: Successions.
+  absl::Status Heirs();
 
   // Every entry of a kind, the nearest first, up to the limit.
   void ForEach(AtPlace kind, absl::FunctionRef<void(std::string_view code, const std::string& id)> take);
@@ -1028,6 +1042,16 @@ absl::Status Gathering::Successions() {
   return at->status();
 }
 
+absl::Status Gathering::Heirs() {
+  for (FoundOffer& found : material_.offers) {
+    const auto successor = material_.successors.find(found.offer.provider());
+    if (successor == material_.successors.end() || successor->second.whole) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const std::string heir, HeirOf(reader_, found.offer, today_));
+    found.goes = !heir.empty();
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RouteMaterial> Gathering::Gather() && {
   std::vector<AtPlace> kinds = {AtPlace::kCompetence, AtPlace::kOffer, AtPlace::kAgreement};
   if (!OffersCountFor(request_.function())) std::erase(kinds, AtPlace::kOffer);
@@ -1043,6 +1067,7 @@ absl::StatusOr<RouteMaterial> Gathering::Gather() && {
   if (any_succession) {
     WAYPOST_RETURN_IF_ERROR(Inherited());
     WAYPOST_RETURN_IF_ERROR(Successions());
+    WAYPOST_RETURN_IF_ERROR(Heirs());
   }
   if (material_.bodies.empty()) {
     WAYPOST_ASSIGN_OR_RETURN(
@@ -1395,11 +1420,7 @@ absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const 
 
 absl::StatusOr<std::string> DirectoryRepository::HeirOf(const Reader& reader, const v1::Offer& offer,
                                                         absl::CivilDay day) const {
-  const std::string_view territory =
-      offer.territories().empty() ? std::string_view() : std::string_view(offer.territories(0));
-  WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
-                           FindSuccessor(reader, offer.provider(), offer.theme(), territory, day));
-  return successor && successor->whole ? std::move(successor->body) : std::string();
+  return directory::HeirOf(reader, offer, day);
 }
 
 absl::Status DirectoryRepository::CheckProviderStands(const Reader& reader, const v1::Offer& offer,
@@ -1407,6 +1428,20 @@ absl::Status DirectoryRepository::CheckProviderStands(const Reader& reader, cons
   WAYPOST_ASSIGN_OR_RETURN(const std::string heir, HeirOf(reader, offer, day));
   if (heir.empty()) return absl::OkStatus();
   return error::InvalidField("offer.provider", base::Cat("'", heir, "' stands in its place: name it"));
+}
+
+absl::Status DirectoryRepository::CheckProviderKeeps(const Reader& reader, const v1::Offer& before,
+                                                     const v1::Offer& after, absl::CivilDay day) const {
+  const bool another_theme = before.theme() != after.theme();
+  const bool another_place = before.territories().empty() || after.territories().empty() ||
+                             before.territories(0) != after.territories(0);
+  if (!another_theme && !another_place) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(const std::string heir, HeirOf(reader, after, day));
+  if (heir.empty()) return absl::OkStatus();
+  return error::InvalidField(another_theme ? "offer.theme" : "offer.territories",
+                             base::Cat("'", heir,
+                                       "' stands there in the place of the offer's provider: "
+                                       "an offer of this is to be its own"));
 }
 
 absl::StatusOr<std::optional<v1::Succession>> DirectoryRepository::NextInheritance(

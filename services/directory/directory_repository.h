@@ -161,15 +161,19 @@ class DirectoryRepository {
   absl::StatusOr<std::optional<Successor>> FindSuccessor(const store::Reader& reader, std::string_view body,
                                                          type::v1::Theme theme, std::string_view territory,
                                                          absl::CivilDay day) const;
-  // Whoever stands in the place of the offer's provider on that day, where that body is no more, by the
-  // offer's theme and first territory. Empty: the provider delivers it.
+  // Whoever stands in the place of the offer's provider on that day, where that body is no more or its offers
+  // went with a competence, by the offer's theme and first territory. Empty: the provider delivers it.
   absl::StatusOr<std::string> HeirOf(const store::Reader& reader, const v1::Offer& offer,
                                      absl::CivilDay day) const;
   // INVALID_FIELD where a new offer names a provider in whose place another body stands.
   absl::Status CheckProviderStands(const store::Reader& reader, const v1::Offer& offer,
                                    absl::CivilDay day) const;
-  // Of the successions that have begun by that day, the first whose predecessor is no more and has offers
-  // that were not handed on yet; nothing when there is none.
+  // INVALID_FIELD where a change of its theme or first territory brings an offer to where another body stands
+  // in its provider's place: nobody would hand it on.
+  absl::Status CheckProviderKeeps(const store::Reader& reader, const v1::Offer& before,
+                                  const v1::Offer& after, absl::CivilDay day) const;
+  // Of the successions that have begun by that day and by which offers go, the first that may have some that
+  // were not handed on yet; nothing when there is none.
   absl::StatusOr<std::optional<v1::Succession>> NextInheritance(const store::Reader& reader,
                                                                 absl::CivilDay today) const;
   // All of its offers that go have gone.

@@ -415,6 +415,8 @@ DirectoryService::Reactor* DirectoryService::UpdateOffer(Context* context,
         WAYPOST_RETURN_IF_ERROR(CheckBodyMayGrow(provider.resource, "UPDATE_OFFER"));
         WAYPOST_ASSIGN_OR_RETURN(v1::Offer offer, UpdatedOffer(current.resource, *request, now));
         WAYPOST_RETURN_IF_ERROR(repository_.CheckReferences(mutation.writer(), &current.resource, offer));
+        WAYPOST_RETURN_IF_ERROR(
+            repository_.CheckProviderKeeps(mutation.writer(), current.resource, offer, DayOf(now)));
         WAYPOST_ASSIGN_OR_RETURN(auto updated,
                                  repository_.Update(mutation.writer(), current, std::move(offer), now));
         return Answer(mutation, as, "directory.offer_updated", std::move(updated), *response);

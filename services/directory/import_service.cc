@@ -140,6 +140,8 @@ class OfferImport {
                                            const std::string& content) {
     const absl::Time now = api::NotBefore(mutation_.call().now, current.resource);
     WAYPOST_ASSIGN_OR_RETURN(v1::Offer after, ImportedOver(current.resource, offer, now));
+    WAYPOST_RETURN_IF_ERROR(
+        repository_.CheckProviderKeeps(mutation_.writer(), current.resource, after, DayOf(now)));
     WAYPOST_ASSIGN_OR_RETURN(const std::string content_before, ContentOf(mutation_.writer(), offer.name()));
     const bool is_same = SameOffer(current.resource, after);
     if (is_same && content == content_before) return v1::IMPORT_OUTCOME_UNCHANGED;

@@ -1,8 +1,8 @@
-// Gives the offers of a body that is no more to whoever stands in its place, once the first day of a
-// succession has come: they are the successor's then, to keep, to report on and to be found under. Each goes
-// by its theme and its first territory, as the referral service's replica reads it; what no share covers
-// stays where it is. An offer that was handed on is no longer the predecessor's: begun again anywhere, it
-// does nothing twice.
+// Gives the offers of a body that is no more, and those that go with a competence which moved, to whoever
+// stands in its place, once the first day of a succession has come: they are the successor's then, to keep,
+// to report on and to be found under. Each goes by its theme and its first territory, as the referral
+// service's replica reads it; what no share covers stays where it is. An offer that was handed on is no
+// longer the predecessor's: begun again anywhere, it does nothing twice.
 #ifndef WAYPOST_SERVICES_DIRECTORY_OFFER_INHERITANCE_H_
 #define WAYPOST_SERVICES_DIRECTORY_OFFER_INHERITANCE_H_
 

@@ -95,6 +95,19 @@ class OfferInheritanceTest : public ::testing::Test, protected DirectoryRig {
     for (const auto& task : page.tasks()) resources.push_back(task.resource());
     return resources;
   }
+  // The body that "offers/11" is proposed under, and in whose place that one stands.
+  std::vector<std::string> Route() {
+    const auto answer = Must(Do(node_operator, &Stub::ResolveRoute, Valid<v1::ResolveRouteRequest>("11")));
+    std::vector<std::string> found;
+    for (const v1::RouteCandidate& candidate : answer.candidates()) {
+      if (candidate.offer() != "offers/11") continue;
+      found.push_back(candidate.body());
+      for (const v1::RouteReason& reason : candidate.reasons()) {
+        if (reason.code() == v1::ROUTE_REASON_CODE_SUCCEEDED) found.push_back(reason.subject());
+      }
+    }
+    return found;
+  }
   std::string Update(int by) {
     return ReasonOf(Do(Of(by), &Stub::UpdateOffer, Valid<v1::UpdateOfferRequest>("11")));
   }
@@ -172,6 +185,58 @@ TEST_F(OfferInheritanceTest, WhereACompetenceMovedTheOffersStay) {
   EXPECT_EQ(Report(1), "OK");
 }
 
+TEST_F(OfferInheritanceTest, UnlessItIsSaidThatThoseOfItGo) {
+  const std::string youth = Add("youth", "theme: THEME_YOUTH territories: 'ES300'");
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' themes: THEME_HOUSING } "
+      "offers_follow: true period { start_date: '2027-01-16' }");
+  HandOn();
+  EXPECT_EQ(ProviderOf("offers/11"), "bodies/11") << "before its day";
+  rig.clock().Advance(absl::Hours(24));
+  HandOn();
+  EXPECT_EQ(ProviderOf("offers/11"), "bodies/22");
+  EXPECT_EQ(ProviderOf(youth), "bodies/11") << "that did not move";
+  EXPECT_EQ(Report(2), "OK");
+  EXPECT_EQ(Report(1), "NOT_ALLOWED");
+  EXPECT_EQ(Update(2), "OK");
+  EXPECT_THAT(OffersOf("bodies/11"), ElementsAre(youth));
+  EXPECT_THAT(OffersOf("bodies/22"), UnorderedElementsAre("offers/11", "offers/22"));
+}
+
+TEST_F(OfferInheritanceTest, ThoseOfACompetenceGoByTheirFirstTerritory) {
+  const std::string south = Add("south", "territories: 'ES300/1' territories: 'ES300/9'");
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' territories: 'ES300/1' } "
+      "offers_follow: true period { start_date: '2026-01-01' }");
+  HandOn();
+  EXPECT_EQ(ProviderOf(south), "bodies/22");
+  EXPECT_EQ(ProviderOf("offers/11"), "bodies/11") << "it is wider than what moved";
+}
+
+TEST_F(OfferInheritanceTest, NothingNewIsOfferedOfACompetenceWhoseOffersWent) {
+  Add("youth", "theme: THEME_YOUTH territories: 'ES300'");
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' themes: THEME_HOUSING } "
+      "offers_follow: true period { start_date: '2026-01-01' }");
+  HandOn();
+  auto create = Valid<v1::CreateOfferRequest>("11");
+  const auto refused = Do(Of(1), &Stub::CreateOffer, create);
+  EXPECT_EQ(ReasonOf(refused), "INVALID_FIELD");
+  EXPECT_THAT(error::ViolationsOf(refused.status()), ElementsAre(::testing::HasSubstr("bodies/22")));
+  const auto imported = Must(Do(node_operator, &Stub::ImportOffers, Valid<v1::ImportOffersRequest>("11")));
+  ASSERT_EQ(imported.results_size(), 1);
+  EXPECT_THAT(imported.results(0).failure().message(), ::testing::HasSubstr("bodies/22"));
+  create.mutable_offer()->set_theme(type::v1::THEME_EDUCATION);
+  EXPECT_EQ(ReasonOf(Do(Of(1), &Stub::CreateOffer, create)), "OK") << "of what stayed";
+  // Nor does one that it has come to be of it.
+  v1::UpdateOfferRequest update;
+  Merge("offer { name: 'offers/youth' theme: THEME_HOUSING } update_mask { paths: 'theme' }", update);
+  const auto moved = Do(Of(1), &Stub::UpdateOffer, update);
+  EXPECT_THAT(error::ViolationsOf(moved.status()), ElementsAre(::testing::StartsWith("offer.theme: ")));
+  update.mutable_offer()->set_theme(type::v1::THEME_EDUCATION);
+  EXPECT_EQ(ReasonOf(Do(Of(1), &Stub::UpdateOffer, update)), "OK");
+}
+
 TEST_F(OfferInheritanceTest, ItGoesOnToTheEndOfTheChainAndFurther) {
   Merge12();
   HandOn();
@@ -212,21 +277,27 @@ TEST_F(OfferInheritanceTest, NobodyGivesTheBodyANewOffer) {
 
 TEST_F(OfferInheritanceTest, ARouteProposesItUnderTheSuccessorAndSaysWhoseItWas) {
   Merge12();
-  const auto route = [this] {
-    const auto answer = Must(Do(node_operator, &Stub::ResolveRoute, Valid<v1::ResolveRouteRequest>("11")));
-    std::vector<std::string> found;
-    for (const v1::RouteCandidate& candidate : answer.candidates()) {
-      if (candidate.offer() != "offers/11") continue;
-      found.push_back(candidate.body());
-      for (const v1::RouteReason& reason : candidate.reasons()) {
-        if (reason.code() == v1::ROUTE_REASON_CODE_SUCCEEDED) found.push_back(reason.subject());
-      }
-    }
-    return found;
-  };
-  EXPECT_THAT(route(), IsEmpty()) << "until it was handed on";
+  EXPECT_THAT(Route(), IsEmpty()) << "until it was handed on";
   HandOn();
-  EXPECT_THAT(route(), ElementsAre("bodies/22", "bodies/11"));
+  EXPECT_THAT(Route(), ElementsAre("bodies/22", "bodies/11"));
+}
+
+TEST_F(OfferInheritanceTest, OneOfAMovedCompetenceToo) {
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' themes: THEME_HOUSING } "
+      "offers_follow: true period { start_date: '2026-01-01' }");
+  EXPECT_THAT(Route(), IsEmpty()) << "until it was handed on";
+  HandOn();
+  EXPECT_THAT(Route(), ElementsAre("bodies/22", "bodies/11"));
+}
+
+TEST_F(OfferInheritanceTest, OneThatIsWiderThanWhatMovedIsProposedAsBefore) {
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' territories: 'ES300/28058' } "
+      "offers_follow: true period { start_date: '2026-01-01' }");
+  EXPECT_THAT(Route(), ElementsAre("bodies/11"));
+  HandOn();
+  EXPECT_THAT(Route(), ElementsAre("bodies/11"));
 }
 
 }  // namespace

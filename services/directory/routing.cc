@@ -104,7 +104,8 @@ class Ranking {
   Ranked FromBody(const v1::Body& body) const;
   void CompetenceReason(const Standing& standing, bool by_offer, Ranked& ranked) const;
   void InheritanceReason(const v1::Offer& offer, Ranked& ranked) const;
-  void BodyState(const v1::Body& body, bool by_offer, Ranked& ranked) const;
+  // `succeeded`: another body stands in its place in this.
+  void BodyState(const v1::Body& body, bool succeeded, Ranked& ranked) const;
   void OfferState(const v1::Offer& offer, Ranked& ranked) const;
   void Eligibility(const v1::Offer& offer, Ranked& ranked) const;
   void Places(const FoundOffer& found, Ranked& ranked) const;
@@ -123,7 +124,7 @@ class Ranking {
   std::vector<Ranked> ranked_;
   // By successor: the competent bodies in whose place it stands.
   std::map<std::string, std::vector<std::string>, std::less<>> heirs_;
-  // By body that is no more: the territory of an offer that would be a match were it still there.
+  // By body whose offers went: the territory of an offer that would be a match were it still there.
   std::map<std::string, std::string, std::less<>> orphaned_;
   // Those that stand in the place of others, without anything of their own.
   std::set<std::string, std::less<>> placed_;
@@ -225,12 +226,10 @@ void Ranking::InheritanceReason(const v1::Offer& offer, Ranked& ranked) const {
   }
 }
 
-void Ranking::BodyState(const v1::Body& body, bool by_offer, Ranked& ranked) const {
-  // The offers of a body that goes on are still its own.
-  const Successor* successor = SuccessorOf(body.name());
-  if (successor != nullptr && (successor->whole || !by_offer)) {
+void Ranking::BodyState(const v1::Body& body, bool succeeded, Ranked& ranked) const {
+  if (succeeded) {
     AddReason(ranked.candidate, v1::ROUTE_REASON_CODE_HAS_SUCCESSOR, v1::ROUTE_EFFECT_EXCLUDES,
-              successor->body);
+              SuccessorOf(body.name())->body);
   }
   const auto exclude = [&ranked](v1::RouteReasonCode code) {
     AddReason(ranked.candidate, code, v1::ROUTE_EFFECT_EXCLUDES);
@@ -369,15 +368,18 @@ void Ranking::AddOffers() {
     ranked.candidate.set_offer(found.offer.name());
     *ranked.candidate.mutable_offer_display_name() = found.offer.display_name();
     ranked.candidate.set_territory(found.territory);
-    const bool has_place = SuccessorOf(body.name()) == nullptr;
+    const Successor* const successor = SuccessorOf(body.name());
+    const bool has_place = successor == nullptr;
+    // The offers of a body that goes on are still its own, but for those that went with a competence.
+    const bool gone = !has_place && (successor->whole || found.goes);
     CompetenceReason(has_place ? StandingOf(body) : Standing(), /*by_offer=*/true, ranked);
     InheritanceReason(found.offer, ranked);
-    BodyState(body, /*by_offer=*/true, ranked);
+    BodyState(body, gone, ranked);
     OfferState(found.offer, ranked);
     Eligibility(found.offer, ranked);
     Places(found, ranked);
     Language(found.offer.languages().empty() ? body.languages() : found.offer.languages(), ranked);
-    if (!has_place && SuccessorOf(body.name())->whole && IsExcludedByItsBodyAlone(ranked.candidate)) {
+    if (gone && IsExcludedByItsBodyAlone(ranked.candidate)) {
       std::string& territory = orphaned_[body.name()];
       if (territory.empty() ||
           territory::TerritoryDepth(found.territory) > territory::TerritoryDepth(territory)) {
@@ -431,7 +433,7 @@ void Ranking::AddSuccessors() {
     ranked.candidate.set_territory(place.territory);
     CompetenceReason(Standing(), /*by_offer=*/false, ranked);
     ranked.competence = place.competent ? 0 : 1;
-    BodyState(body->second, /*by_offer=*/false, ranked);
+    BodyState(body->second, SuccessorOf(successor) != nullptr, ranked);
     ranked.eligibility = 1;
     ranked.capacity = 1;
     Language(body->second.languages(), ranked);
@@ -454,7 +456,7 @@ void Ranking::AddBodies() {
     Ranked ranked = FromBody(body);
     ranked.candidate.set_territory(standing.territory);
     CompetenceReason(standing, /*by_offer=*/false, ranked);
-    BodyState(body, /*by_offer=*/false, ranked);
+    BodyState(body, SuccessorOf(name) != nullptr, ranked);
     if (offers != any_match.end()) {
       AddReason(ranked.candidate, v1::ROUTE_REASON_CODE_NO_MATCHING_OFFER, v1::ROUTE_EFFECT_CAUTION);
     }

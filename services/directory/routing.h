@@ -12,7 +12,8 @@
 //   8. the names of the body and the offer
 //
 // A body whose place went to another one has it no more: its competence counts for the successor. Where the
-// body exists no longer, its offers are the successor's, and their candidates say from whom it has them.
+// body exists no longer, or its offers went with a competence, they are the successor's, and their
+// candidates say from whom it has them.
 // Until they were handed on they are no match, and the successor stands in their place, without an offer. A
 // successor that has a competence or a matching offer of its own here stands by that.
 #ifndef WAYPOST_SERVICES_DIRECTORY_ROUTING_H_
@@ -36,6 +37,8 @@ struct FoundOffer {
   v1::Offer offer;
   std::string territory;  // the one of its territories that covers it
   CountedGroups counted = {};
+  // Whoever stands in the place of its provider, which goes on, delivers it by now: it was not handed on yet.
+  bool goes = false;
 };
 
 // What is recorded for one theme and one territory. Every offer's provider, and programme if it has one, is
@@ -46,7 +49,7 @@ struct RouteMaterial {
   std::map<std::string, v1::Programme, std::less<>> programmes;
   // By the name of the predecessor, which is among `bodies` as the successor is.
   std::map<std::string, Successor, std::less<>> successors;
-  // By the name of an offer that its provider has from a body that is no more: that body.
+  // By the name of an offer that its provider has from another body by a succession: that body.
   std::map<std::string, std::string, std::less<>> inherited;
   std::string coordinating_body;    // empty: nobody
   bool recorded_for_parts = false;  // there is something for territories within the one asked for

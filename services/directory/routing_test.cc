@@ -167,6 +167,19 @@ TEST_F(Routing, ABodyWhoseCompetenceMovedKeepsItsOffers) {
               ElementsAre("OFFER_ONLY", "NEAREST_LEVEL", "ELIGIBLE", "CAPACITY_UNKNOWN"));
 }
 
+TEST_F(Routing, UnlessTheyGoWithTheCompetence) {
+  Add(Body("town", "LEVEL_LOCAL", Competence("ES300/28058")));
+  Add(Body("region", "LEVEL_REGIONAL"));
+  Add(Offer("flats", "town"), "ES300/28058");
+  Add(Offer("beds", "town"), "ES300");
+  material.successors["bodies/town"] = {.body = "bodies/region", .offers = true};
+  material.offers[0].goes = true;
+  const auto response = Ask("include_unmatched: true");
+  EXPECT_EQ(response.match_count(), 2);
+  EXPECT_THAT(Names(response), ElementsAre("offers/beds", "bodies/region", "offers/flats"));
+  EXPECT_THAT(Reasons(response.candidates(2)), ::testing::Contains("HAS_SUCCESSOR"));
+}
+
 TEST_F(Routing, ASuccessorWithSomethingOfItsOwnStandsByThat) {
   v1::Body village = Body("village", "LEVEL_LOCAL", Competence("ES300/28058"));
   village.set_status(v1::BODY_STATUS_DISSOLVED);

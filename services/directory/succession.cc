@@ -98,7 +98,13 @@ void CheckKind(const v1::Succession& succession, FieldViolations& violations) {
   if (succession.kind() == v1::SUCCESSION_KIND_SPLIT && successors.size() < 2) {
     violations.Add("succession.shares", "must name two successors or more where a body was split");
   }
-  if (succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED) return;
+  if (succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED) {
+    if (succession.offers_follow())
+      violations.Add("succession.offers_follow",
+                     "must not be set unless a competence moved: the offers of a body that is no more always "
+                     "follow");
+    return;
+  }
   for (int i = 0; i < shares.size(); ++i) {
     if (IsForAll(shares[i]))
       violations.Add(At("succession.shares", i), "must name a theme or a territory where a competence moved");
@@ -157,7 +163,9 @@ std::optional<Successor> Step(const std::vector<v1::Succession>& successions, ty
       const auto fit = territory::FitOf(share, theme, territory);
       if (!fit || (best && *fit <= *best)) continue;
       best = fit;
-      found = {.body = share.successor(), .whole = succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED};
+      found = {.body = share.successor(),
+               .whole = succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED,
+               .offers = succession.offers_follow()};
     }
   }
   return found;
@@ -333,8 +341,9 @@ absl::StatusOr<std::optional<Successor>> FindSuccessor(std::string_view body, ty
     std::optional<Successor> next = Step(successions, theme, territory, day);
     if (!next) break;
     at = next->body;
-    // Whether the body itself exists is said by the first step.
-    found = Successor{.body = std::move(next->body), .whole = found ? found->whole : next->whole};
+    // Whether the body itself exists, and keeps its offers, is said by the first step.
+    if (!found) found = next;
+    found->body = std::move(next->body);
   }
   return found;
 }

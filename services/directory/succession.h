@@ -50,6 +50,10 @@ struct Successor {
   std::string body;
   // The body itself exists no more (MERGED, SPLIT): all that was its own went too, its offers among it.
   bool whole = false;
+  // The body goes on, and its offers of what moved went too.
+  bool offers = false;
+
+  bool HasOffers() const { return whole || offers; }
 };
 
 // The end of the chain, of at most kMaxSuccessionSteps; nullopt where the body keeps its place. Fails only as

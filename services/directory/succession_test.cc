@@ -69,6 +69,16 @@ TEST(CheckSuccession, EveryKindHasItsShares) {
   EXPECT_THAT(Fields(Request("COMPETENCE_MOVED", Share("bb", "territories: 'ES300'"))), IsEmpty());
 }
 
+TEST(CheckSuccession, OnlyWithACompetenceItIsSaidThatOffersFollow) {
+  const std::string_view follow = "offers_follow: true";
+  EXPECT_THAT(Fields(Request("COMPETENCE_MOVED", base::Cat(Share("bb", "themes: THEME_YOUTH"), follow))),
+              IsEmpty());
+  EXPECT_THAT(Fields(Request("MERGED", base::Cat(Share("bb"), follow))),
+              ElementsAre("succession.offers_follow"));
+  EXPECT_THAT(Fields(Request("SPLIT", base::Cat(Share("bb"), Share("cc", "themes: THEME_YOUTH"), follow))),
+              ElementsAre("succession.offers_follow"));
+}
+
 TEST(CheckSuccession, TellsEverythingAtOnce) {
   EXPECT_THAT(Fields(v1::CreateSuccessionRequest()),
               ElementsAre("succession_id", "succession.predecessor", "succession.shares", "succession.kind",
@@ -215,12 +225,12 @@ class Following : public ::testing::Test {
     EXPECT_TRUE(found.ok()) << found.status();
     return found.ok() && *found ? (*found)->body.substr(7) : "";
   }
-  bool Whole(std::string_view body) {
-    return (*FindSuccessor(base::Cat("bodies/", body), type::v1::THEME_YOUTH, "ES300",
+  Successor Found(std::string_view body) {
+    return **FindSuccessor(base::Cat("bodies/", body), type::v1::THEME_YOUTH, "ES300",
                            absl::CivilDay(2026, 11, 21),
-                           [this](std::string_view each) { return From(each); }))
-        ->whole;
+                           [this](std::string_view each) { return From(each); });
   }
+  bool Whole(std::string_view body) { return Found(body).whole; }
   std::string Reason(const v1::Succession& added) {
     return error::ReasonOf(CheckChains(
         added, [this](std::string_view body) { return From(body); },
@@ -281,6 +291,20 @@ TEST_F(Following, AChainIsFollowedToItsEnd) {
   EXPECT_TRUE(Whole("aa"));
   EXPECT_FALSE(Whole("bb"));
   EXPECT_TRUE(Whole("cc"));
+}
+
+TEST_F(Following, TheFirstStepSaysWhetherOffersGo) {
+  Add("aa", base::Cat(Share("bb", "themes: THEME_YOUTH"), "offers_follow: true"), "2026-01-01", "",
+      "COMPETENCE_MOVED");
+  Add("bb", Share("cc", "themes: THEME_YOUTH"), "2026-01-01", "", "COMPETENCE_MOVED");
+  Add("dd", Share("aa"), "2026-01-01", "", "MERGED");
+  EXPECT_EQ(Found("aa").body, "bodies/cc");
+  EXPECT_FALSE(Found("aa").whole);
+  EXPECT_TRUE(Found("aa").HasOffers());
+  EXPECT_FALSE(Found("bb").HasOffers());
+  EXPECT_EQ(Found("dd").body, "bodies/cc");
+  EXPECT_TRUE(Found("dd").HasOffers());
+  EXPECT_FALSE(Found("dd").offers);
 }
 
 TEST_F(Following, IsBoundedWhateverTheStoreHolds) {

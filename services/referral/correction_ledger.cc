@@ -114,4 +114,26 @@ absl::StatusOr<int> GiveAwayCorrections(rpc::Mutation& mutation, const BodyRegis
   return static_cast<int>(page.tasks.size());
 }
 
+absl::StatusOr<std::string> GiveAwayCorrectionsOfOffers(rpc::Mutation& mutation, const BodyRegistry& bodies,
+                                                        std::string_view predecessor,
+                                                        std::string_view position, int limit) {
+  WAYPOST_ASSIGN_OR_RETURN(rows::CorrectionPage page,
+                           rows::ListCorrections(mutation.writer(), predecessor, /*settled=*/false,
+                                                 mutation.call().now, position, limit));
+  std::vector<CorrectionRecord> gone;
+  for (CorrectionRecord& task : page.tasks) {
+    if (task.offer().empty()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts offer, bodies.FindOffer(mutation.writer(), task.offer()));
+    if (offer.exists && offer.provider != predecessor) gone.push_back(std::move(task));
+  }
+  if (gone.empty()) return std::move(page.position);
+  WAYPOST_ASSIGN_OR_RETURN(
+      const Authorized as,
+      mutation.Authorize({.name = predecessor, .relations = {policy::Relation::kAnyone}}));
+  for (const CorrectionRecord& task : gone) {
+    WAYPOST_RETURN_IF_ERROR(GiveAway(mutation, as, bodies, task));
+  }
+  return std::move(page.position);
+}
+
 }  // namespace waypost::referral

@@ -27,6 +27,12 @@ absl::Status CountDecline(rpc::Mutation& mutation, const policy::Authorized& as,
 // one about anything else is about an entry that is no more, and is dropped. How many they were. Authorizes.
 absl::StatusOr<int> GiveAwayCorrections(rpc::Mutation& mutation, const BodyRegistry& bodies,
                                         std::string_view predecessor, int limit);
+// The same of a body that goes on, in a page of at most `limit` after `position` (empty: from the first): one
+// about an offer that another body delivers by now goes with it; every other one stays. Where to go on; empty
+// at the end. Authorizes.
+absl::StatusOr<std::string> GiveAwayCorrectionsOfOffers(rpc::Mutation& mutation, const BodyRegistry& bodies,
+                                                        std::string_view predecessor,
+                                                        std::string_view position, int limit);
 
 }  // namespace waypost::referral
 

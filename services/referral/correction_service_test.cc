@@ -196,6 +196,35 @@ TEST_F(CorrectionTest, OfABodyThatIsNoMoreTheOffersTasksGoWithTheOfferAndTheRest
   Must(Settle(r.third, moved));
 }
 
+TEST_F(CorrectionTest, OfACompetenceTheTasksOfItsOffersGoWithThemAndTheRestStays) {
+  Declined(v1::DECLINE_REASON_NO_CAPACITY);
+  Declined(v1::DECLINE_REASON_NOT_COMPETENT, "");
+  const auto before = Tasks(r.receiver);
+  ASSERT_EQ(before.size(), 2U);
+  const size_t with_offer = before[0].offer().empty() ? 1 : 0;
+  const std::string of_the_offer = before[with_offer].name();
+  const std::string stays = before[1 - with_offer].name();
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  moved.set_offers_follow(true);
+  r.Succeed(moved);
+  ASSERT_EQ(Tasks(r.receiver).size(), 1U);
+  EXPECT_EQ(Tasks(r.receiver)[0].name(), stays);
+  ASSERT_EQ(Tasks(r.third).size(), 1U);
+  EXPECT_EQ(Tasks(r.third)[0].name(), of_the_offer);
+  EXPECT_EQ(r.EventsOf(of_the_offer).back().type(), "correction.succeeded");
+}
+
+TEST_F(CorrectionTest, WhereItsOffersStayTheirTasksDo) {
+  Declined(v1::DECLINE_REASON_NO_CAPACITY);
+  const std::string task = Tasks(r.receiver)[0].name();
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  r.Succeed(moved);
+  ASSERT_EQ(Tasks(r.receiver).size(), 1U);
+  EXPECT_EQ(Tasks(r.receiver)[0].name(), task);
+}
+
 TEST_F(CorrectionTest, EveryOtherRoleIsRefused) {
   Declined(v1::DECLINE_REASON_NO_CAPACITY);
   const std::string task = Tasks(r.receiver)[0].name();

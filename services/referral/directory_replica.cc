@@ -358,7 +358,7 @@ absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& read
   WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(reader, absl::UnixEpoch()));
   WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
                            rows::FindSuccessor(reader, row->provider, row->theme, row->territory, day));
-  if (successor.has_value() && successor->whole) row->provider = std::move(successor->body);
+  if (successor.has_value() && successor->HasOffers()) row->provider = std::move(successor->body);
   ProgrammeRow programme;
   if (!row->programme.empty()) {
     WAYPOST_ASSIGN_OR_RETURN(programme, ReadProgramme(reader, row->programme));

@@ -357,7 +357,10 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   WAYPOST_RETURN_IF_ERROR(CarryParts(mutation.writer(), before, decision));
   WAYPOST_ASSIGN_OR_RETURN(const auto enrolled, CarryEnrolments(mutation, as, before, decision));
   WAYPOST_RETURN_IF_ERROR(CarryPathsOf(mutation, as, before, next));
-  WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(mutation.writer(), before, next, enrolled));
+  // Whoever reads of a list that a succession left has no part in that list.
+  if (decision.event != Event::kSucceed) {
+    WAYPOST_ASSIGN_OR_RETURN(news.next_on_list, NextOnList(mutation.writer(), before, next, enrolled));
+  }
   WriteHistory(mutation.writer(), by == DoneBy::kCaller ? &as : nullptr, decision, news);
   WAYPOST_RETURN_IF_ERROR(rows::AddCounts(mutation.writer(), next, decision.counted));
   const std::vector<std::string> parties = PartiesOf(before, decision);

@@ -256,7 +256,7 @@ struct BodyMove {
   std::map<std::string, std::string, std::less<>> units = {};  // of `from`, each with that of `to`
 };
 struct Succeed {
-  std::vector<BodyMove> moves;  // each of another body
+  std::vector<BodyMove> moves;  // each of another body; none: it stays, and offers went
   // Of the offers that OffersIn(record) gives: those that whoever has the case then does not deliver.
   std::vector<std::string> lost_offers = {};
 };

@@ -62,8 +62,12 @@ struct Successor {
   std::string body;
   // The body itself exists no more: all that was its own went too, its offers and its archive among it.
   bool whole = false;
+  // The body goes on, and its offers of what moved went too.
+  bool offers = false;
   // Of its units, each with the successor's that has its work.
   std::map<std::string, std::string, std::less<>> units = {};
+
+  bool HasOffers() const { return whole || offers; }
 };
 
 // From whom to whom a referral is sent, and what about. Units and offer are empty when none is named.

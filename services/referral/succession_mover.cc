@@ -77,7 +77,8 @@ absl::Status MoveEnrolments(rpc::Mutation& mutation, const policy::Authorized& a
 }
 
 // Those of the offers in which it waits, or is offered a place, that whoever has it then does not deliver.
-// The offer of a proposed forward goes by whom it is proposed to.
+// The offer of a proposed forward goes by whom it is proposed to. A move to the same body: the referral
+// stays.
 absl::StatusOr<std::vector<std::string>> LostOffers(const BodyRegistry& bodies, const store::Reader& reader,
                                                     const ReferralRecord& current, const BodyMove& move) {
   std::vector<std::string> lost;
@@ -88,7 +89,9 @@ absl::StatusOr<std::vector<std::string>> LostOffers(const BodyRegistry& bodies, 
     const bool forward = current.forward_proposal().offer() == offer;
     const std::string& keeper = forward ? next.forward_proposal().body() : next.receiving().body();
     const std::string& kept_by = forward ? current.forward_proposal().body() : current.receiving().body();
-    if (facts.provider != keeper && kept_by == move.from) lost.push_back(offer);
+    if (facts.provider == keeper || kept_by != move.from) continue;
+    // Where the referral stays, an offer that nobody knows has not gone to another body.
+    if (move.from != move.to || facts.exists) lost.push_back(offer);
   }
   return lost;
 }
@@ -122,8 +125,10 @@ void NoteFailure(bool is_protected, int count, SuccessionMoveRecord& move) {
 
 }  // namespace
 
-// One referral that moves.
+// One referral that moves; or one that stays, and leaves the lists of offers that went.
 struct SuccessionMover::Plan {
+  bool stays() const { return move.from == move.to; }
+
   std::string name;
   bool is_protected = false;  // and so in no number that somebody reads
   int64_t revision = 0;
@@ -217,14 +222,11 @@ absl::StatusOr<MoverStep> SuccessionMover::Walk(const rows::OpenMove& open, absl
   }
   const int64_t failed_before = move.failed();
   WAYPOST_ASSIGN_OR_RETURN(const auto plans, Prepare(names, now, move));
-  const Failures failures = Carry(plans, now, move.succession());
-  NoteFailure(/*is_protected=*/false, failures.open, move);
-  NoteFailure(/*is_protected=*/true, failures.of_protected, move);
+  const Carried carried = Carry(plans, now, move.succession());
+  NoteFailure(/*is_protected=*/false, carried.failed, move);
+  NoteFailure(/*is_protected=*/true, carried.failed_protected, move);
   const int failed_now = static_cast<int>(move.failed() - failed_before);
-  const int moved = static_cast<int>(plans.size()) - failures.open - failures.of_protected;
-  const auto in_figures =
-      std::count_if(plans.begin(), plans.end(), [](const auto& plan) { return !plan->is_protected; });
-  Count(move, static_cast<int>(in_figures) - failures.open);
+  Count(move, carried.moved_in_figures);
   const bool walked = static_cast<int>(names.size()) < options_.batch;
   const bool left_over = move.failed() > 0 || move.walks_again();
   // With the last batch of a walk: what else was the body's.
@@ -232,8 +234,10 @@ absl::StatusOr<MoverStep> SuccessionMover::Walk(const rows::OpenMove& open, absl
   WAYPOST_RETURN_IF_ERROR(Note(std::move(move), names, now));
   if (walked && left_over) Rest(open, now);
   if (walked && !left_over) PassOn(open);
-  return MoverStep{
-      .looked_at = static_cast<int>(names.size()), .moved = moved, .failed = failed_now, .more = true};
+  return MoverStep{.looked_at = static_cast<int>(names.size()),
+                   .moved = carried.moved,
+                   .failed = failed_now,
+                   .more = true};
 }
 
 absl::StatusOr<SuccessionMoveRecord> SuccessionMover::Begin(const rows::OpenMove& open, absl::Time now) {
@@ -283,7 +287,12 @@ absl::StatusOr<std::vector<std::shared_ptr<const SuccessionMover::Plan>>> Succes
         bodies_.FindSuccessor(*reader, move.predecessor(), record.theme(), record.territory(), now));
     const bool left = !successor.has_value() && works && no_more;
     if (left && !IsProtected(record)) move.set_left_behind(move.left_behind() + 1);
-    if (!successor.has_value() || (!successor->whole && !works)) continue;
+    if (!successor.has_value() || (!successor->whole && !works)) {
+      if (no_more) continue;
+      WAYPOST_ASSIGN_OR_RETURN(const auto stays, PrepareStay(*reader, record, move.predecessor()));
+      if (stays != nullptr) plans.push_back(stays);
+      continue;
+    }
     BodyMove body{
         .from = move.predecessor(), .to = std::move(successor->body), .units = std::move(successor->units)};
     absl::StatusOr<std::shared_ptr<const Plan>> plan = PrepareOne(*reader, record, std::move(body), now);
@@ -291,6 +300,22 @@ absl::StatusOr<std::vector<std::shared_ptr<const SuccessionMover::Plan>>> Succes
     if (plan.ok()) plans.push_back(*std::move(plan));
   }
   return plans;
+}
+
+// Offers may go with a competence of which the referral is not: by their theme or their place.
+absl::StatusOr<std::shared_ptr<const SuccessionMover::Plan>> SuccessionMover::PrepareStay(
+    const store::Reader& reader, const ReferralRecord& record, const std::string& body) {
+  BodyMove stay{.from = body, .to = body};
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<std::string> lost, LostOffers(bodies_, reader, record, stay));
+  if (lost.empty()) return nullptr;
+  return std::make_shared<const Plan>(Plan{.name = record.name(),
+                                           .is_protected = IsProtected(record),
+                                           .revision = record.revision(),
+                                           .move = std::move(stay),
+                                           .before = rows::Holdings::OfNew(record.name()),
+                                           .after = rows::Holdings::OfNew(record.name()),
+                                           .notes = {},
+                                           .note = std::nullopt});
 }
 
 absl::StatusOr<std::shared_ptr<const SuccessionMover::Plan>> SuccessionMover::PrepareOne(
@@ -332,16 +357,22 @@ absl::StatusOr<std::shared_ptr<const SuccessionMover::Plan>> SuccessionMover::Pr
   return plan;
 }
 
-SuccessionMover::Failures SuccessionMover::Carry(const std::vector<std::shared_ptr<const Plan>>& plans,
-                                                 absl::Time now, const std::string& succession) {
+SuccessionMover::Carried SuccessionMover::Carry(const std::vector<std::shared_ptr<const Plan>>& plans,
+                                                absl::Time now, const std::string& succession) {
   const std::vector<absl::Status> results = rpc::SystemChangesAndWait(
       env_, kSuccessions, now, plans.size(),
       [&](size_t i, rpc::Mutation& mutation) { return CarryOne(mutation, *plans[i], succession); });
-  Failures failures;
+  Carried carried;
   for (size_t i = 0; i < plans.size(); ++i) {
-    if (!results[i].ok()) ++(plans[i]->is_protected ? failures.of_protected : failures.open);
+    const Plan& plan = *plans[i];
+    if (!results[i].ok()) {
+      ++(plan.is_protected ? carried.failed_protected : carried.failed);
+    } else if (!plan.stays()) {
+      ++carried.moved;
+      if (!plan.is_protected) ++carried.moved_in_figures;
+    }
   }
-  return failures;
+  return carried;
 }
 
 absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan,
@@ -349,6 +380,7 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
   store::Writer& writer = mutation.writer();
   WAYPOST_ASSIGN_OR_RETURN(ReferralRecord current, rows::Get(writer, plan.name));
   if (current.revision() != plan.revision) return rpc::PrepareAgain();
+  if (plan.stays()) return LeaveLists(mutation, current, plan.move);
   WAYPOST_ASSIGN_OR_RETURN(const rows::Holdings holdings, rows::Holdings::Load(writer, plan.name));
   const bool same = SameWraps(plan.before.wraps(), holdings.wraps()) &&
                     SameReference(plan.before, holdings, plan.move.from) &&
@@ -373,15 +405,27 @@ absl::Status SuccessionMover::CarryOne(rpc::Mutation& mutation, const Plan& plan
   return absl::OkStatus();
 }
 
-// Correction tasks of a body that is no more. One that is there still keeps its entries, and its tasks.
+absl::Status SuccessionMover::LeaveLists(rpc::Mutation& mutation, const ReferralRecord& current,
+                                         const BodyMove& stay) {
+  WAYPOST_ASSIGN_OR_RETURN(std::vector<std::string> lost,
+                           LostOffers(bodies_, mutation.writer(), current, stay));
+  if (lost.empty()) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(
+      const policy::Authorized as,
+      mutation.Authorize({.name = current.name(), .relations = {policy::Relation::kAnyone}}));
+  return change_.RunAsSystem(mutation, as, current, command::Succeed{{}, std::move(lost)});
+}
+
+// Correction tasks of a body that is no more. One that is there still keeps its entries, and its tasks, but
+// for those of offers that went.
 absl::Status SuccessionMover::GiveAway(const SuccessionMoveRecord& move, absl::Time now) {
+  bool no_more = false;
   {
     WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
     WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(*reader, now));
-    WAYPOST_ASSIGN_OR_RETURN(const bool no_more,
-                             rows::IsNoMore(*reader, move.predecessor(), move.succession(), day));
-    if (!no_more) return absl::OkStatus();
+    WAYPOST_ASSIGN_OR_RETURN(no_more, rows::IsNoMore(*reader, move.predecessor(), move.succession(), day));
   }
+  if (!no_more) return GiveAwayOfOffers(move.predecessor(), now);
   for (int given = options_.batch; given == options_.batch;) {
     WAYPOST_RETURN_IF_ERROR(
         rpc::SystemChangeAndWait(env_, kSuccessions, now, [&](rpc::Mutation& mutation) -> absl::Status {
@@ -390,6 +434,21 @@ absl::Status SuccessionMover::GiveAway(const SuccessionMoveRecord& move, absl::T
           return absl::OkStatus();
         }));
   }
+  return absl::OkStatus();
+}
+
+absl::Status SuccessionMover::GiveAwayOfOffers(const std::string& predecessor, absl::Time now) {
+  std::string position;
+  do {
+    std::string next;
+    WAYPOST_RETURN_IF_ERROR(
+        rpc::SystemChangeAndWait(env_, kSuccessions, now, [&](rpc::Mutation& mutation) -> absl::Status {
+          WAYPOST_ASSIGN_OR_RETURN(
+              next, GiveAwayCorrectionsOfOffers(mutation, bodies_, predecessor, position, options_.batch));
+          return absl::OkStatus();
+        }));
+    position = std::move(next);
+  } while (!position.empty());
   return absl::OkStatus();
 }
 

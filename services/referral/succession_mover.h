@@ -86,17 +86,26 @@ class SuccessionMover {
   absl::StatusOr<std::shared_ptr<const Plan>> PrepareOne(const store::Reader& reader,
                                                          const storage::v1::ReferralRecord& record,
                                                          command::BodyMove body, absl::Time now);
-  // How many could not be moved.
-  struct Failures {
-    int open = 0;  // that are in figures
-    int of_protected = 0;
+  // Of one that stays, and waits or is offered a place where its body delivers no longer; null of any other.
+  absl::StatusOr<std::shared_ptr<const Plan>> PrepareStay(const store::Reader& reader,
+                                                          const storage::v1::ReferralRecord& record,
+                                                          const std::string& body);
+  // What became of the plans. What is protected is in no figure.
+  struct Carried {
+    int moved = 0;             // to the successor
+    int moved_in_figures = 0;  // of these
+    int failed = 0;            // that are in figures
+    int failed_protected = 0;
   };
-  Failures Carry(const std::vector<std::shared_ptr<const Plan>>& plans, absl::Time now,
-                 const std::string& succession);
+  Carried Carry(const std::vector<std::shared_ptr<const Plan>>& plans, absl::Time now,
+                const std::string& succession);
   absl::Status CarryOne(rpc::Mutation& mutation, const Plan& plan, const std::string& succession);
   absl::Status Note(storage::v1::SuccessionMoveRecord move, const std::vector<std::string>& names,
                     absl::Time now);
 
+  absl::Status LeaveLists(rpc::Mutation& mutation, const storage::v1::ReferralRecord& current,
+                          const command::BodyMove& stay);
+  absl::Status GiveAwayOfOffers(const std::string& predecessor, absl::Time now);
   absl::Status GiveAway(const storage::v1::SuccessionMoveRecord& move, absl::Time now);
   void Count(const storage::v1::SuccessionMoveRecord& move, int moved);
 

@@ -722,6 +722,70 @@ TEST_F(LostListTest, WhereACompetenceMovedTheListStaysAndTheReferralsLeaveIt) {
   ExpectTheSuccessorGoesOn();
 }
 
+directory::v1::Succession LanguageMovedWithItsOffers() {
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  moved.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  moved.set_offers_follow(true);
+  return moved;
+}
+
+TEST_F(LostListTest, WhereItsOffersFollowTheListGoesWithTheReferrals) {
+  WaitAndLose(LanguageMovedWithItsOffers());
+  for (const std::string& name : {offered_, waits_}) {
+    EXPECT_EQ(r.Record(name).receiving().body(), kThirdBody);
+    EXPECT_EQ(r.Record(name).waiting().offer(), kOffer);
+    EXPECT_EQ(r.Record(name).waiting().group_id(), "a");
+  }
+  EXPECT_EQ(r.Record(offered_).state(), kOffered) << "the place is on offer still";
+  EXPECT_EQ(r.Record(waits_).state(), kWaitlisted);
+  EXPECT_EQ(r.Record(waits_).waiting().since_time().SerializeAsString(), since_.SerializeAsString());
+  EXPECT_EQ(r.Record(waits_).due().SerializeAsString(), due_.SerializeAsString());
+  EXPECT_EQ(List(r.third, kOffer).provider(), kThirdBody);
+  EXPECT_EQ(List(r.third, kOffer).free(), 0);
+  EXPECT_EQ(List(r.receiver, kOffer).waiting_count(), 0) << "is not told any longer";
+  EXPECT_EQ(ReasonOf(r.Do(r.third, &Stub::OfferPlace, Offered(waits_))), "NO_PLACE_FREE");
+  Must(r.Do(r.third, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(offered_)));
+  EXPECT_EQ(List(r.third, kOffer).taken(), 1);
+  EXPECT_EQ(List(r.third, kOffer).waiting_count(), 1);
+}
+
+TEST_F(LostListTest, WhoStaysLeavesTheListOfAnOfferThatWent) {
+  auto housing = r.NewReferral();
+  housing.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+  const std::string offered = Must(r.Do(r.referrer, &Stub::SubmitReferral, housing)).name();
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, ToList(offered, kOffer)));
+  Must(r.Do(r.receiver, &Stub::OfferPlace, Offered(offered)));
+  r.rig.clock().Advance(absl::Seconds(5));
+  const std::string waits = Must(r.Do(r.referrer, &Stub::SubmitReferral, housing)).name();
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, ToList(waits, kOffer)));
+  const ReferralRecord before = r.Record(waits);
+  Record(LanguageMovedWithItsOffers());
+  NextDay();
+  EXPECT_EQ(MoveAll(), 0) << "they are of another theme";
+  EXPECT_EQ(Move().moved(), 0);
+  EXPECT_EQ(Move().failed(), 0);
+  EXPECT_TRUE(Move().has_end_time());
+  for (const std::string& name : {offered, waits}) {
+    Must(r.Get(r.receiver, name));
+    EXPECT_EQ(r.Record(name).state(), kWaitlisted);
+    EXPECT_EQ(r.Record(name).waiting().offer(), "");
+    EXPECT_EQ(r.Record(name).receiving().body(), kReceivingBody);
+    EXPECT_EQ(r.History(name).back().event(), "SUCCEED");
+    EXPECT_EQ(r.History(name).back().next_on_list(), "");
+    EXPECT_EQ(r.Record(name).due().clock(), v1::CLOCK_REVIEW);
+  }
+  EXPECT_EQ(r.Record(waits).receiving().SerializeAsString(), before.receiving().SerializeAsString());
+  EXPECT_EQ(r.Record(waits).waiting().since_time().SerializeAsString(),
+            before.waiting().since_time().SerializeAsString());
+  EXPECT_EQ(List(r.third, kOffer).waiting_count(), 0);
+  EXPECT_EQ(List(r.third, kOffer).free(), 1);
+  const int64_t revision = r.Record(waits).revision();
+  Restart();
+  EXPECT_EQ(MoveAll(), 0);
+  EXPECT_EQ(r.Record(waits).revision(), revision) << "once";
+}
+
 TEST_F(LostListTest, WhatIsFreedOnTheOtherListNamesNobodyToTheSuccessor) {
   auto accept = On<v1::AcceptReferralRequest>(r.Requested());
   accept.set_offer(std::string(kOffer));

@@ -60,7 +60,8 @@ bool Counts(const directory::v1::Period& period, std::string_view day) {
 
 Successor SuccessorBy(const Succession& succession, const SuccessionShare& share) {
   Successor found{.body = share.successor(),
-                  .whole = succession.kind() != directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED};
+                  .whole = succession.kind() != directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED,
+                  .offers = succession.offers_follow()};
   for (const directory::v1::UnitSuccession& unit : share.units()) {
     found.units.emplace(unit.unit(), unit.successor_unit());
   }

@@ -181,6 +181,18 @@ TEST(AppTest, RecordsListsAndEndsSuccessions) {
   EXPECT_EQ(runner.Run({"successions", "end", "successions/merger"}).code, ExitCode::kUsage);
 }
 
+TEST(AppTest, SaysWhetherOffersFollowACompetence) {
+  FakeServer server;
+  Runner runner;
+  const RunResult made = runner.Run(
+      {"successions", "create", "housing", "--kind", "competence-moved", "--predecessor", "bodies/a",
+       "--share", R"({"successor":"bodies/b","themes":["THEME_HOUSING"]})", "--start-date", "2026-01-01",
+       "--reference", "Ley 1", "--offers-follow", "--server", server.address()});
+  ASSERT_EQ(made.code, ExitCode::kOk) << made.err;
+  EXPECT_EQ(server.directory.created_succession.succession().kind(), dir::SUCCESSION_KIND_COMPETENCE_MOVED);
+  EXPECT_TRUE(server.directory.created_succession.succession().offers_follow());
+}
+
 TEST(AppTest, SaysUntilWhenTheAccountsOfAMergerFollow) {
   FakeServer server;
   Runner runner;

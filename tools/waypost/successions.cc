@@ -80,6 +80,7 @@ void AddSuccessionCommands(CLI::App& root, Session& session) {
       {"period.end_date", "the last day, YYYY-MM-DD"},
       {"shares", R"(who took what, as {"successor":"bodies/b","themes":["THEME_YOUTH"]})"},
       {"reference", "the act it rests on"},
+      {"offers_follow", "where a competence moved: its offers go too, with their waiting lists"},
       {"accounts_until",
        "the last day on which the predecessor's accounts act for the successor, YYYY-MM-DD: of a merger all "
        "of "
