@@ -154,6 +154,7 @@ TEST_F(SuccessorAccountsTest, TheLatestRevisionCountsInWhateverOrderTheyAreTold)
 TEST_F(SuccessorAccountsTest, OneThatWasTakenBackGivesWayToTheNext) {
   AccountSuccession ended = Merger("a", "b");
   ended.last = absl::CivilDay(2027, 1, 31);
+  ended.end = absl::CivilDay(2027, 1, 31);
   AccountSuccession next = Merger("a", "c");
   next.name = "successions/next";
   next.first = absl::CivilDay(2027, 2, 1);
@@ -239,9 +240,33 @@ TEST_F(SuccessorAccountsTest, AllThatMovedFromABodyIsLookedAt) {
   EXPECT_EQ(InUnits({Unit("a", "both")})->body, "bodies/a");
   // Of the first one it is the day after the last.
   EXPECT_EQ(InUnits({Unit("a", "x"), Unit("a", "y")}, At(2027, 2, 11))->body, "bodies/a");
-  EXPECT_EQ(InUnits({Unit("a", "both")}, At(2027, 2, 11))->body, "bodies/c");
+  EXPECT_EQ(InUnits({Unit("a", "both")}, At(2027, 2, 11))->body, "bodies/a")
+      << "what b has, it still has: nobody's account follows the other one for it";
+  youth.end = absl::CivilDay(2027, 2, 10);
+  youth.revision = 2;
+  accounts_.Record({youth});
+  EXPECT_EQ(InUnits({Unit("a", "both")}, At(2027, 2, 11))->body, "bodies/c") << "it was taken back";
   EXPECT_EQ(InUnits({Unit("a", "y")}, At(2026, 12, 31, 23, 59, 59))->body, "bodies/a");
   EXPECT_EQ(InUnits({Unit("a", "y")}, At(2027, 1, 1, 0))->body, "bodies/b");
+}
+
+TEST_F(SuccessorAccountsTest, OneByWhichNobodyFollowsKeepsAUnitFromAnother) {
+  AccountSuccession silent = OfUnits("silent", "a", {{Unit("a", "x"), Unit("c", "x")}});
+  silent.last = silent.first - 1;
+  accounts_.Record(
+      {silent, OfUnits("moved", "a", {{Unit("a", "x"), Unit("b", "x")}, {Unit("a", "y"), Unit("b", "y")}})});
+  EXPECT_EQ(InUnits({Unit("a", "x")})->body, "bodies/a") << "two have something of it";
+  EXPECT_EQ(InUnits({Unit("a", "y")})->body, "bodies/b");
+}
+
+TEST_F(SuccessorAccountsTest, WhoseBodyIsNoMoreFollowsNoUnitAfterTheLastDay) {
+  AccountSuccession moved = OfUnits("moved", "a", {{Unit("a", "x"), Unit("c", "x")}});
+  moved.last = absl::CivilDay(2027, 12, 31);
+  AccountSuccession merger = Merger("a", "b");
+  merger.first = absl::CivilDay(2027, 2, 1);
+  accounts_.Record({moved, merger});
+  EXPECT_EQ(InUnits({Unit("a", "x")}, At(2027, 3, 31))->body, "bodies/b");
+  EXPECT_EQ(InUnits({Unit("a", "x")}, At(2027, 4, 1))->body, "bodies/a");
 }
 
 TEST_F(SuccessorAccountsTest, AMergerIsLookedAtBeforeUnits) {

@@ -351,18 +351,22 @@ Keys DueKeys(const v1::CoordinationAgreement& agreement) {
 Keys DueKeys(const v1::Enquiry& enquiry) {
   return TaskKeys(BodyId(enquiry.body()), enquiry);
 }
-std::string OpenSuccessionKey(const v1::Succession& succession) {
+std::string OpenSuccessionKey(absl::CivilDay from, std::string_view name) {
   return KeyBuilder(OpenSuccessionsPrefix())
-      .Int(DayNumber(succession.period().start_date()))
-      .Text(IdIn(ResourceKind::kSuccession, succession.name()))
+      .Int(DayNumber(from))
+      .Text(IdIn(ResourceKind::kSuccession, name))
       .Take();
+}
+// The offers are to be handed on of a body that is no more, or where they go with a competence.
+bool OffersGo(const v1::Succession& succession) {
+  return succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED || succession.offers_follow();
 }
 Keys DueKeys(const v1::Succession& succession) {
   const std::string_view id = IdIn(ResourceKind::kSuccession, succession.name());
   Keys keys = {KeyBuilder(DueSuccessionsPrefix()).Text(succession.period().start_date()).Text(id).Take()};
-  // The offers are to be handed on of a body that is no more, or where they go with a competence.
-  if (succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED || succession.offers_follow())
-    keys.push_back(OpenSuccessionKey(succession));
+  if (OffersGo(succession))
+    keys.push_back(
+        OpenSuccessionKey(DayOfNumber(DayNumber(succession.period().start_date())), succession.name()));
   return keys;
 }
 template <typename Resource>
@@ -913,7 +917,6 @@ absl::StatusOr<std::string> CoordinatingBodyOf(const Reader& reader,
   return std::string();
 }
 
-// Fills a RouteMaterial. Lives for one question.
 // As DirectoryRepository::HeirOf.
 absl::StatusOr<std::string> HeirOf(const Reader& reader, const v1::Offer& offer, absl::CivilDay day) {
   const std::string_view territory =
@@ -926,6 +929,7 @@ absl::StatusOr<std::string> HeirOf(const Reader& reader, const v1::Offer& offer,
   return successor && successor->HasOffers() ? std::move(successor->body) : std::string();
 }
 
+// Fills a RouteMaterial. Lives for one question.
 class Gathering {
  public:
   Gathering(const Reader& reader, const v1::ResolveRouteRequest& request, absl::CivilDay today)
@@ -1043,9 +1047,18 @@ absl::Status Gathering::Successions() {
 }
 
 absl::Status Gathering::Heirs() {
+  std::map<std::string, bool> may_go;  // by provider
   for (FoundOffer& found : material_.offers) {
-    const auto successor = material_.successors.find(found.offer.provider());
+    const std::string& provider = found.offer.provider();
+    const auto successor = material_.successors.find(provider);
     if (successor == material_.successors.end() || successor->second.whole) continue;
+    if (!may_go.contains(provider)) {
+      WAYPOST_ASSIGN_OR_RETURN(
+          const std::vector<v1::Succession> successions,
+          SuccessionsUnder(reader_, SuccessionsFromPrefix(provider), kMaxSuccessionsOfBody));
+      may_go[provider] = std::any_of(successions.begin(), successions.end(), OffersGo);
+    }
+    if (!may_go[provider]) continue;
     WAYPOST_ASSIGN_OR_RETURN(const std::string heir, HeirOf(reader_, found.offer, today_));
     found.goes = !heir.empty();
   }
@@ -1444,7 +1457,7 @@ absl::Status DirectoryRepository::CheckProviderKeeps(const Reader& reader, const
                                        "an offer of this is to be its own"));
 }
 
-absl::StatusOr<std::optional<v1::Succession>> DirectoryRepository::NextInheritance(
+absl::StatusOr<std::optional<OpenInheritance>> DirectoryRepository::NextInheritance(
     const Reader& reader, absl::CivilDay today) const {
   const std::string prefix = OpenSuccessionsPrefix();
   const std::unique_ptr<Cursor> at = reader.Scan(store::PrefixRange(prefix));
@@ -1455,11 +1468,26 @@ absl::StatusOr<std::optional<v1::Succession>> DirectoryRepository::NextInheritan
   if (DayOfNumber(day) > today) return std::nullopt;
   WAYPOST_ASSIGN_OR_RETURN(const std::string id, rest.Text());
   WAYPOST_ASSIGN_OR_RETURN(Stored<v1::Succession> succession, GetIndexed<v1::Succession>(reader, id));
-  return std::optional<v1::Succession>(std::move(succession.resource));
+  return OpenInheritance{.from = DayOfNumber(day), .succession = std::move(succession.resource)};
 }
 
-void DirectoryRepository::EndInheritance(Writer& writer, const v1::Succession& succession) const {
-  writer.Delete(OpenSuccessionKey(succession));  // its enquiries may still have to move
+void DirectoryRepository::EndInheritance(Writer& writer, const OpenInheritance& inheritance) const {
+  // Its enquiries may still have to move.
+  writer.Delete(OpenSuccessionKey(inheritance.from, inheritance.succession.name()));
+}
+
+absl::Status DirectoryRepository::ReopenInheritances(Writer& writer, const v1::Succession& ended) const {
+  const std::optional<absl::CivilDay> last = ParseDate(ended.period().end_date());
+  if (!last) return absl::OkStatus();
+  WAYPOST_ASSIGN_OR_RETURN(
+      const std::vector<v1::Succession> successions,
+      SuccessionsUnder(writer, SuccessionsFromPrefix(ended.predecessor()), kMaxSuccessionsOfBody));
+  for (const v1::Succession& other : successions) {
+    if (other.name() == ended.name() || !OffersGo(other)) continue;
+    const std::optional<absl::CivilDay> first = ParseDate(other.period().start_date());
+    if (first && *first <= *last) writer.Put(OpenSuccessionKey(*last + 1, other.name()), "");
+  }
+  return absl::OkStatus();
 }
 
 void DirectoryRepository::PutProviderBefore(Writer& writer, std::string_view offer,

@@ -85,6 +85,12 @@ struct TaskPage {
   std::string next;
 };
 
+// A succession by which offers may still have to be handed on, from that day.
+struct OpenInheritance {
+  absl::CivilDay from;
+  v1::Succession succession;
+};
+
 // Changes after a position, in order.
 struct ChangePage {
   std::vector<v1::Change> changes;
@@ -174,10 +180,12 @@ class DirectoryRepository {
                                   const v1::Offer& after, absl::CivilDay day) const;
   // Of the successions that have begun by that day and by which offers go, the first that may have some that
   // were not handed on yet; nothing when there is none.
-  absl::StatusOr<std::optional<v1::Succession>> NextInheritance(const store::Reader& reader,
-                                                                absl::CivilDay today) const;
+  absl::StatusOr<std::optional<OpenInheritance>> NextInheritance(const store::Reader& reader,
+                                                                 absl::CivilDay today) const;
   // All of its offers that go have gone.
-  void EndInheritance(store::Writer& writer, const v1::Succession& succession) const;
+  void EndInheritance(store::Writer& writer, const OpenInheritance& inheritance) const;
+  // What a succession with an end kept from its predecessor's other ones goes by these from the day after.
+  absl::Status ReopenInheritances(store::Writer& writer, const v1::Succession& ended) const;
   // For Gather: who delivered the offer before it was handed on.
   void PutProviderBefore(store::Writer& writer, std::string_view offer, std::string_view provider) const;
 

@@ -634,6 +634,7 @@ DirectoryService::Reactor* DirectoryService::EndSuccession(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(v1::Succession succession, EndedSuccession(current.resource, *request, now));
         WAYPOST_ASSIGN_OR_RETURN(auto updated,
                                  repository_.Update(mutation.writer(), current, std::move(succession), now));
+        WAYPOST_RETURN_IF_ERROR(repository_.ReopenInheritances(mutation.writer(), updated.resource));
         return Answer(mutation, as, "directory.succession_ended", std::move(updated), *response);
       });
 }

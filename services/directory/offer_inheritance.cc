@@ -44,24 +44,25 @@ absl::Status HandOnOne(const DirectoryRepository& repository, rpc::Mutation& mut
 }  // namespace
 
 absl::StatusOr<bool> OfferInheritance::Step(absl::Time now) {
-  std::optional<v1::Succession> succession;
+  std::optional<OpenInheritance> open;
   Page<v1::Offer> offers;
   {
     WAYPOST_ASSIGN_OR_RETURN(const auto reader, env_.store.Snapshot());
-    WAYPOST_ASSIGN_OR_RETURN(succession, repository_.NextInheritance(*reader, DayOf(now)));
-    if (!succession.has_value()) return false;
-    if (succession->name() != succession_) position_.clear();
-    succession_ = succession->name();
+    WAYPOST_ASSIGN_OR_RETURN(open, repository_.NextInheritance(*reader, DayOf(now)));
+    if (!open.has_value()) return false;
+    const v1::Succession& succession = open->succession;
+    if (succession.name() != succession_) position_.clear();
+    succession_ = succession.name();
     v1::ListOffersRequest request;
-    request.set_provider(succession->predecessor());
+    request.set_provider(succession.predecessor());
     WAYPOST_ASSIGN_OR_RETURN(offers, repository_.List(*reader, request, position_, kOffersInheritedInStep));
   }
   WAYPOST_RETURN_IF_ERROR(HandOn(offers, now));
   position_ = offers.next;
   if (!position_.empty()) return true;
   WAYPOST_RETURN_IF_ERROR(
-      store::TransactAndWait(env_.store, [this, &succession](store::Writer& writer) -> absl::Status {
-        repository_.EndInheritance(writer, *succession);
+      store::TransactAndWait(env_.store, [this, &open](store::Writer& writer) -> absl::Status {
+        repository_.EndInheritance(writer, *open);
         return absl::OkStatus();
       }));
   return true;

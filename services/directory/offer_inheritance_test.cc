@@ -213,6 +213,29 @@ TEST_F(OfferInheritanceTest, ThoseOfACompetenceGoByTheirFirstTerritory) {
   EXPECT_EQ(ProviderOf("offers/11"), "bodies/11") << "it is wider than what moved";
 }
 
+TEST_F(OfferInheritanceTest, WhatANarrowerOneKeptGoesWhenThatEnds) {
+  const std::string south = Add("south", "territories: 'ES300/1'");
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' themes: THEME_HOUSING } "
+      "offers_follow: true period { start_date: '2026-01-01' }");
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/33' themes: THEME_HOUSING "
+      "territories: 'ES300/1' } period { start_date: '2026-01-01' }",
+      "narrow");
+  HandOn();
+  EXPECT_EQ(ProviderOf("offers/11"), "bodies/22");
+  EXPECT_EQ(ProviderOf(south), "bodies/11");
+  v1::EndSuccessionRequest end;
+  end.set_name("successions/narrow");
+  end.set_end_date("2027-01-15");  // that of the rig
+  Must(Do(node_operator, &Stub::EndSuccession, end));
+  HandOn();
+  EXPECT_EQ(ProviderOf(south), "bodies/11") << "its last day";
+  rig.clock().Advance(absl::Hours(24));
+  HandOn();
+  EXPECT_EQ(ProviderOf(south), "bodies/22");
+}
+
 TEST_F(OfferInheritanceTest, NothingNewIsOfferedOfACompetenceWhoseOffersWent) {
   Add("youth", "theme: THEME_YOUTH territories: 'ES300'");
   Record(

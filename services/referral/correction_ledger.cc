@@ -85,10 +85,14 @@ absl::Status WriteCorrection(rpc::Mutation& mutation, const Authorized& as, cons
   return Tell(mutation, as, next, event);
 }
 
-absl::Status CountDecline(rpc::Mutation& mutation, const Authorized& as, const ReferralRecord& before,
-                          const ReferralRecord& next) {
+absl::Status CountDecline(rpc::Mutation& mutation, const Authorized& as, const BodyRegistry& bodies,
+                          const ReferralRecord& before, const ReferralRecord& next) {
   const std::optional<CorrectionKey> key = CorrectionOf(before, next);
   if (!key.has_value()) return absl::OkStatus();
+  if (!key->offer.empty()) {
+    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts offer, bodies.FindOffer(mutation.writer(), key->offer));
+    if (offer.exists && offer.provider != key->body) return absl::OkStatus();
+  }
   const absl::Time now = api::FromTimestamp(next.update_time());
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<CorrectionRecord> open,
                            rows::FindCorrection(mutation.writer(), *key));

@@ -19,8 +19,9 @@ absl::Status WriteCorrection(rpc::Mutation& mutation, const policy::Authorized& 
                              const storage::v1::CorrectionRecord* before,
                              const storage::v1::CorrectionRecord& next, std::string_view event);
 
-// Counts a step from one record of a referral to the next, where it is a decline that counts.
-absl::Status CountDecline(rpc::Mutation& mutation, const policy::Authorized& as,
+// Counts a step from one record of a referral to the next, where it is a decline that counts. One about an
+// offer that is another body's by now does not: neither body has an entry that is wrong.
+absl::Status CountDecline(rpc::Mutation& mutation, const policy::Authorized& as, const BodyRegistry& bodies,
                           const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
 
 // Gives at most `limit` open tasks of a body that is no more away: one about an offer goes with the offer,

@@ -215,6 +215,23 @@ TEST_F(CorrectionTest, OfACompetenceTheTasksOfItsOffersGoWithThemAndTheRestStays
   EXPECT_EQ(r.EventsOf(of_the_offer).back().type(), "correction.succeeded");
 }
 
+TEST_F(CorrectionTest, OfAnOfferThatIsAnothersByNowNobodyMendsTheEntry) {
+  auto housing = r.NewReferral();
+  housing.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+  housing.mutable_referral()->set_offer(std::string(kOffer));
+  const std::string name = Must(r.Do(r.referrer, &Stub::SubmitReferral, housing)).name();
+  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
+  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  moved.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  moved.set_offers_follow(true);
+  r.Succeed(moved);
+  auto decline = r.Decline(name);
+  decline.set_reason(v1::DECLINE_REASON_NO_CAPACITY);
+  Must(r.Do(r.receiver, &Stub::DeclineReferral, decline));
+  EXPECT_THAT(Tasks(r.third), IsEmpty());
+  EXPECT_THAT(Tasks(r.receiver), IsEmpty());
+}
+
 TEST_F(CorrectionTest, WhereItsOffersStayTheirTasksDo) {
   Declined(v1::DECLINE_REASON_NO_CAPACITY);
   const std::string task = Tasks(r.receiver)[0].name();

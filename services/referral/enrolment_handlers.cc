@@ -251,9 +251,16 @@ EnrolmentService::Reactor* EnrolmentService::MoveEnrolment(Context* context,
           return error::InvalidField("group_id", base::Cat("'", to.group_id, "' is no group of '", to.offer,
                                                            "': look them up with GetOffer"));
         }
+        const bool elsewhere = to != GroupOf(held.record);
+        if (elsewhere && offer.provider != held.record.provider()) {
+          WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(now));
+          return error::InvalidField("group_id", base::Cat("'", to.offer, "' is '", offer.provider,
+                                                           "''s now: whoever has a place keeps it, and takes "
+                                                           "no other one past its list"));
+        }
         if (HasBegun(group->cohort_start, now)) return GroupNotOpen(GroupName(to), group->cohort_start);
         const absl::Status free = CheckPlaceFree(mutation.writer(), held.record.name(), to, group->places, 1);
-        if (!free.ok() && to != GroupOf(held.record)) {
+        if (!free.ok() && elsewhere) {
           WAYPOST_RETURN_IF_ERROR(bodies_.CheckFresh(now));
           return free;
         }

@@ -448,6 +448,15 @@ TEST_F(EnrolmentTest, AMoveNeedsAPlaceAndWhoFreesOneNamesTheNext) {
       << "it is there already";
 }
 
+TEST_F(EnrolmentTest, InAnOfferThatIsAnothersByNowNobodyTakesAnotherPlace) {
+  const std::string name = Attending();
+  SetGroups(kAsl, kThirdBody, directory::v1::OFFER_KIND_ENROLMENT, {{"alpha", 2}, {"fle1", 1}});
+  const auto refused = Do(receiver, &EnrolmentStub::MoveEnrolment, Moving(name, "fle1"));
+  EXPECT_THAT(error::ViolationsOf(refused.status()), ElementsAre(StartsWith("group_id: ")));
+  EXPECT_EQ(Seen(name).group_id(), "alpha") << "her own she keeps";
+  EXPECT_EQ(ReasonOf(Do(receiver, &EnrolmentStub::LeaveEnrolment, Leaving(name))), "OK");
+}
+
 TEST_F(EnrolmentTest, WhatHasNotStartedEndsWithItsReferral) {
   const auto left = [&](const std::string& name) {
     EXPECT_EQ(

@@ -2,9 +2,8 @@
 //
 //   ("part", id of the parent, id of the part)  empty: a part, a draft and an ended one included
 //   ("part.count", id of the parent)            how many rows those are
-//   ("part.person", id, person, id of another)  "part": that person is in the other one too, which is a part
-//   of
-//                                               this one; "case": the other way round
+//   ("part.person", id, person, id of another)  "part": that person is in the other one too, a part of this
+//                                               one; "case": the other way round
 //
 // The last stay when a part is detached: a right goes along them. They go when either is protected.
 #ifndef WAYPOST_SERVICES_REFERRAL_PART_ROWS_H_

@@ -22,8 +22,10 @@ using namespace testing;  // NOLINT: the rig and the referrals of this room
 using base::Cat;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
 struct KindAnswer {
@@ -437,7 +439,9 @@ TEST_F(PartsRightsTest, WhatIsToBePutRightIsSentOnceThatIsAnswered) {
   for (const std::string& token : {referrer, receiver}) {
     EXPECT_EQ(Answered(token, right, parent, v1::RIGHT_ANSWER_REFUSED), "OK");
   }
-  EXPECT_EQ(send(), "RECTIFICATION_PENDING") << "its own is to be answered too";
+  EXPECT_THAT(Do(receiver, &Stub::SubmitReferral, On<v1::SubmitReferralRequest>(draft)).status().ToString(),
+              HasSubstr(draft))
+      << "its own is to be answered too";
   EXPECT_EQ(Answered(receiver, RightAt(draft), draft, v1::RIGHT_ANSWER_REFUSED), "OK");
   EXPECT_EQ(send(), "OK");
 }
@@ -447,6 +451,14 @@ TEST_F(PartsRightsTest, WhoWasTakenOutOfTheCaseIsInNoNewPart) {
   Use(referrer, parent, v1::RIGHT_KIND_WITHDRAWAL, 1);
   ASSERT_EQ(Record(parent).withdrawn_persons_size(), 1);
   EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, NewLinked(parent))), "DISCLOSURE_STOPPED");
+}
+
+TEST_F(PartsRightsTest, OfACaseThatWasNotSentNobodyIsSaidToBeWho) {
+  const std::string parent = Must(Do(referrer, &Stub::CreateReferral, NewDraft(1))).name();
+  const auto refused = Do(referrer, &Stub::SubmitReferral, NewLinked(parent));
+  EXPECT_THAT(error::ViolationsOf(refused.status()),
+              ElementsAre(StartsWith("referral.case_persons: must be empty while the case is a draft")));
+  EXPECT_EQ(ReasonOf(Do(referrer, &Stub::SubmitReferral, NewPart(parent))), "OK");
 }
 
 TEST_F(PartsRightsTest, OfAPartAndARightAtOnceThePartIsReachedOrRefused) {

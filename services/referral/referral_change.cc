@@ -384,7 +384,6 @@ absl::StatusOr<GroupNews> WriteDecision(rpc::Mutation& mutation, const Authorize
   for (const auto& [name, code] : decision.facts) change.facts.emplace_back(name, code);
   for (const std::string& party : parties) change.feeds.push_back(FeedOf(party));
   WAYPOST_RETURN_IF_ERROR(mutation.Publish(as, change));
-  if (!is_new) WAYPOST_RETURN_IF_ERROR(CountDecline(mutation, as, before, next));
   WAYPOST_RETURN_IF_ERROR(PublishReceipts(mutation, as, next, receipts));
   return news;
 }
@@ -835,6 +834,7 @@ absl::Status ReferralChange::RunAuthorized(rpc::Mutation& mutation, const Author
     WAYPOST_RETURN_IF_ERROR(clockwork_.bodies.CheckFresh(now));
   }
   WAYPOST_RETURN_IF_ERROR(news.status());
+  WAYPOST_RETURN_IF_ERROR(CountDecline(mutation, as, clockwork_.bodies, current, decision.next));
   if (decision.linked.has_value()) {
     WAYPOST_RETURN_IF_ERROR(WriteLinked(mutation, as, *decision.linked, prepared.linked));
   }

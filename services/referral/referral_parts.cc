@@ -31,6 +31,12 @@ bool IsDecided(const std::vector<v1::PartDecision>& decisions, const PartAtHand&
 
 // Do the people who are said to be people of the case fit, and may more be disclosed of them?
 absl::Status CheckCasePersons(const ReferralRecord& parent, const ReferralRecord& part) {
+  if (part.case_persons().empty()) return absl::OkStatus();
+  if (parent.state() == kDraft) {
+    return error::InvalidField("referral.case_persons",
+                               "must be empty while the case is a draft, whose people may still change: send "
+                               "the case first");
+  }
   error::FieldViolations wrong;
   std::set<uint32_t> seen;
   for (int i = 0; i < part.case_persons_size(); ++i) {
@@ -47,10 +53,12 @@ absl::Status CheckCasePersons(const ReferralRecord& parent, const ReferralRecord
       std::any_of(seen.begin(), seen.end(), [&](uint32_t person) { return IsStopped(parent, person); });
   if (stopped) return DisclosureStopped(parent.name());
   // What may be wrong there is not sent here: who got it would not be asked to put it right.
-  const bool awaits = std::any_of(seen.begin(), seen.end(), [&](uint32_t person) {
-    return AwaitsRectification(parent, person) || AwaitsRectification(part, person);
-  });
-  return awaits ? RectificationPending(parent.name()) : absl::OkStatus();
+  for (const ReferralRecord* each : {&parent, &part}) {
+    const bool awaits = std::any_of(seen.begin(), seen.end(),
+                                    [each](uint32_t person) { return AwaitsRectification(*each, person); });
+    if (awaits) return RectificationPending(each->name());
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ absl::CivilDay DayOf(absl::Time time) {
 constexpr policy::Roles kOfUnits = {policy::Role::kCaseworker};
 
 bool InForce(const AccountSuccession& succession, absl::CivilDay day) {
+  return succession.first <= day && day <= succession.end;
+}
+
+bool IsFollowed(const AccountSuccession& succession, absl::CivilDay day) {
   return succession.first <= day && day <= succession.last;
 }
 
@@ -73,6 +77,7 @@ std::optional<SuccessorAccounts::Step> SuccessorAccounts::WithItsUnits(
         const std::string_view body = BodyOfUnit(at->second);
         if (step.successor.empty()) step.successor = std::string(body);
         if (step.successor != body) return std::nullopt;
+        if (!IsFollowed(each, day)) continue;
         AddOnce(at->second, step.units);
         step.last = std::min(step.last, each.last);
         named = true;
@@ -89,7 +94,8 @@ std::optional<SuccessorAccounts::Step> SuccessorAccounts::Next(const policy::Cal
   if (known == by_predecessor_.end()) return std::nullopt;
   // The directory lets no two of one predecessor take everything on one day: at most one is in force.
   for (const AccountSuccession& each : known->second) {
-    if (!each.successor.empty() && InForce(each, day)) return WithTheBody(each, caller);
+    if (each.successor.empty() || !InForce(each, day)) continue;
+    return IsFollowed(each, day) ? std::optional<Step>(WithTheBody(each, caller)) : std::nullopt;
   }
   return WithItsUnits(known->second, caller, day);
 }

@@ -24,16 +24,19 @@
 
 namespace waypost::rpc::chain {
 
-// One succession by which accounts follow.
+// One succession: by which accounts follow, or which keeps them from following another one.
 struct AccountSuccession {
   std::string name;      // "successions/es-villaverde"
   int64_t revision = 0;  // of the succession: the highest one counts
   std::string predecessor;
   // Whom every account follows, where the body went over as a whole. Empty: an account follows its units.
   std::string successor;
-  // The first and the last day, in UTC. None where the last is before the first.
+  // The first day, and the last one on which accounts follow, in UTC. None where the last is before the
+  // first.
   absl::CivilDay first;
   absl::CivilDay last;
+  // The last day of the succession itself.
+  absl::CivilDay end = absl::CivilDay::max();
   // Units of the predecessor, each with those units of successors that have its work.
   std::multimap<std::string, std::string, std::less<>> units;
 };
@@ -43,11 +46,11 @@ inline std::string_view BodyOfUnit(std::string_view unit) {
   return unit.substr(0, unit.find("/units/"));
 }
 
-// Of a directory's Succession, at that revision; nullopt where no account follows by it: no day is recorded,
-// or it is neither one share of everything nor names a unit. What is malformed lets nobody follow.
+// Of a directory's Succession, at that revision; nullopt where it says nothing of accounts: it is neither one
+// share of everything nor names a unit. Where no day is recorded no account follows by it. What is malformed
+// lets nobody follow.
 template <typename Succession>
 std::optional<AccountSuccession> AccountSuccessionOf(const Succession& succession, int64_t revision) {
-  if (succession.accounts_until().empty()) return std::nullopt;
   AccountSuccession made{.name = succession.name(),
                          .revision = revision,
                          .predecessor = succession.predecessor(),
@@ -64,13 +67,14 @@ std::optional<AccountSuccession> AccountSuccessionOf(const Succession& successio
   }
   if (made.successor.empty() && made.units.empty()) return std::nullopt;
   const std::string& end = succession.period().end_date();
-  absl::CivilDay ended = absl::CivilDay::max();
-  if (!absl::ParseCivilTime(succession.period().start_date(), &made.first) ||
-      !absl::ParseCivilTime(succession.accounts_until(), &made.last) ||
-      (!end.empty() && !absl::ParseCivilTime(end, &ended))) {
+  const std::string& until = succession.accounts_until();
+  if (!absl::ParseCivilTime(succession.period().start_date(), &made.first)) return std::nullopt;
+  made.last = made.first - 1;
+  if ((!until.empty() && !absl::ParseCivilTime(until, &made.last)) ||
+      (!end.empty() && !absl::ParseCivilTime(end, &made.end))) {
     return std::nullopt;
   }
-  if (ended < made.last) made.last = ended;
+  if (made.end < made.last) made.last = made.end;
   return made;
 }
 
@@ -88,11 +92,13 @@ class SuccessorAccounts {
   // Who is to be the caller at `now`: `caller` itself, or the same person with the same roles, and no
   // later end than the last day of each step, as a caller of whoever stands in the body's place, in those
   // units alone which the successions name. Each step is by what is in force on that day:
-  // - by a succession of the whole body, whatever the caller's units and roles are; or else
-  // - by the caller's units, where there is one at least, every one of them is named, all for one successor,
-  // and
-  //   the caller has no role but that of a caseworker: whoever acts for the whole of a body stays where they
-  //   are. Such a step never leads back to a body of the chain.
+  // - by a succession of the whole body, whatever the caller's units and roles are, as long as accounts
+  // follow
+  //   by it: after that they go nowhere; or else
+  // - by the caller's units, where there is one at least, every one of them is named by a succession by which
+  //   accounts follow, none is named for another successor by any, and the caller has no role but that of a
+  //   caseworker: whoever acts for the whole of a body stays where they are. Such a step never leads back to
+  //   a body of the chain.
   // A new caller is made for such a one alone. Waypost's own services act for nobody else.
   std::shared_ptr<const policy::Caller> ActingCaller(std::shared_ptr<const policy::Caller> caller,
                                                      absl::Time now) const;
