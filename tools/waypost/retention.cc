@@ -17,20 +17,6 @@ using google::protobuf::Message;
 
 constexpr char kService[] = "waypost.referral.v1.ReferralService/";
 
-template <typename Values>
-std::string Joined(const Values& values) {
-  std::string text;
-  for (const auto& value : values) {
-    if (!text.empty()) text += ' ';
-    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(value)>>) {
-      text += std::to_string(value);
-    } else {
-      text += value;
-    }
-  }
-  return text;
-}
-
 // How it stands, then a line for each day and rule.
 absl::Status ShowReports(Session& session, const Message& message) {
   if (session.json()) return session.ShowJson(message);

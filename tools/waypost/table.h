@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/strings.h"
+
 namespace waypost::cli {
 
 // How many columns `text` takes on a terminal: 2 for wide characters, 0 for combining ones. Bytes that are
@@ -17,11 +19,11 @@ size_t DisplayWidth(std::string_view text);
 // characters that turn the direction of writing become U+FFFD. Line breaks stay with `keep_lines`.
 std::string Printable(std::string_view text, bool keep_lines = false);
 
-// Texts of a list, printable, with commas between them.
-template <typename Texts>
-std::string Joined(const Texts& texts) {
+// Texts or numbers of a list, printable, with commas between them.
+template <typename Values>
+std::string Joined(const Values& values) {
   std::string joined;
-  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + Printable(text);
+  for (const auto& value : values) joined += (joined.empty() ? "" : ", ") + Printable(base::Cat(value));
   return joined;
 }
 
