@@ -119,7 +119,8 @@ void CheckParts(const World& world) {
 bool LeavesClocksAlone(std::string_view event) {
   for (const std::string_view other :
        {"ASSIGN", "CLAIM", "NOTE", "VOID_ENTRY", "RECORD_APPOINTMENT", "PROPOSE_DATE", "REFUSE_DATE",
-        "REMIND", "GIVE_BACK_TIME", "DETACH", "WITHDRAW", "OBJECT", "RESTRICT", "ANSWER_RIGHT"}) {
+        "REMIND", "GIVE_BACK_TIME", "DETACH", "WITHDRAW", "OBJECT", "RECTIFY", "RESTRICT", "ASK_ACCESS",
+        "ANSWER_RIGHT", "PLACE_LEGAL_HOLD", "RELEASE_LEGAL_HOLD"}) {
     if (event == other) return true;
   }
   return false;
@@ -248,6 +249,10 @@ class Disclosures {
     const auto person = facts.find("person");
     if (person != facts.end())
       UseRight(entry, facts, persons_[static_cast<uint32_t>(std::stoul(person->second))]);
+    if (entry.body() == receiving_body_) {
+      under_hold_ =
+          (under_hold_ || entry.event() == "PLACE_LEGAL_HOLD") && entry.event() != "RELEASE_LEGAL_HOLD";
+    }
     for (auto& [number, each] : persons_) Follow(entry, each);
     state_ = entry.state();
   }
@@ -268,6 +273,7 @@ class Disclosures {
     bool stopped = false;
     bool erased_by_referring = false;
     bool erased_by_receiving = false;
+    bool kept_by_hold = false;  // since the end; the keys are there, though nobody may open it
     Access receiving = Access::kNone;
   };
 
@@ -303,7 +309,13 @@ class Disclosures {
     const bool share_erased = entry.event() == "ERASE" && entry.body() == receiving_body_;
     const bool sent =
         entry.event() == "SUBMIT" || entry.event() == "OPEN_LINKED" || entry.event() == "REOPEN";
-    if (share_erased || (IsEnd(state) && state != kCompleted)) {
+    const bool closes = IsEnd(state) && state != kCompleted;
+    // Whom the referring body has erased nobody else has anything of: a hold on the receiving side keeps
+    // that.
+    const bool held_alone = person.is_in && person.erased_by_referring && !person.erased_by_receiving;
+    if (closes && state_ != state) person.kept_by_hold = held_alone;
+    if (!under_hold_ || entry.event() == "REPORT_MISDIRECTED") person.kept_by_hold = false;
+    if (share_erased || (closes && !person.kept_by_hold)) {
       person.receiving = Access::kNone;
     } else if (sent && state == kRequested) {
       person.receiving = gives ? Access::kScreening : Access::kNone;
@@ -314,7 +326,40 @@ class Disclosures {
 
   const std::string receiving_body_;
   std::map<uint32_t, Person> persons_;
+  bool under_hold_ = false;  // the receiving body's share
   State state_ = kNothing;
+};
+
+// Which bodies keep their share of one referral for a court or an audit, by what has happened.
+class LegalHolds {
+ public:
+  // False when somebody erased or overwrote what is kept.
+  bool Add(const storage::v1::HistoryRecord& entry, const Facts& facts) {
+    const std::string& body = entry.body();
+    const auto answered = facts.find("answer");
+    const std::string answer = answered == facts.end() ? "" : answered->second;
+    const bool stops = answer == "STOPPED_ERASED";
+    // Of whom the other side erased everything there may be nothing left to keep.
+    const bool nothing_left = lost_ || erasers_.size() > erasers_.count(body);
+    const bool again = stops && !stopped_.insert({body, facts.at("person")}).second;
+    const bool erases = entry.event() == "ERASE" || (stops && !again && !nothing_left);
+    // Who says first that it is right has put it right.
+    const bool first = answer == "RECTIFIED" && put_right_.insert(facts.at("request")).second;
+    const bool overwrites = first && !lost_ && erasers_.empty();
+    if (entry.event() == "ERASE" || stops) erasers_.insert(body);
+    lost_ = lost_ || entry.event() == "REPORT_MISDIRECTED";
+    if (entry.event() == "PLACE_LEGAL_HOLD") bodies_.insert(body);
+    if (entry.event() == "RELEASE_LEGAL_HOLD") return bodies_.erase(body) == 1;
+    return (!erases || !bodies_.contains(body)) && (!overwrites || bodies_.empty());
+  }
+  const std::set<std::string>& bodies() const { return bodies_; }
+
+ private:
+  std::set<std::string> bodies_;
+  std::set<std::pair<std::string, std::string>> stopped_;  // by body and person
+  std::set<std::string> put_right_;                        // by request
+  std::set<std::string> erasers_;                          // bodies that have erased anything
+  bool lost_ = false;                                      // it never should have got there
 };
 
 // Has the referring body nothing left? What was passed on by a body that should never have had the case goes
@@ -356,7 +401,8 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
                         .seed = seed,
                         .run = Cat("history-", GetParam()),
                         .persons = persons,
-                        .every_second_consents = consents_});
+                        .every_second_consents = consents_,
+                        .legal_holds = true});
   }
   std::unique_ptr<store::Reader> Snapshot() { return Must(rig.store().Snapshot()); }
   World Now() { return LookAt(*Snapshot()); }
@@ -412,10 +458,28 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
     return found;
   }
 
+  // Nothing under hold was erased or overwritten, and the record says who keeps its share.
+  static void CheckLegalHolds(const ReferralRecord& record, const Told& told,
+                              const std::vector<storage::v1::HistoryRecord>& history) {
+    LegalHolds holds;
+    for (const auto& entry : history) {
+      const auto facts = told.find({record.name(), entry.revision()});
+      EXPECT_TRUE(holds.Add(entry, facts == told.end() ? Facts() : facts->second))
+          << record.name() << " at " << entry.revision() << " of " << Course(history);
+    }
+    std::set<std::string> bodies;
+    for (const auto& hold : record.legal_holds()) {
+      const bool referring = hold.party() == v1::PARTY_REFERRING;
+      bodies.insert(referring ? record.referring().body() : record.receiving().body());
+    }
+    EXPECT_EQ(bodies, holds.bodies()) << record.name() << " after " << Course(history);
+  }
+
   // What each body's keys open of each person of a referral is what its history up to then gives. `told` may
   // go on beyond the snapshot.
   void CheckAccess(const store::Reader& reader, const ReferralRecord& record, const Told& told) {
     const auto history = Must(rows::ListHistory(reader, record.name(), "", 10'000, nullptr));
+    CheckLegalHolds(record, told, history);
     const Disclosures disclosures = DisclosuresOf(record, told, history);
     for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                         kSixthBody, kCoordinatingBody}) {
@@ -541,7 +605,7 @@ TEST_P(OneAfterTheOther, EachRevisionHasOneHolderAndNobodyReadsMoreThanTheBasesA
 }
 INSTANTIATE_TEST_SUITE_P(Chance, OneAfterTheOther, ::testing::Range(0, 15));
 
-// People withdraw, and are erased one by one, while their cases go on.
+// People withdraw, and are erased one by one, while their cases go on, and some of it is under hold.
 class RightsOfOne : public HistoriesTest {
  protected:
   RightsOfOne() { consents_ = true; }
@@ -618,7 +682,8 @@ TEST_P(RightsOfOne, EachPersonIsOpenToThoseWhomHerBasisAllowsAndNobodyElse) {
 }
 INSTANTIATE_TEST_SUITE_P(Chance, RightsOfOne, ::testing::Range(0, 10));
 
-// Also people who withdraw, object, have use restricted and are erased, one of two by consent.
+// Also people who withdraw, object, have something put right or use restricted, ask what is held of them and
+// are erased, one of two by consent.
 class AllAtOnce : public HistoriesTest {
  protected:
   AllAtOnce() { consents_ = true; }

@@ -48,17 +48,27 @@ int WeightOf(std::string_view event) {
   return 9;
 }
 
+// Of the same, where holds are played.
+constexpr int kLegalHoldWeight = 3;
+
 constexpr std::string_view kLaw = "es/ley-40-2015/art-14";
 
-// Who withdraws does so twice as often.
+bool IsOfLegalHold(std::string_view event) {
+  return event == "PLACE_LEGAL_HOLD" || event == "RELEASE_LEGAL_HOLD";
+}
+
+// Who withdraws does so three times as often.
 struct PlayedRight {
   v1::RightKind kind;
   std::string_view event;
 };
 constexpr auto kRights = std::to_array<PlayedRight>({{v1::RIGHT_KIND_WITHDRAWAL, "WITHDRAW"},
                                                      {v1::RIGHT_KIND_WITHDRAWAL, "WITHDRAW"},
+                                                     {v1::RIGHT_KIND_WITHDRAWAL, "WITHDRAW"},
                                                      {v1::RIGHT_KIND_OBJECTION, "OBJECT"},
-                                                     {v1::RIGHT_KIND_RESTRICTION, "RESTRICT"}});
+                                                     {v1::RIGHT_KIND_RECTIFICATION, "RECTIFY"},
+                                                     {v1::RIGHT_KIND_RESTRICTION, "RESTRICT"},
+                                                     {v1::RIGHT_KIND_ACCESS, "ASK_ACCESS"}});
 
 // A long list of appointments is no play.
 constexpr int kMostAppointments = 10;
@@ -210,7 +220,9 @@ std::optional<Deed> Play::Choose(const std::string& referral) {
   return OfSomebody(referral, [this](const Player& by, const v1::Referral& seen) -> std::optional<Deed> {
     if (seen.allowed_actions().empty()) return std::nullopt;
     std::vector<int> weights;
-    for (const std::string& event : seen.allowed_actions()) weights.push_back(WeightOf(event));
+    for (const std::string& event : seen.allowed_actions()) {
+      weights.push_back(options_.legal_holds && IsOfLegalHold(event) ? kLegalHoldWeight : WeightOf(event));
+    }
     std::discrete_distribution<int> any(weights.begin(), weights.end());
     return Make(by, seen, seen.allowed_actions(any(random_)));
   });
@@ -220,6 +232,7 @@ std::optional<Deed> Play::Make(const Player& by, const v1::Referral& seen, std::
   if (auto deed = MakeAnswer(by, seen, event); deed.has_value()) return deed;
   if (auto deed = MakeWork(by, seen, event); deed.has_value()) return deed;
   if (auto deed = MakeAside(by, seen, event); deed.has_value()) return deed;
+  if (auto deed = MakeLegalHold(by, seen, event); deed.has_value()) return deed;
   if (auto deed = MakeMove(by, seen, event); deed.has_value()) return deed;
   return MakeEnd(by, seen, event);
 }
@@ -360,6 +373,16 @@ std::optional<Deed> Play::MakeAppointment(const Player& by, const v1::Referral& 
   return Sending(by, "RECORD_APPOINTMENT", &Stub::RecordAppointment, std::move(request));
 }
 
+std::optional<Deed> Play::MakeLegalHold(const Player& by, const v1::Referral& seen, std::string_view event) {
+  if (!options_.legal_holds || !IsOfLegalHold(event)) return std::nullopt;
+  if (event == "RELEASE_LEGAL_HOLD") {
+    return Sending(by, event, &Stub::ReleaseLegalHold, On<v1::ReleaseLegalHoldRequest>(seen));
+  }
+  auto request = On<v1::PlaceLegalHoldRequest>(seen);
+  request.set_law(std::string(kLaw));  // until it is released
+  return Sending(by, event, &Stub::PlaceLegalHold, std::move(request));
+}
+
 std::optional<RightsDeed> Play::ChooseRight(const std::string& referral) {
   return OfSomebody(referral,
                     [this](const Player& by, const v1::Referral& seen) -> std::optional<RightsDeed> {
@@ -397,8 +420,7 @@ std::optional<RightsDeed> Play::MakeRightAnswer(const Player& by, const v1::Refe
   auto request = On<v1::AnswerRightsRequestRequest>(seen);
   request.set_name(owed->request());
   request.set_referral(seen.name());
-  request.set_answer(owed->kind() == v1::RIGHT_KIND_RESTRICTION ? v1::RIGHT_ANSWER_RESTRICTED
-                                                                : v1::RIGHT_ANSWER_STOPPED_ERASED);
+  AnswerIt(by, seen, *owed, request);
   return RightsDeed{.referral = seen.name(),
                     .event = "ANSWER_RIGHT",
                     .body = by.body,
@@ -407,6 +429,40 @@ std::optional<RightsDeed> Play::MakeRightAnswer(const Player& by, const v1::Refe
                     .send = [token = by.token, request](Stub& stub) {
                       return Call(stub, token, &Stub::AnswerRightsRequest, request);
                     }};
+}
+
+void Play::AnswerIt(const Player& by, const v1::Referral& seen, const v1::RightMark& owed,
+                    v1::AnswerRightsRequestRequest& request) {
+  if (owed.kind() == v1::RIGHT_KIND_RESTRICTION) {
+    request.set_answer(v1::RIGHT_ANSWER_RESTRICTED);
+    return;
+  }
+  if (owed.kind() == v1::RIGHT_KIND_ACCESS) {
+    request.set_answer(v1::RIGHT_ANSWER_PROVIDED);
+    return;
+  }
+  if (owed.kind() != v1::RIGHT_KIND_RECTIFICATION) {
+    // Also what is under hold somebody tries to erase, now and then.
+    const bool keeps = seen.has_legal_hold() && Below(4) > 0;
+    request.set_answer(keeps ? v1::RIGHT_ANSWER_RETAINED : v1::RIGHT_ANSWER_STOPPED_ERASED);
+    if (keeps) request.set_law(std::string(kLaw));
+    return;
+  }
+  if (Below(4) == 0) {
+    request.set_answer(v1::RIGHT_ANSWER_REFUSED);
+    request.set_refusal_ground(v1::REFUSAL_GROUND_ACCURATE);
+    return;
+  }
+  request.set_answer(v1::RIGHT_ANSWER_RECTIFIED);
+  // Nothing is given by who says that the other side has put it right; when it has not, that is refused.
+  if (Below(3) == 0) return;
+  v1::PersonSections& corrected = *request.mutable_corrected() = SectionsOf(owed.person(), false);
+  corrected.mutable_details()->set_given_name("Olha");
+  corrected.mutable_screening()->set_text("B1 course wanted, mornings only");
+  const bool accepted = seen.state() == kAccepted || seen.state() == kInProgress || seen.state() == kOnHold ||
+                        seen.state() == kCompleted;
+  const bool opens_details = accepted || by.body == seen.referring().body();
+  if (!opens_details || Below(2) == 0) corrected.clear_details();
 }
 
 std::optional<EnrolmentDeed> Play::ChooseEnrolment(v1::EnrolmentService::Stub& enrolments) {

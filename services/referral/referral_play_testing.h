@@ -44,7 +44,7 @@ struct EnrolmentDeed {
 // The same about a right that a person in a referral uses.
 struct RightsDeed {
   std::string referral;
-  std::string event;  // "WITHDRAW", "OBJECT", "RESTRICT", or "ANSWER_RIGHT"
+  std::string event;  // "WITHDRAW", "OBJECT", "RECTIFY", "RESTRICT", "ASK_ACCESS", or "ANSWER_RIGHT"
   std::string body;
   uint32_t person = 0;
   v1::RightAnswer answer = v1::RIGHT_ANSWER_UNSPECIFIED;  // none where it is recorded
@@ -74,6 +74,8 @@ class Play {
     // What its referrals are about, and where, each by chance; empty: as CompleteReferral has it.
     std::vector<type::v1::Theme> themes = {};
     std::vector<std::string> territories = {};
+    // Its bodies also place holds on their shares, and release them.
+    bool legal_holds = false;
     // How far ahead the dates and appointments are on which its people agree.
     absl::Duration date_ahead = absl::Hours(24 * 7);
   };
@@ -90,8 +92,8 @@ class Play {
   // What the provider of one of the played offers may do with one of its enrolments, chosen by chance;
   // nothing where there is none.
   std::optional<EnrolmentDeed> ChooseEnrolment(v1::EnrolmentService::Stub& enrolments);
-  // A person in this one withdraws, objects or has use restricted, at whoever may record it; or a body of it
-  // answers somebody who did: it erases what it has of her, or restricts its use. Nothing where nobody may.
+  // A person in this one withdraws, objects, has something put right or use restricted, or asks what is held
+  // of her, at whoever may record it; or a body of it answers somebody who did. Nothing where nobody may.
   std::optional<RightsDeed> ChooseRight(const std::string& referral);
 
   // A number from 0 to end - 1.
@@ -111,8 +113,13 @@ class Play {
   std::optional<Deed> MakeAside(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeDate(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeAppointment(const Player& by, const v1::Referral& seen);
+  std::optional<Deed> MakeLegalHold(const Player& by, const v1::Referral& seen, std::string_view event);
   RightsDeed MakeRight(const Player& by, const v1::Referral& seen);
   std::optional<RightsDeed> MakeRightAnswer(const Player& by, const v1::Referral& seen);
+  // It erases what it has of her, keeps it by a law, or restricts its use; puts it right, says that the other
+  // side has, or that it is right as it is; or gives her what it has.
+  void AnswerIt(const Player& by, const v1::Referral& seen, const v1::RightMark& owed,
+                v1::AnswerRightsRequestRequest& request);
   std::optional<Deed> MakeMove(const Player& by, const v1::Referral& seen, std::string_view event);
   std::optional<Deed> MakeEnd(const Player& by, const v1::Referral& seen, std::string_view event);
   // With what becomes of each part; nothing where the listing does not tell which of them are open.
