@@ -159,6 +159,11 @@ v1::SubmitReferralRequest Play::NewReferral(const std::string& to) {
   if (const PlayedOffer* offer = AnyOfferOf(to); offer != nullptr && Below(2) == 0) {
     request.mutable_referral()->set_offer(offer->offer);
   }
+  if (!options_.receiving_readers.empty()) {
+    v1::Protection& protection = *request.mutable_referral()->mutable_protection();
+    protection.set_ground(v1::PROTECTION_GROUND_SHELTER);
+    for (const std::string& reader : options_.receiving_readers) protection.add_receiving_readers(reader);
+  }
   const auto any_of = [this](const auto& all) {
     return all[static_cast<size_t>(Below(static_cast<int>(all.size())))];
   };

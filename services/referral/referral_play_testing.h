@@ -74,6 +74,9 @@ class Play {
     // What its referrals are about, and where, each by chance; empty: as CompleteReferral has it.
     std::vector<type::v1::Theme> themes = {};
     std::vector<std::string> territories = {};
+    // Its referrals are protected: for whoever opens them and for these pseudonyms at the other body. Empty:
+    // they are not.
+    std::vector<std::string> receiving_readers = {};
     // Its bodies also place holds on their shares, and release them.
     bool legal_holds = false;
     // How far ahead the dates and appointments are on which its people agree.

@@ -25,23 +25,25 @@ namespace {
 using Mint = std::function<absl::StatusOr<std::string>(std::string_view body, policy::Roles roles)>;
 
 // What makes tokens of the demonstration's issuer.
-absl::StatusOr<Mint> DemoMint(const std::string& data_dir) {
+absl::StatusOr<Mint> DemoMint(const std::string& data_dir, std::string_view subject = kTestSubject) {
   crypto::SystemRandom random;
   const absl::Time now = absl::Now();
   WAYPOST_ASSIGN_OR_RETURN(const auto folder,
                            identity::DataFolder::Open({.dir = data_dir, .demo = true, .now = now}, random));
   WAYPOST_ASSIGN_OR_RETURN(auto issuer, identity::DemoIssuer::Open(folder, random));
-  return [now, issuer = std::shared_ptr<identity::DemoIssuer>(std::move(issuer))](std::string_view body,
-                                                                                  policy::Roles roles) {
-    return issuer->Mint({.body = std::string(body), .subject = "test", .roles = roles}, now);
+  return [now, subject = std::string(subject),
+          issuer = std::shared_ptr<identity::DemoIssuer>(std::move(issuer))](std::string_view body,
+                                                                             policy::Roles roles) {
+    return issuer->Mint({.body = std::string(body), .subject = subject, .roles = roles}, now);
   };
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> DemoSupervisors(const std::string& data_dir,
-                                                         const std::vector<std::string>& bodies) {
-  WAYPOST_ASSIGN_OR_RETURN(const Mint mint, DemoMint(data_dir));
+                                                         const std::vector<std::string>& bodies,
+                                                         std::string_view subject) {
+  WAYPOST_ASSIGN_OR_RETURN(const Mint mint, DemoMint(data_dir, subject));
   std::vector<std::string> tokens;
   for (const std::string& body : bodies) {
     WAYPOST_ASSIGN_OR_RETURN(std::string token, mint(body, {Role::kSupervisor}));

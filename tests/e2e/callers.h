@@ -47,6 +47,9 @@ using DirectoryStub = directory::v1::DirectoryService::Stub;
 using ReferralStub = referral::v1::ReferralService::Stub;
 using AuditStub = audit::v1::AuditService::Stub;
 
+// Who has the tokens of a test, where nothing else is said.
+inline constexpr std::string_view kTestSubject = "test";
+
 // The tokens of a test's people.
 struct Tokens {
   std::string operators;  // of kOperator: operator and auditor
@@ -57,9 +60,10 @@ struct Tokens {
 // Of the built-in issuer of the demonstration in `data_dir`, which a node has stamped.
 absl::StatusOr<Tokens> DemoTokens(const std::string& data_dir);
 
-// Of the same issuer: a supervisor of each of these bodies, in order.
+// Of the same issuer: a supervisor of each of these bodies, in order. Another subject is another person.
 absl::StatusOr<std::vector<std::string>> DemoSupervisors(const std::string& data_dir,
-                                                         const std::vector<std::string>& bodies);
+                                                         const std::vector<std::string>& bodies,
+                                                         std::string_view subject = kTestSubject);
 
 // Makes a municipality, or finds it made.
 absl::Status CreateBody(DirectoryStub& directory, const Tokens& tokens, std::string_view name);
