@@ -216,15 +216,10 @@ TEST_F(CorrectionTest, OfACompetenceTheTasksOfItsOffersGoWithThemAndTheRestStays
 }
 
 TEST_F(CorrectionTest, OfAnOfferThatIsAnothersByNowNobodyMendsTheEntry) {
-  auto housing = r.NewReferral();
-  housing.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
-  housing.mutable_referral()->set_offer(std::string(kOffer));
-  const std::string name = Must(r.Do(r.referrer, &Stub::SubmitReferral, housing)).name();
-  directory::v1::Succession moved = Merged(kReceivingBody, kThirdBody);
-  moved.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
-  moved.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
-  moved.set_offers_follow(true);
-  r.Succeed(moved);
+  auto asks = r.NewReferral();
+  asks.mutable_referral()->set_offer(std::string(kOffer));
+  const std::string name = Must(r.Do(r.referrer, &Stub::SubmitReferral, asks)).name();
+  r.SetGroups(kOffer, kThirdBody, directory::v1::OFFER_KIND_ONE_OFF, {});
   auto decline = r.Decline(name);
   decline.set_reason(v1::DECLINE_REASON_NO_CAPACITY);
   Must(r.Do(r.receiver, &Stub::DeclineReferral, decline));
