@@ -79,7 +79,8 @@ TEST(AccountSuccessionOf, OrOfUnitsThatSharesName) {
                                        Pair("bodies/a/units/x", "bodies/c/units/y")));
   v1::Succession without = Parse(base::Cat(kWhole, b, c));
   without.clear_accounts_until();
-  EXPECT_FALSE(AccountSuccessionOf(without, 1).has_value());
+  EXPECT_LT(AccountSuccessionOf(without, 1)->last, absl::CivilDay(2027, 1, 15)) << "nobody follows by it";
+  EXPECT_THAT(AccountSuccessionOf(without, 1)->units, ::testing::SizeIs(2)) << "but others are judged by it";
   v1::Succession strange = Parse(base::Cat(kWhole, b, c));
   strange.mutable_shares(1)->set_successor("bodies/d");
   EXPECT_FALSE(AccountSuccessionOf(strange, 1).has_value()) << "a unit of another body";

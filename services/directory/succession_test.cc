@@ -124,7 +124,7 @@ TEST(CheckSuccession, AccountsFollowAWholeBodyForAYearAtMost) {
 }
 
 constexpr std::string_view kUnits =
-    "themes: THEME_YOUTH units { unit: 'bodies/aa/units/x' successor_unit: 'bodies/bb/units/x' } ";
+    "themes: THEME_YOUTH units { unit: 'bodies/aa/units/xx' successor_unit: 'bodies/bb/units/xx' } ";
 
 TEST(CheckSuccession, AccountsFollowUnitsThatAShareNames) {
   const auto until = [](std::string_view kind, std::string_view day) {
