@@ -342,11 +342,11 @@ TEST_F(PartsRightsTest, WhoMadeThePartIsNamedAsTheRecorderThereAndNobodyIsElsewh
 TEST_F(PartsRightsTest, WhoReferredFirstSeesTheWholeChainWithAndWithoutParts) {
   for (const bool with_part : {false, true}) {
     const std::string first = Requested();
+    if (with_part) Sent(referrer, NewLinked(first, kFourthBody));
     auto forward = ToBody<v1::ForwardByDutyRequest>(first, kThirdBody);
     forward.set_law("es/ley-40-2015/art-14");
     Must(Do(receiver, &Stub::ForwardByDuty, forward));
     const std::string next = Record(first).forwarded_to();
-    if (with_part) Sent(referrer, NewLinked(first, kFourthBody));
     const v1::RightsRequest seen = Use(third, next, v1::RIGHT_KIND_ACCESS);
     EXPECT_EQ(Seen(referrer, seen.name()).holder_count(), seen.holder_count());
     EXPECT_EQ(seen.holder_count(), Seen(third, seen.name()).holder_count()) << with_part;

@@ -362,7 +362,8 @@ class RetentionPreviewTest : public RetentionKeeperTest {
   std::vector<std::string> Told(const std::string& until) {
     std::vector<std::string> lines;
     for (const std::string& token : {r.referrer, r.receiver}) {
-      for (const v1::RetentionEntry& entry : Preview(token, until).entries()) {
+      const auto preview = Preview(token, until);
+      for (const v1::RetentionEntry& entry : preview.entries()) {
         EXPECT_LE(entry.kept_until(), until);
         EXPECT_EQ(entry.held_back(), v1::HELD_BACK_REASON_UNSPECIFIED);
         lines.push_back(Line(entry.referral(), entry.party(),
