@@ -68,7 +68,7 @@ std::string OperatorKey(const CorrectionRecord& record) {
 }
 
 bool IsOperators(const CorrectionRecord& record) {
-  return MenderOf(record) == v1::CORRECTION_MENDER_OPERATOR;
+  return KeeperOf(record) == v1::CORRECTION_KEEPER_OPERATOR;
 }
 
 std::string SettledPrefix() {

@@ -46,15 +46,15 @@ bool IsCausedByAnEntry(v1::DeclineReason reason) {
   }
 }
 
-v1::CorrectionMender MenderOf(v1::DeclineReason reason, bool has_offer) {
-  if (!IsCausedByAnEntry(reason)) return v1::CORRECTION_MENDER_UNSPECIFIED;
+v1::CorrectionKeeper KeeperOf(v1::DeclineReason reason, bool has_offer) {
+  if (!IsCausedByAnEntry(reason)) return v1::CORRECTION_KEEPER_UNSPECIFIED;
   const bool of_the_body =
       reason == v1::DECLINE_REASON_NOT_COMPETENT || (reason == v1::DECLINE_REASON_OUT_OF_AREA && !has_offer);
-  return of_the_body ? v1::CORRECTION_MENDER_OPERATOR : v1::CORRECTION_MENDER_SUPERVISOR;
+  return of_the_body ? v1::CORRECTION_KEEPER_OPERATOR : v1::CORRECTION_KEEPER_SUPERVISOR;
 }
 
-v1::CorrectionMender MenderOf(const CorrectionRecord& record) {
-  return MenderOf(record.reason(), !record.offer().empty());
+v1::CorrectionKeeper KeeperOf(const CorrectionRecord& record) {
+  return KeeperOf(record.reason(), !record.offer().empty());
 }
 
 std::optional<CorrectionKey> CorrectionOf(const ReferralRecord& before, const ReferralRecord& next) {
@@ -146,7 +146,7 @@ v1::CorrectionTask ToCorrectionTask(const CorrectionRecord& record) {
   *task.mutable_last_time() = record.last_time();
   task.set_finding(record.finding());
   if (record.has_settle_time()) *task.mutable_settle_time() = record.settle_time();
-  task.set_mender(MenderOf(record));
+  task.set_keeper(KeeperOf(record));
   return task;
 }
 

@@ -37,8 +37,8 @@ bool IsCausedByAnEntry(v1::DeclineReason reason);
 // body an operator alone (NeedsOperator of the directory's rules), of offers the supervisors of their body.
 // An offer that is out of somebody's area serves the wrong territory itself. UNSPECIFIED where no entry is
 // the cause.
-v1::CorrectionMender MenderOf(v1::DeclineReason reason, bool has_offer);
-v1::CorrectionMender MenderOf(const storage::v1::CorrectionRecord& record);
+v1::CorrectionKeeper KeeperOf(v1::DeclineReason reason, bool has_offer);
+v1::CorrectionKeeper KeeperOf(const storage::v1::CorrectionRecord& record);
 // What the step from one record to the next has to be counted in: nothing, unless it is a decline by the
 // provider for such a reason. Never of a protected referral.
 std::optional<CorrectionKey> CorrectionOf(const storage::v1::ReferralRecord& before,

@@ -70,11 +70,11 @@ TEST(Correction, OnlyAnOperatorCanMendWhatOnlyAnOperatorMayChange) {
   for (int i = v1::DeclineReason_MIN; i <= v1::DeclineReason_MAX; ++i) {
     const auto reason = static_cast<v1::DeclineReason>(i);
     for (const bool has_offer : {false, true}) {
-      v1::CorrectionMender mender = v1::CORRECTION_MENDER_UNSPECIFIED;
-      if (IsCausedByAnEntry(reason)) mender = v1::CORRECTION_MENDER_SUPERVISOR;
-      if (reason == v1::DECLINE_REASON_NOT_COMPETENT) mender = v1::CORRECTION_MENDER_OPERATOR;
-      if (reason == v1::DECLINE_REASON_OUT_OF_AREA && !has_offer) mender = v1::CORRECTION_MENDER_OPERATOR;
-      EXPECT_EQ(MenderOf(reason, has_offer), mender) << i << " " << has_offer;
+      v1::CorrectionKeeper keeper = v1::CORRECTION_KEEPER_UNSPECIFIED;
+      if (IsCausedByAnEntry(reason)) keeper = v1::CORRECTION_KEEPER_SUPERVISOR;
+      if (reason == v1::DECLINE_REASON_NOT_COMPETENT) keeper = v1::CORRECTION_KEEPER_OPERATOR;
+      if (reason == v1::DECLINE_REASON_OUT_OF_AREA && !has_offer) keeper = v1::CORRECTION_KEEPER_OPERATOR;
+      EXPECT_EQ(KeeperOf(reason, has_offer), keeper) << i << " " << has_offer;
     }
   }
 }
@@ -103,14 +103,14 @@ TEST(Correction, AnOperatorIsShownWhichEntryItIsAndNotTheBodysNumbers) {
                                            .territory = "ES300"},
                                           std::string(kTask), Now());
   record = WithDecline(record, Now() + kDay);
-  EXPECT_EQ(ToCorrectionTask(record).mender(), v1::CORRECTION_MENDER_OPERATOR);
+  EXPECT_EQ(ToCorrectionTask(record).keeper(), v1::CORRECTION_KEEPER_OPERATOR);
   v1::CorrectionTask expected;
   expected.set_name(std::string(kTask));
   expected.set_body(std::string(kReceivingBody));
   expected.set_reason(v1::DECLINE_REASON_NOT_COMPETENT);
   expected.set_theme(type::v1::THEME_HOUSING);
   expected.set_territory("ES300");
-  expected.set_mender(v1::CORRECTION_MENDER_OPERATOR);
+  expected.set_keeper(v1::CORRECTION_KEEPER_OPERATOR);
   EXPECT_EQ(ToOperatorsTask(record).SerializeAsString(), expected.SerializeAsString());
 }
 

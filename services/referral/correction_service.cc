@@ -47,7 +47,7 @@ constexpr auto kValidate = [](const auto& request) { return Validate(request); }
 policy::Relations RelationsTo(const CorrectionRecord& task, const policy::Caller& caller) {
   policy::Relations relations;
   if (caller.body == task.body()) relations = RelationsToOwnBody();
-  if (MenderOf(task) == v1::CORRECTION_MENDER_OPERATOR && caller.roles.Has(policy::Role::kOperator)) {
+  if (KeeperOf(task) == v1::CORRECTION_KEEPER_OPERATOR && caller.roles.Has(policy::Role::kOperator)) {
     relations.Add(policy::Relation::kAnyone);
   }
   return relations;

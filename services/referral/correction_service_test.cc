@@ -274,8 +274,8 @@ TEST_F(CorrectionTest, EachTaskReachesWhoCanMendItsCause) {
   for (const v1::CorrectionTask& task : Tasks(r.receiver)) {
     const Entry entry(task.reason(), !task.offer().empty());
     EXPECT_TRUE(seen.insert(entry).second);
-    EXPECT_EQ(task.mender(),
-              operators.contains(entry) ? v1::CORRECTION_MENDER_OPERATOR : v1::CORRECTION_MENDER_SUPERVISOR)
+    EXPECT_EQ(task.keeper(),
+              operators.contains(entry) ? v1::CORRECTION_KEEPER_OPERATOR : v1::CORRECTION_KEEPER_SUPERVISOR)
         << task.DebugString();
   }
   EXPECT_EQ(seen, supervisors) << "of the body: both kinds";
@@ -283,7 +283,7 @@ TEST_F(CorrectionTest, EachTaskReachesWhoCanMendItsCause) {
   for (const v1::CorrectionTask& task : OperatorsTasks()) {
     EXPECT_TRUE(seen.emplace(task.reason(), !task.offer().empty()).second);
     EXPECT_EQ(task.body(), kReceivingBody);
-    EXPECT_EQ(task.mender(), v1::CORRECTION_MENDER_OPERATOR);
+    EXPECT_EQ(task.keeper(), v1::CORRECTION_KEEPER_OPERATOR);
     EXPECT_EQ(task.decline_count(), 0) << "the body's own";
     EXPECT_FALSE(task.has_first_time() || task.has_last_time() || task.revision() != 0);
     EXPECT_EQ(task.etag(), "");

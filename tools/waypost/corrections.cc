@@ -41,7 +41,7 @@ std::vector<std::string> Row(const google::protobuf::Message& item, absl::TimeZo
           EntryWords(task.reason()),
           about,
           task.body(),
-          EnumWords(task.mender()),
+          EnumWords(task.keeper()),
           task.decline_count() == 0 ? "" : std::to_string(task.decline_count()),
           ShowTime(task.first_time(), zone),
           ShowTime(task.last_time(), zone),

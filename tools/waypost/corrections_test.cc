@@ -32,13 +32,13 @@ class FakeCorrections final : public pb::CorrectionService::Service {
     offer.set_theme(type::v1::THEME_HOUSING);
     offer.set_decline_count(3);
     offer.set_body("bodies/es-fuenlabrada");
-    offer.set_mender(pb::CORRECTION_MENDER_SUPERVISOR);
+    offer.set_keeper(pb::CORRECTION_KEEPER_SUPERVISOR);
     offer.mutable_first_time()->set_seconds(1'777'888'800);
     pb::CorrectionTask& competence = *response->add_tasks();
     competence.set_reason(pb::DECLINE_REASON_NOT_COMPETENT);
     competence.set_theme(type::v1::THEME_YOUTH);
     competence.set_territory("ES300");
-    competence.set_mender(pb::CORRECTION_MENDER_OPERATOR);
+    competence.set_keeper(pb::CORRECTION_KEEPER_OPERATOR);
     return grpc::Status::OK;
   }
   grpc::Status SettleCorrectionTask(grpc::ServerContext*, const pb::SettleCorrectionTaskRequest* request,
