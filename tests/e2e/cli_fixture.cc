@@ -77,9 +77,7 @@ void CliTest::StartWithBodies(std::string_view config) {
 }
 
 void CliTest::StartNode(int port) {
-  auto node = Server::Start({Program("waypost-node"), "--demo", "--data-dir", *folder_ / "data", "--key-dir",
-                             *folder_ / "keys", "--config", *folder_ / "node.config"},
-                            *folder_, "node", port);
+  auto node = StartDemoNode(*folder_, {"--config", *folder_ / "node.config"}, port);
   ASSERT_TRUE(node.ok()) << node.status();
   node_ = *std::move(node);
 }

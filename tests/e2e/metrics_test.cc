@@ -127,9 +127,7 @@ class MetricsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = std::make_unique<TempFolder>();
-    auto node = Server::Start({Program("waypost-node"), "--demo", "--data-dir", *folder_ / "data",
-                               "--key-dir", *folder_ / "keys", "--metrics-listen", "127.0.0.1:0"},
-                              *folder_, "node");
+    auto node = StartDemoNode(*folder_, {"--metrics-listen", "127.0.0.1:0"});
     ASSERT_TRUE(node.ok()) << node.status();
     node_ = *std::move(node);
     const auto tokens = DemoTokens(*folder_ / "data");

@@ -213,4 +213,12 @@ absl::StatusOr<bool> IsServing(const std::shared_ptr<grpc::Channel>& channel) {
   return std::string_view(reinterpret_cast<const char*>(bytes.begin()), bytes.size()) == "\x08\x01";
 }
 
+absl::StatusOr<std::unique_ptr<Server>> StartDemoNode(const TempFolder& folder,
+                                                      const std::vector<std::string>& options, int port) {
+  std::vector<std::string> command = {Program("waypost-node"), "--demo",    "--data-dir",
+                                      folder / "data",         "--key-dir", folder / "keys"};
+  command.insert(command.end(), options.begin(), options.end());
+  return Server::Start(std::move(command), folder, "node", port);
+}
+
 }  // namespace waypost::e2e

@@ -68,8 +68,7 @@ class Server {
  public:
   // Starts `command` with --port-file and the rest that every server here needs, and waits until its health
   // is SERVING. `name` is of files in `folder`. `port` 0: a free one. It has metrics only where `command`
-  // says
-  // --metrics-listen.
+  // says --metrics-listen.
   static absl::StatusOr<std::unique_ptr<Server>> Start(std::vector<std::string> command,
                                                        const TempFolder& folder, std::string_view name,
                                                        int port = 0);
@@ -98,6 +97,12 @@ class Server {
 
 // What grpc.health.v1.Health says of the whole server: true for SERVING. The error of the call otherwise.
 absl::StatusOr<bool> IsServing(const std::shared_ptr<grpc::Channel>& channel);
+
+// A whole node of the demonstration, with its store in `data` and its keys in `keys` of the folder: to be
+// started there again, too.
+absl::StatusOr<std::unique_ptr<Server>> StartDemoNode(const TempFolder& folder,
+                                                      const std::vector<std::string>& options = {},
+                                                      int port = 0);
 
 }  // namespace waypost::e2e
 

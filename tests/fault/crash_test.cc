@@ -119,9 +119,7 @@ class CrashTest : public ::testing::Test {
   }
 
   void StartNode() {
-    auto server = Server::Start(
-        {Program("waypost-node"), "--demo", "--data-dir", folder_ / "data", "--key-dir", folder_ / "keys"},
-        folder_, "node");
+    auto server = StartDemoNode(folder_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     const auto channel = server_->Connect();

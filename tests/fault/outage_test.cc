@@ -73,9 +73,7 @@ class OutageTest : public ::testing::Test {
   }
 
   void StartNode() {
-    auto server = Server::Start({Program("waypost-node"), "--demo", "--config", folder_ / "node.textproto",
-                                 "--data-dir", folder_ / "data", "--key-dir", folder_ / "keys"},
-                                folder_, "node");
+    auto server = StartDemoNode(folder_, {"--config", folder_ / "node.textproto"});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     const auto channel = server_->Connect();
