@@ -36,6 +36,7 @@ ROWS = [
                                    (REFERRAL, "kMaxRequiredDocumentBytes")]),
     ("| uses of a right", [(REFERRAL, "kMaxRightMarks"), (REFERRAL, "kMaxReach"),
                            (REFERRAL, "kMaxRightsReceipts")]),
+    ("| referrals that hang together", [(REFERRAL, "kMaxReachOfParts")]),
     ("| steps of a path;", [(REFERRAL, "kMaxPathSteps"), (REFERRAL, "kMaxPathReferrals")]),
     ("| readers of a protected", [(REFERRAL, "kMaxReaders")]),
     ("| entries of a breach;", [(BREACH, "kMaxBreachEntries"), (BREACH, "kMaxBreachReferenceBytes")]),

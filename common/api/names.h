@@ -27,6 +27,11 @@ absl::StatusOr<std::vector<std::string>> ParseName(std::string_view name,
 
 bool IsName(std::string_view name, const std::vector<std::string_view>& collections);
 
+// The body of a unit: "bodies/es-x" of "bodies/es-x/units/u1".
+inline std::string_view BodyOfUnit(std::string_view unit) {
+  return unit.substr(0, unit.find("/units/"));
+}
+
 // A new id: 26 characters, of which the first ten are the time in milliseconds and the rest 80 random bits,
 // so that ids made later sort later (the layout of ULID, in lower case).
 std::string NewId(absl::Time now, base::Random& random);

@@ -3,14 +3,12 @@
 #define WAYPOST_SERVICES_AUDIT_TEXT_CHECKER_H_
 
 #include <algorithm>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "common/base/strings.h"
 #include "common/status/errors.h"
-#include "google/protobuf/timestamp.pb.h"
 
 namespace waypost::audit {
 

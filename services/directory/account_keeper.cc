@@ -44,8 +44,8 @@ absl::Status AccountKeeper::Read() {
     WAYPOST_ASSIGN_OR_RETURN(auto page,
                              repository_.List(*reader, v1::ListSuccessionsRequest(), position, kPage));
     for (const Stored<v1::Succession>& stored : page.items) {
-      auto follows = rpc::chain::AccountSuccessionOf(stored.resource, stored.revision);
-      if (follows.has_value()) found.push_back(*std::move(follows));
+      auto said = rpc::chain::AccountSuccessionOf(stored.resource, stored.revision);
+      if (said.has_value()) found.push_back(*std::move(said));
     }
     position = std::move(page.next);
   } while (!position.empty());

@@ -130,6 +130,13 @@ class AccountKeeperTest : public ::testing::Test, protected DirectoryRig {
         .ActingCaller(std::make_shared<const policy::Caller>(std::move(caller)), rig.clock().Now())
         ->body;
   }
+  // An enforcement body, "bodies/police".
+  void MakePolice() {
+    auto police = Valid<v1::CreateBodyRequest>("");
+    police.set_body_id("police");
+    police.mutable_body()->set_enforcement(true);
+    Must(Do(node_operator, &Stub::CreateBody, police));
+  }
   void NextDay(int days = 1) { rig.clock().Advance(days * absl::Hours(24)); }
 
   std::string old_account_;
@@ -242,10 +249,7 @@ TEST_F(AccountKeeperTest, ThoseOfAUnitFollowAMovedCompetenceWhereItIsSaid) {
 
 // They would come to read cases.
 TEST_F(AccountKeeperTest, NotThoseOfAnEnforcementBody) {
-  auto police = Valid<v1::CreateBodyRequest>("");
-  police.set_body_id("police");
-  police.mutable_body()->set_enforcement(true);
-  Must(Do(node_operator, &Stub::CreateBody, police));
+  MakePolice();
   v1::CreateSuccessionRequest request;
   request.set_succession_id("decree");
   Merge(
@@ -262,10 +266,7 @@ TEST_F(AccountKeeperTest, NotThoseOfAnEnforcementBody) {
 }
 
 TEST_F(AccountKeeperTest, NorThoseOfItsUnits) {
-  auto police = Valid<v1::CreateBodyRequest>("");
-  police.set_body_id("police");
-  police.mutable_body()->set_enforcement(true);
-  Must(Do(node_operator, &Stub::CreateBody, police));
+  MakePolice();
   auto unit = Valid<v1::CreateUnitRequest>("police");
   unit.set_unit_id("aliens");
   Must(Do(rig.TokenOf("bodies/police", {Role::kSupervisor}), &Stub::CreateUnit, unit));

@@ -351,22 +351,29 @@ Keys DueKeys(const v1::CoordinationAgreement& agreement) {
 Keys DueKeys(const v1::Enquiry& enquiry) {
   return TaskKeys(BodyId(enquiry.body()), enquiry);
 }
-std::string OpenSuccessionKey(absl::CivilDay from, std::string_view name) {
-  return KeyBuilder(OpenSuccessionsPrefix())
-      .Int(DayNumber(from))
-      .Text(IdIn(ResourceKind::kSuccession, name))
-      .Take();
+std::string OpenSuccessionKey(int64_t from, std::string_view name) {
+  return KeyBuilder(OpenSuccessionsPrefix()).Int(from).Text(IdIn(ResourceKind::kSuccession, name)).Take();
 }
 // The offers are to be handed on of a body that is no more, or where they go with a competence.
 bool OffersGo(const v1::Succession& succession) {
   return succession.kind() != v1::SUCCESSION_KIND_COMPETENCE_MOVED || succession.offers_follow();
 }
+// The day from which `other` has what `ended` had kept from it, both of one predecessor; nothing where it
+// never does, or takes over no offers.
+std::optional<absl::CivilDay> HasTheRestFrom(const v1::Succession& other, const v1::Succession& ended) {
+  const std::optional<absl::CivilDay> last = ParseDate(ended.period().end_date());
+  const std::optional<absl::CivilDay> first = ParseDate(other.period().start_date());
+  if (other.name() == ended.name() || !OffersGo(other) || !last || !first || *first > *last)
+    return std::nullopt;
+  const std::optional<absl::CivilDay> end = ParseDate(other.period().end_date());
+  if (end && *end <= *last) return std::nullopt;
+  return *last + 1;
+}
 Keys DueKeys(const v1::Succession& succession) {
   const std::string_view id = IdIn(ResourceKind::kSuccession, succession.name());
   Keys keys = {KeyBuilder(DueSuccessionsPrefix()).Text(succession.period().start_date()).Text(id).Take()};
   if (OffersGo(succession))
-    keys.push_back(
-        OpenSuccessionKey(DayOfNumber(DayNumber(succession.period().start_date())), succession.name()));
+    keys.push_back(OpenSuccessionKey(DayNumber(succession.period().start_date()), succession.name()));
   return keys;
 }
 template <typename Resource>
@@ -604,6 +611,10 @@ absl::StatusOr<std::vector<v1::Succession>> SuccessionsUnder(const Reader& reade
   };
   WAYPOST_RETURN_IF_ERROR(Walk(reader, {store::PrefixRange(prefix)}, limit, take).status());
   return successions;
+}
+
+absl::StatusOr<std::vector<v1::Succession>> SuccessionsFrom(const Reader& reader, std::string_view body) {
+  return SuccessionsUnder(reader, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
 }
 
 // --- Tasks --------------------------------------------------------------------------------------------
@@ -917,16 +928,16 @@ absl::StatusOr<std::string> CoordinatingBodyOf(const Reader& reader,
   return std::string();
 }
 
+// By which an offer goes to a successor. Empty: it has none yet.
+std::string_view FirstTerritory(const v1::Offer& offer) {
+  return offer.territories().empty() ? std::string_view() : std::string_view(offer.territories(0));
+}
+
 // As DirectoryRepository::HeirOf.
-absl::StatusOr<std::string> HeirOf(const Reader& reader, const v1::Offer& offer, absl::CivilDay day) {
-  const std::string_view territory =
-      offer.territories().empty() ? std::string_view() : std::string_view(offer.territories(0));
-  WAYPOST_ASSIGN_OR_RETURN(
-      std::optional<Successor> successor,
-      FindSuccessor(offer.provider(), offer.theme(), territory, day, [&reader](std::string_view each) {
-        return SuccessionsUnder(reader, SuccessionsFromPrefix(each), kMaxSuccessionsOfBody);
-      }));
-  return successor && successor->HasOffers() ? std::move(successor->body) : std::string();
+absl::StatusOr<std::string> HeirOf(const v1::Offer& offer, absl::CivilDay day, SuccessionsOf from) {
+  WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
+                           FindSuccessor(offer.provider(), offer.theme(), FirstTerritory(offer), day, from));
+  return successor && successor->TakesOffers() ? std::move(successor->body) : std::string();
 }
 
 // Fills a RouteMaterial. Lives for one question.
@@ -947,6 +958,8 @@ class Gathering {
   absl::Status Successions();
   // Whose offers those are by now of a body that goes on. REQUIRES: Successions.
   absl::Status Heirs();
+  // The successions of a body: read once for all of it.
+  absl::StatusOr<std::vector<v1::Succession>> From(std::string_view body);
 
   // Every entry of a kind, the nearest first, up to the limit.
   void ForEach(AtPlace kind, absl::FunctionRef<void(std::string_view code, const std::string& id)> take);
@@ -955,6 +968,7 @@ class Gathering {
   const v1::ResolveRouteRequest& request_;
   const absl::CivilDay today_;
   std::vector<EntriesOfPlace> places_;
+  std::map<std::string, std::vector<v1::Succession>, std::less<>> successions_;
   RouteMaterial material_;
 };
 
@@ -1026,9 +1040,7 @@ absl::Status Gathering::Inherited() {
 
 // Bodies and index are in the same order.
 absl::Status Gathering::Successions() {
-  const auto from = [this](std::string_view body) {
-    return SuccessionsUnder(reader_, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
-  };
+  const auto from = [this](std::string_view body) { return From(body); };
   std::vector<std::string> bodies;
   for (const auto& [name, body] : material_.bodies) bodies.push_back(name);
   const std::unique_ptr<Cursor> at = reader_.Scan(store::PrefixRange(Table("succession.from").Take()));
@@ -1047,22 +1059,24 @@ absl::Status Gathering::Successions() {
 }
 
 absl::Status Gathering::Heirs() {
-  std::map<std::string, bool> may_go;  // by provider
   for (FoundOffer& found : material_.offers) {
-    const std::string& provider = found.offer.provider();
-    const auto successor = material_.successors.find(provider);
+    const auto successor = material_.successors.find(found.offer.provider());
     if (successor == material_.successors.end() || successor->second.whole) continue;
-    if (!may_go.contains(provider)) {
-      WAYPOST_ASSIGN_OR_RETURN(
-          const std::vector<v1::Succession> successions,
-          SuccessionsUnder(reader_, SuccessionsFromPrefix(provider), kMaxSuccessionsOfBody));
-      may_go[provider] = std::any_of(successions.begin(), successions.end(), OffersGo);
-    }
-    if (!may_go[provider]) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const std::string heir, HeirOf(reader_, found.offer, today_));
+    WAYPOST_ASSIGN_OR_RETURN(
+        const std::string heir,
+        HeirOf(found.offer, today_, [this](std::string_view body) { return From(body); }));
     found.goes = !heir.empty();
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::Succession>> Gathering::From(std::string_view body) {
+  auto known = successions_.find(body);
+  if (known == successions_.end()) {
+    WAYPOST_ASSIGN_OR_RETURN(std::vector<v1::Succession> found, SuccessionsFrom(reader_, body));
+    known = successions_.emplace(std::string(body), std::move(found)).first;
+  }
+  return known->second;
 }
 
 absl::StatusOr<RouteMaterial> Gathering::Gather() && {
@@ -1276,9 +1290,8 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader, const v1::Succe
   }
   WAYPOST_RETURN_IF_ERROR(CheckTerritoriesOf(reader, succession, references.violations()));
   WAYPOST_RETURN_IF_ERROR(references.ToStatus());
-  WAYPOST_ASSIGN_OR_RETURN(
-      const std::vector<v1::Succession> others,
-      SuccessionsUnder(reader, SuccessionsFromPrefix(succession.predecessor()), kMaxSuccessionsOfBody));
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<v1::Succession> others,
+                           SuccessionsFrom(reader, succession.predecessor()));
   if (others.size() >= kMaxSuccessionsOfBody) {
     return error::LimitExceeded("successions of one predecessor", kMaxSuccessionsOfBody,
                                 kMaxSuccessionsOfBody + 1);
@@ -1287,10 +1300,7 @@ absl::Status DirectoryRepository::CheckNew(const Reader& reader, const v1::Succe
     if (Tie(succession, other)) return SuccessionOverlaps(other.name());
   }
   return CheckChains(
-      succession,
-      [&reader](std::string_view body) {
-        return SuccessionsUnder(reader, SuccessionsFromPrefix(body), kMaxSuccessionsOfBody);
-      },
+      succession, [&reader](std::string_view body) { return SuccessionsFrom(reader, body); },
       [&reader](std::string_view body) {
         return SuccessionsUnder(reader, SuccessionsToPrefix(body), kMaxSuccessionsAround + 1);
       });
@@ -1382,9 +1392,8 @@ absl::StatusOr<std::optional<Successor>> DirectoryRepository::FindSuccessor(cons
                                                                             type::v1::Theme theme,
                                                                             std::string_view territory,
                                                                             absl::CivilDay day) const {
-  return directory::FindSuccessor(body, theme, territory, day, [&reader](std::string_view each) {
-    return SuccessionsUnder(reader, SuccessionsFromPrefix(each), kMaxSuccessionsOfBody);
-  });
+  return directory::FindSuccessor(body, theme, territory, day,
+                                  [&reader](std::string_view each) { return SuccessionsFrom(reader, each); });
 }
 
 absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const {
@@ -1433,7 +1442,8 @@ absl::StatusOr<bool> DirectoryRepository::CompleteIndexes(Writer& writer) const 
 
 absl::StatusOr<std::string> DirectoryRepository::HeirOf(const Reader& reader, const v1::Offer& offer,
                                                         absl::CivilDay day) const {
-  return directory::HeirOf(reader, offer, day);
+  return directory::HeirOf(offer, day,
+                           [&reader](std::string_view body) { return SuccessionsFrom(reader, body); });
 }
 
 absl::Status DirectoryRepository::CheckProviderStands(const Reader& reader, const v1::Offer& offer,
@@ -1446,8 +1456,7 @@ absl::Status DirectoryRepository::CheckProviderStands(const Reader& reader, cons
 absl::Status DirectoryRepository::CheckProviderKeeps(const Reader& reader, const v1::Offer& before,
                                                      const v1::Offer& after, absl::CivilDay day) const {
   const bool another_theme = before.theme() != after.theme();
-  const bool another_place = before.territories().empty() || after.territories().empty() ||
-                             before.territories(0) != after.territories(0);
+  const bool another_place = FirstTerritory(before) != FirstTerritory(after);
   if (!another_theme && !another_place) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const std::string heir, HeirOf(reader, after, day));
   if (heir.empty()) return absl::OkStatus();
@@ -1473,19 +1482,17 @@ absl::StatusOr<std::optional<OpenInheritance>> DirectoryRepository::NextInherita
 
 void DirectoryRepository::EndInheritance(Writer& writer, const OpenInheritance& inheritance) const {
   // Its enquiries may still have to move.
-  writer.Delete(OpenSuccessionKey(inheritance.from, inheritance.succession.name()));
+  writer.Delete(OpenSuccessionKey(DayNumber(inheritance.from), inheritance.succession.name()));
 }
 
-absl::Status DirectoryRepository::ReopenInheritances(Writer& writer, const v1::Succession& ended) const {
-  const std::optional<absl::CivilDay> last = ParseDate(ended.period().end_date());
-  if (!last) return absl::OkStatus();
-  WAYPOST_ASSIGN_OR_RETURN(
-      const std::vector<v1::Succession> successions,
-      SuccessionsUnder(writer, SuccessionsFromPrefix(ended.predecessor()), kMaxSuccessionsOfBody));
+absl::Status DirectoryRepository::OpenAfterEnds(Writer& writer, const v1::Succession& written) const {
+  WAYPOST_ASSIGN_OR_RETURN(const std::vector<v1::Succession> successions,
+                           SuccessionsFrom(writer, written.predecessor()));
   for (const v1::Succession& other : successions) {
-    if (other.name() == ended.name() || !OffersGo(other)) continue;
-    const std::optional<absl::CivilDay> first = ParseDate(other.period().start_date());
-    if (first && *first <= *last) writer.Put(OpenSuccessionKey(*last + 1, other.name()), "");
+    for (const auto& [has, ended] : {std::pair(&other, &written), std::pair(&written, &other)}) {
+      const std::optional<absl::CivilDay> from = HasTheRestFrom(*has, *ended);
+      if (from) writer.Put(OpenSuccessionKey(DayNumber(*from), has->name()), "");
+    }
   }
   return absl::OkStatus();
 }

@@ -184,8 +184,9 @@ class DirectoryRepository {
                                                                  absl::CivilDay today) const;
   // All of its offers that go have gone.
   void EndInheritance(store::Writer& writer, const OpenInheritance& inheritance) const;
-  // What a succession with an end kept from its predecessor's other ones goes by these from the day after.
-  absl::Status ReopenInheritances(store::Writer& writer, const v1::Succession& ended) const;
+  // What a succession with an end keeps from its predecessor's other ones goes by these from the day after.
+  // For one that was just recorded or ended: whichever of the two is known first.
+  absl::Status OpenAfterEnds(store::Writer& writer, const v1::Succession& written) const;
   // For Gather: who delivered the offer before it was handed on.
   void PutProviderBefore(store::Writer& writer, std::string_view offer, std::string_view provider) const;
 

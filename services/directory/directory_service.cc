@@ -52,7 +52,7 @@ std::string OwnerOf(const v1::Body& body) {
   return body.name();
 }
 std::string OwnerOf(const v1::Unit& unit) {
-  return unit.name().substr(0, unit.name().find("/units/"));
+  return std::string(api::BodyOfUnit(unit.name()));
 }
 std::string OwnerOf(const v1::Offer& offer) {
   return offer.provider();
@@ -603,6 +603,7 @@ DirectoryService::Reactor* DirectoryService::CreateSuccession(Context* context,
               WAYPOST_RETURN_IF_ERROR(repository_.CheckNew(mutation.writer(), succession));
               WAYPOST_ASSIGN_OR_RETURN(
                   auto created, repository_.Create(mutation.writer(), succession, mutation.call().now));
+              WAYPOST_RETURN_IF_ERROR(repository_.OpenAfterEnds(mutation.writer(), created.resource));
               return Answer(mutation, as, "directory.succession_recorded", std::move(created), *response);
             });
       });
@@ -634,7 +635,7 @@ DirectoryService::Reactor* DirectoryService::EndSuccession(Context* context,
         WAYPOST_ASSIGN_OR_RETURN(v1::Succession succession, EndedSuccession(current.resource, *request, now));
         WAYPOST_ASSIGN_OR_RETURN(auto updated,
                                  repository_.Update(mutation.writer(), current, std::move(succession), now));
-        WAYPOST_RETURN_IF_ERROR(repository_.ReopenInheritances(mutation.writer(), updated.resource));
+        WAYPOST_RETURN_IF_ERROR(repository_.OpenAfterEnds(mutation.writer(), updated.resource));
         return Answer(mutation, as, "directory.succession_ended", std::move(updated), *response);
       });
 }

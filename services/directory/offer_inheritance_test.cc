@@ -236,6 +236,23 @@ TEST_F(OfferInheritanceTest, WhatANarrowerOneKeptGoesWhenThatEnds) {
   EXPECT_EQ(ProviderOf(south), "bodies/22");
 }
 
+TEST_F(OfferInheritanceTest, SoDoesWhatOneKeptWhoseEndWasKnownFromTheFirst) {
+  const std::string south = Add("south", "territories: 'ES300/1'");
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/33' themes: THEME_HOUSING "
+      "territories: 'ES300/1' } period { start_date: '2026-01-01' end_date: '2027-01-15' }",
+      "narrow");
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' themes: THEME_HOUSING } "
+      "offers_follow: true period { start_date: '2026-06-01' }");
+  HandOn();
+  EXPECT_EQ(ProviderOf("offers/11"), "bodies/22");
+  EXPECT_EQ(ProviderOf(south), "bodies/11");
+  rig.clock().Advance(absl::Hours(24));
+  HandOn();
+  EXPECT_EQ(ProviderOf(south), "bodies/22");
+}
+
 TEST_F(OfferInheritanceTest, NothingNewIsOfferedOfACompetenceWhoseOffersWent) {
   Add("youth", "theme: THEME_YOUTH territories: 'ES300'");
   Record(
@@ -258,6 +275,38 @@ TEST_F(OfferInheritanceTest, NothingNewIsOfferedOfACompetenceWhoseOffersWent) {
   EXPECT_THAT(error::ViolationsOf(moved.status()), ElementsAre(::testing::StartsWith("offer.theme: ")));
   update.mutable_offer()->set_theme(type::v1::THEME_EDUCATION);
   EXPECT_EQ(ReasonOf(Do(Of(1), &Stub::UpdateOffer, update)), "OK");
+}
+
+TEST_F(OfferInheritanceTest, NorIsAnOfferBroughtToWhereOneWent) {
+  const std::string north = Add("north", "territories: 'ES300/2'");
+  auto import = Valid<v1::ImportOffersRequest>("11");
+  import.mutable_offers(0)->set_offer_id("listed");
+  import.mutable_offers(0)->mutable_offer()->clear_territories();
+  import.mutable_offers(0)->mutable_offer()->add_territories("ES300/2");
+  const auto first = Must(Do(node_operator, &Stub::ImportOffers, import));
+  ASSERT_EQ(first.results(0).outcome(), v1::IMPORT_OUTCOME_CREATED);
+  Record(
+      "kind: SUCCESSION_KIND_COMPETENCE_MOVED shares { successor: 'bodies/22' territories: 'ES300/1' } "
+      "offers_follow: true period { start_date: '2026-01-01' }");
+  HandOn();
+  v1::UpdateOfferRequest update;
+  Merge("offer { name: 'offers/north' territories: 'ES300/1' } update_mask { paths: 'territories' }", update);
+  const auto moved = Do(Of(1), &Stub::UpdateOffer, update);
+  EXPECT_THAT(error::ViolationsOf(moved.status()), ElementsAre(::testing::StartsWith("offer.territories: ")));
+  update.mutable_offer()->set_territories(0, "ES300/3");
+  EXPECT_EQ(ReasonOf(Do(Of(1), &Stub::UpdateOffer, update)), "OK");
+  EXPECT_EQ(ProviderOf(north), "bodies/11");
+  // An import says the same of each row, and changes nothing.
+  import.mutable_offers(0)->mutable_offer()->set_territories(0, "ES300/1");
+  import.clear_request_id();
+  const auto imported = Must(Do(node_operator, &Stub::ImportOffers, import));
+  ASSERT_EQ(imported.results_size(), 1);
+  EXPECT_THAT(imported.results(0).failure().message(), ::testing::HasSubstr("bodies/22"));
+  v1::GetOfferRequest get;
+  get.set_name("offers/listed");
+  const v1::Offer listed = Must(Do(node_operator, &Stub::GetOffer, get));
+  EXPECT_EQ(listed.provider(), "bodies/11");
+  EXPECT_THAT(listed.territories(), ElementsAre("ES300/2"));
 }
 
 TEST_F(OfferInheritanceTest, ItGoesOnToTheEndOfTheChainAndFurther) {

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "common/api/names.h"
 #include "common/api/resource.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -41,10 +42,6 @@ bool Tie(const v1::SuccessionShare& a, const v1::SuccessionShare& b) {
   return meet(a.themes(), b.themes()) && meet(a.territories(), b.territories());
 }
 
-bool IsUnitOf(std::string_view unit, std::string_view body) {
-  return unit.substr(0, unit.find("/units/")) == body;
-}
-
 void CheckUnits(const std::string& field, std::string_view predecessor, const v1::SuccessionShare& share,
                 FieldViolations& violations) {
   if (!CheckCount(field, share.units_size(), kMaxShareUnits, violations)) return;
@@ -55,9 +52,9 @@ void CheckUnits(const std::string& field, std::string_view predecessor, const v1
     CheckName(base::Cat(path, ".unit"), ResourceKind::kUnit, unit.unit(), /*required=*/true, violations);
     CheckName(base::Cat(path, ".successor_unit"), ResourceKind::kUnit, unit.successor_unit(),
               /*required=*/true, violations);
-    if (!unit.unit().empty() && !IsUnitOf(unit.unit(), predecessor))
+    if (!unit.unit().empty() && api::BodyOfUnit(unit.unit()) != predecessor)
       violations.Add(base::Cat(path, ".unit"), "must be a unit of the predecessor");
-    if (!unit.successor_unit().empty() && !IsUnitOf(unit.successor_unit(), share.successor()))
+    if (!unit.successor_unit().empty() && api::BodyOfUnit(unit.successor_unit()) != share.successor())
       violations.Add(base::Cat(path, ".successor_unit"), "must be a unit of the share's successor");
     if (!seen.insert(unit.unit()).second) violations.Add(base::Cat(path, ".unit"), "is named before");
   }
@@ -92,7 +89,7 @@ void CheckKind(const v1::Succession& succession, FieldViolations& violations) {
   if (shares.empty()) return;
   std::set<std::string_view> successors;
   for (const v1::SuccessionShare& share : shares) successors.insert(share.successor());
-  if (succession.kind() == v1::SUCCESSION_KIND_MERGED && (shares.size() > 1 || !IsForAll(shares[0]))) {
+  if (succession.kind() == v1::SUCCESSION_KIND_MERGED && (!territory::TakesEverything(succession))) {
     violations.Add("succession.shares", "must be one share of everything where a body merged into another");
   }
   if (succession.kind() == v1::SUCCESSION_KIND_SPLIT && successors.size() < 2) {

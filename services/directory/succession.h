@@ -53,7 +53,7 @@ struct Successor {
   // The body goes on, and its offers of what moved went too.
   bool offers = false;
 
-  bool HasOffers() const { return whole || offers; }
+  bool TakesOffers() const { return whole || offers; }
 };
 
 // The end of the chain, of at most kMaxSuccessionSteps; nullopt where the body keeps its place. Fails only as

@@ -300,10 +300,10 @@ TEST_F(Following, TheFirstStepSaysWhetherOffersGo) {
   Add("dd", Share("aa"), "2026-01-01", "", "MERGED");
   EXPECT_EQ(Found("aa").body, "bodies/cc");
   EXPECT_FALSE(Found("aa").whole);
-  EXPECT_TRUE(Found("aa").HasOffers());
-  EXPECT_FALSE(Found("bb").HasOffers());
+  EXPECT_TRUE(Found("aa").TakesOffers());
+  EXPECT_FALSE(Found("bb").TakesOffers());
   EXPECT_EQ(Found("dd").body, "bodies/cc");
-  EXPECT_TRUE(Found("dd").HasOffers());
+  EXPECT_TRUE(Found("dd").TakesOffers());
   EXPECT_FALSE(Found("dd").offers);
 }
 

@@ -103,37 +103,24 @@ absl::Status CountDecline(rpc::Mutation& mutation, const Authorized& as, const B
   return WriteCorrection(mutation, as, &*open, WithDecline(*open, now), "correction.counted");
 }
 
-absl::StatusOr<int> GiveAwayCorrections(rpc::Mutation& mutation, const BodyRegistry& bodies,
-                                        std::string_view predecessor, int limit) {
-  WAYPOST_ASSIGN_OR_RETURN(const rows::CorrectionPage page,
-                           rows::ListCorrections(mutation.writer(), predecessor, /*settled=*/false,
-                                                 mutation.call().now, "", limit));
-  if (page.tasks.empty()) return 0;
-  WAYPOST_ASSIGN_OR_RETURN(
-      const Authorized as,
-      mutation.Authorize({.name = predecessor, .relations = {policy::Relation::kAnyone}}));
-  for (const CorrectionRecord& task : page.tasks) {
-    WAYPOST_RETURN_IF_ERROR(GiveAway(mutation, as, bodies, task));
-  }
-  return static_cast<int>(page.tasks.size());
-}
-
-absl::StatusOr<std::string> GiveAwayCorrectionsOfOffers(rpc::Mutation& mutation, const BodyRegistry& bodies,
-                                                        std::string_view predecessor,
-                                                        std::string_view position, int limit) {
+absl::StatusOr<std::string> GiveAwayCorrections(rpc::Mutation& mutation, const BodyRegistry& bodies,
+                                                std::string_view body, Predecessor predecessor,
+                                                std::string_view position, int limit) {
   WAYPOST_ASSIGN_OR_RETURN(rows::CorrectionPage page,
-                           rows::ListCorrections(mutation.writer(), predecessor, /*settled=*/false,
+                           rows::ListCorrections(mutation.writer(), body, /*settled=*/false,
                                                  mutation.call().now, position, limit));
   std::vector<CorrectionRecord> gone;
   for (CorrectionRecord& task : page.tasks) {
-    if (task.offer().empty()) continue;
-    WAYPOST_ASSIGN_OR_RETURN(const OfferFacts offer, bodies.FindOffer(mutation.writer(), task.offer()));
-    if (offer.exists && offer.provider != predecessor) gone.push_back(std::move(task));
+    bool goes = predecessor == Predecessor::kIsNoMore;
+    if (!goes && !task.offer().empty()) {
+      WAYPOST_ASSIGN_OR_RETURN(const OfferFacts offer, bodies.FindOffer(mutation.writer(), task.offer()));
+      goes = offer.exists && offer.provider != body;
+    }
+    if (goes) gone.push_back(std::move(task));
   }
   if (gone.empty()) return std::move(page.position);
-  WAYPOST_ASSIGN_OR_RETURN(
-      const Authorized as,
-      mutation.Authorize({.name = predecessor, .relations = {policy::Relation::kAnyone}}));
+  WAYPOST_ASSIGN_OR_RETURN(const Authorized as,
+                           mutation.Authorize({.name = body, .relations = {policy::Relation::kAnyone}}));
   for (const CorrectionRecord& task : gone) {
     WAYPOST_RETURN_IF_ERROR(GiveAway(mutation, as, bodies, task));
   }

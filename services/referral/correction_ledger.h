@@ -24,16 +24,14 @@ absl::Status WriteCorrection(rpc::Mutation& mutation, const policy::Authorized& 
 absl::Status CountDecline(rpc::Mutation& mutation, const policy::Authorized& as, const BodyRegistry& bodies,
                           const storage::v1::ReferralRecord& before, const storage::v1::ReferralRecord& next);
 
-// Gives at most `limit` open tasks of a body that is no more away: one about an offer goes with the offer,
-// one about anything else is about an entry that is no more, and is dropped. How many they were. Authorizes.
-absl::StatusOr<int> GiveAwayCorrections(rpc::Mutation& mutation, const BodyRegistry& bodies,
-                                        std::string_view predecessor, int limit);
-// The same of a body that goes on, in a page of at most `limit` after `position` (empty: from the first): one
-// about an offer that another body delivers by now goes with it; every other one stays. Where to go on; empty
-// at the end. Authorizes.
-absl::StatusOr<std::string> GiveAwayCorrectionsOfOffers(rpc::Mutation& mutation, const BodyRegistry& bodies,
-                                                        std::string_view predecessor,
-                                                        std::string_view position, int limit);
+enum class Predecessor { kIsNoMore, kGoesOn };
+// Gives open tasks of a body that was succeeded away, in a page of at most `limit` after `position` (empty:
+// from the first). One about an offer that another body delivers by now goes with it. Every other one of a
+// body that goes on stays; of one that is no more it is about an entry that is no more, and is dropped. Where
+// to go on; empty at the end. Authorizes.
+absl::StatusOr<std::string> GiveAwayCorrections(rpc::Mutation& mutation, const BodyRegistry& bodies,
+                                                std::string_view body, Predecessor predecessor,
+                                                std::string_view position, int limit);
 
 }  // namespace waypost::referral
 

@@ -358,7 +358,7 @@ absl::StatusOr<OfferFacts> DirectoryReplica::FindOffer(const store::Reader& read
   WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(reader, absl::UnixEpoch()));
   WAYPOST_ASSIGN_OR_RETURN(std::optional<Successor> successor,
                            rows::FindSuccessor(reader, row->provider, row->theme, row->territory, day));
-  if (successor.has_value() && successor->HasOffers()) row->provider = std::move(successor->body);
+  if (successor.has_value() && successor->TakesOffers()) row->provider = std::move(successor->body);
   ProgrammeRow programme;
   if (!row->programme.empty()) {
     WAYPOST_ASSIGN_OR_RETURN(programme, ReadProgramme(reader, row->programme));
@@ -505,25 +505,25 @@ absl::Status DirectoryReplica::Apply(const directory::v1::WatchChangesResponse& 
 
 void DirectoryReplica::TellAccounts(const directory::v1::WatchChangesResponse& changes) const {
   if (accounts_ == nullptr) return;
-  std::vector<rpc::chain::AccountSuccession> following;
+  std::vector<rpc::chain::AccountSuccession> told;
   for (const directory::v1::Change& change : changes.changes()) {
     if (!change.has_succession()) continue;
-    auto follows = rpc::chain::AccountSuccessionOf(change.succession(), change.revision());
-    if (follows.has_value()) following.push_back(*std::move(follows));
+    auto said = rpc::chain::AccountSuccessionOf(change.succession(), change.revision());
+    if (said.has_value()) told.push_back(*std::move(said));
   }
-  if (!following.empty()) accounts_->Record(following);
+  if (!told.empty()) accounts_->Record(told);
 }
 
 absl::Status DirectoryReplica::LoadAccounts() const {
   if (accounts_ == nullptr) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const auto reader, store_.Snapshot());
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<rows::KnownSuccession> all, rows::AllSuccessions(*reader));
-  std::vector<rpc::chain::AccountSuccession> following;
+  std::vector<rpc::chain::AccountSuccession> told;
   for (const rows::KnownSuccession& known : all) {
-    auto follows = rpc::chain::AccountSuccessionOf(known.succession, known.revision);
-    if (follows.has_value()) following.push_back(*std::move(follows));
+    auto said = rpc::chain::AccountSuccessionOf(known.succession, known.revision);
+    if (said.has_value()) told.push_back(*std::move(said));
   }
-  accounts_->Record(following);
+  accounts_->Record(told);
   return absl::OkStatus();
 }
 

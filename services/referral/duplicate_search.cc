@@ -12,7 +12,6 @@
 #include "services/referral/part_rows.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/referral_limits.h"
-#include "services/referral/referral_policy.h"
 #include "services/referral/referral_view.h"
 
 namespace waypost::referral {

@@ -116,7 +116,8 @@ bool SameCasePersons(const ReferralRecord& before, const ReferralRecord& next) {
 absl::Status CarryCasePersons(store::Writer& writer, const ReferralRecord& before,
                               const ReferralRecord& next) {
   if (IsProtected(next)) {
-    return IsProtected(before) ? absl::OkStatus() : rows::ForgetSamePersons(writer, next.name());
+    const bool was_known = before.state() != kNothing && !IsProtected(before);
+    return was_known ? rows::ForgetSamePersons(writer, next.name()) : absl::OkStatus();
   }
   if (SameCasePersons(before, next)) return absl::OkStatus();
   if (before.state() == kDraft && !before.part_of().empty()) {

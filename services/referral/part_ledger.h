@@ -22,7 +22,8 @@ namespace waypost::referral {
 struct Clockwork;
 
 // Where a caller's decision makes, changes or sends a part: may it be one? What it is to be a part of is
-// NOT_FOUND for whoever may not read it. Otherwise as CheckPart.
+// NOT_FOUND for whoever may not read it. INVALID_FIELD for case_persons of no case; LIMIT_EXCEEDED where more
+// than kMaxReachOfParts hang together by them. Otherwise as CheckPart.
 absl::Status CheckLink(const store::Reader& reader, const policy::Caller& caller,
                        const ReferralRecord& before, const Decision& decision);
 
@@ -34,8 +35,8 @@ absl::Status CarryOutParts(rpc::Mutation& mutation, const Clockwork& by, const R
 // Before a decision is written: the number of its open parts from now on.
 absl::Status CountOpenParts(const store::Reader& reader, const ReferralRecord& before, Decision& decision);
 
-// After it is written: rows of parts, and the number of open parts of what it is a part of. What is to be
-// detached then is added to its follow-ups.
+// After it is written: rows of parts, those of the people who are in both, and the number of open parts of
+// what it is a part of. What is to be detached then is added to its follow-ups.
 absl::Status CarryParts(store::Writer& writer, const ReferralRecord& before, Decision& decision);
 
 // Of what is protected from now on, each part names it. PROTECTED_IS_UNLINKED where it has any of `body`,

@@ -1,7 +1,6 @@
 #include "services/referral/part_rows.h"
 
 #include <optional>
-#include <utility>
 
 #include "common/base/status_macros.h"
 #include "common/status/errors.h"
@@ -111,13 +110,13 @@ absl::Status ForgetSamePersons(store::Writer& writer, std::string_view name) {
 absl::StatusOr<std::vector<SamePerson>> WithSamePerson(const store::Reader& reader, std::string_view name,
                                                        uint32_t person) {
   const std::string prefix = PersonsPrefix(name);
+  const std::string of_person = person == kAnybody ? prefix : KeyBuilder(prefix).Uint(person).Take();
   std::vector<SamePerson> found;
-  const auto at = reader.Scan(RowsAfter(prefix, {}));
+  const auto at = reader.Scan(RowsAfter(of_person, {}));
   for (; at->Valid(); at->Next()) {
     KeyParser parser(at->key().substr(prefix.size()));
     WAYPOST_ASSIGN_OR_RETURN(const uint64_t each, parser.Uint());
     WAYPOST_ASSIGN_OR_RETURN(const std::string id, parser.Text());
-    if (person != kAnybody && each != person) continue;
     found.push_back({.person = static_cast<uint32_t>(each),
                      .other = NameOfId(id),
                      .other_is_part = at->value() == kToPart});

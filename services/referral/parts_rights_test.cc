@@ -4,16 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/strings.h"
 #include "common/rpc/system_change.h"
 #include "services/referral/part_rows.h"
+#include "services/referral/referral_limits.h"
 #include "services/referral/referral_rig.h"
 #include "services/referral/rights_reach.h"
+#include "services/referral/rights_repository.h"
 
 namespace waypost::referral {
 namespace {
@@ -25,6 +29,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
@@ -281,9 +286,8 @@ TEST(InOrderOfEnding, EachEndsAfterItsPartsAndWhatContinuesIt) {
       .entry = "part", .referrals = {referral("part-on", "", "part"), referral("part", "case-on", "")}};
   const ReachedChain of_both = {.entry = "of-part", .referrals = {referral("of-part", "part-on", "")}};
   std::vector<std::string> order;
-  for (const ReferralRecord& each : InOrderOfEnding({of_case, of_part, of_both})) {
-    order.push_back(each.name());
-  }
+  const std::vector<ReachedChain> chains = {of_case, of_part, of_both};
+  for (const ReferralRecord* each : InOrderOfEnding(chains)) order.push_back(each->name());
   EXPECT_THAT(order, ElementsAre("of-part", "part-on", "part", "case-on", "case"));
 }
 
@@ -364,6 +368,88 @@ TEST_F(PartsRightsTest, WhatIsProtectedIsReachedNoMore) {
   Use(referrer, parent, v1::RIGHT_KIND_OBJECTION);
   EXPECT_FALSE(Marked(part));
   EXPECT_TRUE(Marked(other));
+}
+
+TEST_F(PartsRightsTest, NorIsItSaidAnyLongerWhatItHungTogetherWith) {
+  enum class Hidden { kPart, kUnlinked, kCase };
+  const std::string colleague =
+      rig.TokenOf(kReferringBody, {policy::Role::kSupervisor}, {}, "actors/nuriaxxxxxxxxxxx");
+  for (const Hidden hidden : {Hidden::kPart, Hidden::kUnlinked, Hidden::kCase}) {
+    const std::string parent = Requested();
+    const std::string part = Sent(referrer, NewLinked(parent, kFourthBody));
+    const std::string unlinked = Sent(referrer, NewPart(parent, kThirdBody));
+    Must(Do(receiver, &Stub::AcceptReferral, On<v1::AcceptReferralRequest>(parent)));
+    // The referring body has the case and a step of a path from it, which is in the same chain.
+    v1::CreatePathRequest lead;
+    lead.set_referral(parent);
+    lead.set_person(1);
+    lead.add_steps()->set_theme(type::v1::THEME_LANGUAGE);
+    auto step = On<v1::TakeStepRequest>(Must(Do(receiver, &PathStub::CreatePath, lead)).name());
+    step.set_step(1);
+    step.mutable_receiving()->set_body(std::string(kReferringBody));
+    step.set_territory("ES300/28065");
+    step.set_priority(v1::PRIORITY_NORMAL);
+    *step.mutable_disclosure() = CompleteDisclosure();
+    Must(Do(receiver, &PathStub::TakeStep, step));
+    const std::string of_case = Use(referrer, parent, v1::RIGHT_KIND_ACCESS).name();
+    const std::string of_part = RightAt(part);
+    ASSERT_THAT(Linked(Seen(referrer, of_case)), ElementsAre(of_part));
+    ASSERT_THAT(NotReached(Seen(colleague, of_case)), ElementsAre(unlinked));
+    // Its own parts a body detaches itself.
+    for (const std::string& own : {part, unlinked}) {
+      if (hidden == Hidden::kCase)
+        Must(Do(referrer, &Stub::DetachReferral, On<v1::DetachReferralRequest>(own)));
+    }
+    const std::map<Hidden, std::pair<std::string, std::string>> by = {{Hidden::kPart, {fourth, part}},
+                                                                      {Hidden::kUnlinked, {third, unlinked}},
+                                                                      {Hidden::kCase, {referrer, parent}}};
+    ASSERT_EQ(Protect(by.at(hidden).first, by.at(hidden).second), "OK");
+    const v1::RightsRequest seen = Seen(colleague, of_case);
+    const bool names_part = hidden == Hidden::kUnlinked;
+    const bool names_unlinked = hidden == Hidden::kPart;
+    EXPECT_EQ(seen.linked_requests_size(), names_part ? 1 : 0) << static_cast<int>(hidden);
+    EXPECT_EQ(seen.not_reached_size(), names_unlinked ? 1 : 0) << static_cast<int>(hidden);
+    if (hidden != Hidden::kCase) continue;
+    const auto of_linked = Do(colleague, &Stub::GetRightsRequest, On<v1::GetRightsRequestRequest>(of_part));
+    EXPECT_THAT(Linked(Must(of_linked)), IsEmpty()) << "from the part neither";
+  }
+}
+
+TEST_F(PartsRightsTest, WhatIsNotReadIsNotNamed) {
+  constexpr std::string_view kOtherUnit = "bodies/es-madrid/units/housing";
+  SetUnit(kOtherUnit, directory::v1::UNIT_STATUS_ACTIVE);
+  const std::string parent = InProgress();
+  v1::SubmitReferralRequest linked = NewLinked(parent);
+  linked.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherUnit));
+  const std::string part = Sent(receiver, linked);
+  v1::SubmitReferralRequest other = NewPart(parent);
+  other.mutable_referral()->mutable_referring()->set_unit(std::string(kOtherUnit));
+  const std::string unlinked = Sent(receiver, other);
+  const std::string right = Use(referrer, parent, v1::RIGHT_KIND_ACCESS).name();
+  EXPECT_THAT(Linked(Seen(receiver, right)), ElementsAre(RightAt(part)));
+  EXPECT_THAT(NotReached(Seen(receiver, right)), ElementsAre(unlinked));
+  EXPECT_THAT(Linked(Seen(receiving_caseworker, right)), IsEmpty());
+  EXPECT_THAT(NotReached(Seen(receiving_caseworker, right)), IsEmpty());
+}
+
+// --- Limits ----------------------------------------------------------------------------------------------
+
+TEST_F(PartsRightsTest, NoMoreHangTogetherThanARightReaches) {
+  const std::string parent = InProgress();
+  for (int i = 0; i < kMaxReachOfParts; ++i) {
+    const std::string part = Sent(receiver, NewLinked(parent));
+    Must(Do(receiver, &Stub::DetachReferral, On<v1::DetachReferralRequest>(part)));
+  }
+  const auto refused = Do(receiver, &Stub::SubmitReferral, NewLinked(parent));
+  EXPECT_EQ(ReasonOf(refused), "LIMIT_EXCEEDED");
+  EXPECT_EQ(ReasonOf(Do(receiver, &Stub::SubmitReferral, NewPart(parent))), "OK");
+  const auto reader = Must(rig.store().Snapshot());
+  EXPECT_EQ(ReasonOf(ChainsReached(*reader, parent, 1, kMaxReachOfParts)), "LIMIT_EXCEEDED");
+  EXPECT_EQ(Must(ChainsReached(*reader, parent, 1, kMaxReachOfParts + 1)).size(),
+            static_cast<size_t>(kMaxReachOfParts + 1));
+  EXPECT_EQ(ReasonOf(ChainsReached(*reader, parent, 1, 5)), "LIMIT_EXCEEDED");
+  EXPECT_EQ(Use(referrer, parent, v1::RIGHT_KIND_ACCESS).holder_count(), 2) << "a right reaches them all";
+  EXPECT_THAT(Record(LinkedFor(parent).back()).right_marks(), SizeIs(1));
 }
 
 // --- Saying who is who -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/mutate.h"
 #include "common/status/errors.h"
+#include "services/referral/part_rows.h"
 #include "services/referral/path_ledger.h"
 #include "services/referral/path_repository.h"
 #include "services/referral/path_validation.h"
@@ -16,6 +17,7 @@
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_view.h"
+#include "services/referral/rights_reach.h"
 #include "services/referral/rights_repository.h"
 
 namespace waypost::referral {
@@ -42,6 +44,11 @@ absl::Status CheckOffers(const BodyRegistry& bodies, const store::Reader& reader
   return wrong.ToStatus();
 }
 
+// A right must reach all that hangs together, parts of which it is said whose they are included.
+absl::Status CheckReach(const store::Reader& reader, std::string_view referral) {
+  return ChainsReached(reader, referral, rows::kAnybody, kMaxReachOfPaths).status();
+}
+
 // One open path of a body for a person, whichever referral of all that hang together it is of; and not too
 // many that it has led from one referral, erased ones included: a right must reach all of them. Those of the
 // other side are not its to know of.
@@ -51,6 +58,7 @@ absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, co
   WAYPOST_ASSIGN_OR_RETURN(const auto open, OpenPathsOf(reader, body, chain));
   const auto other = open.find(person);
   if (other != open.end()) return PathOpen(referral.name(), other->second);
+  WAYPOST_RETURN_IF_ERROR(CheckReach(reader, referral.name()));
   WAYPOST_ASSIGN_OR_RETURN(const auto links, rows::LinksOfReferral(reader, referral.name()));
   int own = 0;
   for (const rows::PathLink& link : links) {
@@ -59,11 +67,6 @@ absl::Status CheckNoOther(const store::Reader& reader, std::string_view body, co
   }
   if (own < kMaxPathsOfReferral) return absl::OkStatus();
   return error::LimitExceeded("paths of a referral", kMaxPathsOfReferral, own + 1);
-}
-
-// A right must reach all that hangs together.
-absl::Status CheckReach(const store::Reader& reader, std::string_view referral) {
-  return rows::Chain(reader, referral, kMaxReachOfPaths).status();
 }
 
 const PathStepRecord* FindStep(const PathRecord& path, uint32_t number) {

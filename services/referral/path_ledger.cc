@@ -14,6 +14,7 @@
 #include "services/referral/referral_errors.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_repository.h"
+#include "services/referral/referral_view.h"
 #include "services/referral/rights_repository.h"
 
 namespace waypost::referral {
@@ -29,10 +30,6 @@ bool TakesFromABody(const ReferralRecord& before, const ReferralRecord& next) {
          before.receiver_access() != next.receiver_access() ||
          before.person_erasures_size() != next.person_erasures_size() ||
          before.persons_size() != next.persons_size();
-}
-
-bool IsSide(const ReferralRecord& referral, std::string_view body) {
-  return referral.referring().body() == body || referral.receiving().body() == body;
 }
 
 // Is every step that is not over within what went from one body to the other? A step to come is taken where
@@ -155,11 +152,11 @@ absl::Status CarryPaths(rpc::Mutation& mutation, const Authorized& as, const Ref
     WAYPOST_RETURN_IF_ERROR(GiveBack(mutation, as, next.path(), next.name()));
   }
   const bool takes = TakesFromABody(before, next);
-  const bool moves = !IsSide(next, before.referring().body()) || !IsSide(next, before.receiving().body());
+  const bool moves = !IsSideOf(next, before.referring().body()) || !IsSideOf(next, before.receiving().body());
   if (!takes && !moves) return absl::OkStatus();
   WAYPOST_ASSIGN_OR_RETURN(const std::vector<PathRecord> paths, PathsOf(mutation.writer(), next.name()));
   for (const PathRecord& path : paths) {
-    const bool stayed = IsSide(before, path.body()) && !IsSide(next, path.body());
+    const bool stayed = IsSideOf(before, path.body()) && !IsSideOf(next, path.body());
     if (takes || stayed) WAYPOST_RETURN_IF_ERROR(Settle(mutation, as, path));
   }
   return absl::OkStatus();

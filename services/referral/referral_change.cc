@@ -179,7 +179,8 @@ absl::Status CloseAccess(store::Writer& writer, std::string_view name, std::stri
   WAYPOST_ASSIGN_OR_RETURN(rows::Holdings holdings, rows::Holdings::Load(writer, name));
   holdings.EraseWraps([&](const Wrap& wrap) {
     const bool stays = std::find(kept.begin(), kept.end(), wrap.person) != kept.end();
-    return wrap.body == body && wrap.record.scope() != storage::v1::KEY_SCOPE_BODY && !stays;
+    const bool given = wrap.record.scope() != storage::v1::KEY_SCOPE_BODY && !wrap.record.kept_for_hold();
+    return wrap.body == body && given && !stays;
   });
   holdings.Save(writer);
   return absl::OkStatus();
@@ -194,6 +195,15 @@ absl::Status EraseShare(store::Writer& writer, std::string_view name, std::strin
   return rows::DeleteNotesOf(writer, name, body);
 }
 
+// From now on a body's wraps of that person open nothing; a legal hold keeps them.
+void SetAside(uint32_t person, std::string_view body, rows::Holdings& holdings) {
+  for (Wrap& wrap : holdings.WrapsOf(body)) {
+    if (wrap.person != person) continue;
+    wrap.record.set_kept_for_hold(true);
+    holdings.Put(wrap);
+  }
+}
+
 // Takes wraps of single persons: from the receiving body what the other side gave it, from one body its own.
 absl::Status CloseAndErasePersons(store::Writer& writer, const ReferralRecord& before,
                                   const Decision& decision) {
@@ -201,6 +211,9 @@ absl::Status CloseAndErasePersons(store::Writer& writer, const ReferralRecord& b
   for (const uint32_t person : IsInternal(before) ? std::vector<uint32_t>() : decision.closed_persons) {
     holdings.EraseWraps(
         [&](const Wrap& wrap) { return wrap.person == person && wrap.body == before.receiving().body(); });
+  }
+  for (const uint32_t person : decision.set_aside_persons) {
+    SetAside(person, before.receiving().body(), holdings);
   }
   for (const Decision::PersonErasure& erasure : decision.person_erasures) {
     holdings.EraseWraps(
@@ -233,7 +246,8 @@ absl::Status ApplyDeletions(store::Writer& writer, const ReferralRecord& before,
     const bool cut = decision.next.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
     if (cut) WAYPOST_RETURN_IF_ERROR(EraseShare(writer, name, before.receiving().body()));
   }
-  const bool closes_persons = !decision.closed_persons.empty() && !internal;
+  const bool closes_persons =
+      (!decision.closed_persons.empty() && !internal) || !decision.set_aside_persons.empty();
   if (closes_persons || !decision.person_erasures.empty()) {
     WAYPOST_RETURN_IF_ERROR(CloseAndErasePersons(writer, before, decision));
   }
@@ -271,11 +285,6 @@ void WriteHistory(store::Writer& writer, const Authorized* as, const Decision& d
   }
   for (const storage::v1::Counted& counted : decision.counted) *entry.add_counted() = counted;
   rows::PutHistory(writer, decision.next.name(), entry);
-}
-
-// What the system does by itself, told as such: by whom it came about would say what hangs together.
-absl::StatusOr<Authorized> AsSystem(const policy::Caller& system, std::string_view name) {
-  return policy::Authorize(kSealedConsequences, system, {policy::Relation::kAnyone}, name);
 }
 
 // What was written of a referral before it was protected, and is found by others. PROTECTED_HAS_NO_GROUP
@@ -557,6 +566,10 @@ policy::Relations RelationsFor(const ReferralRecord& current, const Asked& asked
 }
 
 }  // namespace
+
+absl::StatusOr<Authorized> AsSystem(const policy::Caller& system, std::string_view name) {
+  return policy::Authorize(kSealedConsequences, system, {policy::Relation::kAnyone}, name);
+}
 
 absl::Status CarryOut(rpc::Mutation& mutation, const Authorized& as, const Clockwork& by,
                       const std::vector<FollowUp>& follow_ups) {

@@ -60,6 +60,9 @@ struct Clockwork {
   const ClockTable& clocks;
 };
 
+// What the system does by itself, told as such: by whom it came about would say what hangs together.
+absl::StatusOr<policy::Authorized> AsSystem(const policy::Caller& system, std::string_view name);
+
 // The feed that watchers of a body follow.
 std::string FeedOf(std::string_view body);
 

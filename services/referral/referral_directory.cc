@@ -42,10 +42,6 @@ absl::Status CheckHasPlace(std::string_view body, std::string_view successor) {
   return successor.empty() ? absl::OkStatus() : BodySucceeded(body, successor);
 }
 
-bool IsUnitOf(std::string_view unit, std::string_view body) {
-  return unit.substr(0, unit.find("/units/")) == body;
-}
-
 // The units and offers that one command names. What is wrong is told at once, and before what is closed.
 class Named {
  public:
@@ -74,7 +70,7 @@ class Named {
   void Judge(std::string_view field, std::string_view unit, std::string_view body, const UnitFacts& facts,
              Desk desk = Desk::kAny) {
     if (unit.empty()) return;
-    if (!body.empty() && !IsUnitOf(unit, body)) {
+    if (!body.empty() && api::BodyOfUnit(unit) != body) {
       wrong_for_ever_ = true;
       wrong_.Add(field, Cat("'", unit, "' is no unit of '", body, "': look them up with ListUnits"));
     } else if (!facts.exists) {

@@ -67,7 +67,7 @@ struct Successor {
   // Of its units, each with the successor's that has its work.
   std::map<std::string, std::string, std::less<>> units = {};
 
-  bool HasOffers() const { return whole || offers; }
+  bool TakesOffers() const { return whole || offers; }
 };
 
 // From whom to whom a referral is sent, and what about. Units and offer are empty when none is named.

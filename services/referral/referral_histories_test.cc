@@ -265,6 +265,14 @@ class Disclosures {
     const auto found = persons_.find(person);
     return found == persons_.end() || found->second.erased_by_referring;
   }
+  // Who was taken out, and whose last keys a legal hold keeps.
+  std::set<uint32_t> SetAside() const {
+    std::set<uint32_t> kept;
+    for (const auto& [number, person] : persons_) {
+      if (person.set_aside) kept.insert(number);
+    }
+    return kept;
+  }
 
  private:
   struct Person {
@@ -274,6 +282,7 @@ class Disclosures {
     bool erased_by_referring = false;
     bool erased_by_receiving = false;
     bool kept_by_hold = false;  // since the end; the keys are there, though nobody may open it
+    bool set_aside = false;     // the same, since she was taken out
     Access receiving = Access::kNone;
   };
 
@@ -281,7 +290,10 @@ class Disclosures {
     if (entry.event() == "WITHDRAW") {
       const auto left =
           std::count_if(persons_.begin(), persons_.end(), [](const auto& each) { return each.second.is_in; });
-      if (person.by_consent && IsOpen(state_) && left > 1) TakeOut(person);
+      if (person.is_in && person.by_consent && IsOpen(state_) && left > 1) {
+        person.set_aside = under_hold_ && person.erased_by_referring && !person.erased_by_receiving;
+        TakeOut(person);
+      }
     }
     const bool used = entry.event() == "WITHDRAW" || entry.event() == "OBJECT" || entry.event() == "RESTRICT";
     person.stopped = person.stopped || used;
@@ -315,6 +327,7 @@ class Disclosures {
     const bool held_alone = person.is_in && person.erased_by_referring && !person.erased_by_receiving;
     if (closes && state_ != state) person.kept_by_hold = held_alone;
     if (!under_hold_ || entry.event() == "REPORT_MISDIRECTED") person.kept_by_hold = false;
+    if (share_erased || !under_hold_ || entry.event() == "REPORT_MISDIRECTED") person.set_aside = false;
     if (share_erased || (closes && !person.kept_by_hold)) {
       person.receiving = Access::kNone;
     } else if (sent && state == kRequested) {
@@ -475,12 +488,25 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
     EXPECT_EQ(bodies, holds.bodies()) << record.name() << " after " << Course(history);
   }
 
+  // Whom a hold keeps of those who were taken out: the record says it, and so do the keys.
+  void CheckSetAside(const store::Reader& reader, const ReferralRecord& record,
+                     const std::set<uint32_t>& expected, const std::string& course) {
+    EXPECT_EQ(std::set<uint32_t>(record.kept_for_hold().begin(), record.kept_for_hold().end()), expected)
+        << record.name() << " after " << course;
+    for (const Wrap& wrap : Must(rows::Holdings::Load(reader, record.name())).wraps()) {
+      if (!wrap.record.kept_for_hold()) continue;
+      EXPECT_TRUE(expected.contains(wrap.person)) << record.name() << " person " << wrap.person;
+      EXPECT_EQ(wrap.body, record.receiving().body());
+    }
+  }
+
   // What each body's keys open of each person of a referral is what its history up to then gives. `told` may
   // go on beyond the snapshot.
   void CheckAccess(const store::Reader& reader, const ReferralRecord& record, const Told& told) {
     const auto history = Must(rows::ListHistory(reader, record.name(), "", 10'000, nullptr));
     CheckLegalHolds(record, told, history);
     const Disclosures disclosures = DisclosuresOf(record, told, history);
+    CheckSetAside(reader, record, disclosures.SetAside(), Course(history));
     for (const std::string_view body : {kReferringBody, kReceivingBody, kThirdBody, kFourthBody, kFifthBody,
                                         kSixthBody, kCoordinatingBody}) {
       std::map<uint32_t, Access> found = OpenedAt(reader, record.name(), body);

@@ -104,9 +104,9 @@ inline constexpr int kMaxReadForPaths = 1'000;
 // must not take them out of a right's reach.
 inline constexpr int kMaxReachOfPaths = 256;
 
-// No part is said to have people of a case where more referrals than that hang together along the parts of it
-// and of each other: as above.
-inline constexpr int kMaxReachOfParts = 128;
+// No part is said to have people of a case where more referrals than that hang together, parts and paths
+// included: as above. Paths may add to them, up to their own limit.
+inline constexpr int kMaxReachOfParts = 64;
 
 // Retention.
 inline constexpr int kMaxRulesInReport = 200;  // of one body and day; more are counted together

@@ -26,9 +26,9 @@ struct ParentFacts {
 };
 
 // May `body` make `part` a part of it? PROTECTED_IS_UNLINKED, PARENT_ENDED, PARENT_NOT_HELD, PARTS_ONE_LEVEL,
-// LIMIT_EXCEEDED; INVALID_FIELD for a part of itself, and where case_persons are not people of both;
-// DISCLOSURE_STOPPED where a right stops disclosure of one of them in the case, RECTIFICATION_PENDING where
-// something of them is to be put right in either.
+// LIMIT_EXCEEDED; INVALID_FIELD for a part of itself, and where case_persons are of a draft, are not people
+// of both, or name one twice; DISCLOSURE_STOPPED where a right stops disclosure of one of them in the case,
+// RECTIFICATION_PENDING where something of them is to be put right in either.
 absl::Status CheckPart(const ParentFacts& facts, const storage::v1::ReferralRecord& part,
                        std::string_view body);
 

@@ -9,6 +9,7 @@
 #include "absl/time/civil_time.h"
 #include "common/api/resource.h"
 #include "common/base/strings.h"
+#include "common/store/keys.h"
 #include "services/referral/breach_service.h"
 #include "services/referral/correction_service.h"
 #include "services/referral/enrolment_service.h"
@@ -434,6 +435,19 @@ std::string PartsRig::DraftPart(std::string_view token, std::string_view parent)
   *request.mutable_referral() = std::move(*part.mutable_referral());
   *request.mutable_sections() = std::move(*part.mutable_sections());
   return Must(Do(token, &Stub::CreateReferral, request)).name();
+}
+
+std::set<std::string> PartsRig::RowsThatLink(std::string_view one, std::string_view other) {
+  const auto id = [](std::string_view name) { return name.substr(name.find('/') + 1); };
+  std::set<std::string> kinds;
+  for (const auto& [key, value] : rig.Dump()) {
+    const std::string row = base::Cat(key, value);
+    if (row.find(id(one)) == std::string::npos || row.find(id(other)) == std::string::npos) continue;
+    store::KeyParser parser(key);
+    const std::string kind = Must(parser.Text());
+    if (kind != "idem") kinds.insert(kind);
+  }
+  return kinds;
 }
 
 void RunBoth(RaceOrder order, const std::function<void()>& one, const std::function<void()>& other) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -245,6 +246,8 @@ class PartsRig : public ReferralRig {
   // than that. Fails the test when it is refused.
   std::string Part(std::string_view token, std::string_view parent, std::string_view to = kThirdBody);
   std::string DraftPart(std::string_view token, std::string_view parent);
+  // Kinds of stored rows that name both, answers to requests of before aside.
+  std::set<std::string> RowsThatLink(std::string_view one, std::string_view other);
 };
 
 // Which of two goes first: each order is to be forced once where they are let race.

@@ -523,9 +523,14 @@ bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now) 
                      });
 }
 
+bool IsKeptForHold(const ReferralRecord& record, uint32_t person) {
+  const auto& kept = record.kept_for_hold();
+  return std::find(kept.begin(), kept.end(), person) != kept.end();
+}
+
 std::vector<uint32_t> HeldByReceiverAlone(const ReferralRecord& record) {
   const bool ended = record.receiver_access() == storage::v1::RECEIVER_ACCESS_ENDED && IsEnd(record.state());
-  std::vector<uint32_t> held;
+  std::vector<uint32_t> held(record.kept_for_hold().begin(), record.kept_for_hold().end());
   if (!ended && !ReceiverReads(record)) return held;
   for (const v1::Person& person : record.persons()) {
     const bool alone = IsErased(record, person.number(), v1::PARTY_REFERRING) &&
@@ -563,8 +568,14 @@ absl::Status MarkRight(v1::RightKind kind, const command::RightUse& use, absl::T
   AddFact("person", Cat(use.person), decision);
   const bool leaves = kind == v1::RIGHT_KIND_WITHDRAWAL && IsOpenOrDraft(next) && next.persons_size() > 1 &&
                       RestsOnConsent(next, use.person);
-  if (leaves) {
-    TakeOut(use.person, next);
+  if (!leaves) return absl::OkStatus();
+  const std::vector<uint32_t> alone = HeldByReceiverAlone(next);
+  const bool last_keys = std::find(alone.begin(), alone.end(), use.person) != alone.end();
+  TakeOut(use.person, next);
+  if (last_keys && IsUnderHold(next, v1::PARTY_RECEIVING, now)) {
+    next.add_kept_for_hold(use.person);
+    decision.set_aside_persons.push_back(use.person);
+  } else {
     decision.closed_persons.push_back(use.person);
   }
   return absl::OkStatus();
@@ -729,6 +740,8 @@ void DropPerson(uint32_t person, Decision& decision) {
   if (Reads(next, person, v1::PARTY_REFERRING) || Reads(next, person, v1::PARTY_RECEIVING)) return;
   Remove(person, *next.mutable_persons());
   Remove(person, *next.mutable_withdrawn_persons());
+  auto& kept = *next.mutable_kept_for_hold();
+  kept.erase(std::remove(kept.begin(), kept.end(), person), kept.end());
   decision.removed_persons.push_back(person);
 }
 

@@ -81,8 +81,10 @@ std::string RetainedUntil(const ReferralRecord& record, uint32_t person, v1::Par
 bool IsUnderHold(const ReferralRecord& record, v1::Party party, absl::Time now);
 
 // Persons whom the referring body has erased, and whose sections the receiving one alone has keys to: while
-// it has access; and once that has ended, where a legal hold made it keep them.
+// it has access; and once that has ended or they were taken out, where a legal hold made it keep them.
 std::vector<uint32_t> HeldByReceiverAlone(const ReferralRecord& record);
+// Is that person taken out, and only a legal hold of the receiving body keeps the last keys?
+bool IsKeptForHold(const ReferralRecord& record, uint32_t person);
 
 // --- Steps of a decision; `decision.next` is changed
 // LIMIT_EXCEEDED, INVALID_FIELD where the person is not in it.

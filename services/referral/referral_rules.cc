@@ -1028,6 +1028,7 @@ absl::Status Apply(const command::Reopen& reopen, Step& step) {
 void DropContent(Step& step) {
   step.next().clear_persons();
   step.next().clear_withdrawn_persons();
+  step.next().clear_kept_for_hold();
   step.next().clear_appointments();
   // That it was for its readers alone stays; why, is about the person.
   if (IsProtected(step.next())) step.next().mutable_protection()->clear_ground();
@@ -1120,12 +1121,23 @@ void DropWhatTheHoldKept(Step& step) {
   DropErasedPersons(step);
 }
 
-// Of those who were taken out, the referring body alone holds anything.
+// Of those who were taken out, the referring body alone holds anything: but for whom a legal hold keeps.
 void RemoveWithdrawn(Step& step) {
-  for (const v1::Person& person : step.next().withdrawn_persons()) {
-    step.decision.removed_persons.push_back(person.number());
+  auto& withdrawn = *step.next().mutable_withdrawn_persons();
+  for (int i = withdrawn.size() - 1; i >= 0; --i) {
+    if (IsKeptForHold(step.next(), withdrawn[i].number())) continue;
+    step.decision.removed_persons.push_back(withdrawn[i].number());
+    withdrawn.DeleteSubrange(i, 1);
   }
-  step.next().clear_withdrawn_persons();
+}
+
+// A legal hold is over, or the body that had it is cut off: whom it kept of those who were taken out, goes.
+void SettleHold(Step& step) {
+  ReferralRecord& next = step.next();
+  const bool cut = next.receiver_access() == storage::v1::RECEIVER_ACCESS_CUT;
+  if (!cut && IsUnderHold(next, v1::PARTY_RECEIVING, step.now)) return;
+  const std::vector<uint32_t> kept(next.kept_for_hold().begin(), next.kept_for_hold().end());
+  for (const uint32_t person : kept) DropPerson(person, step.decision);
 }
 
 // One body holds both shares: nothing is left.
@@ -1562,6 +1574,7 @@ void Settle(const Moment& at, Step& step) {
   ReferralRecord& next = step.next();
   SettleState(step);
   SettleEnd(step);
+  SettleHold(step);
   SettleProgramme(step);
   SettleWake(step);
   DateRetention(step.current, step.clocks.retention, step.now, next);

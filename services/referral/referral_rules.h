@@ -76,6 +76,8 @@ struct Decision {
   Taking taking = {};
   // Persons who were taken out while others stay: the receiving body's wraps of them are to be deleted.
   std::vector<uint32_t> closed_persons = {};
+  // The same, but its wraps are the last ones: they stay for a legal hold, and open nothing.
+  std::vector<uint32_t> set_aside_persons = {};
   // With kCloseReceiver: persons, of whom 0 stands for the case, whose wraps the receiving body keeps for a
   // legal hold.
   std::vector<uint32_t> kept_persons = {};

@@ -301,7 +301,8 @@ absl::Status Sealing::GiveWraps(std::string_view name, const std::vector<Wrap>& 
         keys_.Unwrap(wrap.body, WrapContext(name, wrap.person, scope), WrappedOf(wrap));
     if (absl::IsNotFound(key.status())) continue;
     WAYPOST_RETURN_IF_ERROR(key.status());
-    WAYPOST_ASSIGN_OR_RETURN(const Wrap mine, MakeWrap(name, wrap.person, to, scope, *key, now));
+    WAYPOST_ASSIGN_OR_RETURN(Wrap mine, MakeWrap(name, wrap.person, to, scope, *key, now));
+    mine.record.set_kept_for_hold(wrap.record.kept_for_hold());
     holdings.Put(mine);
   }
   // A data key opens all that a screening key does.
@@ -371,7 +372,7 @@ absl::StatusOr<OpenedKeys> Sealing::OpenKeys(std::string_view name, const std::v
                                              std::string_view body) {
   OpenedKeys keys;
   for (const Wrap& wrap : wraps) {
-    if (wrap.body != body) continue;
+    if (wrap.body != body || wrap.record.kept_for_hold()) continue;
     const KeyScope scope = wrap.record.scope();
     WAYPOST_ASSIGN_OR_RETURN(SecretKey key,
                              keys_.Unwrap(body, WrapContext(name, wrap.person, scope), WrappedOf(wrap)));
@@ -525,11 +526,12 @@ std::vector<std::pair<std::string, std::string>> OrderCommitments(std::string_vi
 }
 
 bool SameWraps(const std::vector<Wrap>& prepared, const std::vector<Wrap>& now) {
-  return std::equal(prepared.begin(), prepared.end(), now.begin(), now.end(),
-                    [](const Wrap& a, const Wrap& b) {
-                      return a.person == b.person && a.body == b.body &&
-                             a.record.scope() == b.record.scope() && a.record.wrapped() == b.record.wrapped();
-                    });
+  return std::equal(
+      prepared.begin(), prepared.end(), now.begin(), now.end(), [](const Wrap& a, const Wrap& b) {
+        return a.person == b.person && a.body == b.body && a.record.scope() == b.record.scope() &&
+               a.record.wrapped() == b.record.wrapped() &&
+               a.record.kept_for_hold() == b.record.kept_for_hold();
+      });
 }
 
 }  // namespace waypost::referral

@@ -470,6 +470,11 @@ TEST(Validate, PersonsHaveALimitAndNumbersOfTheirOwn) {
   request = Create();
   request.mutable_sections(1)->set_person(1);
   EXPECT_THAT(Wrong(request), ElementsAre("sections[1].person: is used twice"));
+  request = Create();
+  for (uint32_t i = 1; i <= kMaxPersons; ++i) request.mutable_referral()->add_case_persons(i);
+  EXPECT_THAT(Wrong(request), IsEmpty());
+  request.mutable_referral()->add_case_persons(1);
+  EXPECT_THAT(Wrong(request), ElementsAre(StartsWith("referral.case_persons: ")));
 }
 
 TEST(Validate, LimitsOfTextsAreInCharacters) {

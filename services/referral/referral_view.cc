@@ -248,6 +248,10 @@ policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller
   return relations;
 }
 
+bool IsSideOf(const ReferralRecord& record, std::string_view body) {
+  return record.referring().body() == body || record.receiving().body() == body;
+}
+
 bool MayRead(const ReferralRecord& record, const policy::Caller& caller) {
   return policy::Authorize(kGetReferral, caller, RelationsOf(record, caller), record.name()).ok();
 }

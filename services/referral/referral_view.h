@@ -21,6 +21,8 @@ namespace waypost::referral {
 // exist. The receiving and the coordinating body have part in it once it was sent, and the receiving body no
 // longer once it was reported as misdirected.
 policy::Relations RelationsOf(const ReferralRecord& record, const policy::Caller& caller);
+// Is `body` its referring or its receiving body?
+bool IsSideOf(const ReferralRecord& record, std::string_view body);
 // May this caller read the referral at all? Listings and watches show only these.
 bool MayRead(const ReferralRecord& record, const policy::Caller& caller);
 

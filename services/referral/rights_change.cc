@@ -1,7 +1,6 @@
 #include "services/referral/rights_change.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -57,17 +56,13 @@ std::string OriginOf(const std::vector<ReferralRecord>& chain) {
   return chain.front().origin_body();
 }
 
-bool IsSide(const ReferralRecord& referral, std::string_view body) {
-  return referral.referring().body() == body || referral.receiving().body() == body;
-}
-
 // Whoever records a right is known in those chains alone where its body is a side of the referral at which
 // the right comes in: elsewhere it would say what is a part of what.
 bool IsRecordedBy(const ReachedChain& chain, std::string_view body) {
   const auto entry =
       std::find_if(chain.referrals.begin(), chain.referrals.end(),
                    [&chain](const ReferralRecord& referral) { return referral.name() == chain.entry; });
-  return entry != chain.referrals.end() && IsSide(*entry, body);
+  return entry != chain.referrals.end() && IsSideOf(*entry, body);
 }
 
 RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, const std::string& name,
@@ -102,52 +97,46 @@ RightsRequestRecord NewRequest(const v1::RecordRightsRequestRequest& request, co
 struct Use {
   std::vector<ReachedChain> chains;
   std::vector<RightsRequestRecord> requests;
+  std::map<std::string, size_t, std::less<>> chain_of;  // by referral: which of them
 };
+
+// Told as done by the system, and not by whoever records the right.
+bool IsBySystem(const RightsRequestRecord& request) {
+  return request.recorded_by().empty();
+}
 
 Use UseOf(const v1::RecordRightsRequestRequest& request, const std::vector<std::string>& names,
           std::vector<ReachedChain> chains, std::string_view body, absl::Time now) {
-  Use use{.chains = std::move(chains), .requests = {}};
-  std::map<std::string, std::string> request_of;  // by referral
+  Use use{.chains = std::move(chains), .requests = {}, .chain_of = {}};
   for (size_t i = 0; i < use.chains.size(); ++i) {
     use.requests.push_back(NewRequest(request, names[i], use.chains[i], body, now));
-    for (const ReferralRecord& referral : use.chains[i].referrals) request_of[referral.name()] = names[i];
+    for (const ReferralRecord& referral : use.chains[i].referrals) use.chain_of.emplace(referral.name(), i);
   }
   for (size_t i = 0; i < use.chains.size(); ++i) {
     for (RightsPartLinkRecord& link : use.chains[i].links) {
       if (use.requests[i].part_links_size() == kMaxReach) break;
-      if (!link.missed()) link.set_request(request_of[link.other()]);
+      if (!link.missed()) link.set_request(names[use.chain_of.at(link.other())]);
       *use.requests[i].add_part_links() = link;
     }
   }
   return use;
 }
 
-// Told as done by whoever records it, or by the system.
-bool IsBySystem(const Use& use, std::string_view referral) {
-  for (size_t i = 0; i < use.chains.size(); ++i) {
-    const auto& chain = use.chains[i].referrals;
-    const bool here = std::any_of(chain.begin(), chain.end(),
-                                  [referral](const ReferralRecord& each) { return each.name() == referral; });
-    if (here) return use.requests[i].recorded_by().empty();
-  }
-  return true;
-}
-
 // The referrals that a withdrawal ends, in the order in which they have to: those further down the chain
 // first, so that a case that was to be handed over is back before it ends itself. A hand-over that is still
 // asked for ends with the case that it was to take over.
 std::vector<FollowUp> EndedBy(const Use& use, uint32_t person) {
-  const std::vector<ReferralRecord> reached = InOrderOfEnding(use.chains);
+  const std::vector<const ReferralRecord*> reached = InOrderOfEnding(use.chains);
   std::set<std::string> ended;
-  for (const ReferralRecord& record : reached) {
-    if (WithdrawalEnds(record, person)) ended.insert(record.name());
+  for (const ReferralRecord* record : reached) {
+    if (WithdrawalEnds(*record, person)) ended.insert(record->name());
   }
   std::vector<FollowUp> follow_ups;
-  for (const ReferralRecord& record : reached) {
-    const bool with_the_case = IsOpen(record.state()) && ended.contains(record.hand_over_of());
-    if (!with_the_case && !ended.contains(record.name())) continue;
-    follow_ups.push_back(
-        {record.name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW}, IsBySystem(use, record.name())});
+  for (const ReferralRecord* record : reached) {
+    const bool with_the_case = IsOpen(record->state()) && ended.contains(record->hand_over_of());
+    if (!with_the_case && !ended.contains(record->name())) continue;
+    follow_ups.push_back({record->name(), command::Cancel{v1::CANCEL_REASON_PERSON_WITHDREW},
+                          IsBySystem(use.requests[use.chain_of.at(record->name())])});
   }
   return follow_ups;
 }
@@ -161,7 +150,7 @@ std::vector<FollowUp> ReachedBy(const Use& use, const v1::RecordRightsRequestReq
       if (other.name() == request.name() || !Concerns(other, request.person())) continue;
       reached.push_back({other.name(),
                          CommandOf(request.kind(), {.request = record.name(), .person = request.person()}),
-                         record.recorded_by().empty()});
+                         IsBySystem(record)});
     }
   }
   return reached;
@@ -172,9 +161,8 @@ absl::Status EndPaths(rpc::Mutation& mutation, const Authorized& as, const Use& 
   for (size_t i = 0; i < use.chains.size(); ++i) {
     const ReachedChain& chain = use.chains[i];
     Authorized doer = as;
-    if (use.requests[i].recorded_by().empty()) {
-      WAYPOST_ASSIGN_OR_RETURN(
-          doer, policy::Authorize(kSealedConsequences, *system, {policy::Relation::kAnyone}, chain.entry));
+    if (IsBySystem(use.requests[i])) {
+      WAYPOST_ASSIGN_OR_RETURN(doer, AsSystem(*system, chain.entry));
     }
     WAYPOST_RETURN_IF_ERROR(EndPathsOf(mutation, doer, chain.referrals, person));
   }

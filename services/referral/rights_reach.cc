@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -60,17 +59,19 @@ class Walk {
 
  private:
   absl::Status Enter(const std::string& entry) {
-    WAYPOST_ASSIGN_OR_RETURN(std::vector<ReferralRecord> chain, rows::Chain(reader_, entry, kMaxReach));
-    ReachedChain& reached = chains_.emplace_back(ReachedChain{.entry = entry, .referrals = std::move(chain)});
-    for (const ReferralRecord& referral : reached.referrals) found_.insert(referral.name());
-    if (found_.size() > static_cast<size_t>(limit_)) {
+    auto chain = rows::Chain(reader_, entry, limit_ - static_cast<int>(found_.size()));
+    if (error::ReasonOf(chain.status()) == "LIMIT_EXCEEDED") {
       return error::LimitExceeded("referrals that hang together with one", limit_, limit_ + 1);
     }
+    WAYPOST_RETURN_IF_ERROR(chain.status());
+    ReachedChain& reached =
+        chains_.emplace_back(ReachedChain{.entry = entry, .referrals = *std::move(chain)});
+    for (const ReferralRecord& referral : reached.referrals) found_.insert(referral.name());
     for (const ReferralRecord& referral : reached.referrals) {
       const std::string& name = referral.name();
       WAYPOST_ASSIGN_OR_RETURN(const auto others, rows::WithSamePerson(reader_, name, person_));
       for (const rows::SamePerson& same : others) {
-        Link(same.other_is_part ? same.other : name, same.other, reached);
+        Link(name, same.other_is_part ? same.other : name, same.other, reached);
         to_enter_.push_back(same.other);
       }
     }
@@ -86,17 +87,19 @@ class Walk {
       for (const std::string& each : listed) {
         if (found_.contains(each)) continue;
         WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord part, rows::Get(reader_, each));
-        if (HasUnsaid(part)) Link(each, each, chain).set_missed(true);
+        if (HasUnsaid(part)) Link(name, each, each, chain).set_missed(true);
       }
     }
     const std::string& parent = referral.part_of();
     const bool missed = !parent.empty() && !found_.contains(parent) && !IsCasePerson(referral, person_);
-    if (missed) Link(name, parent, chain).set_missed(true);
+    if (missed) Link(name, name, parent, chain).set_missed(true);
     return absl::OkStatus();
   }
 
-  static RightsPartLinkRecord& Link(const std::string& part, const std::string& other, ReachedChain& chain) {
+  static RightsPartLinkRecord& Link(const std::string& from, const std::string& part,
+                                    const std::string& other, ReachedChain& chain) {
     RightsPartLinkRecord& link = chain.links.emplace_back();
+    link.set_referral(from);
     link.set_part(part);
     link.set_other(other);
     return link;
@@ -110,20 +113,25 @@ class Walk {
   std::vector<ReachedChain> chains_;
 };
 
-absl::StatusOr<bool> IsReadBy(const store::Reader& reader, const policy::Caller& caller,
-                              std::string_view name) {
+absl::StatusOr<bool> MayReadNamed(const store::Reader& reader, const policy::Caller& caller,
+                                  const std::string& name) {
   WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord record, rows::Get(reader, name));
   return MayRead(record, caller);
 }
 
-// Whom parts are told to, their referring body alone is. Of a case it must be able to read that, too.
+// Parts are told to their referring body alone, and to whoever of it may read both ends: one of them may have
+// been protected since.
 absl::StatusOr<bool> IsToldTo(const store::Reader& reader, const policy::Caller& caller,
                               const RightsPartLinkRecord& link) {
   WAYPOST_ASSIGN_OR_RETURN(const ReferralRecord part, rows::Get(reader, link.part()));
-  if (part.referring().body() != caller.body) return false;
-  WAYPOST_ASSIGN_OR_RETURN(const bool reads_part, IsReadBy(reader, caller, link.part()));
-  if (!reads_part || link.part() == link.other()) return reads_part;
-  return IsReadBy(reader, caller, link.other());
+  if (part.referring().body() != caller.body || !MayRead(part, caller)) return false;
+  for (const std::string& end : {link.referral(), link.other()}) {
+    if (end.empty()) return false;  // of a node that did not note it yet
+    if (end == link.part()) continue;
+    WAYPOST_ASSIGN_OR_RETURN(const bool may, MayReadNamed(reader, caller, end));
+    if (!may) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -135,7 +143,7 @@ absl::StatusOr<std::vector<ReachedChain>> ChainsReached(const store::Reader& rea
   return walk.Take();
 }
 
-std::vector<ReferralRecord> InOrderOfEnding(const std::vector<ReachedChain>& chains) {
+std::vector<const ReferralRecord*> InOrderOfEnding(const std::vector<ReachedChain>& chains) {
   std::vector<const ReferralRecord*> left;
   std::multiset<std::string> waits_for;  // names of those that end after another one that is left
   for (const ReachedChain& chain : chains) {
@@ -145,7 +153,7 @@ std::vector<ReferralRecord> InOrderOfEnding(const std::vector<ReachedChain>& cha
       waits_for.insert(referral.forwarded_from());
     }
   }
-  std::vector<ReferralRecord> ordered;
+  std::vector<const ReferralRecord*> ordered;
   while (!left.empty()) {
     auto next = std::find_if(left.begin(), left.end(), [&waits_for](const ReferralRecord* referral) {
       return !waits_for.contains(referral->name());
@@ -155,7 +163,7 @@ std::vector<ReferralRecord> InOrderOfEnding(const std::vector<ReachedChain>& cha
     for (const std::string& name : {referral.part_of(), referral.forwarded_from()}) {
       waits_for.erase(waits_for.find(name));
     }
-    ordered.push_back(referral);
+    ordered.push_back(&referral);
     left.erase(next);
   }
   return ordered;

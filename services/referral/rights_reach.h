@@ -1,6 +1,8 @@
 // Whom a use of a right reaches: the referrals that hang together with the one in which it is recorded, and,
 // along the parts of a case that the person is said to be in, those that hang together with these. Who works
 // in one of them does not learn of parts and cases by it, so that each chain has a rights request of its own.
+// Every function works within the caller's snapshot or transaction; none keeps state. What is stored and
+// cannot be read is DATA_LOSS.
 #ifndef WAYPOST_SERVICES_REFERRAL_RIGHTS_REACH_H_
 #define WAYPOST_SERVICES_REFERRAL_RIGHTS_REACH_H_
 
@@ -34,8 +36,8 @@ absl::StatusOr<std::vector<ReachedChain>> ChainsReached(const store::Reader& rea
                                                         uint32_t person, int limit);
 
 // Of all chains, in the order in which they can end: each after those that are parts of it or continue it, so
-// that what was to go back or over to it has.
-std::vector<storage::v1::ReferralRecord> InOrderOfEnding(const std::vector<ReachedChain>& chains);
+// that what was to go back or over to it has. `chains` must outlive what is returned.
+std::vector<const storage::v1::ReferralRecord*> InOrderOfEnding(const std::vector<ReachedChain>& chains);
 
 // Fills linked_requests and not_reached with what the caller may know of: whose body made the part, and who
 // reads both it and its case.

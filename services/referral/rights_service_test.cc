@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/api/resource.h"
+#include "services/referral/key_renewal.h"
 #include "services/referral/referral_limits.h"
 #include "services/referral/referral_rig.h"
 #include "services/referral/rights_repository.h"
@@ -650,6 +651,104 @@ TEST_F(HeldCaseTest, OfThoseWhomTheOtherBodyHasTheKeysCloseAsAlways) {
   Release(two);
   EXPECT_THAT(OpenableBy(two, kReceivingBody), IsEmpty());
   EXPECT_THAT(OpenableBy(two, kReferringBody), SizeIs(1));
+}
+
+// Two people, of whom the referring body has erased the first, who had consented.
+class HeldPersonTest : public HeldCaseTest {
+ protected:
+  // Of an accepted case; the receiving body has a hold then, and she withdraws.
+  std::string TakenOut(std::string_view until = {}) {
+    std::string name = Accept(OnConsent(2), receiver);
+    EraseByReferrer(name);
+    Hold(name, until);
+    right_ = Use(receiver, name, v1::RIGHT_KIND_WITHDRAWAL).name();
+    return name;
+  }
+  int KeysOf(const std::string& name, uint32_t person) {
+    const auto wraps = Wraps(name, kReceivingBody);
+    return static_cast<int>(std::count_if(wraps.begin(), wraps.end(),
+                                          [person](const Wrap& wrap) { return wrap.person == person; }));
+  }
+  bool HasSections(const std::string& name, uint32_t person) {
+    const auto sections = Sections(name);
+    return std::any_of(sections.begin(), sections.end(),
+                       [person](const auto& section) { return section.person() == person; });
+  }
+  std::string right_;
+};
+
+TEST_F(HeldPersonTest, WhoIsTakenOutOfAnOpenCaseIsKeptAndNotOpened) {
+  const std::string name = TakenOut();
+  EXPECT_EQ(Record(name).state(), kAccepted);
+  EXPECT_THAT(Record(name).kept_for_hold(), ElementsAre(1U));
+  EXPECT_GT(KeysOf(name, 1), 0) << "kept, for the court";
+  EXPECT_TRUE(HasSections(name, 1));
+  const auto open = OpenableBy(name, kReceivingBody);
+  ASSERT_THAT(open, SizeIs(1));
+  EXPECT_EQ(open[0].person(), 2U);
+  auto disclose = On<v1::DiscloseReferralRequest>(name);
+  disclose.add_sections(v1::SECTION_KIND_SCREENING);
+  disclose.set_purpose(v1::PURPOSE_ANSWER_RIGHTS_REQUEST);
+  disclose.add_persons(1);
+  const auto seen = Do(receiver, &Stub::DiscloseReferral, disclose);
+  EXPECT_EQ(seen.ok() ? seen->sections_size() : 0, 0);
+  EXPECT_EQ(Answered(receiver, right_, name, v1::RIGHT_ANSWER_STOPPED_ERASED), "LEGAL_HOLD");
+  EXPECT_EQ(Opened(receiver, name, v1::SECTION_KIND_DETAILS), "OK") << "of who stays";
+}
+
+TEST_F(HeldPersonTest, SheGoesWhenTheHoldIsReleasedAndNobodyElse) {
+  const std::string name = TakenOut();
+  Release(name);
+  EXPECT_EQ(KeysOf(name, 1), 0);
+  EXPECT_FALSE(HasSections(name, 1));
+  EXPECT_THAT(Record(name).kept_for_hold(), IsEmpty());
+  EXPECT_THAT(Record(name).withdrawn_persons(), IsEmpty());
+  EXPECT_GT(KeysOf(name, 2), 0);
+  EXPECT_EQ(Opened(receiver, name, v1::SECTION_KIND_DETAILS), "OK");
+}
+
+TEST_F(HeldPersonTest, TheEndOfTheCaseAndTheReferringBodysErasureTakeNothingFromTheHold) {
+  const std::string name = TakenOut();
+  auto end = On<v1::EndReferralWithoutResultRequest>(name);
+  *end.add_outcomes() = Outcomes(NegativeOutcome())[0];
+  end.mutable_outcomes(0)->set_person(2);
+  Must(Do(receiver, &Stub::EndReferralWithoutResult, end));
+  Must(Do(referrer, &Stub::EraseReferral, On<v1::EraseReferralRequest>(name)));
+  EXPECT_GT(KeysOf(name, 1), 0);
+  EXPECT_TRUE(HasSections(name, 1));
+  Release(name);
+  EXPECT_EQ(KeysOf(name, 1), 0);
+  EXPECT_THAT(Sections(name), IsEmpty());
+}
+
+TEST_F(HeldPersonTest, AfterTheLastDayTheNextThatHappensTakesHer) {
+  const std::string name = TakenOut(absl::FormatTime("%Y-%m-%d", Now(), absl::UTCTimeZone()));
+  rig.clock().Advance(absl::Hours(48));
+  EXPECT_GT(KeysOf(name, 1), 0);
+  Must(Do(receiver, &Stub::StartReferral, On<v1::StartReferralRequest>(name)));
+  EXPECT_EQ(KeysOf(name, 1), 0);
+  EXPECT_FALSE(HasSections(name, 1));
+}
+
+TEST_F(HeldPersonTest, WithoutAHoldTheLastKeysGo) {
+  const std::string name = Accept(OnConsent(2), receiver);
+  EraseByReferrer(name);
+  Use(receiver, name, v1::RIGHT_KIND_WITHDRAWAL);
+  EXPECT_EQ(KeysOf(name, 1), 0);
+  EXPECT_THAT(Record(name).kept_for_hold(), IsEmpty());
+}
+
+TEST_F(HeldPersonTest, NewKeysAreKeptAsTheOldOnesWere) {
+  const std::string name = TakenOut();
+  Must(key_provider.Rotate(Now()));
+  Must(RenewKeys(rig.store(), sealing, Now()));
+  EXPECT_GT(KeysOf(name, 1), 0);
+  EXPECT_THAT(OpenableBy(name, kReceivingBody), SizeIs(1));
+  rows::Holdings holdings = Must(rows::Holdings::Load(**rig.store().Snapshot(), name));
+  Must(sealing.Inherit(name, kReceivingBody, kFourthBody, {}, Now(), holdings));
+  const auto heir = holdings.WrapsOf(kFourthBody);
+  EXPECT_TRUE(std::any_of(heir.begin(), heir.end(),
+                          [](const Wrap& wrap) { return wrap.person == 1 && wrap.record.kept_for_hold(); }));
 }
 
 TEST_F(RightsServiceTest, TheListIsPagedOldestFirst) {

@@ -82,9 +82,11 @@ absl::Status MoveEnrolments(rpc::Mutation& mutation, const policy::Authorized& a
 absl::StatusOr<std::vector<std::string>> LostOffers(const BodyRegistry& bodies, const store::Reader& reader,
                                                     const ReferralRecord& current, const BodyMove& move) {
   std::vector<std::string> lost;
+  const auto offers = OffersIn(current);
+  if (offers.empty()) return lost;
   ReferralRecord next = current;
   MoveBodies({move}, next);
-  for (const std::string& offer : OffersIn(current)) {
+  for (const std::string& offer : offers) {
     WAYPOST_ASSIGN_OR_RETURN(const OfferFacts facts, bodies.FindOffer(reader, offer));
     const bool forward = current.forward_proposal().offer() == offer;
     const std::string& keeper = forward ? next.forward_proposal().body() : next.receiving().body();
@@ -240,6 +242,17 @@ absl::StatusOr<MoverStep> SuccessionMover::Walk(const rows::OpenMove& open, absl
                    .more = true};
 }
 
+void SuccessionMover::BeginAnew(store::Writer& writer, const rows::OpenMove& open,
+                                SuccessionMoveRecord& move) {
+  move.clear_end_time();
+  move.clear_after();
+  move.clear_looked_at();
+  move.clear_left_behind();
+  move.set_walk(move.walk() + 1);
+  move.set_reopen_date(open.start_date);
+  rows::PutMove(writer, move);
+}
+
 absl::StatusOr<SuccessionMoveRecord> SuccessionMover::Begin(const rows::OpenMove& open, absl::Time now) {
   SuccessionMoveRecord move;
   WAYPOST_RETURN_IF_ERROR(store::TransactAndWait(env_.store, [&](store::Writer& writer) -> absl::Status {
@@ -247,7 +260,8 @@ absl::StatusOr<SuccessionMoveRecord> SuccessionMover::Begin(const rows::OpenMove
                              rows::GetMove(writer, open.succession));
     if (begun.has_value()) {
       move = *std::move(begun);
-      return absl::OkStatus();
+      if (move.has_end_time()) BeginAnew(writer, open, move);
+      return rows::PutSuccessionDay(writer, open.start_date);
     }
     move.Clear();
     move.set_format_version(kMoveFormat);
@@ -425,26 +439,14 @@ absl::Status SuccessionMover::GiveAway(const SuccessionMoveRecord& move, absl::T
     WAYPOST_ASSIGN_OR_RETURN(const std::string day, rows::SuccessionDay(*reader, now));
     WAYPOST_ASSIGN_OR_RETURN(no_more, rows::IsNoMore(*reader, move.predecessor(), move.succession(), day));
   }
-  if (!no_more) return GiveAwayOfOffers(move.predecessor(), now);
-  for (int given = options_.batch; given == options_.batch;) {
-    WAYPOST_RETURN_IF_ERROR(
-        rpc::SystemChangeAndWait(env_, kSuccessions, now, [&](rpc::Mutation& mutation) -> absl::Status {
-          WAYPOST_ASSIGN_OR_RETURN(
-              given, GiveAwayCorrections(mutation, bodies_, move.predecessor(), options_.batch));
-          return absl::OkStatus();
-        }));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SuccessionMover::GiveAwayOfOffers(const std::string& predecessor, absl::Time now) {
+  const Predecessor predecessor = no_more ? Predecessor::kIsNoMore : Predecessor::kGoesOn;
   std::string position;
   do {
     std::string next;
     WAYPOST_RETURN_IF_ERROR(
         rpc::SystemChangeAndWait(env_, kSuccessions, now, [&](rpc::Mutation& mutation) -> absl::Status {
-          WAYPOST_ASSIGN_OR_RETURN(
-              next, GiveAwayCorrectionsOfOffers(mutation, bodies_, predecessor, position, options_.batch));
+          WAYPOST_ASSIGN_OR_RETURN(next, GiveAwayCorrections(mutation, bodies_, move.predecessor(),
+                                                             predecessor, position, options_.batch));
           return absl::OkStatus();
         }));
     position = std::move(next);

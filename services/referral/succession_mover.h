@@ -7,7 +7,8 @@
 // that what came before is met by the walk. What could not be moved, because others changed it meanwhile or a
 // key could not be read, is tried again in another walk; the move has ended when a walk leaves nothing over.
 // Between two walks it is the turn of the other successions whose day has come, so that none holds up
-// another.
+// another. What a succession with a last day kept from another one of its predecessor is that one's from the
+// day after: its move is begun anew then, with a walk over all.
 #ifndef WAYPOST_SERVICES_REFERRAL_SUCCESSION_MOVER_H_
 #define WAYPOST_SERVICES_REFERRAL_SUCCESSION_MOVER_H_
 
@@ -79,7 +80,8 @@ class SuccessionMover {
   // One batch of it.
   absl::StatusOr<MoverStep> Walk(const rows::OpenMove& open, absl::Time now);
   absl::StatusOr<storage::v1::SuccessionMoveRecord> Begin(const rows::OpenMove& open, absl::Time now);
-  // The referrals of a batch that move, each with what it is to hold then. Counts in `move` what stays.
+  // The referrals of a batch that move, each with what it is to hold then, and those that stay and leave a
+  // list. Counts in `move` what nobody took over.
   absl::StatusOr<std::vector<std::shared_ptr<const Plan>>> Prepare(const std::vector<std::string>& names,
                                                                    absl::Time now,
                                                                    storage::v1::SuccessionMoveRecord& move);
@@ -103,9 +105,11 @@ class SuccessionMover {
   absl::Status Note(storage::v1::SuccessionMoveRecord move, const std::vector<std::string>& names,
                     absl::Time now);
 
+  // Another succession of the predecessor has ended: what that one kept goes by this one.
+  static void BeginAnew(store::Writer& writer, const rows::OpenMove& open,
+                        storage::v1::SuccessionMoveRecord& move);
   absl::Status LeaveLists(rpc::Mutation& mutation, const storage::v1::ReferralRecord& current,
                           const command::BodyMove& stay);
-  absl::Status GiveAwayOfOffers(const std::string& predecessor, absl::Time now);
   absl::Status GiveAway(const storage::v1::SuccessionMoveRecord& move, absl::Time now);
   void Count(const storage::v1::SuccessionMoveRecord& move, int moved);
 

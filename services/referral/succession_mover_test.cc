@@ -786,6 +786,81 @@ TEST_F(LostListTest, WhoStaysLeavesTheListOfAnOfferThatWent) {
   EXPECT_EQ(r.Record(waits).revision(), revision) << "once";
 }
 
+TEST_F(LostListTest, WhatANarrowerOneKeptIsLeftWhenThatEnds) {
+  auto housing = r.NewReferral();
+  housing.mutable_referral()->set_theme(type::v1::THEME_HOUSING);
+  const std::string waits = Must(r.Do(r.referrer, &Stub::SubmitReferral, housing)).name();
+  Must(r.Do(r.receiver, &Stub::WaitlistReferral, ToList(waits, kOffer)));
+  directory::v1::Succession narrow = Merged(kReceivingBody, kFourthBody);
+  narrow.set_name("successions/narrow");
+  narrow.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+  narrow.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+  narrow.mutable_shares(0)->add_territories("ES300/28001");
+  Record(narrow);
+  Record(LanguageMovedWithItsOffers());
+  NextDay();
+  MoveAll();
+  EXPECT_TRUE(Move().has_end_time());
+  EXPECT_EQ(r.Record(waits).waiting().offer(), kOffer) << "the offer is of what the narrower one has";
+  narrow.mutable_period()->set_end_date(narrow.period().start_date());
+  Record(narrow);
+  Record(narrow);
+  MoveAll();
+  EXPECT_EQ(r.Record(waits).waiting().offer(), kOffer) << "its last day";
+  NextDay();
+  Restart();
+  MoveAll();
+  EXPECT_EQ(r.Record(waits).waiting().offer(), "");
+  EXPECT_EQ(r.Record(waits).state(), kWaitlisted);
+  EXPECT_EQ(r.Record(waits).receiving().body(), kReceivingBody);
+  EXPECT_EQ(List(r.third, kOffer).waiting_count(), 0);
+  EXPECT_TRUE(Move().has_end_time());
+  const int64_t revision = r.Record(waits).revision();
+  NextDay();
+  Restart();
+  EXPECT_EQ(MoveAll(), 0);
+  EXPECT_EQ(r.Record(waits).revision(), revision) << "once";
+}
+
+// Of two bodies: an ended referral of a theme whose competence moved for one day, from a body that is no more
+// from that day on.
+class KeptArchiveTest : public SuccessionMoverTest {
+ protected:
+  void GoesAfterTheDay(bool narrow_first) {
+    const std::string ended = r.Completed();
+    directory::v1::Succession narrow = Merged(kReceivingBody, kFourthBody);
+    narrow.set_name("successions/narrow");
+    narrow.set_kind(directory::v1::SUCCESSION_KIND_COMPETENCE_MOVED);
+    narrow.mutable_shares(0)->add_themes(type::v1::THEME_LANGUAGE);
+    narrow.mutable_period()->set_end_date(narrow.period().start_date());
+    if (narrow_first) Record(narrow);
+    Record(Merged(kReceivingBody, kThirdBody));
+    if (!narrow_first) Record(narrow);
+    NextDay();
+    MoveAll();
+    EXPECT_EQ(r.Record(ended).receiving().body(), kReceivingBody) << "only open work went";
+    EXPECT_TRUE(Move().has_end_time());
+    NextDay();
+    Restart();
+    EXPECT_EQ(MoveAll(), 1);
+    EXPECT_EQ(r.Record(ended).receiving().body(), kThirdBody);
+    EXPECT_TRUE(Move().has_end_time());
+    const int64_t revision = r.Record(ended).revision();
+    NextDay();
+    Restart();
+    EXPECT_EQ(MoveAll(), 0);
+    EXPECT_EQ(r.Record(ended).revision(), revision) << "once";
+  }
+};
+
+TEST_F(KeptArchiveTest, GoesWhenTheNarrowerOneEndsThatWasKnownFirst) {
+  GoesAfterTheDay(/*narrow_first=*/true);
+}
+
+TEST_F(KeptArchiveTest, GoesWhenTheNarrowerOneEndsThatWasKnownLast) {
+  GoesAfterTheDay(/*narrow_first=*/false);
+}
+
 TEST_F(LostListTest, WhatIsFreedOnTheOtherListNamesNobodyToTheSuccessor) {
   auto accept = On<v1::AcceptReferralRequest>(r.Requested());
   accept.set_offer(std::string(kOffer));

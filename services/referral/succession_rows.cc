@@ -4,7 +4,6 @@
 
 #include "absl/time/civil_time.h"
 #include "common/base/status_macros.h"
-#include "common/rpc/chain/successor_accounts.h"
 #include "common/status/errors.h"
 #include "common/store/keys.h"
 #include "common/territory/share_fit.h"
@@ -114,22 +113,56 @@ void FollowUnits(const Successor& next, Successor& so_far) {
   so_far.units = std::move(units);
 }
 
+// The day from which `other` has what `ended` had kept from it, both of one predecessor; nothing where it
+// never does: `ended` has no end, or only one before the other begins, or the other has ended by then.
+std::optional<std::string> HasTheRestFrom(const Succession& other, const Succession& ended) {
+  absl::CivilDay last;
+  if (other.name() == ended.name()) return std::nullopt;
+  if (!absl::ParseCivilTime(ended.period().end_date(), &last)) return std::nullopt;
+  std::string from = absl::FormatCivilTime(last + 1);
+  if (other.period().start_date() >= from || !Counts(other.period(), from)) return std::nullopt;
+  return from;
+}
+
+// What one that ends keeps from the others of its predecessor goes by these from the day after; whichever of
+// the two is known first.
+absl::Status OpenAfterEnds(store::Writer& writer, const Succession& written) {
+  std::vector<Succession> others;
+  const auto at = writer.Scan(store::PrefixRange(FromPrefix(written.predecessor())));
+  for (; at->Valid(); at->Next()) {
+    WAYPOST_ASSIGN_OR_RETURN(auto row, ParseSuccession(at->value()));
+    others.push_back(std::move(row.second));
+  }
+  WAYPOST_RETURN_IF_ERROR(at->status());
+  for (const Succession& other : others) {
+    for (const auto& [has, ended] : {std::pair(&other, &written), std::pair(&written, &other)}) {
+      const auto from = HasTheRestFrom(*has, *ended);
+      if (from.has_value()) writer.Put(OpenKey(*from, has->name()), written.predecessor());
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status PutSuccession(store::Writer& writer, const Succession& succession, int64_t revision) {
   const std::string key = KeyBuilder(FromPrefix(succession.predecessor())).Text(succession.name()).Take();
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<std::string> value, writer.Get(key));
+  bool another_period = true;
   if (value.has_value()) {
     WAYPOST_ASSIGN_OR_RETURN(const auto row, ParseSuccession(*value));
     if (row.first > revision) return absl::OkStatus();
+    another_period = row.second.period().end_date() != succession.period().end_date() ||
+                     row.second.period().start_date() != succession.period().start_date();
   }
   writer.Put(key, KeyBuilder().Int(revision).Text(succession.SerializeAsString()).Take());
   WAYPOST_ASSIGN_OR_RETURN(const std::optional<SuccessionMoveRecord> move,
                            GetMove(writer, succession.name()));
-  const bool done = move.has_value() && move->has_end_time();
+  // One that was begun anew has had its first day, and has a row of its own.
+  const bool done = move.has_value() && (move->has_end_time() || !move->reopen_date().empty());
   if (!done)
     writer.Put(OpenKey(succession.period().start_date(), succession.name()), succession.predecessor());
-  return absl::OkStatus();
+  return another_period ? OpenAfterEnds(writer, succession) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<KnownSuccession>> AllSuccessions(const store::Reader& reader) {
@@ -213,7 +246,9 @@ absl::StatusOr<std::optional<SuccessionMoveRecord>> GetMove(const store::Reader&
 
 void PutMove(store::Writer& writer, const SuccessionMoveRecord& move) {
   writer.Put(MoveKey(move.succession()), move.SerializeAsString());
-  if (move.has_end_time()) writer.Delete(OpenKey(move.start_date(), move.succession()));
+  if (!move.has_end_time()) return;
+  const bool anew = !move.reopen_date().empty();
+  writer.Delete(OpenKey(anew ? move.reopen_date() : move.start_date(), move.succession()));
 }
 
 absl::Status PutSuccessionDay(store::Writer& writer, std::string_view day) {

@@ -2,9 +2,11 @@
 // works within the caller's snapshot or transaction; none keeps state.
 //
 //   ("succ", predecessor, name)    revision, and the directory's Succession
-//   ("succ.open", first day, name) predecessor: its work has not all moved yet
+//   ("succ.open", day, name)       predecessor: from that day on there may be work that has not moved yet.
+//   The
+//                                  day is its first one, or the one after another one of its predecessor ends
 //   ("succ.move", name)            SuccessionMoveRecord, from when the move began
-//   ("succ.day")                   the latest first day of a succession whose move has begun
+//   ("succ.day")                   the latest such day for which a move has begun, or begun anew
 #ifndef WAYPOST_SERVICES_REFERRAL_SUCCESSION_ROWS_H_
 #define WAYPOST_SERVICES_REFERRAL_SUCCESSION_ROWS_H_
 
@@ -25,7 +27,8 @@
 
 namespace waypost::referral::rows {
 
-// Written whatever its period is. What is older than its row changes nothing.
+// Written whatever its period is. What is older than its row changes nothing. What one that ends keeps from
+// others of its predecessor is theirs to move from the day after: their moves are open from then, too.
 absl::Status PutSuccession(store::Writer& writer, const directory::v1::Succession& succession,
                            int64_t revision);
 
@@ -61,7 +64,7 @@ absl::StatusOr<bool> IsNoMore(const store::Reader& reader, std::string_view pred
 struct OpenMove {
   std::string succession;
   std::string predecessor;
-  std::string start_date;
+  std::string start_date;  // the day of its row
 };
 // Those whose day has come, in the order of days and names; at most `limit`.
 absl::StatusOr<std::vector<OpenMove>> OpenMoves(const store::Reader& reader, std::string_view day, int limit);

@@ -85,19 +85,6 @@ class UnlinkingTest : public ::testing::Test, protected PartsRig {
     return rig.TokenOf(body, {policy::Role::kSupervisor}, {}, "actors/colleaguexxxxxxx");
   }
 
-  // Kinds of rows that name both, answers to requests of before aside.
-  std::set<std::string> RowsThatLink(std::string_view one, std::string_view other) {
-    const auto id = [](std::string_view name) { return name.substr(name.find('/') + 1); };
-    std::set<std::string> kinds;
-    for (const auto& [key, value] : rig.Dump()) {
-      const std::string row = base::Cat(key, value);
-      if (row.find(id(one)) == std::string::npos || row.find(id(other)) == std::string::npos) continue;
-      store::KeyParser parser(key);
-      const std::string kind = Must(parser.Text());
-      if (kind != "idem") kinds.insert(kind);
-    }
-    return kinds;
-  }
   // Since `before`: no event names it.
   void ExpectUntold(size_t before, std::string_view name) {
     const std::vector<event::v1::Event> events = rig.Events();

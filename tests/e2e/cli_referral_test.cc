@@ -90,6 +90,7 @@ class CliReferralTest : public CliTest {
   void CaseIsHandedOver();
   void CasesAreCalledOff();
   void CaseHasParts();
+  void PersonOfACaseIsInAPart();
   void CaseIsReadAndDisclosed();
 
   std::set<std::string> run_;
@@ -283,6 +284,38 @@ void CliReferralTest::CaseHasParts() {
             "REFERRAL_STATE_CANCELLED");
 }
 
+void CliReferralTest::PersonOfACaseIsInAPart() {
+  const std::string name = Submit();
+  const std::string part_of = base::Cat("referral submit ", ReferralFlags(), " --part-of ", name);
+  ExpectFailure("worker", base::Cat("referral submit ", ReferralFlags(), " --case-person 1"), 2,
+                "INVALID_FIELD");
+  ExpectFailure("worker", base::Cat(part_of, " --case-person 2"), 2, "INVALID_FIELD");
+  EXPECT_THAT(Run("worker", base::Cat(part_of, " --case-person 0")).errors,
+              HasSubstr("referral.case_persons[0]: is no person of this referral"));
+  ExpectFailure("worker", base::Cat(part_of, " --case-person 1 --case-person 1"), 2, "INVALID_FIELD");
+  EXPECT_NE(Run("worker", base::Cat(part_of, " --case-person first")).exit_code, 0);
+  const json linked = Change("worker", base::Cat(part_of, " --case-person 1"));
+  EXPECT_EQ(linked.at("casePersons"), json::parse("[1]"));
+  WriteFile(*folder_ / "part.json",
+            base::Cat(R"({"referral":{"partOf":")", name, R"(","casePersons":[1]}})"));
+  const json by_file =
+      Change("worker", base::Cat("referral submit ", ReferralFlags(), " --file ", *folder_ / "part.json"));
+  EXPECT_EQ(by_file.at("casePersons"), json::parse("[1]"));
+  const std::string unlinked = Change("worker", part_of).at("name");
+
+  const std::string ask = base::Cat(
+      "rights record ", name, " --kind access --person 1 --asked-how by-telephone --ask-time ", InDays(-1));
+  const std::string told = Text("from", ask);
+  EXPECT_THAT(told, AllOf(HasSubstr("goes on as:\n  rightsRequests/"), HasSubstr("Not reached"),
+                          HasSubstr(unlinked)));
+  for (const json& each : {linked, by_file}) {
+    const std::string part = each.at("name");
+    const json marks = Json("to", base::Cat("referral show ", part)).at("referral").at("rightMarks");
+    ASSERT_EQ(marks.size(), 1u);
+    EXPECT_THAT(told, HasSubstr(marks.at(0).at("request").get<std::string>()));
+  }
+}
+
 void CliReferralTest::CaseIsReadAndDisclosed() {
   const std::string name = Submit();
   const std::string id = name.substr(name.find('/') + 1);
@@ -333,6 +366,7 @@ TEST_F(CliReferralTest, EveryCommandOfItsHelpDoesWhatItSays) {
   CaseIsHandedOver();
   CasesAreCalledOff();
   CaseHasParts();
+  PersonOfACaseIsInAPart();
   CaseIsReadAndDisclosed();
 
   std::istringstream help(Text("to", "referral --help"));

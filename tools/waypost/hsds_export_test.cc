@@ -285,6 +285,7 @@ TEST(HsdsExportTest, ARuleOfALaterVersionIsToldAndNotReadBack) {
   const HsdsOfferRow read = ReadBack(service);
   ASSERT_EQ(read.reports.size(), 1u);
   EXPECT_EQ(read.reports[0].pointer, "/attributes");
+  EXPECT_THAT(read.reports[0].problem, ::testing::HasSubstr("import with a newer waypost"));
 }
 
 // The attribute of ours with this link_type, to be spoilt.
@@ -315,6 +316,7 @@ TEST(HsdsExportTest, WhatDoesNotFitTogetherIsAReport) {
   wrong = right;
   wrong["attributes"].push_back(Own(wrong, "eligibility"));
   EXPECT_EQ(told(wrong), "/attributes");
+  EXPECT_THAT(ReadBack(wrong).reports[0].problem, ::testing::HasSubstr("two rules of eligibility"));
   wrong = right;
   Own(wrong, "translation")["taxonomy_term"].erase("language");
   EXPECT_EQ(told(wrong), "/name");

@@ -100,9 +100,7 @@ absl::Status ShowChange(Session& session, const google::protobuf::Message& messa
   }
   if (!referral.part_of().empty()) out << "  part of: " << Printable(referral.part_of()) << '\n';
   if (!referral.case_persons().empty()) {
-    out << "  people of the case:";
-    for (const uint32_t person : referral.case_persons()) out << ' ' << person;
-    out << '\n';
+    out << "  people of the case: " << Joined(referral.case_persons()) << '\n';
   }
   if (referral.open_part_count() > 0) out << "  open parts: " << referral.open_part_count() << '\n';
   if (referral.has_protection()) out << "  protected: for its named readers alone\n";

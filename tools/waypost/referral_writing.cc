@@ -1,4 +1,5 @@
 // waypost referral create, update, submit.
+#include <algorithm>
 #include <memory>
 
 #include "common/base/status_macros.h"
@@ -120,7 +121,7 @@ class ReferralFlags {
     pb::Person& person = *referral.add_persons();
     WAYPOST_RETURN_IF_ERROR(person_->Fill(person, session.values()));
     // Who is in a case has the same number there.
-    const uint32_t number = referral.case_persons_size() == 1 ? referral.case_persons(0) : 1;
+    const uint32_t number = referral.case_persons_size() == 1 ? std::max(1u, referral.case_persons(0)) : 1;
     person.set_number(number);
     if (sections_->Given().empty()) return absl::OkStatus();
     pb::PersonSections& opened = *sections.Add();

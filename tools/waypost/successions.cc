@@ -83,10 +83,8 @@ void AddSuccessionCommands(CLI::App& root, Session& session) {
       {"offers_follow", "where a competence moved: its offers go too, with their waiting lists"},
       {"accounts_until",
        "the last day on which the predecessor's accounts act for the successor, YYYY-MM-DD: of a merger all "
-       "of "
-       "them, otherwise those of caseworkers whose units the shares all give to one successor; 90 days after "
-       "the "
-       "first one unless given, and none where a competence moved; before the first one for none"}};
+       "of them, otherwise those of caseworkers whose units the shares all give to one successor; 90 days "
+       "after the first one unless given, and none where a competence moved; before the first one for none"}};
   AddCreate(successions, session, std::move(create));
   CallCommand end = {
       .name = "end",

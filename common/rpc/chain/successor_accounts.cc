@@ -1,6 +1,7 @@
 #include "common/rpc/chain/successor_accounts.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace waypost::rpc::chain {
@@ -74,7 +75,7 @@ std::optional<SuccessorAccounts::Step> SuccessorAccounts::WithItsUnits(
       if (!InForce(each, day)) continue;
       const auto [begin, end] = each.units.equal_range(unit);
       for (auto at = begin; at != end; ++at) {
-        const std::string_view body = BodyOfUnit(at->second);
+        const std::string_view body = api::BodyOfUnit(at->second);
         if (step.successor.empty()) step.successor = std::string(body);
         if (step.successor != body) return std::nullopt;
         if (!IsFollowed(each, day)) continue;

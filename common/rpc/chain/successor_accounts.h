@@ -11,7 +11,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "common/api/names.h"
 #include "common/policy/policy.h"
 #include "common/territory/share_fit.h"
 
@@ -41,11 +41,6 @@ struct AccountSuccession {
   std::multimap<std::string, std::string, std::less<>> units;
 };
 
-// The body of a unit, by its name.
-inline std::string_view BodyOfUnit(std::string_view unit) {
-  return unit.substr(0, unit.find("/units/"));
-}
-
 // Of a directory's Succession, at that revision; nullopt where it says nothing of accounts: it is neither one
 // share of everything nor names a unit. Where no day is recorded no account follows by it. What is malformed
 // lets nobody follow.
@@ -61,7 +56,7 @@ std::optional<AccountSuccession> AccountSuccessionOf(const Succession& successio
   if (territory::TakesEverything(succession)) made.successor = succession.shares(0).successor();
   for (const auto& share : succession.shares()) {
     for (const auto& unit : share.units()) {
-      if (BodyOfUnit(unit.successor_unit()) != share.successor()) return std::nullopt;
+      if (api::BodyOfUnit(unit.successor_unit()) != share.successor()) return std::nullopt;
       made.units.emplace(unit.unit(), unit.successor_unit());
     }
   }
@@ -91,15 +86,12 @@ class SuccessorAccounts {
 
   // Who is to be the caller at `now`: `caller` itself, or the same person with the same roles, and no
   // later end than the last day of each step, as a caller of whoever stands in the body's place, in those
-  // units alone which the successions name. Each step is by what is in force on that day:
-  // - by a succession of the whole body, whatever the caller's units and roles are, as long as accounts
-  // follow
-  //   by it: after that they go nowhere; or else
-  // - by the caller's units, where there is one at least, every one of them is named by a succession by which
-  //   accounts follow, none is named for another successor by any, and the caller has no role but that of a
-  //   caseworker: whoever acts for the whole of a body stays where they are. Such a step never leads back to
-  //   a body of the chain.
-  // A new caller is made for such a one alone. Waypost's own services act for nobody else.
+  // units alone which the successions name. Each step is by what is in force on that day. A succession of the
+  // whole body counts for everybody, as long as accounts follow by it; after that they go nowhere. Where
+  // there is none the caller's units count: there is one at least, every one of them is named by a succession
+  // by which accounts follow, none is named for another successor by any, and the caller has no role but that
+  // of a caseworker. Whoever acts for the whole of a body stays. Such a step never leads back to a body of
+  // the chain. A new caller is made for such a one alone. Waypost's own services act for nobody else.
   std::shared_ptr<const policy::Caller> ActingCaller(std::shared_ptr<const policy::Caller> caller,
                                                      absl::Time now) const;
 
