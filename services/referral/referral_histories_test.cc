@@ -493,7 +493,8 @@ class HistoriesTest : public ::testing::TestWithParam<int>, protected ReferralRi
                      const std::set<uint32_t>& expected, const std::string& course) {
     EXPECT_EQ(std::set<uint32_t>(record.kept_for_hold().begin(), record.kept_for_hold().end()), expected)
         << record.name() << " after " << course;
-    for (const Wrap& wrap : Must(rows::Holdings::Load(reader, record.name())).wraps()) {
+    const rows::Holdings holdings = Must(rows::Holdings::Load(reader, record.name()));
+    for (const Wrap& wrap : holdings.wraps()) {
       if (!wrap.record.kept_for_hold()) continue;
       EXPECT_TRUE(expected.contains(wrap.person)) << record.name() << " person " << wrap.person;
       EXPECT_EQ(wrap.body, record.receiving().body());
