@@ -550,13 +550,18 @@ void HistoryCrashTest::CheckAcknowledged(const Done& done) {
   pb::ListReferralHistoryRequest request;
   request.set_name(done.answer->name());
   request.set_page_size(500);
-  const auto history = Ask(*referrals_, &ReferralStub::ListReferralHistory, TokenOf(done.deed.body), request);
-  // A body that was reached by mistake does not find it any longer.
-  if (!history.ok()) return;
-  const auto& entries = history->entries();
-  const auto found = std::count_if(entries.begin(), entries.end(), [&done](const auto& entry) {
-    return entry.revision() == done.answer->revision() && entry.state() == done.answer->state();
-  });
+  int64_t found = 0;
+  do {
+    const auto history =
+        Ask(*referrals_, &ReferralStub::ListReferralHistory, TokenOf(done.deed.body), request);
+    // A body that was reached by mistake does not find it any longer.
+    if (!history.ok()) return;
+    const auto& entries = history->entries();
+    found += std::count_if(entries.begin(), entries.end(), [&done](const auto& entry) {
+      return entry.revision() == done.answer->revision() && entry.state() == done.answer->state();
+    });
+    request.set_page_token(history->next_page_token());
+  } while (!request.page_token().empty());
   EXPECT_EQ(found, 1) << done.deed.event << " was acknowledged: " << done.answer->ShortDebugString();
 }
 
