@@ -232,8 +232,15 @@ TEST(Downtime, IsGivenBackAsWorkingTime) {
   EXPECT_EQ(PutOffByDowntime(record, {midweek}, {}).due, Friday() + absl::Hours(36));
   const Outage week_end{Friday() - 6 * kDay, Friday() - 5 * kDay};  // Saturday to Sunday
   EXPECT_FALSE(PutOffByDowntime(record, {week_end}, office).Any()) << "nobody lost anything";
-  EXPECT_NE(EventOf(*WhatIsDue(record, {week_end}, Moment(Friday() + kDay, ClockTable::Standard(), office))),
-            Event::kGiveBackTime);
+  record.set_wake(storage::v1::WAKE_REMIND);
+  *record.mutable_wake_time() = api::ToTimestamp(Friday() - kDay);
+  const Moment before(Friday() - absl::Hours(1), ClockTable::Standard(), office);
+  const auto rings = WhatIsDue(record, {week_end}, before);
+  ASSERT_TRUE(rings.has_value());
+  EXPECT_EQ(EventOf(*rings), Event::kReminder);
+  const auto gives_back = WhatIsDue(record, {midweek}, before);
+  ASSERT_TRUE(gives_back.has_value());
+  EXPECT_EQ(EventOf(*gives_back), Event::kGiveBackTime);
   record.set_priority(v1::PRIORITY_EMERGENCY);
   EXPECT_EQ(PutOffByDowntime(record, {week_end}, office).due, Friday() + kDay);
 }
